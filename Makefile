@@ -1,0 +1,51 @@
+# Every command of the project; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+DONE := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast serve bench audit faults lint openapi clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+$(DONE): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(DONE) ## set up the sample city, ask one question over HTTP, serve (ONCE=1: stop after the question)
+	@$(RUN)/sudare demo $(if $(ONCE),--once) $(if $(RESIDENTS),--residents $(RESIDENTS))
+
+serve: $(DONE) ## serve what is registered
+	@$(RUN)/sudare init && $(RUN)/sudare serve
+
+test: $(DONE) ## run all tests, with a real PostgreSQL and a real Chromium where installable
+	@bash scripts/install-test-tools
+	$(RUN)/python -m pytest
+
+test-fast: $(DONE) ## run the tests that need no other program
+	$(RUN)/python -m pytest tests/unit tests/http
+
+faults: $(DONE) ## only the fault tests: races, kill -9, damaged files, planted mutants
+	$(RUN)/python -m pytest tests/faults
+
+audit: $(DONE) ## measure the promised privacy from outside, over HTTP, with more runs than `make test` does
+	SUDARE_AUDIT_RUNS=20000 $(RUN)/python -m pytest tests/statistical -v
+
+bench: $(DONE) ## run the benchmarks and write docs/performance.md
+	@bash scripts/install-test-tools
+	$(RUN)/python -m bench
+
+lint: $(DONE) ## check style and types
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+
+openapi: $(DONE) ## write openapi.yaml anew
+	$(RUN)/sudare openapi > openapi.yaml
+
+clean: ## remove what the commands above made, the data of the demonstration included
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,35 @@
+"""HTTP, people and formats. `create_app` makes the application; nothing is connected before it is used."""
+
+from flask import Flask
+
+from api import budgets, datasets, errors, health, limits, observe, openapi, pages, queries
+from api.schemas import CONDITION
+from api.services import Services
+from api.settings import Settings
+from api.wire import BODY_BYTES_MAX
+from privacy.noise import Noise
+
+
+def create_app(settings: Settings, noise: Noise | None = None) -> Flask:
+    """The application for these settings. `noise` is real unless a test brings its own."""
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        API_TITLE="Sudare",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        MAX_CONTENT_LENGTH=BODY_BYTES_MAX,
+        MAX_FORM_MEMORY_SIZE=0,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.extensions["sudare"] = Services.of(settings, noise)
+    observe.install(app)
+    errors.install(app)
+    limits.install(app, settings.rate_limit)
+    api = openapi.SudareApi(app)
+    api.spec.components.schema("Condition", CONDITION)
+    for blueprint in (queries.blueprint, datasets.blueprint, budgets.blueprint):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(pages.blueprint)
+    app.extensions["sudare_openapi"] = openapi.document(api, app)
+    return app

@@ -1,0 +1,51 @@
+"""Who is asking, and whether the role allows it. The key is checked once a request; roles stand on the views."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import g, request
+
+from api.errors import Refusal
+from api.limits import count_request
+from api.services import services
+from datasets.accounts import Caller, UnknownKey
+
+View = TypeVar("View", bound=Callable[..., Any])
+SCHEME = "bearer "
+KEY_LENGTH_MAX = 128
+
+
+def caller() -> Caller:
+    """The authenticated caller of this request."""
+    found: Caller = g.caller
+    return found
+
+
+def allowed(*roles: str) -> Callable[[View], View]:
+    """Let a view be called by these roles only; by every authenticated user if none is named."""
+
+    def mark(view: View) -> View:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            g.caller = _authenticate()
+            count_request(g.caller.name)
+            if roles and g.caller.role not in roles:
+                raise Refusal("forbidden", expected=", ".join(roles))
+            return view(*args, **kwargs)
+
+        checked.needs_key = True  # type: ignore[attr-defined]
+        return checked  # type: ignore[return-value]
+
+    return mark
+
+
+def _authenticate() -> Caller:
+    header = request.headers.get("Authorization", "")
+    key = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else ""
+    if not key or len(key) > KEY_LENGTH_MAX:
+        raise Refusal("unauthenticated")
+    try:
+        return services().accounts.authenticate(key)
+    except UnknownKey:
+        raise Refusal("unauthenticated") from None

@@ -1,0 +1,130 @@
+"""What can be asked: GET /v1/datasets and GET /v1/datasets/{id}. Public schema only, nothing from the data."""
+
+from typing import Any
+
+from flask import Response
+
+from api import wire
+from api.answers import DatasetSchema, DatasetsSchema
+from api.auth import allowed, caller
+from api.blueprints import Blueprint
+from api.errors import Refusal
+from api.schemas import TERMS_MAX
+from api.services import services
+from datasets.accounts import Caller
+from datasets.catalog import Held
+from datasets.questions import NotOpen
+from privacy import accuracy
+from privacy.plan import CELLS_MAX, KEYS_MAX, STATISTICS_MAX, in_units
+from privacy.schema import AnyColumn, Category, Date, Number, Text, day_of
+
+blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
+WITHIN = (10, 50, 100, 500)
+
+
+@blueprint.route("/v1/datasets", methods=["GET"])
+@allowed()
+@blueprint.response(200, DatasetsSchema)
+def listing() -> Response:
+    """The datasets open to you; administrators see all."""
+    held = services().catalog.all()
+    if caller().role != "administrator":
+        mine = {state.lineage for state in services().ledger.accounts_of_user(user=caller().name)}
+        held = [dataset for dataset in held if dataset.lineage in mine]
+    return _json({"items": [_item(dataset) for dataset in held]})
+
+
+@blueprint.route("/v1/datasets/<id>", methods=["GET"])
+@allowed()
+@blueprint.response(200, DatasetSchema)
+def one(id: str) -> Response:
+    """A dataset's public schema, its limits, your accounts, and how many answers they still buy."""
+    held = visible(caller(), id)
+    schema = held.schema
+    states = services().ledger.accounts(
+        lineage=held.lineage, user=caller().name, organisation=caller().organisation
+    )
+    left = min((state.remaining for state in states), default=None)
+    return _json(
+        {
+            **_item(held),
+            "registered_at": held.registered_at,
+            "privacy": {
+                "unit": "person",
+                "max_rows_per_person": schema.rows_per_person,
+                "measure": "pure",
+                "cap": str(schema.cap),
+                "max_per_query": str(schema.epsilon_per_query_max),
+            },
+            "columns": [_column(column) for column in schema.columns],
+            "limits": {
+                "cells": CELLS_MAX,
+                "statistics": STATISTICS_MAX,
+                "keys": KEYS_MAX,
+                "filter_terms": TERMS_MAX,
+                "body_bytes": wire.BODY_BYTES_MAX,
+            },
+            "accounts": [
+                {
+                    "account": f"{state.kind}:{held.id if state.kind == 'dataset' else state.holder}",
+                    "remaining": str(state.remaining),
+                }
+                for state in states
+            ],
+            "answers_left": [_left(held, within, left.nano if left else 0) for within in WITHIN],
+        }
+    )
+
+
+def visible(who: Caller, id: str) -> Held:
+    """A dataset that the caller may know of: its own, or any for an administrator."""
+    try:
+        if who.role == "administrator":
+            return services().catalog.current(id)
+        return services().desk.open_to(who, id)
+    except (NotOpen, LookupError):
+        raise Refusal("not_found") from None
+
+
+def _left(held: Held, within: int, nano: int) -> dict[str, Any]:
+    """How many counts within ±`within` (95 %) the remaining budget buys; null where no query reaches it."""
+    schema = held.schema
+    price = accuracy.price_of(
+        schema.rows_per_person, within, accuracy.CONFIDENCE, schema.epsilon_per_query_max
+    )
+    return {
+        "question": "count",
+        "within": within,
+        "confidence": accuracy.CONFIDENCE,
+        "epsilon": str(price) if price else None,
+        "answers": nano // price.nano if price else 0,
+    }
+
+
+def _item(held: Held) -> dict[str, Any]:
+    return {
+        "id": held.id,
+        "version": held.version,
+        "title": held.schema.title,
+        "body": held.schema.body,
+        "retired": held.retired,
+    }
+
+
+def _column(column: AnyColumn) -> dict[str, Any]:
+    """A column's declared domain."""
+    match column:
+        case Text(name=name):
+            return {"name": name, "type": "text", "queryable": False}
+        case Category(name=name, values=values, labels=labels):
+            domain: dict[str, Any] = {"type": "category", "values": values, "labels": labels}
+        case Number(name=name, low=low, high=high, step=step, kind=kind, unit=unit):
+            domain = {"type": kind, "min": in_units(low, step), "max": in_units(high, step)}
+            domain |= {"step": str(step), "unit": unit}
+        case Date(name=name, low=low, high=high):
+            domain = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
+    return {"name": name, **domain, "missing": column.missing_allowed, "queryable": True}
+
+
+def _json(value: dict[str, Any]) -> Response:
+    return Response(wire.dumps(value), content_type="application/json")

@@ -1,0 +1,66 @@
+"""An answer's table in the forms that clients read: the same released numbers in each."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from werkzeug.datastructures import MIMEAccept
+
+from privacy.answer import Table
+
+JSON = "application/json"
+CSV = "text/csv"
+ARROW = "application/vnd.apache.arrow.stream"
+AVAILABLE = (JSON, CSV, ARROW)
+
+
+def chosen(accept: MIMEAccept) -> str | None:
+    """The format a client prefers; JSON if it does not care, None if it takes none of ours."""
+    if not accept:
+        return JSON
+    return accept.best_match(AVAILABLE)
+
+
+def rendered(body: bytes, kind: str) -> bytes:
+    """A JSON answer in another format."""
+    if kind == JSON:
+        return body
+    answer = json.loads(body)
+    told = Table.from_json(answer)
+    return _csv(told) if kind == CSV else _arrow(told, answer)
+
+
+def content_type(kind: str) -> str:
+    """The Content-Type header of a format."""
+    return "text/csv; charset=utf-8; header=present" if kind == CSV else kind
+
+
+def _csv(told: Table) -> bytes:
+    """RFC 4180, one header row; a missing key is an empty field."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([column.name for column in told.columns])
+    writer.writerows(zip(*(column.values for column in told.columns), strict=True))
+    return text.getvalue().encode()
+
+
+def _arrow(told: Table, answer: dict[str, Any]) -> bytes:
+    """An Arrow IPC stream; the schema's metadata holds the charge and the description of each column."""
+    import pyarrow as pa
+
+    metadata = {
+        name: json.dumps(answer[name], ensure_ascii=False)
+        for name in ("id", "dataset", "charge", "notes", "postprocessing")
+        if name in answer
+    }
+    columns = [pa.array(column.values) for column in told.columns]
+    fields = [
+        pa.field(column.name, array.type, metadata={"sudare": json.dumps(column.description())})
+        for column, array in zip(told.columns, columns, strict=True)
+    ]
+    batch = pa.record_batch(columns, schema=pa.schema(fields, metadata=metadata))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())

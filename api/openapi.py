@@ -1,0 +1,128 @@
+"""The OpenAPI 3.1 description, generated from the code; `openapi.yaml` is its checked-in copy."""
+
+from typing import Any
+
+import yaml
+from flask import Flask
+from flask_smorest import Api
+
+from api.answers import Problem
+from api.formats import ARROW, CSV
+from api.messages import PROBLEMS
+
+PROBLEM_TYPE = "application/problem+json"
+DESCRIPTION = (
+    "Differentially private statistics from registers of local governments. Every answer carries noise, "
+    "95 % bounds and its price; every price is charged to a ledger of privacy budgets."
+)
+ALWAYS = ("unauthenticated", "rate_limited", "internal", "unavailable")
+OF_OPERATION: dict[str, tuple[str, ...]] = {
+    "POST /v1/datasets/{id}/queries": (
+        "malformed_json",
+        "bad_request",
+        "forbidden",
+        "budget_exhausted",
+        "above_query_limit",
+        "not_found",
+        "not_acceptable",
+        "idempotency_conflict",
+        "in_progress",
+        "gone",
+        "body_too_large",
+        "unsupported_media_type",
+        "invalid_query",
+        "accuracy_not_reachable",
+        "precondition_required",
+    ),
+    "GET /v1/queries": ("invalid_query",),
+    "GET /v1/queries/{id}": ("not_found", "not_acceptable"),
+    "GET /v1/datasets": (),
+    "GET /v1/datasets/{id}": ("not_found",),
+    "GET /v1/budgets": (),
+    "POST /v1/grants": (
+        "malformed_json",
+        "bad_request",
+        "forbidden",
+        "body_too_large",
+        "unsupported_media_type",
+        "invalid_query",
+    ),
+    "GET /v1/grants": ("forbidden", "invalid_query"),
+    "POST /v1/grants/{id}/decision": (
+        "malformed_json",
+        "bad_request",
+        "forbidden",
+        "not_found",
+        "conflict",
+        "body_too_large",
+        "unsupported_media_type",
+        "invalid_query",
+    ),
+    "GET /v1/journal": ("forbidden", "invalid_query"),
+}
+"""Which refusals each operation can give, besides ALWAYS."""
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Required for mode run: 1 to 255 visible ASCII characters, new for each question.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21\x23-\x7e]+$"},
+}
+
+
+class SudareApi(Api):
+    """flask-smorest without its own error handler and pages: ours stand in `api.errors` and `api.pages`."""
+
+    ERROR_SCHEMA = Problem
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to `api.errors`."""
+
+
+def document(api: Api, app: Flask) -> dict[str, Any]:
+    """The finished description."""
+    described: dict[str, Any] = api.spec.to_dict()
+    described["info"] |= {
+        "description": DESCRIPTION,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    }
+    described["servers"] = [{"url": "/"}]
+    components = described.setdefault("components", {})
+    components["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key, sdr_…"}
+    }
+    described["security"] = [{"key": []}]
+    components["responses"] = {}
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            if method != "parameters":
+                _finish(operation, f"{method.upper()} {path}")
+    return described
+
+
+def _finish(operation: dict[str, Any], name: str) -> None:
+    """Give an operation its refusals, formats and headers."""
+    responses = {code: response for code, response in operation["responses"].items() if code.startswith("2")}
+    by_status: dict[int, list[str]] = {}
+    for code in (*OF_OPERATION[name], *ALWAYS):
+        by_status.setdefault(PROBLEMS[code][0], []).append(code)
+    for status, codes in sorted(by_status.items()):
+        responses[str(status)] = {
+            "description": "; ".join(f"`{code}`: {PROBLEMS[code][1][0]}" for code in codes),
+            "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    operation["responses"] = responses
+    if "queries" in name and name != "GET /v1/queries":
+        content = responses["200"]["content"]
+        content[CSV] = {"schema": {"type": "string"}}
+        content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
+    if name.startswith("POST /v1/datasets"):
+        operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    if name == "GET /v1/queries/{id}":
+        responses["304"] = {"description": "Not modified"}
+
+
+def as_yaml(described: dict[str, Any]) -> str:
+    """The description as it is checked in."""
+    return yaml.safe_dump(described, sort_keys=True, allow_unicode=True, width=110)

@@ -1,0 +1,127 @@
+"""Asking, and reading again what was told: POST /v1/datasets/{id}/queries and /v1/queries."""
+
+import re
+from typing import Any
+
+from flask import Response, g, request
+
+from api import wire
+from api.answers import AnswerSchema, HistorySchema
+from api.auth import allowed, caller
+from api.blueprints import Blueprint
+from api.errors import Refusal
+from api.formats import AVAILABLE, JSON, chosen, content_type, rendered
+from api.limits import wait_for_quantum
+from api.schemas import PageSchema, QuerySchema, to_query
+from api.services import services
+from datasets.ledger import NoAnswer, StoredAnswer
+from datasets.questions import Asked, joined
+
+blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
+KEY = re.compile(r'"[\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255}')
+
+
+@blueprint.route("/v1/datasets/<id>/queries", methods=["POST"])
+@allowed("analyst")
+@blueprint.arguments(QuerySchema)
+@blueprint.response(200, AnswerSchema)
+def ask(loaded: dict[str, Any], id: str) -> Response:
+    """Ask a question of a dataset.
+
+    `run` needs an Idempotency-Key and charges the accounts; the same key gives the same bytes for ever.
+    `quote` and `dummy` open no data and cost nothing.
+    """
+    kind, query, desk = _format(), to_query(loaded), services().desk
+    if query.mode == "quote":
+        return _respond(wire.dumps(desk.quote(caller(), id, query)), JSON)
+    if query.mode == "dummy":
+        return _respond(rendered(wire.dumps(desk.rehearse(caller(), id, query)), kind), kind)
+    asked = Asked(caller=caller(), dataset=id, query=query, key=_key(), text=wire.canonical(g.body))
+    return _answered(asked, kind)
+
+
+def _answered(asked: Asked, kind: str) -> Response:
+    desk = services().desk
+    try:
+        stored = desk.replay(asked)
+    except NoAnswer:
+        try:
+            stored = desk.answer(asked)
+        finally:
+            wait_for_quantum()
+    return _stored_response(stored, kind)
+
+
+def _stored_response(stored: StoredAnswer, kind: str) -> Response:
+    body = rendered(joined(stored, services().desk.table_of(stored)), kind)
+    response = _respond(body, kind)
+    response.headers["Content-Location"] = f"/v1/queries/{stored.id}"
+    response.headers["Link"] = f'</v1/queries/{stored.id}>; rel="self", </v1/budgets>; rel="budget"'
+    response.headers["Sudare-Query-Id"] = stored.id
+    response.headers["Sudare-Charge"] = str(stored.charge)
+    return response
+
+
+@blueprint.route("/v1/queries", methods=["GET"])
+@allowed()
+@blueprint.arguments(PageSchema, location="query")
+@blueprint.response(200, HistorySchema)
+def history(page: dict[str, Any]) -> Response:
+    """Your own answers, newest first; `next` is the `after` of the page behind."""
+    limit = page["limit"]
+    found = services().ledger.history(user=caller().name, after=page.get("after"), limit=limit + 1)
+    items = [
+        {
+            "id": stored.id,
+            "dataset": {"id": stored.dataset, "version": stored.version},
+            "asked_at": stored.asked_at,
+            "outcome": stored.outcome,
+            "charged": str(stored.charge),
+            "fingerprint": stored.fingerprint,
+        }
+        for stored in found[:limit]
+    ]
+    following = found[limit - 1].id if len(found) > limit else None
+    response = _respond(wire.dumps({"items": items, "next": following}), JSON)
+    if following:
+        response.headers["Link"] = f'</v1/queries?limit={limit}&after={following}>; rel="next"'
+    return response
+
+
+@blueprint.route("/v1/queries/<id>", methods=["GET"])
+@allowed()
+@blueprint.response(200, AnswerSchema)
+def again(id: str) -> Response:
+    """One of your answers as it was told, in any format, free of charge."""
+    kind = _format()
+    try:
+        stored = services().ledger.answer(id=id, user=caller().name)
+    except NoAnswer:
+        raise Refusal("not_found") from None
+    if stored.outcome == "failed":
+        raise Refusal("internal")
+    response = _stored_response(stored, kind)
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _format() -> str:
+    """The answer's format, settled before anything is read or charged."""
+    kind = chosen(request.accept_mimetypes)
+    if kind is None:
+        raise Refusal("not_acceptable", expected=", ".join(AVAILABLE))
+    return kind
+
+
+def _key() -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if not KEY.fullmatch(key):
+        raise Refusal("precondition_required")
+    return key.strip('"')
+
+
+def _respond(body: bytes, kind: str) -> Response:
+    response = Response(body, content_type=content_type(kind))
+    response.headers["Vary"] = "Accept"
+    return response

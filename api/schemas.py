@@ -1,0 +1,474 @@
+"""The bodies of requests and answers as marshmallow schemas: what the wire allows, and openapi.yaml says.
+
+Shape only: whether a column exists or a value lies in its domain is decided by `privacy.plan`. Messages are
+codes of the catalogue, so that a refusal can be told in the reader's language.
+"""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from api.wire import Unreadable, escaped
+from privacy import query as q
+from privacy.budget import Epsilon, InvalidAmount
+from privacy.plan import CELLS_MAX, KEYS_MAX, STATISTICS_MAX
+
+TERMS_MAX = 1_000
+EDGES_MAX = 1_001
+NAME = re.compile(r"[^\W\d]\w{0,62}")
+COLUMN_NAME_MAX = 64
+REASON_LENGTH_MAX = 1_000
+MODES = ("run", "quote", "dummy")
+DECISIONS = ("approve", "decline")
+SCALAR = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+
+
+class Strict(Schema):
+    """A JSON object with no members but the declared ones."""
+
+    error_messages = {"unknown": "unknown_field", "type": "not_an_object"}  # noqa: RUF012
+
+    class Meta:
+        unknown = RAISE
+
+
+class _Coded(fields.Field[Any]):
+    default_error_messages = {  # noqa: RUF012
+        "required": "required",
+        "null": "null",
+        "validator_failed": "not_one_of",
+        "invalid": "not_text",
+    }
+
+
+class Text(_Coded, fields.String):
+    """Text."""
+
+
+class Flag(_Coded):
+    """true or false, and nothing that merely looks like it."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("not_a_boolean")
+        return value
+
+
+class Scalar(_Coded):
+    """A literal of the query language: text, or a number in plain notation."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> q.Scalar:
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise ValidationError("not_scalar")
+        return value
+
+
+class Amount(_Coded):
+    """A positive decimal with at most nine decimals, as text or number."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Epsilon:
+        if isinstance(value, bool | Unreadable) or not isinstance(value, str | int | Decimal):
+            raise ValidationError("not_an_amount")
+        try:
+            return Epsilon.parse(f"{value:f}" if isinstance(value, Decimal) else str(value))
+        except InvalidAmount:
+            raise ValidationError("not_an_amount") from None
+
+
+class Choice(Text):
+    """One of a closed list of words."""
+
+    def __init__(self, words: tuple[str, ...], **options: Any) -> None:
+        super().__init__(validate=validate.OneOf(words, error="not_one_of"), **options)
+        self.words = words
+
+
+class Items(_Coded, fields.List[Any]):
+    """A list of limited length."""
+
+    default_error_messages = {"invalid": "not_a_list"}  # noqa: RUF012
+
+    def __init__(self, inner: Any, *, least: int, most: int, **options: Any) -> None:
+        length = validate.Length(min=least, max=most, error="wrong_length")
+        super().__init__(inner, validate=length, **options)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> list[Any]:
+        if isinstance(value, list):
+            assert self.validate is not None
+            self._validate(value)
+        return super()._deserialize(value, attr, data, **options)
+
+
+class Part(_Coded, fields.Nested):
+    """A nested object."""
+
+    default_error_messages = {"type": "not_an_object"}  # noqa: RUF012
+
+
+class StatisticSchema(Strict):
+    """One statistic to compute."""
+
+    name = Text(
+        data_key="as",
+        validate=validate.Regexp(re.compile(rf"{NAME.pattern}\Z"), error="bad_name"),
+        metadata={"description": "Name of the column in the answer; default: the aggregate and column."},
+    )
+    agg = Choice(q.AGGREGATES, required=True)
+    column = Text(validate=validate.Length(max=COLUMN_NAME_MAX, error="bad_name"))
+    clamp = Items(
+        Scalar(metadata=SCALAR),
+        least=2,
+        most=2,
+        metadata={"description": "Bounds inside the declared domain; values outside are moved onto them."},
+    )
+
+
+class KeySchema(Strict):
+    """A key to group by: a column's declared values, or bins of it."""
+
+    column = Text(required=True, validate=validate.Length(max=COLUMN_NAME_MAX, error="bad_name"))
+    bins = Items(
+        Scalar(metadata=SCALAR),
+        least=2,
+        most=EDGES_MAX,
+        metadata={"description": "Ascending edges of half-open bins, the last one closed."},
+    )
+    missing = Flag(metadata={"type": "boolean", "description": "Add a cell for missing values."})
+
+
+class AccuracySchema(Strict):
+    """An error to stay within, instead of a price."""
+
+    of = Text(required=True)
+    within = Scalar(required=True, metadata=SCALAR)
+    confidence = Scalar(metadata={"type": "number", "default": 0.95})
+
+
+class Weights(_Coded):
+    """How the price is shared: positive numbers by statistic."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Fraction]:
+        if not isinstance(value, dict):
+            raise ValidationError("not_an_object")
+        faults = {}
+        for name, weight in value.items():
+            known = not isinstance(weight, bool) and isinstance(weight, int | Decimal)
+            if not known or abs(Fraction(weight)) > 10**9:
+                faults[name] = ["not_an_amount"]
+        if faults:
+            raise ValidationError(faults)
+        return {name: Fraction(weight) for name, weight in value.items()}
+
+
+WEIGHTS = {
+    "type": "object",
+    "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
+    "description": "How the price is shared over the statistics; those not named weigh 1.",
+}
+
+
+class BudgetSchema(Strict):
+    """What the whole request may cost: a price, or an accuracy from which the least price follows."""
+
+    epsilon = Amount(metadata={"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,9})?$", "example": "0.5"})
+    accuracy = Part(AccuracySchema)
+    weights = Weights(metadata=WEIGHTS)
+
+
+class Condition(_Coded):
+    """A filter: a comparison, or all / any / not of filters. Turned into `privacy.query` values."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> q.Where:
+        reader = _ConditionReader()
+        where = reader.read(value, "")
+        if reader.faults:
+            raise ValidationError(reader.faults)
+        return where
+
+
+class _ConditionReader:
+    """Reads a filter tree; `faults` maps relative pointers to codes."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, list[str]] = {}
+        self.terms = 0
+
+    def fault(self, pointer: str, code: str) -> q.Where:
+        if code != "too_many_terms" or not any("too_many_terms" in codes for codes in self.faults.values()):
+            self.faults[pointer] = [code]
+        return q.All(())
+
+    def read(self, value: Any, pointer: str) -> q.Where:
+        if not isinstance(value, dict):
+            return self.fault(pointer, "not_an_object")
+        for word, kind in (("all", q.All), ("any", q.Any)):
+            if word in value:
+                return self.alone(value, word, pointer) or kind(
+                    self.several(value[word], f"{pointer}/{word}")
+                )
+        if "not" in value:
+            return self.alone(value, "not", pointer) or q.Not(self.read(value["not"], f"{pointer}/not"))
+        return self.comparison(value, pointer)
+
+    def alone(self, value: dict[str, Any], word: str, pointer: str) -> q.Where | None:
+        """A connective stands by itself."""
+        others = [name for name in value if name != word]
+        return self.fault(f"{pointer}/{escaped(others[0])}", "unknown_field") if others else None
+
+    def several(self, value: Any, pointer: str) -> tuple[q.Where, ...]:
+        if not isinstance(value, list):
+            self.fault(pointer, "not_a_list")
+            return ()
+        if not self.counted(len(value), pointer):
+            return ()
+        return tuple(self.read(term, f"{pointer}/{place}") for place, term in enumerate(value))
+
+    def counted(self, more: int, pointer: str) -> bool:
+        self.terms += more
+        if self.terms > TERMS_MAX:
+            self.fault(pointer, "too_many_terms")
+        return self.terms <= TERMS_MAX
+
+    def comparison(self, value: dict[str, Any], pointer: str) -> q.Where:
+        faults = len(self.faults)
+        for name in value:
+            if name not in ("column", "op", "value"):
+                self.fault(f"{pointer}/{escaped(name)}", "unknown_field")
+        for name in ("column", "op"):
+            if name not in value:
+                self.fault(f"{pointer}/{name}", "required")
+            elif not isinstance(value[name], str):
+                self.fault(f"{pointer}/{name}", "not_text")
+        op = value.get("op")
+        if isinstance(op, str) and op not in q.COMPARISONS:
+            self.fault(f"{pointer}/op", "not_one_of")
+        literals = self.literals(value, op, f"{pointer}/value")
+        if len(self.faults) > faults:
+            return q.All(())
+        return q.Compare(column=value["column"], op=value["op"], values=literals)
+
+    def literals(self, value: dict[str, Any], op: Any, pointer: str) -> tuple[q.Scalar, ...]:
+        if op == "is_missing":
+            if "value" in value:
+                self.fault(pointer, "unknown_field")
+            return ()
+        if "value" not in value:
+            self.fault(pointer, "required")
+            return ()
+        if op not in ("in", "between"):
+            return self.scalars([value["value"]], pointer, several=False)
+        if not isinstance(value["value"], list):
+            self.fault(pointer, "not_a_list")
+            return ()
+        length = len(value["value"])
+        if length == 0 or (op == "between" and length != 2):
+            self.fault(pointer, "wrong_length")
+            return ()
+        return self.scalars(value["value"], pointer, several=True) if self.counted(length, pointer) else ()
+
+    def scalars(self, values: list[Any], pointer: str, *, several: bool) -> tuple[q.Scalar, ...]:
+        for place, value in enumerate(values):
+            if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+                self.fault(f"{pointer}/{place}" if several else pointer, "not_scalar")
+        return tuple(values)
+
+
+class QuerySchema(Strict):
+    """A question about a dataset."""
+
+    mode = Choice(
+        MODES, load_default="run", metadata={"description": "run, or quote (free), or dummy (free)."}
+    )
+    select = Items(Part(StatisticSchema), least=1, most=STATISTICS_MAX, required=True)
+    where = Condition(metadata={"$ref": "#/components/schemas/Condition"})
+    group_by = Items(
+        Part(KeySchema),
+        least=0,
+        most=KEYS_MAX,
+        load_default=list,
+        metadata={"description": f"Every combination of the keys is answered, at most {CELLS_MAX} cells."},
+    )
+    budget = Part(BudgetSchema, required=True)
+    weights = Weights(metadata=WEIGHTS)
+    reuse = Choice(("prefer", "never"), load_default="prefer")
+
+
+CONDITION = {
+    "description": "A comparison of a column with literals, or all / any / not of conditions.",
+    "anyOf": [
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["column", "op"],
+            "properties": {
+                "column": {"type": "string"},
+                "op": {"type": "string", "enum": list(q.COMPARISONS)},
+                "value": {
+                    "description": "A literal; a list for in and between; absent for is_missing.",
+                    "anyOf": [*SCALAR["anyOf"], {"type": "array", "items": SCALAR, "maxItems": TERMS_MAX}],
+                },
+            },
+        },
+        *(
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [word],
+                "properties": {
+                    word: {
+                        "type": "array",
+                        "items": {"$ref": "#/components/schemas/Condition"},
+                        "maxItems": TERMS_MAX,
+                    }
+                },
+            }
+            for word in ("all", "any")
+        ),
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["not"],
+            "properties": {"not": {"$ref": "#/components/schemas/Condition"}},
+        },
+    ],
+}
+
+
+def to_query(loaded: dict[str, Any]) -> q.Query:
+    """A loaded QuerySchema as the language of `privacy.query`. Raises InvalidQuery."""
+    budget, problems = loaded["budget"], []
+    if ("epsilon" in budget) == ("accuracy" in budget):
+        problems.append(q.Problem(pointer="/budget", reason="choose_one", expected="epsilon, accuracy"))
+    if "weights" in loaded and "weights" in budget:
+        problems.append(
+            q.Problem(pointer="/weights", reason="choose_one", expected="/weights, /budget/weights")
+        )
+    if problems:
+        raise q.InvalidQuery(problems)
+    confidence = budget.get("accuracy", {}).get("confidence")
+    if isinstance(confidence, str):
+        fault = q.Problem(pointer="/budget/accuracy/confidence", reason="not_a_number", given=confidence)
+        raise q.InvalidQuery([fault])
+    return q.Query(
+        mode=loaded["mode"],
+        reuse=loaded["reuse"],
+        select=tuple(_statistic(statistic) for statistic in loaded["select"]),
+        where=loaded.get("where"),
+        group_by=tuple(_key(key) for key in loaded["group_by"]),
+        budget=budget["epsilon"] if "epsilon" in budget else _accuracy(budget["accuracy"]),
+        weights=budget.get("weights", loaded.get("weights", {})),
+        weights_at="/weights" if "weights" in loaded else "/budget/weights",
+    )
+
+
+def _statistic(loaded: dict[str, Any]) -> q.Statistic:
+    default = re.sub(r"\W", "_", "_".join(filter(None, (loaded["agg"], loaded.get("column")))))
+    clamp = loaded.get("clamp")
+    return q.Statistic(
+        name=loaded.get("name", default),
+        agg=loaded["agg"],
+        column=loaded.get("column"),
+        clamp=(clamp[0], clamp[1]) if clamp else None,
+    )
+
+
+def _key(loaded: dict[str, Any]) -> q.Key:
+    bins = tuple(loaded["bins"]) if "bins" in loaded else None
+    return q.Key(column=loaded["column"], bins=bins, missing=loaded.get("missing", False))
+
+
+def _accuracy(loaded: dict[str, Any]) -> q.Accuracy:
+    confidence = Decimal(loaded.get("confidence", "0.95"))
+    return q.Accuracy(of=loaded["of"], within=loaded["within"], confidence=confidence)
+
+
+class GrantSchema(Strict):
+    """More budget, with a reason. Exactly one of user, organisation, dataset_cap."""
+
+    dataset = Text(required=True)
+    user = Text()
+    organisation = Text()
+    dataset_cap = Flag(metadata={"type": "boolean", "description": "Raise the cap over everybody."})
+    epsilon = Amount(required=True, metadata={"type": "string", "example": "2.0"})
+    reason = Text(
+        required=True,
+        validate=[
+            validate.Length(max=REASON_LENGTH_MAX, error="wrong_length"),
+            validate.Regexp(re.compile(r"(?s).*\S"), error="blank"),
+        ],
+    )
+
+
+class DecisionSchema(Strict):
+    """What a second administrator decides on a pending grant."""
+
+    decision = Choice(DECISIONS, required=True)
+
+
+class PageSchema(Schema):
+    """Keyset paging: `after` is the `next` of the page before."""
+
+    error_messages = {"unknown": "unknown_field"}  # noqa: RUF012
+
+    class Meta:
+        unknown = RAISE
+
+    limit = fields.Integer(
+        load_default=50,
+        validate=validate.Range(1, 200, error="not_an_integer"),
+        error_messages={"invalid": "not_an_integer", "null": "null"},
+    )
+    after = Text(validate=validate.Length(min=1, max=64, error="wrong_length"))
+
+
+EXPECTED: dict[str, dict[str, str]] = {
+    "not_one_of": {
+        "mode": ", ".join(MODES),
+        "reuse": "prefer, never",
+        "agg": ", ".join(q.AGGREGATES),
+        "op": ", ".join(q.COMPARISONS),
+        "decision": ", ".join(DECISIONS),
+    },
+    "wrong_length": {
+        "select": f"1 … {STATISTICS_MAX}",
+        "group_by": f"0 … {KEYS_MAX}",
+        "clamp": "2",
+        "bins": f"2 … {EDGES_MAX}",
+        "value": "1 or more (between: 2)",
+        "reason": f"0 … {REASON_LENGTH_MAX}",
+        "after": "1 … 64",
+    },
+    "too_many_terms": {"": str(TERMS_MAX)},
+    "not_an_integer": {"limit": "1 … 200"},
+}
+"""What a code expects at a member of that name; "" stands for any."""
+
+
+def problems(messages: Any, body: Any, pointer: str = "") -> list[q.Problem]:
+    """marshmallow's nested messages as a list of problems with JSON Pointers, quoting what was sent."""
+    from api.wire import at
+
+    if isinstance(messages, list):
+        return [_problem(str(message), pointer, at(body, pointer)) for message in messages]
+    found = []
+    for name, inner in messages.items():
+        key = str(name)
+        if key == "_schema":
+            found += problems(inner, body, pointer)
+        else:
+            place = f"{pointer}{key}" if key.startswith("/") or not key else f"{pointer}/{escaped(key)}"
+            found += problems(inner, body, place)
+    return found
+
+
+def _problem(code: str, pointer: str, given: Any) -> q.Problem:
+    member = pointer.rpartition("/")[2]
+    if code == "unknown_field":
+        given = member.replace("~1", "/").replace("~0", "~")
+    by_member = EXPECTED.get(code, {})
+    return q.Problem(
+        pointer=pointer, reason=code, given=given, expected=by_member.get(member, by_member.get(""))
+    )

@@ -1,0 +1,101 @@
+"""The server's settings, read once from the environment. An unknown SUDARE_ name stops the start."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+PREFIX = "SUDARE_"
+SECRET_LENGTH_MIN = 32
+
+
+class InvalidSetting(ValueError):
+    """A setting is unknown or cannot be read. Never quotes a secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its default; docs/settings.md explains each."""
+
+    database_url: str = "sqlite:///var/sudare.db"
+    data_dir: Path = Path("var/data")
+    bind: str = "127.0.0.1:8000"
+    workers: int = 2
+    threads: int = 4
+    secret_key: str = ""
+    response_quantum_ms: int = 100
+    log_level: str = "info"
+    query_timeout_s: int = 60
+    rate_limit: str = "60000 per minute"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings; `NAME_FILE` reads the value of NAME from a file."""
+        environment = os.environ if environment is None else environment
+        known = {field.name: field for field in fields(cls)}
+        values: dict[str, object] = {}
+        for name, text in environment.items():
+            if not name.startswith(PREFIX):
+                continue
+            key = name.removeprefix(PREFIX).lower()
+            if key.endswith("_file") and key.removesuffix("_file") in known:
+                key, text = key.removesuffix("_file"), _content(name, text)
+            if key not in known:
+                raise InvalidSetting(f"{name} is not a setting; docs/settings.md lists them all")
+            if key in values:
+                raise InvalidSetting(f"{PREFIX}{key.upper()} is given twice, as a value and as a file")
+            values[key] = _convert(name, text, type(getattr(cls(), key)))
+        return cls(**values)._checked()  # type: ignore[arg-type]
+
+    def _checked(self) -> "Settings":
+        for name in ("workers", "threads", "query_timeout_s"):
+            if not 1 <= getattr(self, name) <= 1_000:
+                raise InvalidSetting(f"{PREFIX}{name.upper()} must be 1 to 1000")
+        if not 0 <= self.response_quantum_ms <= 60_000:
+            raise InvalidSetting(f"{PREFIX}RESPONSE_QUANTUM_MS must be 0 to 60000")
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise InvalidSetting(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error")
+        if self.secret_key and len(self.secret_key) < SECRET_LENGTH_MIN:
+            raise InvalidSetting(f"{PREFIX}SECRET_KEY must have at least {SECRET_LENGTH_MIN} characters")
+        return self
+
+    def secret(self) -> bytes:
+        """The key that protects stored digests: the setting, or a file made once beside the data."""
+        if self.secret_key:
+            return self.secret_key.encode()
+        file = self.data_dir / "secret.key"
+        if not file.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            _write_once(file, secrets.token_hex(32))
+        return file.read_text().strip().encode()
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Create a file that only its owner reads; the first of two writers wins, and none is half-written."""
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InvalidSetting(f"{name}: the file cannot be read") from fault
+
+
+def _convert(name: str, text: str, kind: type) -> object:
+    if kind is int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 9):
+            raise InvalidSetting(f"{name} must be a whole number")
+        return int(text)
+    return Path(text) if issubclass(kind, Path) else text

@@ -1,0 +1,163 @@
+"""Bytes → JSON values, strictly and within limits, before anything else looks at a request.
+
+Refuses what lenient parsers let through: deep nesting, duplicate keys, NaN, lone surrogates, endless digits.
+Numbers keep their decimal meaning: whole numbers are int, others Decimal; a number in exponent notation or
+with too many digits becomes `Unreadable`, which no field accepts, so that the refusal can name its place.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+BODY_BYTES_MAX = 1 << 20
+DEPTH_MAX = 32
+DIGITS_MAX = 40
+QUOTE_LENGTH_MAX = 80
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class MalformedJson(ValueError):
+    """The body is not JSON as this server reads it; `reason` is a code of the message catalogue."""
+
+    def __init__(
+        self, reason: str, *, pointer: str = "", given: object = None, expected: object = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.pointer, self.given, self.expected = reason, pointer, given, expected
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A JSON number that is no plain decimal of reasonable length; `text` quotes its beginning."""
+
+    text: str
+
+
+def parse(body: bytes) -> Any:
+    """Read one JSON value. Raises MalformedJson."""
+    if _depth(body) > DEPTH_MAX:
+        raise MalformedJson("too_deep", expected=DEPTH_MAX)
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(
+            text,
+            parse_int=_whole,
+            parse_float=_decimal,
+            parse_constant=_constant,
+            object_pairs_hook=_members,
+        )
+    except UnicodeDecodeError as fault:
+        raise MalformedJson("not_utf8", given=fault.start) from fault
+    except json.JSONDecodeError as fault:
+        raise MalformedJson("not_json", given=f"{fault.lineno}:{fault.colno}") from fault
+    _refuse_surrogates(value, "")
+    return value
+
+
+def _depth(body: bytes) -> int:
+    bare = np.frombuffer(_STRING.sub(b"", body), dtype=np.uint8)
+    opened = np.isin(bare, np.frombuffer(b"[{", dtype=np.uint8)).astype(np.int64)
+    closed = np.isin(bare, np.frombuffer(b"]}", dtype=np.uint8)).astype(np.int64)
+    return int(np.cumsum(opened - closed).max(initial=0))
+
+
+def _whole(text: str) -> int | Decimal | Unreadable:
+    if len(text) > DIGITS_MAX:
+        return Unreadable(text[:DIGITS_MAX])
+    return Decimal(text) if text == "-0" else int(text)
+
+
+def _decimal(text: str) -> Decimal | Unreadable:
+    plain = len(text) <= DIGITS_MAX and "e" not in text and "E" not in text
+    return Decimal(text) if plain else Unreadable(text[:DIGITS_MAX])
+
+
+def _constant(text: str) -> Any:
+    raise MalformedJson("not_a_json_number", given=text)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1) if len(names) < 1_000 else ""
+        raise MalformedJson("duplicate_key", given=quoted(twice))
+    return members
+
+
+def _refuse_surrogates(value: Any, pointer: str) -> None:
+    if isinstance(value, str) and _SURROGATE.search(value):
+        raise MalformedJson("lone_surrogate", pointer=pointer)
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if _SURROGATE.search(name):
+                raise MalformedJson("lone_surrogate", pointer=pointer)
+            _refuse_surrogates(member, f"{pointer}/{escaped(name)}")
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            _refuse_surrogates(item, f"{pointer}/{place}")
+
+
+def escaped(name: str) -> str:
+    """A member name as a part of a JSON Pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def at(value: Any, pointer: str) -> Any:
+    """What the caller sent at a JSON Pointer; None where nothing stands."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def quoted(value: Any) -> str:
+    """A caller's value as short JSON-like text that is safe to repeat in a message."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case Unreadable(text):
+            return f"{text}…"
+        case Decimal() | int():
+            text = str(value)
+        case str():
+            cut = value[: QUOTE_LENGTH_MAX + 1].encode("utf-8", "backslashreplace").decode("utf-8")
+            text = json.dumps(cut, ensure_ascii=False)
+        case dict():
+            return "{…}"
+        case list() | tuple():
+            inner = ", ".join(quoted(item) for item in value[:4] if not isinstance(item, list | dict | tuple))
+            text = f"[{inner}{', …' if len(value) > 4 else ''}]"
+        case _:
+            text = str(value)
+    return text if len(text) <= QUOTE_LENGTH_MAX else f"{text[:QUOTE_LENGTH_MAX]}…"
+
+
+def canonical(value: Any) -> str:
+    """A JSON value as canonical text: sorted names, no spaces, decimals as written without trailing zeros."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
+def dumps(value: Any) -> bytes:
+    """A JSON answer: UTF-8, Japanese as it is read, no NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode()

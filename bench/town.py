@@ -1,0 +1,118 @@
+"""A table to measure on: up to three rows a person, 47 regions, registered by the real registration."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datasets.accounts import Accounts
+from datasets.descriptor import parse
+from datasets.ledger import Account, Ledger
+from datasets.registry import register
+from datasets.store import Store, migrate
+from privacy.budget import Epsilon
+
+REGIONS = [f"region{number:02d}" for number in range(1, 48)]
+CHUNK_ROWS = 1_000_000
+SECRET = "b" * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Town:
+    """A registered dataset `town`, its raw file, and the key of an analyst with a large budget."""
+
+    rows: int
+    raw: Path
+    data_dir: Path
+    database_url: str
+    key: str
+    registration_s: float
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "SUDARE_DATABASE_URL": self.database_url,
+            "SUDARE_DATA_DIR": str(self.data_dir),
+            "SUDARE_SECRET_KEY": SECRET,
+            "SUDARE_RESPONSE_QUANTUM_MS": "0",
+            "SUDARE_RATE_LIMIT": "100000000 per minute",
+        }
+
+
+def descriptor() -> str:
+    """The town's descriptor."""
+    return f"""
+id: town
+title: {{ja: 計測用の町, en: Town to measure}}
+body: "131016"
+privacy: {{unit: person, max_rows_per_person: 3, measure: pure, cap: "1000000", max_per_query: "1"}}
+columns:
+  region: {{type: category, values: [{", ".join(REGIONS)}]}}
+  sex: {{type: category, values: [female, male]}}
+  age: {{type: integer, min: 0, max: 119}}
+  income: {{type: integer, min: 0, max: 30000000, unit: JPY, missing: allowed}}
+"""
+
+
+def build(folder: Path, rows: int) -> Town:
+    """Write the raw Parquet file, register it and open an account."""
+    folder.mkdir(parents=True)
+    raw, data_dir = folder / "town.parquet", folder / "data"
+    write(raw, rows)
+    store = Store(f"sqlite:///{folder / 'sudare.db'}")
+    migrate(store)
+    started = time.perf_counter()
+    register(
+        store=store,
+        data_dir=data_dir,
+        descriptor=parse(descriptor()),
+        source=raw,
+        actor="bench",
+        progress=lambda stage, share: None,
+    )
+    registration_s = time.perf_counter() - started
+    accounts = Accounts(store, SECRET.encode())
+    accounts.add_organisation("bench")
+    key = accounts.add_user("bench", organisation="bench", role="analyst")
+    Ledger(store).grant(
+        lineage="town",
+        account=Account(kind="user", holder="bench"),
+        amount=Epsilon.parse("1000000"),
+        reason="benchmark",
+        requested_by="bench",
+    )
+    store.close()
+    return Town(
+        rows=rows,
+        raw=raw,
+        data_dir=data_dir,
+        database_url=f"sqlite:///{folder / 'sudare.db'}",
+        key=key,
+        registration_s=registration_s,
+    )
+
+
+def write(raw: Path, rows: int) -> None:
+    """Rows of persons in random order: 47 regions, two sexes, ages, log-normal incomes, 5 % missing."""
+    random = np.random.default_rng(7)
+    regions, sexes = pa.array(REGIONS), pa.array(["female", "male"])
+    writer = None
+    for start in range(0, rows, CHUNK_ROWS):
+        size = min(CHUNK_ROWS, rows - start)
+        income = np.clip(random.lognormal(15, 0.8, size), 0, 3e7).astype(np.int64)
+        table = pa.table(
+            {
+                "person": random.integers(0, int(rows * 0.43) + 1, size),
+                "region": regions.take(pa.array(random.integers(0, 47, size))),
+                "sex": sexes.take(pa.array(random.integers(0, 2, size))),
+                "age": np.clip(random.normal(45, 24, size), 0, 119).astype(np.int64),
+                "income": pa.array(income, mask=random.random(size) < 0.05),
+            }
+        )
+        writer = writer or pq.ParquetWriter(raw, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()

@@ -1,0 +1,573 @@
+"""Reads a dataset's descriptor (YAML) into what is public about it. Refuses whatever it does not know.
+
+Structure is said once, in `docs/descriptor.schema.json`; what a schema cannot say (bounds in order, values
+distinct, sums that fit) is checked here. Every fault has the line and column of the text it is about.
+Scalars stay text until a column's type is known, so `values: [no, yes]` are the words "no" and "yes" and
+decimals keep their digits. Anchors, aliases, tags, merge keys and duplicate keys are refused.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from privacy.budget import Epsilon, InvalidAmount
+from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, day_number
+
+SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "descriptor.schema.json"
+
+TEXT_BYTES_MAX = 1 << 20
+DEPTH_MAX = 8
+EVENTS_MAX = 400_000
+FAULTS_MAX = 100
+
+CODE_MAX = 2**53
+UNITS_DIGITS_MAX = 18
+ROW_CAPACITY = 2**33
+NOISE_SCALES = 2**10
+SCALE_PER_PRICE = 10**6
+INT64_MAX = 2**63 - 1
+
+_NAME = re.compile(r"[^\W\d][\w-]{0,62}")
+_INTEGER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
+_DECIMAL = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
+_NULLS = frozenset({"", "~", "null"})
+_BOOLEANS = frozenset({"true", "false"})
+
+Path_ = tuple[str | int, ...]
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing wrong with a descriptor: where in the text (from 1), at which path, and why."""
+
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"line {self.line}, column {self.column}: {where}{self.message}"
+
+
+class DescriptorError(ValueError):
+    """A descriptor that cannot be used; `faults` holds every reason found, in the order of the text."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = sorted(faults)[:FAULTS_MAX]
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """How a CSV source is written. `quote` None means that no value is ever quoted."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    quote: str | None = '"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """A checked descriptor.
+
+    `lineage` is the id under which the lifetime cap is kept: the dataset's own id unless the text names an
+    earlier dataset about the same people. `text` is the descriptor as it was given.
+    """
+
+    schema: Schema
+    source: SourceOptions
+    lineage: str
+    text: str
+
+
+def parse(text: str) -> Descriptor:
+    """Read a descriptor or raise DescriptorError with every fault found."""
+    tree = _Tree()
+    _refuse_dangerous_yaml(text)
+    content = tree.content_of(_compose(text))
+    tree.raise_faults()
+    _check_structure(content, tree)
+    tree.raise_faults()
+    descriptor = _Reader(content, tree).descriptor(text)
+    tree.raise_faults()
+    assert descriptor is not None
+    return descriptor
+
+
+class Scalar(str):
+    """The text of a YAML scalar; `plain` when it was written without quotes."""
+
+    plain: bool = False
+
+    @classmethod
+    def of(cls, node: yaml.ScalarNode) -> "Scalar":
+        scalar = cls(node.value)
+        scalar.plain = not node.style  # libyaml says "" where Python says None
+        return scalar
+
+
+# Text to nodes
+
+
+def _refuse_dangerous_yaml(text: str) -> None:
+    """Refuse what could grow, run or hide: size, depth, aliases, anchors, tags, further documents."""
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError:
+        raise DescriptorError([Fault(1, 1, "", "a descriptor is Unicode text in UTF-8")]) from None
+    if size_bytes > TEXT_BYTES_MAX:
+        raise DescriptorError([Fault(1, 1, "", "a descriptor has at most 1 MiB")])
+    depth = documents = 0
+    for count, event in enumerate(_events(text)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+        message = _danger(event, depth=depth, documents=documents, count=count)
+        if message:
+            raise DescriptorError([_fault_at(event.start_mark, message)])
+
+
+def _danger(event: yaml.Event, *, depth: int, documents: int, count: int) -> str:
+    if isinstance(event, yaml.AliasEvent):
+        return "aliases (*name) are not allowed"
+    if getattr(event, "anchor", None) is not None:
+        return "anchors (&name) are not allowed"
+    if getattr(event, "tag", None) is not None:
+        return "tags (!name) are not allowed"
+    if documents > 1:
+        return "a descriptor is one YAML document"
+    if depth > DEPTH_MAX:
+        return f"nested deeper than {DEPTH_MAX} levels"
+    return "too many values" if count > EVENTS_MAX else ""
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    try:
+        yield from yaml.parse(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise _syntax_error(error) from None
+
+
+def _compose(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise _syntax_error(error) from None
+
+
+def _syntax_error(error: yaml.YAMLError) -> DescriptorError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or "a character that YAML does not allow"
+    return DescriptorError([_fault_at(mark, f"not valid YAML: {problem}")])
+
+
+def _fault_at(mark: Any, message: str) -> Fault:
+    return Fault(1, 1, "", message) if mark is None else Fault(mark.line + 1, mark.column + 1, "", message)
+
+
+# Nodes to content
+
+
+@dataclass(slots=True)
+class _Tree:
+    """Where each value and each key stands in the text, and the faults found so far."""
+
+    values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def fault(self, path: Path_, message: str, *, key: bool = False) -> None:
+        places = self.keys if key else self.values
+        line, column = places.get(path) or self.values.get(path) or (1, 1)
+        self.faults.append(Fault(line, column, _dotted(path), message))
+
+    def raise_faults(self) -> None:
+        if self.faults:
+            raise DescriptorError(self.faults)
+
+    def content_of(self, node: yaml.Node | None, path: Path_ = ()) -> Any:
+        """Nested dicts, lists and Scalars; notes places and faults on the way."""
+        if node is None:
+            self.fault(path, "the descriptor is empty")
+            return {}
+        self.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.content_of(item, (*path, place)) for place, item in enumerate(node.value)]
+        return self._mapping(node, path)
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path_) -> Scalar:
+        if any(unicodedata.category(letter) == "Cc" for letter in node.value) and node.value != "\t":
+            self.fault(path, "control characters and line breaks are not allowed in a value")
+        return Scalar.of(node)
+
+    def _mapping(self, node: yaml.Node, path: Path_) -> dict[str, Any]:
+        content: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            mark = key_node.start_mark
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.faults.append(
+                    Fault(mark.line + 1, mark.column + 1, _dotted(path), "a key is plain text")
+                )
+                continue
+            key = str(key_node.value)
+            self.keys.setdefault((*path, key), (mark.line + 1, mark.column + 1))
+            if key == "<<":
+                self.fault((*path, key), "merge keys (<<) are not allowed", key=True)
+            elif key in content:
+                message = f"the key {_shown(key)} stands twice"
+                self.faults.append(Fault(mark.line + 1, mark.column + 1, _dotted(path), message))
+            else:
+                content[key] = self.content_of(value_node, (*path, key))
+        return content
+
+
+def _dotted(path: Path_) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+def _shown(text: str) -> str:
+    return repr(str(text) if len(text) <= 80 else text[:77] + "…")
+
+
+# Structure, by the JSON Schema
+
+
+def _is_plain(value: Any, pattern: re.Pattern[str]) -> bool:
+    return isinstance(value, Scalar) and value.plain and pattern.fullmatch(value) is not None
+
+
+def _bounded(limit_name: str) -> Any:
+    """`minimum` and `maximum` for numbers that are still text."""
+
+    def check(_validator: Validator, limit: int, value: Any, _schema: Any) -> Iterator[ValidationError]:
+        if isinstance(value, Scalar) and _DECIMAL.fullmatch(value):
+            number = Decimal(value)
+            if (limit_name == "minimum" and number < limit) or (limit_name == "maximum" and number > limit):
+                yield ValidationError("out of range")
+
+    return check
+
+
+@cache
+def _validator() -> Validator:
+    """The schema's validator, taught that scalars are text with a look."""
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "string": lambda _, value: isinstance(value, Scalar),
+            "null": lambda _, value: isinstance(value, Scalar) and value.plain and value in _NULLS,
+            "boolean": lambda _, value: isinstance(value, Scalar) and value.plain and value in _BOOLEANS,
+            "integer": lambda _, value: _is_plain(value, _INTEGER),
+            "number": lambda _, value: _is_plain(value, _DECIMAL),
+        }
+    )
+    checks = {"minimum": _bounded("minimum"), "maximum": _bounded("maximum"), "enum": _one_of}
+    schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    return extend(Draft202012Validator, validators=checks, type_checker=types)(schema)
+
+
+def _one_of(
+    _validator: Validator, allowed: Sequence[Any], value: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    is_null = isinstance(value, Scalar) and value.plain and value in _NULLS
+    if not (value in allowed or (is_null and None in allowed)):
+        yield ValidationError("not one of the allowed values")
+
+
+def _check_structure(content: Any, tree: _Tree) -> None:
+    for count, error in enumerate(_validator().iter_errors(content)):
+        if count == FAULTS_MAX:
+            return
+        path = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            for key in _unknown_keys(error):
+                tree.fault((*path, key), _unknown_key_message(key, error.schema), key=True)
+        elif error.validator == "required":
+            for key in error.validator_value:
+                if key not in error.instance and f"{key!r} is a required" in error.message:
+                    tree.fault(path, f"the key {key!r} is missing")
+        else:
+            tree.fault(path, _structure_message(error), key=error.validator == "propertyNames")
+
+
+def _unknown_keys(error: ValidationError) -> list[str]:
+    known = error.schema.get("properties", {})
+    patterns = error.schema.get("patternProperties", {})
+    return [
+        key for key in error.instance if key not in known and not any(re.search(p, key) for p in patterns)
+    ]
+
+
+def _unknown_key_message(key: str, schema: Mapping[str, Any]) -> str:
+    if "patternProperties" in schema:
+        return f"{_shown(key)} is not a language such as ja or en"
+    known = ", ".join(schema.get("properties", {}))
+    return f"unknown key {_shown(key)}; known here: {known}"
+
+
+def _structure_message(error: ValidationError) -> str:
+    wanted = error.validator_value
+    description = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    match error.validator:
+        case "enum":
+            shown = ", ".join("null" if value is None else str(value) for value in wanted)
+            return f"must be {description or 'one of ' + shown}"
+        case "minimum" | "maximum":
+            return f"must be at {'least' if error.validator == 'minimum' else 'most'} {wanted}"
+        case "minItems" | "minProperties":
+            return (
+                f"must have at least {wanted} entry"
+                if wanted == 1
+                else f"must have at least {wanted} entries"
+            )
+        case "maxItems" | "maxProperties":
+            return f"may have at most {wanted} entries"
+        case "minLength":
+            return "must not be empty"
+        case "maxLength":
+            return f"may have at most {wanted} characters"
+        case "type" if description is None:
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            names = {"array": "a list", "object": "a mapping", "integer": "a whole number", "string": "text"}
+            return "must be " + " or ".join(names.get(kind, kind) for kind in kinds if kind != "boolean")
+        case _:
+            return f"must be {description}" if description else f"does not fit {error.validator}"
+
+
+# Meaning
+
+
+class _Reader:
+    """Turns content of the right structure into values, noting a fault wherever that is impossible."""
+
+    def __init__(self, content: dict[str, Any], tree: _Tree) -> None:
+        self.content = content
+        self.privacy = content["privacy"]
+        self.tree = tree
+
+    def descriptor(self, text: str) -> Descriptor | None:
+        rows_per_person = self._rows_per_person()
+        unit = self._unit()
+        cap, per_query = self._amount("cap"), self._amount("max_per_query")
+        self._check_limits(cap, per_query)
+        columns = tuple(self._columns(unit, rows_per_person))
+        lineage = self._lineage()
+        if self.tree.faults:
+            return None
+        schema = Schema(
+            id=str(self.content["id"]),
+            title={language: str(words) for language, words in self.content["title"].items()},
+            body=str(self.content["body"]),
+            unit=unit,
+            rows_per_person=rows_per_person,
+            cap=cap,
+            epsilon_per_query_max=per_query,
+            columns=columns,
+        )
+        return Descriptor(schema=schema, source=self._source(), lineage=lineage, text=text)
+
+    def _rows_per_person(self) -> int:
+        rows = int(self.privacy["max_rows_per_person"])
+        if self._unit() is None and rows != 1:
+            message = "must be 1, since without a unit each row is one person"
+            self.tree.fault(("privacy", "max_rows_per_person"), message)
+        return rows
+
+    def _unit(self) -> str | None:
+        unit = self.privacy["unit"]
+        if unit.plain and unit in _NULLS:
+            return None
+        return str(unit)
+
+    def _amount(self, key: str) -> Epsilon:
+        try:
+            return Epsilon.parse(str(self.privacy[key]))
+        except InvalidAmount as error:
+            self.tree.fault(("privacy", key), str(error))
+            return Epsilon(0)
+
+    def _check_limits(self, cap: Epsilon, per_query: Epsilon) -> None:
+        if self.privacy["measure"] == "zcdp":
+            self.tree.fault(("privacy", "measure"), "zcdp is not available in this version, use pure")
+        elif "delta" in self.privacy:
+            self.tree.fault(("privacy", "delta"), "delta belongs to zcdp; pure needs none", key=True)
+        if cap.nano and per_query > cap:
+            self.tree.fault(("privacy", "max_per_query"), f"is above the cap of {cap}")
+
+    def _lineage(self) -> str:
+        lineage = self.content.get("lineage")
+        if lineage is None:
+            return str(self.content["id"])
+        if lineage == self.content["id"]:
+            self.tree.fault(("lineage",), "is the dataset's own id; leave the key out")
+        return str(lineage)
+
+    def _source(self) -> SourceOptions:
+        given = self.content.get("source", {})
+        quote = given.get("quote", Scalar('"'))
+        return SourceOptions(
+            delimiter=str(given.get("delimiter", ",")),
+            encoding=str(given.get("encoding", "utf-8")),
+            quote=None if quote.plain and quote in _NULLS else str(quote),
+        )
+
+    def _columns(self, unit: str | None, rows_per_person: int) -> Iterator[AnyColumn]:
+        if unit is not None:
+            self._check_name(unit, ("privacy", "unit"), key=False)
+        seen = {} if unit is None else {unit.casefold(): unit}
+        for name, declared in self.content["columns"].items():
+            path = ("columns", name)
+            self._check_name(name, path, key=True)
+            if name == unit:
+                self.tree.fault(path, "is the unit of privacy, which is not declared again", key=True)
+            elif name.casefold() in seen:
+                message = f"differs from {_shown(seen[name.casefold()])} by capitals only"
+                self.tree.fault(path, message, key=True)
+            seen.setdefault(name.casefold(), name)
+            yield self._column(name, declared, path, rows_per_person)
+
+    def _check_name(self, name: str, path: Path_, *, key: bool) -> None:
+        if not _NAME.fullmatch(name):
+            message = "a column name is a letter or _, then up to 62 letters, digits, _ or -"
+            self.tree.fault(path, message, key=key)
+        elif unicodedata.normalize("NFC", name) != name:
+            self.tree.fault(path, "a column name is written in Unicode's composed form (NFC)", key=key)
+
+    def _column(self, name: str, declared: dict[str, Any], path: Path_, rows_per_person: int) -> AnyColumn:
+        match str(declared["type"]):
+            case "category":
+                return self._category(name, declared, path)
+            case "date":
+                return self._date(name, declared, path)
+            case "text":
+                return Text(name=name, role=str(declared.get("role", "identifier")))
+            case _:
+                number = self._number(name, declared, path)
+                self._check_sums_fit(number, path, rows_per_person)
+                return number
+
+    def _category(self, name: str, declared: dict[str, Any], path: Path_) -> Category:
+        values = tuple(map(str, declared["values"]))
+        places: dict[str, int] = {}
+        for place, value in enumerate(values):
+            first = places.setdefault(value, place)
+            if first != place:
+                self.tree.fault((*path, "values", place), f"is the same as value {first + 1}")
+        labels = {language: tuple(map(str, words)) for language, words in declared.get("labels", {}).items()}
+        for language, words in labels.items():
+            if len(words) != len(values):
+                message = f"has {len(words)} labels for {len(values)} values"
+                self.tree.fault((*path, "labels", language), message)
+        return Category(
+            name=name,
+            values=values,
+            labels=labels,
+            other=self._other(declared, values, path),
+            missing_allowed="missing" in declared,
+        )
+
+    def _other(self, declared: dict[str, Any], values: tuple[str, ...], path: Path_) -> str | None:
+        other = declared.get("other")
+        if other is None or (other.plain and other == "false"):
+            return None
+        if other not in values:
+            self.tree.fault((*path, "other"), "must be one of the values, or false")
+        return str(other)
+
+    def _number(self, name: str, declared: dict[str, Any], path: Path_) -> Number:
+        step = Decimal(declared.get("step", "1"))
+        unit = declared.get("unit")
+        low, high = self._steps("min", declared, step, path), self._steps("max", declared, step, path)
+        if low >= high and step > 0:
+            self.tree.fault((*path, "max"), "must be above min")
+        return Number(
+            name=name,
+            low=low,
+            high=high,
+            step=step.normalize() if step == 0 else _plain(step),
+            unit=None if unit is None else str(unit),
+            kind="integer" if declared["type"] == "integer" else "decimal",
+            missing_allowed="missing" in declared,
+        )
+
+    def _steps(self, key: str, declared: dict[str, Any], step: Decimal, path: Path_) -> int:
+        """A bound as a whole number of steps."""
+        if step <= 0:
+            if key == "min":
+                self.tree.fault((*path, "step"), "must be above zero")
+            return 0
+        units = 10 ** decimals_of(step)
+        bound = Decimal(declared[key]).scaleb(decimals_of(step))
+        whole = int(step.scaleb(decimals_of(step)))
+        if bound % 1 or int(bound) % whole:
+            self.tree.fault((*path, key), f"is not a whole multiple of the step {_plain(step)}")
+        elif abs(bound) >= 10**UNITS_DIGITS_MAX or units * whole >= 10 ** (2 * UNITS_DIGITS_MAX):
+            self.tree.fault((*path, key), f"has more than {UNITS_DIGITS_MAX} digits at the step's precision")
+        elif abs(int(bound) // whole) > CODE_MAX:
+            self.tree.fault((*path, key), "is more than 2^53 steps from zero")
+        return int(bound) // whole
+
+    def _check_sums_fit(self, column: Number, path: Path_, rows_per_person: int) -> None:
+        """Refuse a column whose noisy sum could leave 64 bits; see `largest_reach`."""
+        reach = max(abs(column.low), abs(column.high), column.high - column.low)
+        allowed = largest_reach(rows_per_person)
+        if reach > allowed:
+            message = (
+                f"sums could exceed 64 bits: use a larger step or narrower bounds (at most {allowed:,} steps)"
+            )
+            self.tree.fault(path, message, key=True)
+
+    def _date(self, name: str, declared: dict[str, Any], path: Path_) -> Date:
+        low, high = self._day("min", declared, path), self._day("max", declared, path)
+        if low is not None and high is not None and low >= high:
+            self.tree.fault((*path, "max"), "must be after min")
+        return Date(name=name, low=low or 0, high=high or 0, missing_allowed="missing" in declared)
+
+    def _day(self, key: str, declared: dict[str, Any], path: Path_) -> int | None:
+        try:
+            return day_number(date.fromisoformat(declared[key]))
+        except ValueError:
+            self.tree.fault((*path, key), "is not a day of the calendar")
+            return None
+
+
+def largest_reach(rows_per_person: int) -> int:
+    """The largest max(|low|, |high|, high - low), in steps, that a number column may have.
+
+    A dataset holds at most 2^33 rows, so its exact sum is at most 2^33 reaches. One person moves a sum by at
+    most rows_per_person reaches, and the smallest price of a statistic is 10^-6 ε, so a noise scale is at
+    most rows_per_person * reach * 10^6; beyond 2^10 scales discrete Laplace noise has probability e^-1024.
+    Exact sum and noise together must stay below 2^63, so that no addition can saturate.
+    """
+    return INT64_MAX // (ROW_CAPACITY + NOISE_SCALES * rows_per_person * SCALE_PER_PRICE)
+
+
+def decimals_of(step: Decimal) -> int:
+    """How many decimals a step has, trailing zeros aside."""
+    exponent = _plain(step).as_tuple().exponent
+    assert isinstance(exponent, int)
+    return -exponent
+
+
+def _plain(step: Decimal) -> Decimal:
+    """The same number without trailing decimals and without an exponent: 0.10 → 0.1, 1E+3 → 1000."""
+    whole = step.to_integral_value()
+    return whole.quantize(Decimal(1)) if step == whole else step.normalize()

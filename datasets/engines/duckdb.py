@@ -1,0 +1,116 @@
+"""Exact integers from the embedded engine: one read-only DuckDB file a dataset version.
+
+Connections are opened in the process that uses them and never shared with a forked child. Every statement
+has a time limit, bounded memory and no access to anything outside its file.
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from datasets.engines.sql import PERSON, RANK, TABLE, roll_up, statement
+from privacy.noise import Integers
+from privacy.plan import Exact, Plan
+from privacy.schema import Schema
+
+STATISTICS_FILE = "statistics.duckdb"
+OPEN_FILES_MAX = 16
+MEMORY_LIMIT = "1GB"
+DUMMY_ROWS = 10_000
+
+
+class EngineFailed(RuntimeError):
+    """The exact part could not be computed. Carries no text: the engine's words could quote data."""
+
+
+class DuckdbEngine:
+    """Answers plans from the statistics files below `folder`."""
+
+    def __init__(self, *, threads: int, timeout_s: float, temporary: Path) -> None:
+        self.threads, self.timeout_s, self.temporary = threads, timeout_s, temporary
+        self._process = 0
+        self._lock = threading.Lock()
+        self._open: OrderedDict[object, duckdb.DuckDBPyConnection] = OrderedDict()
+
+    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+        """The exact integers of a plan, one int64 a cell. Raises EngineFailed."""
+        return self._run(plan, self._connection(file, lambda: self._connect(file)))
+
+    def rehearse(self, plan: Plan) -> Mapping[Exact, Integers]:
+        """The same from generated rows of the same schema: no data is opened."""
+        schema = plan.schema
+        return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
+
+    def _run(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> Mapping[Exact, Integers]:
+        asked = statement(plan, "duckdb")
+        try:
+            with connection.cursor() as cursor, self._limited(cursor):
+                columns = list(cursor.execute(asked.text, asked.values).fetchnumpy().values())
+            integers = [np.asarray(column, dtype=np.int64) for column in columns]
+            return roll_up(plan, integers[0], integers[1:])
+        except (duckdb.Error, MemoryError) as failure:
+            raise EngineFailed from failure
+
+    @contextmanager
+    def _limited(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        timer = threading.Timer(self.timeout_s, cursor.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _connection(self, key, connect) -> duckdb.DuckDBPyConnection:  # type: ignore[no-untyped-def]
+        """An open connection for this process, the least recently used dropped beyond the limit."""
+        with self._lock:
+            if self._process != os.getpid():
+                self._open, self._process = OrderedDict(), os.getpid()
+            if key not in self._open:
+                try:
+                    self._open[key] = connect()
+                except duckdb.Error as failure:
+                    raise EngineFailed from failure
+            self._open.move_to_end(key)
+            while len(self._open) > OPEN_FILES_MAX:
+                self._open.popitem(last=False)
+            return self._open[key]
+
+    def _connect(self, file: Path) -> duckdb.DuckDBPyConnection:
+        return self._locked(duckdb.connect(str(file), read_only=True))
+
+    def _locked(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+        """Bound the connection's resources and shut every door out of it, in that order."""
+        self.temporary.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "threads": self.threads,
+            "memory_limit": f"'{MEMORY_LIMIT}'",
+            "temp_directory": f"'{self.temporary}'",
+            "enable_external_access": "false",
+            "lock_configuration": "true",
+        }
+        for name, value in settings.items():
+            connection.execute(f"SET {name} = {value}")
+        return connection
+
+    def _generated(self, schema: Schema) -> duckdb.DuckDBPyConnection:
+        """A table of evenly spread codes, one row in twenty missing, the same at every call."""
+        connection = self._locked(duckdb.connect())
+        columns = [
+            f"(i // {schema.rows_per_person}) AS {PERSON}",
+            f"(i % {schema.rows_per_person} + 1) AS {RANK}",
+        ]
+        for place, column in enumerate(schema.queryable):
+            spread = f"{column.low} + (hash(i, {place}) % {column.high - column.low + 1})::BIGINT"
+            missing = f"hash({place}, i) % 20 = 0"
+            columns.append(f"CASE WHEN {missing} THEN {column.missing} ELSE {spread} END AS c{place}")
+        connection.execute(
+            f"CREATE TABLE {TABLE} AS SELECT {', '.join(columns)} FROM range({DUMMY_ROWS}) AS numbers(i)"
+        )
+        return connection

@@ -1,0 +1,270 @@
+"""Makes the statistics table from the vault: whole numbers only, bounded per person, no source order.
+
+The privacy argument of the bound: a row's place within its person depends on that person's rows and the salt
+alone (a hash of the row's own codes, ties broken by the codes themselves, so that rows that still tie are
+equal). Hence one person more or less changes no other person's kept rows, and a query moves by at most
+`rows_per_person` rows. Row numbers of the source take no part.
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.descriptor import Descriptor
+from datasets.ingest.coding import EMPTY, STRANGE, code_type, final_code, integer_type, raw_code
+from datasets.ingest.engine import Engine, named, quoted
+from datasets.ingest.files import sync
+from datasets.ingest.problems import PROBLEMS_SHOWN_MAX, ImportProblem
+from datasets.ingest.report import ColumnCounts, Kind
+from privacy.schema import Category, Column, Schema
+
+PRIME = 2**31 - 1
+SALT_BYTES_MIN = 16
+SHARES_SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30, 40, 50, 60, 80, 100, 200, 365, 500, 1000)
+
+CODING, BOUNDING, WRITING = "coding", "bounding", "writing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What the statistics table and its making count; `places` are (row of the source from 0, column, kind)."""
+
+    rows_kept: int
+    persons: int
+    rows_without_person: int
+    columns: dict[str, ColumnCounts]
+    kept_by_bound: dict[int, float]
+    places: tuple[tuple[int, str, Kind], ...]
+
+
+def build(
+    descriptor: Descriptor, *, vault: Path, target: Path, scratch: Path, salt: bytes, engine: Engine
+) -> Counts:
+    """Write the statistics table to the new database file `target` and sync it."""
+    schema = descriptor.schema
+    made = scratch / target.name
+    _attach(engine, made, "made")
+    _attach(engine, scratch / "work.duckdb", "work")
+    engine.run(CODING, _coded(schema, vault), end=0.9)
+    columns = _column_counts(schema, engine)
+    without, places = _without_person(schema, engine), _places(schema, engine)
+    persons, kept_by_bound = _number_persons(schema, salt, engine)
+    _write_rows(schema, salt, persons, engine)
+    kept = engine.run(WRITING, "SELECT count(*) FROM made.rows", begin=0.95)[0][0]
+    engine.run(WRITING, "CHECKPOINT made", begin=1.0)
+    engine.run(WRITING, "DETACH made", begin=1.0)
+    engine.run(WRITING, "DETACH work", begin=1.0)
+    if made.with_name(made.name + ".wal").exists():
+        raise ImportProblem("the statistics table could not be completed")
+    sync(made)
+    made.rename(target)
+    return Counts(
+        rows_kept=kept,
+        persons=kept if schema.unit is None else persons,
+        rows_without_person=without,
+        columns=columns,
+        kept_by_bound=kept_by_bound,
+        places=places,
+    )
+
+
+def _attach(engine: Engine, path: Path, name: str) -> None:
+    """A new database file of mode 0600, in a folder that is private already."""
+    engine.run(CODING, f"ATTACH {quoted(str(path))} AS {name}", end=0.0)
+    path.chmod(0o600)
+
+
+def _codes(schema: Schema) -> list[tuple[str, Column]]:
+    """The queryable columns with their names in the tables: c0, c1, …"""
+    return [(f"c{place}", column) for place, column in enumerate(schema.queryable)]
+
+
+def _coded(schema: Schema, vault: Path) -> str:
+    """Raw codes of all rows, the row's place in the source, and the unit's text (NULL: no person)."""
+    columns = [f"{raw_code(column, named(column.name))} AS {name}" for name, column in _codes(schema)]
+    if schema.unit is not None:
+        columns.append(f"CASE WHEN trim({named(schema.unit)}) <> '' THEN {named(schema.unit)} END AS unit")
+    source = f"read_parquet({quoted(glob.escape(str(vault)))}, file_row_number = true)"
+    return f"CREATE TABLE work.coded AS SELECT file_row_number AS place, {', '.join(columns) or '0'} FROM {source}"
+
+
+# Counting
+
+
+def _column_counts(schema: Schema, engine: Engine) -> dict[str, ColumnCounts]:
+    """One pass over the raw codes."""
+    columns = _codes(schema)
+    wanted = ", ".join(
+        f"count(*) FILTER ({name} = {column.low - EMPTY}), count(*) FILTER ({name} = {column.low - STRANGE}),"
+        f" count(*) FILTER ({name} = {column.low - 1} OR {name} = {column.high + 1})"
+        for name, column in columns
+    )
+    if not columns:
+        return {}
+    counts = engine.run(CODING, f"SELECT {wanted} FROM work.coded", begin=0.9, end=0.95)[0]
+    return {
+        column.name: _counts_of(column, *counts[3 * place : 3 * place + 3])
+        for place, (_, column) in enumerate(columns)
+    }
+
+
+def _counts_of(column: Column, missing: int, strange: int, clamped: int) -> ColumnCounts:
+    if isinstance(column, Category):
+        return ColumnCounts(missing=missing, undeclared=strange)
+    return ColumnCounts(missing=missing, unreadable=strange, clamped=clamped)
+
+
+def _without_person(schema: Schema, engine: Engine) -> int:
+    if schema.unit is None:
+        return 0
+    return int(
+        engine.run(CODING, "SELECT count(*) FROM work.coded WHERE unit IS NULL", begin=0.95, end=0.96)[0][0]
+    )
+
+
+def _places(schema: Schema, engine: Engine) -> tuple[tuple[int, str, Kind], ...]:
+    """The first cells of the source that an operator should look at."""
+    questions = [
+        f"(SELECT place, {quoted(column.name)}, {quoted(kind)} FROM work.coded WHERE {test}"
+        f" ORDER BY place LIMIT {PROBLEMS_SHOWN_MAX})"
+        for column, kind, test in _faults(schema)
+    ]
+    if schema.unit is not None:
+        questions.append(
+            f"(SELECT place, {quoted(schema.unit)}, 'without person' FROM work.coded WHERE unit IS NULL"
+            f" ORDER BY place LIMIT {PROBLEMS_SHOWN_MAX})"
+        )
+    found: list[tuple[int, str, Kind]] = []
+    for question in questions:
+        found.extend(
+            (int(place), column, kind) for place, column, kind in engine.run(CODING, question, begin=0.96)
+        )
+    return tuple(sorted(found)[:PROBLEMS_SHOWN_MAX])
+
+
+def _faults(schema: Schema) -> Iterator[tuple[Column, Kind, str]]:
+    for name, column in _codes(schema):
+        if not isinstance(column, Category):
+            yield column, "unreadable", f"{name} = {column.low - STRANGE}"
+        elif column.other is None:
+            yield column, "undeclared", f"{name} = {column.low - STRANGE}"
+        if not column.missing_allowed:
+            yield column, "missing", f"{name} = {column.low - EMPTY}"
+
+
+# Persons and the bound
+
+
+def _number_persons(schema: Schema, salt: bytes, engine: Engine) -> tuple[int, dict[int, float]]:
+    """Number the persons from 1 in an order that the salt hides; tell what each bound would keep.
+
+    The keyed digest only orders: persons are told apart by their whole text, so equal digests merge nobody.
+    """
+    if schema.unit is None:
+        return 0, {1: 1.0}
+    key = _derived(salt, b"persons").hex()
+    order = f"md5_number({quoted(key)} || unit), unit"
+    engine.run(
+        BOUNDING,
+        f"CREATE TABLE work.persons AS SELECT unit, n, row_number() OVER (ORDER BY {order}) AS person"
+        " FROM (SELECT unit, count(*) AS n FROM work.coded WHERE unit IS NOT NULL GROUP BY unit)",
+        end=0.3,
+    )
+    sizes = engine.run(BOUNDING, "SELECT n, count(*) FROM work.persons GROUP BY n", begin=0.3, end=0.32)
+    return sum(persons for _, persons in sizes), _kept_by_bound(sizes, schema.rows_per_person)
+
+
+def _kept_by_bound(sizes: Sequence[tuple[int, int]], declared: int) -> dict[int, float]:
+    """The share of rows that a bound k keeps: persons with n rows keep min(n, k)."""
+    rows = sum(size * persons for size, persons in sizes)
+    largest = max((size for size, _ in sizes), default=1)
+    bounds = sorted({declared, *(bound for bound in SHARES_SHOWN if bound <= largest)})
+    return {
+        bound: sum(min(size, bound) * persons for size, persons in sizes) / rows if rows else 1.0
+        for bound in bounds
+    }
+
+
+def _write_rows(schema: Schema, salt: bytes, persons: int, engine: Engine) -> None:
+    names = [name for name, _ in _codes(schema)]
+    rank_type = integer_type(0, schema.rows_per_person)
+    definitions = [f"{name} {code_type(column)} NOT NULL" for name, column in _codes(schema)]
+    definitions.append(f"rank {rank_type} NOT NULL")
+    order = names
+    if schema.rows_per_person > 1:
+        definitions.append(f"person {'INTEGER' if persons < 2**31 else 'BIGINT'} NOT NULL")
+        order = ["rank", "person"]
+    engine.run(WRITING, f"CREATE TABLE made.rows ({', '.join(definitions)})", end=0.0)
+    if schema.unit is None:
+        finals = ", ".join(f"{final_code(column, name)} AS {name}" for name, column in _codes(schema))
+        rows = f"SELECT {finals}{', ' if finals else ''}1::{rank_type} AS rank FROM work.coded"
+    else:
+        _rank(schema, salt, rank_type, engine)
+        rows = (
+            "SELECT * EXCLUDE (person) FROM work.ranked"
+            if schema.rows_per_person == 1
+            else "FROM work.ranked"
+        )
+    ordered = f" ORDER BY {', '.join(order)}" if order else ""
+    engine.run(WRITING, f"INSERT INTO made.rows BY NAME {rows}{ordered}", end=0.95)
+
+
+def _rank(schema: Schema, salt: bytes, rank_type: str, engine: Engine) -> None:
+    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
+    names = [name for name, _ in _codes(schema)]
+    finals = ", ".join(
+        [f"{final_code(column, f'coded.{name}')} AS {name}" for name, column in _codes(schema)]
+    )
+    engine.run(
+        BOUNDING,
+        f"CREATE TABLE work.coded_persons AS SELECT person{', ' if finals else ''}{finals}"
+        " FROM work.coded AS coded JOIN work.persons AS persons ON coded.unit = persons.unit",
+        begin=0.32,
+        end=0.5,
+    )
+    engine.run(BOUNDING, "DROP TABLE work.coded", begin=0.5, end=0.5)
+    within = f"PARTITION BY person ORDER BY {', '.join([content_hash(schema, salt), *names])}"
+    columns = "".join(f", {name}" for name in names)
+    engine.run(
+        BOUNDING,
+        f"CREATE TABLE work.ranked AS SELECT person{columns}, place::{rank_type} AS rank"
+        f" FROM (SELECT person{columns}, row_number() OVER ({within}) AS place FROM work.coded_persons)"
+        f" WHERE place <= {schema.rows_per_person}",
+        begin=0.5,
+    )
+
+
+def content_hash(schema: Schema, salt: bytes) -> str:
+    """SQL for a salted hash of a row's codes, from whole numbers that every engine computes alike.
+
+    Two rounds of a polynomial modulo 2^31 - 1, each followed by a fifth power (a permutation, since 5 does
+    not divide 2^31 - 2), which breaks the line on which equally spaced values would otherwise lie. All
+    products stay below 2^62.
+    """
+    value = str(_number_below_prime(salt, b"start"))
+    for round_name in (b"first round", b"second round"):
+        factor = _number_below_prime(salt, round_name)
+        for name, column in _codes(schema):
+            code = f"({name}::BIGINT - ({column.missing})) % {PRIME}"
+            value = f"(({value}) * {factor}::BIGINT + {code}) % {PRIME}"
+        value = _fifth_power(value)
+    return value
+
+
+def _fifth_power(value: str) -> str:
+    """value^5 mod the prime, with `value` written once."""
+    return (
+        f"list_transform(list_transform([({value})::BIGINT], lambda v: {{'v': v, 'w': v * v % {PRIME}}}),"
+        f" lambda s: s.v * (s.w * s.w % {PRIME}) % {PRIME})[1]"
+    )
+
+
+def _number_below_prime(salt: bytes, purpose: bytes) -> int:
+    """A number from 2 to 2^31 - 2 that only the salt's holder knows."""
+    return 2 + int.from_bytes(_derived(salt, purpose), "big") % (PRIME - 3)
+
+
+def _derived(salt: bytes, purpose: bytes) -> bytes:
+    return hashlib.blake2b(purpose, key=salt[:64], digest_size=16).digest()

@@ -1,0 +1,302 @@
+"""The journal, one hash chain of lines for each lineage: how to read and to prove it. Never changes it.
+
+head = SHA-256(previous head ‖ SHA-256(body)), all in hexadecimal text, the first previous head being empty.
+Whoever keeps a lineage's head elsewhere can tell later whether a line up to it was changed or removed.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, String, bindparam, text
+
+from datasets.store import sha256_hex
+from privacy.budget import Epsilon
+
+PAGE_ROWS_MAX = 1_000
+FINDINGS_MAX = 1_000
+CHARGES = ("charge", "shared", "replay", "failed")
+PROBLEMS = {
+    "gap": "lines are missing before this one, or stand in the wrong order",
+    "chain": "the line's hash doesn't follow from its text and the line before",
+    "columns": "the line's columns differ from its text",
+    "unreadable": "the line's text is not what the ledger writes",
+    "opened_again": "the account was opened more than once",
+    "overspent": "more was spent than had been granted by then",
+    "end": "the journal's last line is not the one that the account knows",
+    "balance": "the account differs from what its lines add up to",
+    "answer_missing": "a charge without its answer",
+    "answer_differs": "the answer is not the one that was charged for",
+    "answer_uncharged": "answers without a charge",
+    "table_differs": "a table of an answer was changed",
+}
+
+JOURNAL_COLUMNS = 'lineage, number, at, kind, "user", body, head'
+JOURNAL = text(f"""
+    SELECT {JOURNAL_COLUMNS} FROM journal WHERE (lineage, number) > (:lineage, :number)
+    ORDER BY lineage, number LIMIT :limit
+""")
+JOURNAL_OF_LINEAGE = text(f"""
+    SELECT {JOURNAL_COLUMNS} FROM journal WHERE lineage = :lineage AND number > :number
+    ORDER BY number LIMIT :limit
+""")
+LINEAGES = text("""
+    SELECT id FROM lineages UNION SELECT lineage FROM accounts UNION SELECT lineage FROM journal
+    UNION SELECT lineage FROM answers ORDER BY 1
+""")
+BALANCES = text("SELECT kind, holder, granted, spent, entries, head FROM accounts WHERE lineage = :lineage")
+ANSWERS = text("""
+    SELECT id, lineage, entry, "user", dataset, version, fingerprint, request_digest, table_digest,
+        question, prices, charge, dataset_charge, outcome, asked_at
+    FROM answers WHERE id IN :ids
+""").bindparams(bindparam("ids", expanding=True, type_=String))
+ANSWERS_COUNTED = text("SELECT lineage, count(*) FROM answers GROUP BY lineage")
+TABLES_CHANGED = {
+    "sqlite": text("SELECT DISTINCT lineage FROM answer_tables WHERE digest <> sha256_hex(content)"),
+    "postgresql": text(
+        "SELECT DISTINCT lineage FROM answer_tables WHERE digest <> encode(sha256(content), 'hex')"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """A line of a lineage's journal. `body` is the JSON text that was hashed into `head`."""
+
+    lineage: str
+    number: int
+    at: str
+    kind: str
+    user: str | None
+    body: str
+    head: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A contradiction in the records. `entry` is 0 and `account` empty where no single one is meant."""
+
+    lineage: str
+    problem: str
+    entry: int = 0
+    account: str = ""
+
+    def __str__(self) -> str:
+        place = f" line {self.entry}" if self.entry else ""
+        return f"{self.lineage}{place} {self.account}: {PROBLEMS[self.problem]}".replace(" :", ":")
+
+
+def canonical(value: Mapping[str, Any]) -> str:
+    """JSON with sorted keys and no spaces: the same value is always the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def line(*, lineage: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A line to be written, but for its number and head; `digest` is what the chain needs of it."""
+    written = canonical({**body, "lineage": lineage})
+    return {
+        "lineage": lineage,
+        "at": body["at"],
+        "kind": body["kind"],
+        "user": body.get("user"),
+        "body": written,
+        "digest": sha256_hex(written),
+    }
+
+
+def next_head(head: str, body: str) -> str:
+    """The chain's rule."""
+    return sha256_hex(head + sha256_hex(body))
+
+
+def page(
+    connection: Connection, *, lineage: str | None, after: tuple[str, int], limit: int
+) -> list[JournalEntry]:
+    """Lines after (lineage, number) in that order, of one lineage or of all."""
+    wanted = {"lineage": lineage or after[0], "number": after[1], "limit": limit}
+    statement = JOURNAL if lineage is None else JOURNAL_OF_LINEAGE
+    return [JournalEntry(**row._asdict()) for row in connection.execute(statement, wanted)]
+
+
+def pages(connection: Connection, *, lineage: str | None = None) -> Iterator[list[JournalEntry]]:
+    """All lines of one lineage or of all, a page in memory at a time."""
+    after = ("", 0)
+    while lines := page(connection, lineage=lineage, after=after, limit=PAGE_ROWS_MAX):
+        yield lines
+        after = (lines[-1].lineage, lines[-1].number)
+
+
+def findings(connection: Connection, progress: Callable[[int], None]) -> list[Finding]:
+    """Everything that doesn't agree, at most FINDINGS_MAX; `progress` is told how many lines were read."""
+    found = [_changed_table(lineage) for lineage in _lineages_of_changed_tables(connection)]
+    answers = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
+    read = 0
+    for lineage in connection.execute(LINEAGES).scalars().all():
+        recount = _Recount(lineage)
+        for lines in pages(connection, lineage=lineage):
+            told = _answers_of(connection, lines)
+            for entry in lines:
+                found += recount.add(entry, told)
+            read += len(lines)
+            progress(read)
+            del found[FINDINGS_MAX:]
+        found += recount.close(connection.execute(BALANCES, {"lineage": lineage}), answers.get(lineage, 0))
+    return found[:FINDINGS_MAX]
+
+
+def _lineages_of_changed_tables(connection: Connection) -> list[str]:
+    return list(connection.execute(TABLES_CHANGED[connection.dialect.name]).scalars())
+
+
+def _changed_table(lineage: str) -> Finding:
+    return Finding(lineage=lineage, problem="table_differs")
+
+
+def _answers_of(connection: Connection, lines: Iterable[JournalEntry]) -> dict[str, Row[Any]]:
+    ids = [body["query"] for entry in lines if isinstance((body := _read(entry.body)).get("query"), str)]
+    return {row.id: row for row in connection.execute(ANSWERS, {"ids": ids})}
+
+
+def _read(body: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@dataclass(slots=True)
+class _Balance:
+    granted: int = 0
+    spent: int = 0
+
+
+@dataclass(slots=True)
+class _Recount:
+    """One lineage's accounts as its lines add up to."""
+
+    lineage: str
+    number: int = 0
+    head: str = ""
+    answers: int = 0
+    balances: dict[tuple[str, str], _Balance] = field(default_factory=dict)
+
+    def add(self, entry: JournalEntry, told: Mapping[str, Row[Any]]) -> list[Finding]:
+        body = _read(entry.body)
+        problems = [*self._place(entry), *self._columns(entry, body)]
+        try:
+            problems += self._apply(body)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            problems.append("unreadable")
+        if body.get("kind") in CHARGES:
+            problems += self._answer(entry, body, told)
+        return [Finding(lineage=self.lineage, entry=entry.number, problem=problem) for problem in problems]
+
+    def _place(self, entry: JournalEntry) -> Iterator[str]:
+        """Number and hash, each against the line before; later lines are judged by the line as it stands."""
+        if entry.number != self.number + 1:
+            yield "gap"
+        elif entry.head != next_head(self.head, entry.body):
+            yield "chain"
+        self.number, self.head = entry.number, entry.head
+
+    def _columns(self, entry: JournalEntry, body: Mapping[str, Any]) -> Iterator[str]:
+        columns = (entry.lineage, entry.at, entry.kind, entry.user)
+        if columns != tuple(body.get(name) for name in ("lineage", "at", "kind", "user")):
+            yield "columns"
+
+    def _apply(self, body: Mapping[str, Any]) -> Iterator[str]:
+        """What a line does to the accounts."""
+        problems = []
+        if body["kind"] == "open":
+            problems += ["opened_again"] if self.balances else []
+            self._balance("dataset", self.lineage).granted += _nano(body["amount"])
+        elif body["kind"] == "grant":
+            account = body["account"]
+            self._balance(account["kind"], account["holder"]).granted += _nano(body["amount"])
+        elif body["kind"] in CHARGES:
+            problems += self._spend(body)
+        elif body["kind"] not in ("grant_requested", "grant_declined"):
+            raise ValueError("no such kind of line")
+        return iter(problems)
+
+    def _spend(self, body: Mapping[str, Any]) -> Iterator[str]:
+        holders = {"user": body["user"], "organisation": body["organisation"], "dataset": self.lineage}
+        for kind, amount in body["charged"].items():
+            balance = self._balance(kind, holders[kind])
+            balance.spent += _nano(amount)
+            if balance.spent > balance.granted:
+                yield "overspent"
+
+    def _balance(self, kind: str, holder: str) -> _Balance:
+        return self.balances.setdefault((kind, holder), _Balance())
+
+    def _answer(
+        self, entry: JournalEntry, body: Mapping[str, Any], told: Mapping[str, Row[Any]]
+    ) -> Iterator[str]:
+        self.answers += 1
+        answer = told.get(body.get("query", ""))
+        if answer is None:
+            yield "answer_missing"
+        elif _of_answer(answer) != _of_line(entry, body):
+            yield "answer_differs"
+
+    def close(self, rows: Iterable[Row[Any]], answers: int) -> list[Finding]:
+        """Compare with the accounts as they stand, and with the number of answers."""
+        found = []
+        accounts = {(row.kind, row.holder): row for row in rows}
+        for kind, holder in sorted(accounts.keys() | self.balances.keys()):
+            if self._differs(accounts.get((kind, holder)), self.balances.get((kind, holder))):
+                found.append(self._finding("balance", account=f"{kind}:{holder}"))
+        dataset = accounts.get(("dataset", self.lineage))
+        if (dataset.entries, dataset.head) != (self.number, self.head) if dataset else self.number:
+            found.append(self._finding("end"))
+        if answers > self.answers:
+            found.append(self._finding("answer_uncharged"))
+        return found
+
+    def _differs(self, account: Row[Any] | None, balance: _Balance | None) -> bool:
+        if account is None or balance is None:
+            return True
+        return (account.granted, account.spent) != (balance.granted, balance.spent)
+
+    def _finding(self, problem: str, *, account: str = "") -> Finding:
+        return Finding(lineage=self.lineage, problem=problem, account=account)
+
+
+def _nano(amount: str) -> int:
+    return 0 if amount == "0" else Epsilon.parse(amount).nano
+
+
+def _of_answer(answer: Row[Any]) -> tuple[Any, ...]:
+    """What an answer and its line must agree in. The line's number makes the pairing one to one."""
+    return (
+        answer.lineage,
+        answer.entry,
+        answer.asked_at,
+        answer.user,
+        answer.dataset,
+        answer.version,
+        answer.fingerprint,
+        answer.request_digest,
+        answer.table_digest,
+        sha256_hex(answer.question),
+        sha256_hex(answer.prices),
+        str(Epsilon(answer.charge)),
+        str(Epsilon(answer.dataset_charge)),
+        answer.outcome == "failed",
+    )
+
+
+def _of_line(entry: JournalEntry, body: Mapping[str, Any]) -> tuple[Any, ...]:
+    charged = body.get("charged", {})
+    texts = ("at", "user", "dataset", "version", "fingerprint", "request", "table", "question", "prices")
+    return (
+        entry.lineage,
+        entry.number,
+        *(body.get(name) for name in texts),
+        charged.get("user"),
+        charged.get("dataset"),
+        body.get("kind") == "failed",
+    )

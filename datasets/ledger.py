@@ -1,0 +1,758 @@
+"""The ledger: accounts, their journal and the answers charged to them. Refuses whatever doesn't fit.
+
+Every charge is one transaction: debit the user, the organisation, the dataset, append to the journal, keep
+the answer, commit. Rows are locked in that order by everybody, so that nobody waits in a circle, and the
+dataset's row, which all callers share, is locked last and for one round trip to the database.
+
+    LedgerError
+    ├── NoAccount         there is no such account: nothing may be asked
+    ├── BudgetExhausted   the charge doesn't fit
+    ├── NoAnswer          no such answer, or another user's
+    ├── AlreadyAnswered   this user has used the idempotency key: `stored` is what it got
+    ├── NoSuchHolder      a grant for a user or an organisation that doesn't exist
+    ├── NoSuchGrant       no grant of that name
+    ├── GrantDecided      the grant has been decided already
+    ├── SamePerson        the second person is the first one
+    ├── NoReason          a grant without a reason, or with one that is too long
+    └── NobodyNamed       an act without the person who answers for it
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import IntegrityError
+
+from datasets import journal
+from datasets.journal import PAGE_ROWS_MAX, Finding, JournalEntry
+from datasets.store import Store, committing, new_id, now, sha256_hex
+from privacy.budget import EPSILON_NANO_MAX, Epsilon, InvalidAmount
+
+AccountKind = Literal["user", "organisation", "dataset"]
+Outcome = Literal["answered", "failed"]
+
+REASON_CHARACTERS_MAX = 1_000
+PERSON_CHARACTERS_MAX = 64
+SAME_QUESTION_ROWS_MAX = 1_000
+NOTHING = Epsilon(0)
+LAST_ID = "z" * 33  # sorts after every id, whatever the collation
+
+
+class LedgerError(Exception):
+    """Something the ledger refuses."""
+
+
+class NoAccount(LedgerError):
+    """There is no such account."""
+
+    def __init__(self, *, kind: AccountKind, holder: str) -> None:
+        super().__init__(f"no account {kind}:{holder}")
+        self.kind = kind
+        self.holder = holder
+
+
+class BudgetExhausted(LedgerError):
+    """The account can't pay: `needed` is above `remaining`."""
+
+    def __init__(self, *, kind: AccountKind, holder: str, needed: Epsilon, remaining: Epsilon) -> None:
+        super().__init__(f"{kind}:{holder} needs {needed} and has {remaining}")
+        self.kind = kind
+        self.holder = holder
+        self.needed = needed
+        self.remaining = remaining
+
+
+class NoAnswer(LedgerError):
+    """There is no such answer, or it is another user's: nobody can tell which."""
+
+
+class AlreadyAnswered(LedgerError):
+    """The user has used this idempotency key before; `stored` is what was answered then."""
+
+    def __init__(self, stored: "StoredAnswer") -> None:
+        super().__init__(f"answered as {stored.id}")
+        self.stored = stored
+
+
+class NoSuchHolder(LedgerError):
+    """A grant for somebody who doesn't exist."""
+
+    def __init__(self, *, kind: AccountKind, holder: str) -> None:
+        super().__init__(f"no {kind} named {holder}")
+        self.kind = kind
+        self.holder = holder
+
+
+class NoSuchGrant(LedgerError):
+    """There is no grant of that name."""
+
+
+class GrantDecided(LedgerError):
+    """The grant was decided before; `state` is how."""
+
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"the grant is {state}")
+        self.state = state
+
+
+class SamePerson(LedgerError):
+    """More of a lifetime cap takes two people."""
+
+
+class NoReason(LedgerError):
+    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
+
+
+class NobodyNamed(LedgerError):
+    """The person who answers for it is missing, blank or longer than PERSON_CHARACTERS_MAX."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose budget: a user's or an organisation's name, or for a dataset the lineage's."""
+
+    kind: AccountKind
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """What an account was ever granted and has ever spent."""
+
+    lineage: str
+    kind: AccountKind
+    holder: str
+    granted: Epsilon
+    spent: Epsilon
+
+    @property
+    def remaining(self) -> Epsilon:
+        return self.granted - self.spent
+
+    @property
+    def account(self) -> Account:
+        return Account(kind=self.kind, holder=self.holder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """An answer to be charged and kept, before anybody is told.
+
+    `charge` is paid by the user and, where it has an account, the organisation; `dataset_charge` by the
+    dataset: zero if the table was released before and only told again.
+    """
+
+    id: str
+    user: str
+    organisation: str
+    dataset: str
+    lineage: str
+    version: int
+    idempotency_key: str
+    request_digest: str
+    fingerprint: str
+    prices: Mapping[str, int]
+    outcome: Outcome
+    charge: Epsilon
+    dataset_charge: Epsilon
+    question: str
+    table: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """An answer as it was told, but for its table: `Ledger.load` gets that."""
+
+    id: str
+    user: str
+    idempotency_key: str
+    request_digest: str
+    dataset: str
+    lineage: str
+    version: int
+    entry: int
+    fingerprint: str
+    charge: Epsilon
+    dataset_charge: Epsilon
+    prices: Mapping[str, int]
+    outcome: Outcome
+    asked_at: str
+    question: str
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A wish for more, or more. `state` is pending, effective or declined."""
+
+    id: str
+    lineage: str
+    account: Account
+    amount: Epsilon
+    reason: str
+    state: str
+    requested_by: str
+    decided_by: str | None
+    at: str
+
+
+Seal = Callable[[list[AccountState]], bytes]
+
+DEBIT = text("""
+    UPDATE accounts SET spent = spent + :charge
+    WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND spent + :charge <= granted
+    RETURNING lineage, kind, holder, granted, spent
+""")
+CHAIN = {
+    "sqlite": text("""
+        UPDATE accounts SET spent = spent + :charge, entries = entries + 1, head = sha256_hex(head || :digest)
+        WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage AND spent + :charge <= granted
+        RETURNING lineage, kind, holder, granted, spent, entries, head
+    """),
+    "postgresql": text("""
+        UPDATE accounts SET spent = spent + :charge, entries = entries + 1,
+            head = encode(sha256(convert_to(head || :digest, 'UTF8')), 'hex')
+        WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage AND spent + :charge <= granted
+        RETURNING lineage, kind, holder, granted, spent, entries, head
+    """),
+}
+KEEP_ENTRY = text("""
+    INSERT INTO journal (lineage, number, at, kind, "user", body, head)
+    VALUES (:lineage, :number, :at, :kind, :user, :body, :head)
+""")
+KEEP_TABLE = text("""
+    INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :digest, :content)
+    ON CONFLICT DO NOTHING
+""")
+KEEP_ANSWER = text("""
+    INSERT INTO answers (id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
+        fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope, table_digest)
+    VALUES (:id, :user, :idempotency_key, :request_digest, :dataset, :lineage, :version, :entry,
+        :fingerprint, :charge, :dataset_charge, :prices, :outcome, :asked_at, :question, :envelope,
+        :table_digest)
+""")
+ANSWER_COLUMNS = """id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
+    fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope"""
+EARLIER = text(f'SELECT {ANSWER_COLUMNS} FROM answers WHERE "user" = :user AND idempotency_key = :key')
+SAME_QUESTION = text(f"""
+    SELECT {ANSWER_COLUMNS} FROM answers
+    WHERE lineage = :lineage AND version = :version AND fingerprint = :fingerprint
+        AND charge > 0 AND outcome = 'answered'
+    ORDER BY charge DESC, id LIMIT :limit
+""")
+ANSWER = text(f'SELECT {ANSWER_COLUMNS} FROM answers WHERE id = :id AND "user" = :user')
+HISTORY = text(f"""
+    SELECT {ANSWER_COLUMNS} FROM answers WHERE "user" = :user AND id < :after ORDER BY id DESC LIMIT :limit
+""")
+LOAD = text("""
+    SELECT content FROM answers JOIN answer_tables
+        ON answer_tables.lineage = answers.lineage AND answer_tables.digest = answers.table_digest
+    WHERE answers.id = :id
+""")
+ACCOUNT_COLUMNS = "lineage, kind, holder, granted, spent"
+ACCOUNT = text(f"""
+    SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE lineage = :lineage AND kind = :kind AND holder = :holder
+""")
+ACCOUNTS = text(f"""
+    SELECT {ACCOUNT_COLUMNS} FROM accounts
+    WHERE lineage = :lineage AND (kind = 'user' AND holder = :user
+        OR kind = 'organisation' AND holder = :organisation
+        OR kind = 'dataset' AND holder = :lineage)
+    ORDER BY kind DESC
+""")
+ACCOUNTS_OF_USER = text(f"""
+    SELECT {ACCOUNT_COLUMNS} FROM accounts
+    WHERE lineage IN (SELECT lineage FROM accounts WHERE kind = 'user' AND holder = :user)
+        AND (kind = 'user' AND holder = :user
+            OR kind = 'organisation' AND holder = (SELECT organisation FROM users WHERE name = :user)
+            OR kind = 'dataset')
+    ORDER BY lineage, kind DESC
+""")
+ALL_ACCOUNTS = text(f"""
+    SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE (lineage, kind, holder) > (:lineage, :kind, :holder)
+    ORDER BY lineage, kind, holder LIMIT :limit
+""")
+OPEN = text("""
+    INSERT INTO accounts (lineage, kind, holder, granted, spent, entries, head)
+    VALUES (:lineage, :kind, :holder, :granted, 0, 0, '') ON CONFLICT DO NOTHING
+    RETURNING lineage, kind, holder, granted, spent
+""")
+RAISE = text("""
+    UPDATE accounts SET granted = granted + :amount
+    WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND granted + :amount <= :limit
+    RETURNING lineage, kind, holder, granted, spent
+""")
+HOLDERS = {
+    "user": text("SELECT 1 FROM users WHERE name = :holder"),
+    "organisation": text("SELECT 1 FROM organisations WHERE name = :holder"),
+}
+KEEP_GRANT = text("""
+    INSERT INTO grants (id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at)
+    VALUES (:id, :lineage, :kind, :holder, :amount, :reason, :state, :requested_by, :decided_by, :at)
+""")
+GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
+GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
+GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
+PENDING = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE state = 'pending' ORDER BY id LIMIT :limit")
+DECIDE = text(f"""
+    UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
+    RETURNING {GRANT_COLUMNS}
+""")
+
+
+class Ledger:
+    """What was granted, what was spent and what was told for it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # Accounts
+
+    def open(self, *, lineage: str, cap: Epsilon, actor: str) -> AccountState:
+        """Open the lineage's dataset account with its lifetime cap. One that exists stays as it is."""
+        with self._store.writing() as tx:
+            return open_dataset(tx, lineage=lineage, cap=cap, actor=actor)
+
+    def accounts(self, *, lineage: str, user: str, organisation: str) -> list[AccountState]:
+        """The accounts that a question of this user would be charged to: user, organisation, dataset."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                ACCOUNTS, {"lineage": lineage, "user": user, "organisation": organisation}
+            )
+            return [_account(row) for row in rows]
+
+    def accounts_of_user(self, *, user: str) -> list[AccountState]:
+        """Everything that limits this user: by lineage, then user, organisation, dataset."""
+        with self._store.reading() as connection:
+            return [_account(row) for row in connection.execute(ACCOUNTS_OF_USER, {"user": user})]
+
+    def all_accounts(self, *, after: AccountState | None = None, limit: int = 100) -> list[AccountState]:
+        """A page of every account there is, ordered by lineage, kind and holder, for administrators."""
+        last = (after.lineage, after.kind, after.holder) if after else ("", "", "")
+        page = dict(zip(("lineage", "kind", "holder"), last, strict=True)) | {"limit": _page(limit)}
+        with self._store.reading() as connection:
+            return [_account(row) for row in connection.execute(ALL_ACCOUNTS, page)]
+
+    def fits(
+        self, *, lineage: str, user: str, organisation: str, charge: Epsilon, dataset_charge: Epsilon
+    ) -> list[AccountState]:
+        """The accounts, if the charge fits them all now; raises NoAccount or BudgetExhausted if not."""
+        states = self.accounts(lineage=lineage, user=user, organisation=organisation)
+        kinds = {state.kind for state in states}
+        if "user" not in kinds:
+            raise NoAccount(kind="user", holder=user)
+        if "dataset" not in kinds:
+            raise NoAccount(kind="dataset", holder=lineage)
+        for state in states:
+            _must_fit(state, dataset_charge if state.kind == "dataset" else charge)
+        return states
+
+    # Answers
+
+    def earlier(self, *, user: str, key: str) -> StoredAnswer:
+        """What this user was answered under this idempotency key; raises NoAnswer if nothing."""
+        with self._store.reading() as connection:
+            return _one_answer(connection.execute(EARLIER, {"user": user, "key": key}).one_or_none())
+
+    def same_question(self, *, lineage: str, version: int, fingerprint: str) -> list[StoredAnswer]:
+        """Paid answers of anybody to this question on this version, the dearest (most accurate) first."""
+        asked = {"lineage": lineage, "version": version, "fingerprint": fingerprint}
+        with self._store.reading() as connection:
+            rows = connection.execute(SAME_QUESTION, asked | {"limit": SAME_QUESTION_ROWS_MAX})
+            return [_answer(row) for row in rows]
+
+    def answer(self, *, id: str, user: str) -> StoredAnswer:
+        """One of this user's own answers; raises NoAnswer otherwise."""
+        with self._store.reading() as connection:
+            return _one_answer(connection.execute(ANSWER, {"id": id, "user": user}).one_or_none())
+
+    def load(self, *, id: str) -> bytes:
+        """The table of an answer; raises NoAnswer if there is none."""
+        with self._store.reading() as connection:
+            content = connection.execute(LOAD, {"id": id}).scalar_one_or_none()
+        if content is None:
+            raise NoAnswer
+        return bytes(content)
+
+    def history(self, *, user: str, after: str | None = None, limit: int = 100) -> list[StoredAnswer]:
+        """The user's answers, newest first; `after` is the id of the last one seen."""
+        page = {"user": user, "after": after or LAST_ID, "limit": _page(limit)}
+        with self._store.reading() as connection:
+            return [_answer(row) for row in connection.execute(HISTORY, page)]
+
+    def settle(self, settlement: Settlement, seal: Seal) -> StoredAnswer:
+        """Charge every account, journal it and keep the answer: all of it or, if this raises, nothing.
+
+        `seal` is given the accounts after the debit, inside the transaction: user, organisation if it has
+        an account, dataset. It returns the envelope to keep, and must be quick: others wait.
+        Raises AlreadyAnswered, NoAccount or BudgetExhausted.
+        """
+        table_digest = sha256_hex(settlement.table)
+        try:
+            with self._store.writing() as tx:
+                return _settle(tx, settlement, table_digest, seal)
+        except (IntegrityError, BudgetExhausted):
+            self._refuse_repeated(settlement)
+            raise
+
+    def _refuse_repeated(self, settlement: Settlement) -> None:
+        """Whoever lost a race for the idempotency key gets the winner's answer, not the reason it lost."""
+        try:
+            stored = self.earlier(user=settlement.user, key=settlement.idempotency_key)
+        except NoAnswer:
+            return
+        raise AlreadyAnswered(stored)
+
+    # Grants
+
+    def grant(
+        self,
+        *,
+        lineage: str,
+        account: Account,
+        amount: Epsilon,
+        reason: str,
+        requested_by: str,
+        approved_by: str | None = None,
+    ) -> Grant:
+        """Give an account more. A dataset's cap waits for a second person unless `approved_by` names one.
+
+        A user's or an organisation's account is opened by its first grant.
+        """
+        if amount == NOTHING:
+            raise InvalidAmount("a grant is above zero")
+        waits = account.kind == "dataset" and approved_by is None
+        grant = Grant(
+            id=new_id("g"),
+            lineage=lineage,
+            account=account,
+            amount=amount,
+            reason=_reason(reason),
+            state="pending" if waits else "effective",
+            requested_by=_person(requested_by),
+            decided_by=None if approved_by is None else _person(approved_by),
+            at=now(),
+        )
+        if approved_by is not None:
+            _must_differ(grant, approved_by)
+        with self._store.writing() as tx:
+            _must_exist(tx, grant)
+            tx.execute(KEEP_GRANT, _grant_row(grant))
+            _carry_out(tx, grant, at=grant.at)
+        return grant
+
+    def approve(self, *, grant_id: str, decided_by: str) -> Grant:
+        """Make a pending grant effective. Raises SamePerson, NoSuchGrant or GrantDecided."""
+        return self._decide(grant_id, "effective", _person(decided_by))
+
+    def decline(self, *, grant_id: str, decided_by: str) -> Grant:
+        """Refuse a pending grant, or take it back. Raises NoSuchGrant or GrantDecided."""
+        return self._decide(grant_id, "declined", _person(decided_by))
+
+    def _decide(self, grant_id: str, state: str, decided_by: str) -> Grant:
+        with self._store.writing() as tx:
+            asked = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
+            if state == "effective":
+                _must_differ(asked, decided_by)
+            decision = {"id": grant_id, "state": state, "decided_by": decided_by}
+            if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
+                raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)
+            grant = _one_grant(row)
+            _carry_out(tx, grant, at=now())
+        return grant
+
+    def pending_grants(self) -> list[Grant]:
+        """What waits for a second person, oldest first."""
+        with self._store.reading() as connection:
+            return [_one_grant(row) for row in connection.execute(PENDING, {"limit": PAGE_ROWS_MAX})]
+
+    def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
+        """All grants, newest first; `after` is the id of the last one seen."""
+        with self._store.reading() as connection:
+            rows = connection.execute(GRANTS, {"after": after or LAST_ID, "limit": _page(limit)})
+            return [_one_grant(row) for row in rows]
+
+    # Journal
+
+    def journal(
+        self, *, lineage: str | None = None, after: tuple[str, int] | None = None, limit: int = 100
+    ) -> list[JournalEntry]:
+        """A page by (lineage, number), of one lineage or of all; `after` names the last line seen."""
+        with self._store.reading() as connection:
+            return journal.page(connection, lineage=lineage, after=after or ("", 0), limit=_page(limit))
+
+    def export(self, write: Callable[[str], object]) -> int:
+        """Write the whole journal as JSON lines, in one unchanging view; the number of lines is returned.
+
+        Each line holds its head, so that a copy kept elsewhere shows later if lines were changed or removed.
+        """
+        written = 0
+        with self._store.viewing() as connection:
+            for entry in chain.from_iterable(journal.pages(connection)):
+                write(_exported(entry))
+                written += 1
+        return written
+
+    def verify(self, progress: Callable[[int], None] = lambda lines: None) -> list[Finding]:
+        """Recompute every chain and balance in one unchanging view; no findings means that all agrees.
+
+        `progress` is told the number of lines read so far.
+        """
+        with self._store.viewing() as connection:
+            return journal.findings(connection, progress)
+
+
+def open_dataset(tx: Connection, *, lineage: str, cap: Epsilon, actor: str) -> AccountState:
+    """Open a lineage's dataset account within the transaction that registers it. Never resets one."""
+    account = Account(kind="dataset", holder=lineage)
+    row = tx.execute(OPEN, _account_key(lineage, account) | {"granted": cap.nano}).one_or_none()
+    if row is None:
+        return _account(tx.execute(ACCOUNT, _account_key(lineage, account)).one())
+    body = {"kind": "open", "at": now(), "by": _person(actor), "amount": str(cap)}
+    _append(tx, lineage, body)
+    return _account(row)
+
+
+def _exported(entry: JournalEntry) -> str:
+    line = {"lineage": entry.lineage, "number": entry.number, "head": entry.head, "body": entry.body}
+    return journal.canonical(line) + "\n"
+
+
+# One settlement
+
+
+def _settle(tx: Connection, asked: Settlement, table_digest: str, seal: Seal) -> StoredAnswer:
+    tx.execute(KEEP_TABLE, {"lineage": asked.lineage, "digest": table_digest, "content": asked.table})
+    payers = _debit_people(tx, asked)
+    body = _charge_body(asked, payers, table_digest)
+    line = journal.line(lineage=asked.lineage, body=body)
+    dataset, place = _link(tx, line, asked.dataset_charge)
+    stored = _stored(asked, at=body["at"], entry=place["number"], envelope=seal([*payers, dataset]))
+    with committing(tx):
+        tx.execute(KEEP_ENTRY, line | place)
+        tx.execute(KEEP_ANSWER, _answer_row(stored) | {"table_digest": table_digest})
+    return stored
+
+
+def _debit_people(tx: Connection, asked: Settlement) -> list[AccountState]:
+    """Charge the user, who must have an account, then the organisation, if it has one."""
+    user = _debit(tx, asked.lineage, Account(kind="user", holder=asked.user), asked.charge)
+    organisation = Account(kind="organisation", holder=asked.organisation)
+    try:
+        return [user, _debit(tx, asked.lineage, organisation, asked.charge)]
+    except NoAccount:
+        return [user]
+
+
+def _debit(tx: Connection, lineage: str, account: Account, charge: Epsilon) -> AccountState:
+    key = _account_key(lineage, account)
+    if (row := tx.execute(DEBIT, key | {"charge": charge.nano}).one_or_none()) is None:
+        raise _why_not(tx, lineage, account, charge)
+    return _account(row)
+
+
+def _why_not(tx: Connection, lineage: str, account: Account, charge: Epsilon) -> LedgerError:
+    row = tx.execute(ACCOUNT, _account_key(lineage, account)).one_or_none()
+    if row is None:
+        return NoAccount(kind=account.kind, holder=account.holder)
+    return _exhausted(_account(row), charge)
+
+
+def _exhausted(state: AccountState, charge: Epsilon) -> BudgetExhausted:
+    return BudgetExhausted(kind=state.kind, holder=state.holder, needed=charge, remaining=state.remaining)
+
+
+def _must_fit(state: AccountState, charge: Epsilon) -> None:
+    if charge > state.remaining:
+        raise _exhausted(state, charge)
+
+
+def _charge_body(asked: Settlement, payers: Sequence[AccountState], table_digest: str) -> dict[str, Any]:
+    charged = {state.kind: str(asked.charge) for state in payers} | {"dataset": str(asked.dataset_charge)}
+    return {
+        "kind": _kind(asked),
+        "at": now(),
+        "user": asked.user,
+        "organisation": asked.organisation,
+        "dataset": asked.dataset,
+        "version": asked.version,
+        "query": asked.id,
+        "fingerprint": asked.fingerprint,
+        "request": asked.request_digest,
+        "table": table_digest,
+        "question": sha256_hex(asked.question),
+        "prices": sha256_hex(journal.canonical(asked.prices)),
+        "charged": charged,
+    }
+
+
+def _kind(asked: Settlement) -> str:
+    if asked.outcome == "failed":
+        return "failed"
+    if asked.dataset_charge > NOTHING:
+        return "charge"
+    return "shared" if asked.charge > NOTHING else "replay"
+
+
+def _stored(asked: Settlement, *, at: str, entry: int, envelope: bytes) -> StoredAnswer:
+    return StoredAnswer(
+        id=asked.id,
+        user=asked.user,
+        idempotency_key=asked.idempotency_key,
+        request_digest=asked.request_digest,
+        dataset=asked.dataset,
+        lineage=asked.lineage,
+        version=asked.version,
+        entry=entry,
+        fingerprint=asked.fingerprint,
+        charge=asked.charge,
+        dataset_charge=asked.dataset_charge,
+        prices=asked.prices,
+        outcome=asked.outcome,
+        asked_at=at,
+        question=asked.question,
+        envelope=envelope,
+    )
+
+
+# The journal
+
+
+def _link(tx: Connection, line: dict[str, Any], charge: Epsilon) -> tuple[AccountState, dict[str, Any]]:
+    """Charge the dataset and take the next place in its journal, in one statement: here others wait."""
+    wanted = {"lineage": line["lineage"], "digest": line["digest"], "charge": charge.nano}
+    if (row := tx.execute(CHAIN[tx.dialect.name], wanted).one_or_none()) is None:
+        raise _why_not(tx, line["lineage"], Account(kind="dataset", holder=line["lineage"]), charge)
+    return _account(row), {"number": row.entries, "head": row.head}
+
+
+def _append(tx: Connection, lineage: str, body: dict[str, Any]) -> None:
+    line = journal.line(lineage=lineage, body=body)
+    _, place = _link(tx, line, NOTHING)
+    tx.execute(KEEP_ENTRY, line | place)
+
+
+# Grants
+
+
+def _carry_out(tx: Connection, grant: Grant, *, at: str) -> None:
+    """Journal a grant as it now stands and, if it is effective, raise the account."""
+    if grant.state == "effective":
+        _raise(tx, grant)
+    _append(tx, grant.lineage, _grant_body(grant, at=at))
+
+
+def _raise(tx: Connection, grant: Grant) -> None:
+    key = _account_key(grant.lineage, grant.account)
+    if grant.account.kind != "dataset":
+        tx.execute(OPEN, key | {"granted": 0})
+    amounts = {"amount": grant.amount.nano, "limit": EPSILON_NANO_MAX}
+    if tx.execute(RAISE, key | amounts).one_or_none() is None:
+        raise InvalidAmount("the account's lifetime total would pass the limit of amounts")
+
+
+def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
+    kinds = {"pending": "grant_requested", "effective": "grant", "declined": "grant_declined"}
+    return {
+        "kind": kinds[grant.state],
+        "at": at,
+        "grant": grant.id,
+        "account": {"kind": grant.account.kind, "holder": grant.account.holder},
+        "amount": str(grant.amount),
+        "reason": grant.reason,
+        "requested_by": grant.requested_by,
+        "decided_by": grant.decided_by,
+    }
+
+
+def _must_exist(tx: Connection, grant: Grant) -> None:
+    """A grant is for somebody known, on a lineage that has its cap."""
+    dataset = Account(kind="dataset", holder=grant.lineage)
+    if tx.execute(ACCOUNT, _account_key(grant.lineage, dataset)).one_or_none() is None:
+        raise NoAccount(kind="dataset", holder=grant.lineage)
+    kind, holder = grant.account.kind, grant.account.holder
+    if kind == "dataset":
+        known = holder == grant.lineage
+    else:
+        known = tx.execute(HOLDERS[kind], {"holder": holder}).one_or_none() is not None
+    if not known:
+        raise NoSuchHolder(kind=kind, holder=holder)
+
+
+def _must_differ(grant: Grant, decided_by: str) -> None:
+    if grant.requested_by.casefold() == decided_by.strip().casefold():
+        raise SamePerson
+
+
+def _reason(given: str) -> str:
+    reason = given.strip()
+    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
+        raise NoReason
+    return reason
+
+
+def _person(given: str) -> str:
+    person = given.strip()
+    if not 1 <= len(person) <= PERSON_CHARACTERS_MAX:
+        raise NobodyNamed
+    return person
+
+
+# Rows
+
+
+def _page(limit: int) -> int:
+    return max(1, min(limit, PAGE_ROWS_MAX))
+
+
+def _account_key(lineage: str, account: Account) -> dict[str, Any]:
+    return {"lineage": lineage, "kind": account.kind, "holder": account.holder}
+
+
+def _account(row: Row[Any]) -> AccountState:
+    return AccountState(
+        lineage=row.lineage,
+        kind=row.kind,
+        holder=row.holder,
+        granted=Epsilon(row.granted),
+        spent=Epsilon(row.spent),
+    )
+
+
+def _one_answer(row: Row[Any] | None) -> StoredAnswer:
+    if row is None:
+        raise NoAnswer
+    return _answer(row)
+
+
+def _answer(row: Row[Any]) -> StoredAnswer:
+    values = row._asdict()
+    values["prices"] = json.loads(row.prices)
+    values["charge"] = Epsilon(row.charge)
+    values["dataset_charge"] = Epsilon(row.dataset_charge)
+    values["envelope"] = bytes(row.envelope)
+    return StoredAnswer(**values)
+
+
+def _answer_row(stored: StoredAnswer) -> dict[str, Any]:
+    values = {name: getattr(stored, name) for name in StoredAnswer.__slots__}
+    values["prices"] = journal.canonical(stored.prices)
+    values["charge"] = stored.charge.nano
+    values["dataset_charge"] = stored.dataset_charge.nano
+    return values
+
+
+def _one_grant(row: Row[Any] | None) -> Grant:
+    if row is None:
+        raise NoSuchGrant
+    values = row._asdict()
+    account = Account(kind=values.pop("kind"), holder=values.pop("holder"))
+    return Grant(**values | {"account": account, "amount": Epsilon(row.amount)})
+
+
+def _grant_row(grant: Grant) -> dict[str, Any]:
+    values = {name: getattr(grant, name) for name in Grant.__slots__ if name != "account"}
+    return values | {"kind": grant.account.kind, "holder": grant.account.holder, "amount": grant.amount.nano}

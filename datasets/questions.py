@@ -1,0 +1,320 @@
+"""One question's way: replay, price, exact part, noise, settlement; and only then words.
+
+The order is that of the privacy rules and no other: nothing data-dependent is decided before the data is
+opened, nothing is told before charge and answer are committed together, and a failure after the data was
+opened is charged like an answer.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from datasets.accounts import Caller
+from datasets.catalog import Catalog, Held
+from datasets.engines.duckdb import DuckdbEngine
+from datasets.ledger import (
+    AccountState,
+    AlreadyAnswered,
+    Ledger,
+    NoAccount,
+    NoAnswer,
+    Settlement,
+    StoredAnswer,
+)
+from datasets.store import new_id, now
+from privacy.answer import Table, expectation, release, retold, table
+from privacy.budget import Epsilon
+from privacy.noise import Noise
+from privacy.plan import Plan, plan
+from privacy.query import Query
+
+NOTHING = Epsilon(0)
+log = structlog.get_logger("sudare")
+
+
+class NotOpen(LookupError):
+    """The dataset does not exist, or the caller has no account for it: nobody can tell which."""
+
+
+class Retired(LookupError):
+    """The dataset answers no new questions."""
+
+
+class Conflict(ValueError):
+    """The idempotency key was used for another question."""
+
+
+class InProgress(RuntimeError):
+    """A question with this idempotency key is being answered."""
+
+
+class AnswerFailed(RuntimeError):
+    """The answer failed after the data was opened. It has been charged; a retry fails alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question as it arrived. `digest` tells it from others; `text` is its canonical JSON."""
+
+    caller: Caller
+    dataset: str
+    query: Query
+    key: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.dataset}\n{self.text}".encode()).hexdigest()
+
+
+class Desk:
+    """Answers questions about the held datasets."""
+
+    def __init__(
+        self, *, ledger: Ledger, catalog: Catalog, engine: DuckdbEngine, noise: Noise, data_dir: Path
+    ) -> None:
+        self._ledger, self._catalog, self._engine, self._noise = ledger, catalog, engine, noise
+        self._underway = data_dir / "underway"
+
+    def open_to(self, caller: Caller, dataset: str) -> Held:
+        """A dataset that the caller has an account for. Raises NotOpen."""
+        try:
+            held = self._catalog.current(dataset)
+        except LookupError:
+            raise NotOpen from None
+        accounts = self._ledger.accounts(
+            lineage=held.lineage, user=caller.name, organisation=caller.organisation
+        )
+        if not any(state.kind == "user" for state in accounts):
+            raise NotOpen
+        return held
+
+    def quote(self, caller: Caller, dataset: str, query: Query) -> dict[str, Any]:
+        """What a question would cost and how exact it would be. Opens no data, charges nothing."""
+        held = self.open_to(caller, dataset)
+        planned = plan(query, held.schema)
+        states = self._ledger.accounts(
+            lineage=held.lineage, user=caller.name, organisation=caller.organisation
+        )
+        return {
+            "dataset": {"id": held.id, "version": held.version},
+            "mode": "quote",
+            "fingerprint": planned.fingerprint,
+            "charge": _charge(planned, planned.price),
+            "fits": all(planned.price <= state.remaining for state in states),
+            "accounts": _accounts(held, states),
+            "cells": planned.cells,
+            "expected": expectation(planned),
+        }
+
+    def rehearse(self, caller: Caller, dataset: str, query: Query) -> dict[str, Any]:
+        """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
+        held = self.open_to(caller, dataset)
+        planned = plan(query, held.schema)
+        made = table(planned, release(planned, self._engine.rehearse(planned), self._noise))
+        return {
+            "dataset": {"id": held.id, "version": held.version},
+            "mode": "dummy",
+            "fingerprint": planned.fingerprint,
+            "charge": _charge(planned, NOTHING),
+            **made.as_json(),
+        }
+
+    def replay(self, asked: Asked) -> StoredAnswer:
+        """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
+        return _same(self._ledger.earlier(user=asked.caller.name, key=asked.key), asked.digest)
+
+    def answer(self, asked: Asked) -> StoredAnswer:
+        """Answer a question that has no replay: charged, kept, committed. See the module's order.
+
+        Raises NotOpen, Retired, InvalidQuery and its kin, BudgetExhausted, InProgress or AnswerFailed.
+        """
+        held = self.open_to(asked.caller, asked.dataset)
+        if held.retired:
+            raise Retired
+        planned = plan(asked.query, held.schema)
+        with self._alone(asked):
+            try:
+                return self.replay(asked)
+            except NoAnswer:
+                pass
+            earlier = self._told_before(asked, held, planned)
+            if earlier is not None:
+                return self._retell(asked, held, planned, earlier)
+            return self._measure(asked, held, planned)
+
+    def table_of(self, stored: StoredAnswer) -> bytes:
+        """The table of a stored answer, as JSON."""
+        return self._ledger.load(id=stored.id)
+
+    def _told_before(self, asked: Asked, held: Held, planned: Plan) -> StoredAnswer | None:
+        """An answer to the same canonical question at the same or better accuracy, the caller's own first."""
+        if asked.query.reuse == "never":
+            return None
+        found = self._ledger.same_question(
+            lineage=held.lineage, version=held.version, fingerprint=planned.fingerprint
+        )
+        good = [
+            stored
+            for stored in found
+            if stored.prices.keys() == planned.prices.keys()
+            and all(stored.prices[key] >= nano for key, nano in planned.prices.items())
+        ]
+        own = [stored for stored in good if stored.user == asked.caller.name]
+        return next(iter([*own, *good]), None)
+
+    def _retell(self, asked: Asked, held: Held, planned: Plan, earlier: StoredAnswer) -> StoredAnswer:
+        """Tell an answer again: free for who paid for it, at the asked price for others' own accounts.
+
+        The dataset is charged nothing: no new information leaves.
+        """
+        charge = NOTHING if earlier.user == asked.caller.name else planned.price
+        self._must_fit(asked, held, charge=charge, dataset_charge=NOTHING)
+        told = retold(Table.from_json(json.loads(self.table_of(earlier))), planned)
+        return self._settle(asked, held, planned, told, charge=charge, dataset_charge=NOTHING)
+
+    def _measure(self, asked: Asked, held: Held, planned: Plan) -> StoredAnswer:
+        """Open the data, add noise, settle. From the first line on, failing costs as much as succeeding."""
+        self._must_fit(asked, held, charge=planned.price, dataset_charge=planned.price)
+        try:
+            exact = self._engine.exact(planned, held.file)
+            made = table(planned, release(planned, exact, self._noise))
+        except Exception as failure:  # noqa: BLE001 - the last resort: whatever failed, the data was open
+            log.error("answer_failed", kind=type(failure).__name__, dataset=held.id)
+            made = None
+        return self._settle(asked, held, planned, made, charge=planned.price, dataset_charge=planned.price)
+
+    def _must_fit(self, asked: Asked, held: Held, *, charge: Epsilon, dataset_charge: Epsilon) -> None:
+        try:
+            self._ledger.fits(
+                lineage=held.lineage,
+                user=asked.caller.name,
+                organisation=asked.caller.organisation,
+                charge=charge,
+                dataset_charge=dataset_charge,
+            )
+        except NoAccount:
+            raise NotOpen from None
+
+    def _settle(
+        self,
+        asked: Asked,
+        held: Held,
+        planned: Plan,
+        told: Table | None,
+        *,
+        charge: Epsilon,
+        dataset_charge: Epsilon,
+    ) -> StoredAnswer:
+        settlement = Settlement(
+            id=new_id("q"),
+            user=asked.caller.name,
+            organisation=asked.caller.organisation,
+            dataset=held.id,
+            lineage=held.lineage,
+            version=held.version,
+            idempotency_key=asked.key,
+            request_digest=asked.digest,
+            fingerprint=planned.fingerprint,
+            prices=planned.prices,
+            outcome="failed" if told is None else "answered",
+            charge=charge,
+            dataset_charge=dataset_charge,
+            question=asked.text,
+            table=b"{}" if told is None else _json(told.as_json()),
+        )
+        try:
+            stored = self._ledger.settle(settlement, _sealer(settlement, held, planned))
+        except AlreadyAnswered as raced:
+            stored = raced.stored
+        return _same(stored, asked.digest)
+
+    @contextmanager
+    def _alone(self, asked: Asked) -> Iterator[None]:
+        """Hold the idempotency key on this machine; the lock dies with the process. Raises InProgress.
+
+        Two machines may still both answer: the ledger keeps the first and both tell that one.
+        """
+        self._underway.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(f"{asked.caller.name}\n{asked.key}".encode()).hexdigest()
+        file = self._underway / name
+        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InProgress from None
+            try:
+                yield
+            finally:
+                file.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
+def joined(stored: StoredAnswer, table: bytes) -> bytes:
+    """The JSON answer of a stored answer and its table, the same bytes each time."""
+    return stored.envelope[:-1] + b", " + table[1:]
+
+
+def _same(stored: StoredAnswer, digest: str) -> StoredAnswer:
+    """A stored answer, if it answered this very request and did not fail."""
+    if stored.request_digest != digest:
+        raise Conflict
+    if stored.outcome == "failed":
+        raise AnswerFailed
+    return stored
+
+
+def _sealer(settlement: Settlement, held: Held, planned: Plan) -> Callable[[list[AccountState]], bytes]:
+    """Makes the envelope of an answer once the balances after the debit are known."""
+    asked_at = now()
+
+    def seal(states: list[AccountState]) -> bytes:
+        charged = {"dataset": settlement.dataset_charge}
+        accounts = [
+            {"account": line["account"], "charged": str(charged.get(state.kind, settlement.charge)), **line}
+            for state, line in zip(states, _accounts(held, states), strict=True)
+        ]
+        envelope = {
+            "id": settlement.id,
+            "dataset": {"id": held.id, "version": held.version},
+            "mode": "run",
+            "reused": settlement.dataset_charge == NOTHING,
+            "fingerprint": settlement.fingerprint,
+            "asked_at": asked_at,
+            "charge": {**_charge(planned, settlement.charge), "accounts": accounts},
+        }
+        return _json(envelope)
+
+    return seal
+
+
+def _charge(planned: Plan, amount: Epsilon) -> dict[str, Any]:
+    """The price of a plan and its split; all zero where nothing is charged."""
+    free = amount == NOTHING
+    split = {part.name: "0" if free else str(part.price) for part in planned.measurements}
+    return {"measure": "epsilon", "amount": str(amount), "split": split}
+
+
+def _accounts(held: Held, states: list[AccountState]) -> list[dict[str, str]]:
+    """The accounts as callers see them: a dataset by its id."""
+    return [
+        {
+            "account": f"{state.kind}:{held.id if state.kind == 'dataset' else state.holder}",
+            "remaining": str(state.remaining),
+        }
+        for state in states
+    ]
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

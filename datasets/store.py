@@ -1,0 +1,235 @@
+"""The one door to the server's database: engine, transactions and migrations. Holds no query of its own.
+
+A transaction rolls back unless it finishes. Connections are opened lazily, so that they belong to the
+process that uses them (gunicorn forks after loading).
+"""
+
+import hashlib
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+LOCK_WAIT_MS_MAX = 30_000
+CONNECTIONS_MAX = 32
+IDLE_S_UNTESTED_MAX = 10
+MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
+BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+SELECT_ONE = text("SELECT 1")
+
+
+class Unavailable(Exception):
+    """The database can't be reached, is locked for too long or ended the connection; nothing more is told.
+
+    Whether a transaction that was committing at that moment has been kept is known by asking again.
+    """
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 with microseconds: sorts as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def new_id(prefix: str) -> str:
+    """A name nobody can guess that sorts by the time it was made: prefix_ and a ULID."""
+    number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
+    return f"{prefix}_{''.join(BASE32[number >> shift & 31] for shift in range(125, -1, -5))}"
+
+
+class Store:
+    """A database, SQLite in a file or PostgreSQL, with the same three kinds of transaction on both."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql") or not parsed.database:
+            raise ValueError("the database is sqlite:///path or postgresql://host/name")
+        self.is_sqlite = backend == "sqlite"
+        self.url = parsed.set(drivername="sqlite" if self.is_sqlite else "postgresql+psycopg")
+        self.engine = _sqlite(self.url) if self.is_sqlite else _postgres(self.url)
+        self._pid = os.getpid()
+        writes = {"begins": "BEGIN IMMEDIATE"} if self.is_sqlite else {}
+        reads = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        views = {"begins": "BEGIN"} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._writer = self.engine.execution_options(**writes)
+        self._reader = self.engine.execution_options(**reads)
+        self._viewer = self.engine.execution_options(**views)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that may change rows; committed when the block ends, rolled back if it raises.
+
+        SQLite: BEGIN IMMEDIATE, one writer at a time. PostgreSQL: READ COMMITTED.
+        """
+        with _told_plainly(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for single statements, each of which sees all that is committed by then."""
+        with _told_plainly(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def viewing(self) -> Iterator[Connection]:
+        """One unchanging view of the database for many statements, for as long as the block runs."""
+        with _told_plainly(), self._viewer.begin() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Return if the database answers; raise Unavailable if not."""
+        with self.reading() as connection:
+            connection.execute(SELECT_ONE)
+
+    def close(self) -> None:
+        """Close every connection; in a forked child, forget those of the parent without touching them."""
+        self.engine.dispose(close=self._pid == os.getpid())
+        self._pid = os.getpid()
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable("the database is not available") from error
+
+
+@contextmanager
+def committing(connection: Connection) -> Iterator[None]:
+    """Send the statements of the block and the COMMIT to PostgreSQL at once; errors appear at the block's end.
+
+    Only for statements that return no rows. Saves what others would wait for: a round trip for each.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        connection.commit()
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+            connection.commit()
+    except BaseException:
+        with suppress(psycopg.Error):
+            driver.rollback()  # the COMMIT was skipped, which SQLAlchemy can't know
+        raise
+
+
+def sha256_hex(value: str | bytes) -> str:
+    """SHA-256 of bytes, or of text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(value.encode() if isinstance(value, str) else value).hexdigest()
+
+
+def _sqlite(url: URL) -> Engine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_size=CONNECTIONS_MAX,
+        connect_args={
+            "timeout": LOCK_WAIT_MS_MAX / 1000,
+            "isolation_level": None,
+            "check_same_thread": False,
+        },
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.create_function("sha256_hex", 1, sha256_hex, deterministic=True)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn WAL on, once for the life of the file. SQLite doesn't wait for a lock here, so we do."""
+    deadline = time.monotonic() + LOCK_WAIT_MS_MAX / 1000
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin as the kind of transaction asks; the driver itself begins nothing (isolation_level=None)."""
+    if begins := connection.get_execution_options().get("begins"):
+        connection.exec_driver_sql(begins)
+
+
+def _postgres(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=CONNECTIONS_MAX,
+        connect_args={"options": f"-c lock_timeout={LOCK_WAIT_MS_MAX} -c synchronous_commit=on"},
+    )
+
+    @event.listens_for(engine, "checkin")
+    def note_the_time(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask_if_idle_long(connection: Any, record: Any, *_: Any) -> None:
+        idle_since = record.info.get("idle_since", time.monotonic())
+        if time.monotonic() - idle_since > IDLE_S_UNTESTED_MAX and not _answers(engine, connection):
+            raise DisconnectionError
+
+    return engine
+
+
+def _answers(engine: Engine, connection: Any) -> bool:
+    try:
+        return engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        return False
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_configuration())
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    return configuration
+
+
+def migrate(store: Store) -> None:
+    """Bring the database to the newest revision, or leave it as it was. Two at once: one waits."""
+    configuration = _configuration()
+    with store.writing() as connection:
+        if not store.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+
+
+def is_current(store: Store) -> bool:
+    """Whether the database is at the revision this program was written for."""
+    with store.reading() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == _scripts().get_current_head()

@@ -1,0 +1,1 @@
+"""The mathematics of Sudare: no Flask, no SQL, no clock, no files, no environment."""

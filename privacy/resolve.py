@@ -1,0 +1,180 @@
+"""Names and literals of a query → columns and codes of a schema. Collects every problem, reads no data."""
+
+import re
+from datetime import date
+from fractions import Fraction
+from itertools import pairwise
+
+from privacy import filters
+from privacy.filters import Filter, Interval, Member
+from privacy.query import All, Any, Compare, InvalidQuery, Key, Not, Problem, Scalar, Where
+from privacy.schema import Category, Column, Date, Number, Schema, Text, day_number, day_of
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+class Resolver:
+    """Reads literals against one schema; `problems` gathers what did not fit."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.columns = schema.queryable
+        self.places = {column.name: place for place, column in enumerate(self.columns)}
+        self.held_only = {column.name for column in schema.columns if isinstance(column, Text)}
+        self.problems: list[Problem] = []
+
+    def refuse(self, pointer: str, reason: str, given: object = None, expected: object = None) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(pointer=pointer, reason=reason, given=given, expected=expected))
+
+    def done(self) -> None:
+        """Raise what was noted."""
+        if self.problems:
+            raise InvalidQuery(self.problems)
+
+    def place(self, name: str, pointer: str) -> int | None:
+        """The number of a queryable column."""
+        if name not in self.places:
+            self.refuse(pointer, "unknown_column", name, ", ".join(self.places))
+            return None
+        return self.places[name]
+
+    def code(self, column: Column, value: Scalar, pointer: str, *, beyond: int = 0) -> int | None:
+        """The code of a literal; up to `beyond` codes above the domain are let through."""
+        match column:
+            case Category():
+                return self._category(column, value, pointer)
+            case Number():
+                code = self._number(column, value, pointer)
+            case Date():
+                code = self._date(value, pointer)
+        if code is not None and not column.low <= code <= column.high + beyond:
+            self.refuse(pointer, "outside_domain", value, domain_text(column))
+            return None
+        return code
+
+    def _category(self, column: Category, value: Scalar, pointer: str) -> int | None:
+        if not isinstance(value, str) or value not in column.values:
+            self.refuse(pointer, "undeclared_value", value, _listed(column.values))
+            return None
+        return column.values.index(value)
+
+    def _number(self, column: Number, value: Scalar, pointer: str) -> int | None:
+        if isinstance(value, str):
+            self.refuse(pointer, "not_a_number", value)
+            return None
+        steps = Fraction(value) / Fraction(column.step)
+        if steps.denominator != 1:
+            self.refuse(pointer, "off_step", value, str(column.step))
+            return None
+        return steps.numerator
+
+    def _date(self, value: Scalar, pointer: str) -> int | None:
+        if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+            try:
+                return day_number(date.fromisoformat(value))
+            except ValueError:
+                pass
+        self.refuse(pointer, "not_a_date", value)
+        return None
+
+    def where(self, where: Where | None, pointer: str = "/where", *, negated: bool = False) -> Filter:
+        """The canonical filter. Negation travels down; De Morgan turns all into any on the way."""
+        match where:
+            case None:
+                return filters.EVERYTHING
+            case Not(term):
+                return self.where(term, f"{pointer}/not", negated=not negated)
+            case All(terms) | Any(terms):
+                name = "all" if isinstance(where, All) else "any"
+                parts = [
+                    self.where(term, f"{pointer}/{name}/{place}", negated=negated)
+                    for place, term in enumerate(terms)
+                ]
+                return filters.every(parts) if isinstance(where, All) is not negated else filters.some(parts)
+            case Compare():
+                return self._compare(where, pointer, negated=negated)
+
+    def _compare(self, compare: Compare, pointer: str, *, negated: bool) -> Filter:
+        place = self.place(compare.column, f"{pointer}/column")
+        if place is None:
+            return filters.EVERYTHING
+        column = self.columns[place]
+        if isinstance(column, Category) and compare.op in ("<", "<=", ">", ">=", "between"):
+            self.refuse(f"{pointer}/op", "no_order", compare.op, "=, !=, in, is_missing")
+            return filters.EVERYTHING
+        domain = column.low, column.high
+        if compare.op == "is_missing":
+            intervals = [domain] if negated else [(column.missing, column.missing)]
+            return Member(place, filters.union(intervals))
+        intervals = self._intervals(column, compare, f"{pointer}/value")
+        kept = filters.complement(intervals, domain) if negated else filters.union(intervals)
+        return filters.every([Member(place, kept)])
+
+    def _intervals(self, column: Column, compare: Compare, pointer: str) -> list[Interval]:
+        many = compare.op in ("in", "between")
+        beyond = 0 if compare.op in ("=", "!=", "in") else 1
+        codes = [
+            self.code(column, value, f"{pointer}/{place}" if many else pointer, beyond=beyond)
+            for place, value in enumerate(compare.values)
+        ]
+        if None in codes:
+            return []
+        first, last = codes[0], codes[-1]
+        assert first is not None
+        assert last is not None
+        low, high = column.low, column.high
+        if compare.op == "between" and first > last:
+            self.refuse(pointer, "not_ascending", list(compare.values))
+        spans: dict[str, list[Interval]] = {
+            "=": [(first, first)],
+            "!=": [(low, first - 1), (first + 1, high)],
+            "<": [(low, first - 1)],
+            "<=": [(low, min(first, high))],
+            ">": [(first + 1, high)],
+            ">=": [(first, high)],
+            "in": [(code, code) for code in codes if code is not None],
+            "between": [(first, min(last, high))],
+        }
+        return spans[compare.op]
+
+    def bins(self, column: Column, key: Key, pointer: str) -> list[tuple[Interval, str]]:
+        """The half-open bins of a key, the last one closed, as intervals of codes with their labels."""
+        assert key.bins is not None
+        if isinstance(column, Category):
+            self.refuse(f"{pointer}/bins", "no_order", list(key.bins))
+            return []
+        edges = [
+            self.code(column, edge, f"{pointer}/bins/{place}", beyond=1)
+            for place, edge in enumerate(key.bins)
+        ]
+        known = [edge for edge in edges if edge is not None]
+        if len(known) < len(edges):
+            return []
+        if any(right <= left for left, right in pairwise(known)):
+            self.refuse(f"{pointer}/bins", "not_ascending", list(key.bins))
+            return []
+        texts = [str(edge) for edge in key.bins]
+        last = len(known) - 2
+        return [
+            (
+                (known[place], min(known[place + 1], column.high) if place == last else known[place + 1] - 1),
+                f"[{texts[place]},{texts[place + 1]}{']' if place == last else ')'}",
+            )
+            for place in range(last + 1)
+        ]
+
+
+def domain_text(column: Column) -> str:
+    """A column's domain in words of the descriptor."""
+    match column:
+        case Category(values=values):
+            return _listed(values)
+        case Number(low=low, high=high, step=step):
+            return f"{low * step} … {high * step}"
+        case Date(low=low, high=high):
+            return f"{day_of(low)} … {day_of(high)}"
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    shown = ", ".join(values[:20])
+    return shown if len(values) <= 20 else f"{shown}, … ({len(values)})"

@@ -1,0 +1,116 @@
+"""What is public about a dataset: columns, domains, the privacy unit and the limits. Knows no data.
+
+Every queryable column is held as whole numbers ("codes"): a category as the position of its value, a number
+as a count of its declared step, a date as days since 1970-01-01. A column's codes are `low` … `high`;
+`missing` is the code `low - 1`, so that missing is a value like any other and never NULL.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from privacy.budget import Epsilon
+
+EPOCH = date(1970, 1, 1)
+Labels = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """A column with a closed list of values; `other` names the value that takes undeclared ones."""
+
+    name: str
+    values: tuple[str, ...]
+    labels: Labels = field(default_factory=dict, hash=False)
+    other: str | None = None
+    missing_allowed: bool = False
+
+    @property
+    def low(self) -> int:
+        return 0
+
+    @property
+    def high(self) -> int:
+        return len(self.values) - 1
+
+    @property
+    def missing(self) -> int:
+        return -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A column of numbers, held as whole multiples of `step` between `low` and `high` (in steps)."""
+
+    name: str
+    low: int
+    high: int
+    step: Decimal = Decimal(1)
+    unit: str | None = None
+    kind: Literal["integer", "decimal"] = "integer"
+    missing_allowed: bool = False
+
+    @property
+    def missing(self) -> int:
+        return self.low - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Date:
+    """A column of dates, held as days since 1970-01-01."""
+
+    name: str
+    low: int
+    high: int
+    missing_allowed: bool = False
+
+    @property
+    def missing(self) -> int:
+        return self.low - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A column held for record sets only; no query can name it."""
+
+    name: str
+    role: str = "identifier"
+
+
+Column = Category | Number | Date
+AnyColumn = Category | Number | Date | Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The public face of one dataset version.
+
+    `unit` names the column that tells persons apart; None means that each row is one person.
+    `rows_per_person` is the contribution bound: no person has more rows than that in the statistics table.
+    `columns` are all declared columns in declared order, the unit's column not among them.
+    """
+
+    id: str
+    title: dict[str, str] = field(hash=False)
+    body: str
+    unit: str | None
+    rows_per_person: int
+    cap: Epsilon
+    epsilon_per_query_max: Epsilon
+    columns: tuple[AnyColumn, ...]
+    measure: Literal["pure"] = "pure"
+
+    @property
+    def queryable(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if not isinstance(column, Text))
+
+
+def day_number(day: date) -> int:
+    """The code of a date: days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def day_of(code: int) -> date:
+    """The date of a code."""
+    return EPOCH + timedelta(days=code)

@@ -1,0 +1,201 @@
+"""What one settlement promises: everything or nothing, once, and never above a limit."""
+
+from dataclasses import replace
+
+import pytest
+from town import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal, settle_in
+
+from datasets.ledger import AlreadyAnswered, BudgetExhausted, Ledger, NoAccount, NoAnswer
+from datasets.store import Store
+from privacy.budget import Epsilon
+
+NOTHING = Epsilon(0)
+
+
+def settled(ledger: Ledger, count: int) -> None:
+    for number in range(count):
+        ledger.settle(asked(number), seal)
+
+
+def test_settlement_charges_every_account_and_keeps_the_answer(ledger: Ledger) -> None:
+    stored = ledger.settle(ASKED, seal)
+    assert balances(ledger) == {
+        "dataset:residents-1": "1",
+        "organisation:shop": "1",
+        "user:aoi": "1",
+        "user:ren": "0",
+    }
+    assert ledger.answer(id="q_1", user="aoi") == stored
+    assert ledger.load(id="q_1") == ASKED.table
+
+
+def test_envelope_states_what_remains_after_the_debit(ledger: Ledger) -> None:
+    assert ledger.settle(ASKED, seal).envelope == b"user:1,organisation:2,dataset:9"
+
+
+def test_second_charge_with_the_same_key_returns_the_first_answer(ledger: Ledger) -> None:
+    first = ledger.settle(ASKED, seal)
+    with pytest.raises(AlreadyAnswered) as refused:
+        ledger.settle(replace(ASKED, id="q_2", request_digest="e" * 64), seal)
+    assert refused.value.stored == first
+    assert balances(ledger)["user:aoi"] == "1"
+
+
+def test_second_charge_with_the_same_key_returns_the_first_answer_even_if_nothing_is_left(
+    ledger: Ledger,
+) -> None:
+    first = ledger.settle(replace(ASKED, charge=Epsilon.parse("2")), seal)
+    with pytest.raises(AlreadyAnswered) as refused:
+        ledger.settle(replace(ASKED, id="q_2"), seal)
+    assert refused.value.stored == first
+
+
+def test_same_key_of_another_user_is_another_question(ledger: Ledger) -> None:
+    ledger.settle(ASKED, seal)
+    ledger.settle(replace(ASKED, id="q_2", user="ren"), seal)
+    assert balances(ledger)["dataset:residents-1"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("limits", "refusing"),
+    [
+        ({"user": "2.5"}, "user"),
+        ({"user": "9", "shop": "2.5"}, "organisation"),
+        ({"user": "9", "shop": "9", "cap": "2.5"}, "dataset"),
+    ],
+)
+def test_what_does_not_fit_is_refused_at_every_level_and_changes_nothing(
+    store: Store, limits: dict[str, str], refusing: str
+) -> None:
+    ledger = settle_in(store, **limits)
+    settled(ledger, 2)
+    before = balances(ledger), ledger.journal()
+    with pytest.raises(BudgetExhausted) as refused:
+        ledger.settle(asked(3), seal)
+    assert (refused.value.kind, refused.value.needed, refused.value.remaining) == (
+        refusing,
+        ONE,
+        Epsilon.parse("0.5"),
+    )
+    assert (balances(ledger), ledger.journal()) == before
+    assert len(ledger.history(user="aoi")) == 2
+
+
+def test_the_last_of_a_budget_can_be_spent_to_the_end(store: Store) -> None:
+    ledger = settle_in(store, user="1", shop="1", cap="1")
+    ledger.settle(ASKED, seal)
+    with pytest.raises(BudgetExhausted):
+        ledger.settle(asked(2, charge=Epsilon(1), dataset_charge=Epsilon(1)), seal)
+
+
+def test_user_without_an_account_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(NoAccount) as refused:
+        ledger.settle(replace(ASKED, user="eve"), seal)
+    assert refused.value.kind == "user"
+
+
+def test_organisation_without_an_account_limits_nobody(ledger: Ledger) -> None:
+    stored = ledger.settle(replace(ASKED, organisation="museum"), seal)
+    assert stored.envelope == b"user:1,dataset:9"
+    assert balances(ledger)["organisation:shop"] == "0"
+    assert ledger.verify() == []
+
+
+def test_answer_of_another_user_told_again_costs_the_dataset_nothing(ledger: Ledger) -> None:
+    ledger.settle(ASKED, seal)
+    ledger.settle(asked(2, user="ren", dataset_charge=NOTHING), seal)
+    assert balances(ledger)["user:ren"] == "1"
+    assert balances(ledger)["dataset:residents-1"] == "1"
+
+
+def test_own_answer_told_again_is_free_and_stands_in_history_and_journal(ledger: Ledger) -> None:
+    ledger.settle(ASKED, seal)
+    again = ledger.settle(asked(2, charge=NOTHING, dataset_charge=NOTHING), seal)
+    assert balances(ledger)["user:aoi"] == "1"
+    assert ledger.history(user="aoi", limit=1) == [again] or again in ledger.history(user="aoi")
+    assert ledger.journal(lineage=LINEAGE)[-1].kind == "replay"
+    assert ledger.verify() == []
+
+
+def test_failure_after_data_was_opened_is_charged(ledger: Ledger) -> None:
+    ledger.settle(replace(ASKED, outcome="failed", table=b""), seal)
+    assert balances(ledger)["dataset:residents-1"] == "1"
+    assert ledger.journal(lineage=LINEAGE)[-1].kind == "failed"
+
+
+def test_nothing_is_charged_if_the_envelope_can_not_be_made(ledger: Ledger) -> None:
+    class Broken(Exception):
+        pass
+
+    def breaks(states: object) -> bytes:
+        raise Broken
+
+    with pytest.raises(Broken):
+        ledger.settle(ASKED, breaks)
+    assert balances(ledger)["user:aoi"] == "0"
+    assert ledger.verify() == []
+
+
+def test_fits_agrees_with_settle(ledger: Ledger) -> None:
+    settled(ledger, 2)
+    with pytest.raises(BudgetExhausted) as refused:
+        ledger.fits(lineage=LINEAGE, user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
+    assert (refused.value.kind, refused.value.holder) == ("user", "aoi")
+    fitting = ledger.fits(lineage=LINEAGE, user="ren", organisation="shop", charge=ONE, dataset_charge=ONE)
+    assert [state.kind for state in fitting] == ["user", "organisation", "dataset"]
+
+
+def test_fits_refuses_those_without_an_account(ledger: Ledger) -> None:
+    with pytest.raises(NoAccount):
+        ledger.fits(lineage=LINEAGE, user="eve", organisation="shop", charge=ONE, dataset_charge=ONE)
+
+
+def test_accounts_of_a_user_are_its_own_and_those_above_it(ledger: Ledger) -> None:
+    assert [state.account for state in ledger.accounts_of_user(user="aoi")] == [
+        AOI,
+        replace(AOI, kind="organisation", holder="shop"),
+        CAP,
+    ]
+    assert ledger.accounts_of_user(user="eve") == []
+
+
+def test_earlier_finds_what_the_key_was_answered(ledger: Ledger) -> None:
+    stored = ledger.settle(ASKED, seal)
+    assert ledger.earlier(user="aoi", key="key-1") == stored
+    with pytest.raises(NoAnswer):
+        ledger.earlier(user="ren", key="key-1")
+
+
+def test_answers_of_others_are_not_there(ledger: Ledger) -> None:
+    ledger.settle(ASKED, seal)
+    with pytest.raises(NoAnswer):
+        ledger.answer(id="q_1", user="ren")
+    with pytest.raises(NoAnswer):
+        ledger.load(id="q_2")
+
+
+def test_same_question_lists_paid_answers_to_it_alone(ledger: Ledger) -> None:
+    paid = ledger.settle(ASKED, seal)
+    shared = ledger.settle(asked(2, user="ren", charge=Epsilon(5), dataset_charge=NOTHING), seal)
+    ledger.settle(asked(3, charge=NOTHING, dataset_charge=NOTHING), seal)
+    ledger.settle(asked(4, outcome="failed", charge=Epsilon(5), dataset_charge=NOTHING), seal)
+    ledger.settle(asked(5, fingerprint="sha256:other", charge=Epsilon(5), dataset_charge=NOTHING), seal)
+    same = ledger.same_question(lineage=LINEAGE, version=1, fingerprint=ASKED.fingerprint)
+    assert same == [paid, shared]
+
+
+def test_history_turns_its_pages_newest_first(ledger: Ledger) -> None:
+    settled(ledger, 2)
+    ledger.settle(asked(9, charge=NOTHING, dataset_charge=NOTHING), seal)
+    newest = ledger.history(user="aoi", limit=2)
+    oldest = ledger.history(user="aoi", limit=2, after=newest[-1].id)
+    ids = [stored.id for stored in newest + oldest]
+    assert len(ids) == 3
+    assert ids == sorted(ids, reverse=True)
+
+
+def test_a_table_told_twice_is_kept_once(ledger: Ledger, store: Store) -> None:
+    ledger.settle(ASKED, seal)
+    ledger.settle(asked(2), seal)
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM answer_tables").scalar() == 1

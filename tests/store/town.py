@@ -1,0 +1,90 @@
+"""A small town for tests of the ledger: two users of one shop, one register, and settlements to choose from."""
+
+from dataclasses import replace
+
+from sqlalchemy import text
+
+from datasets.accounts import Accounts
+from datasets.ledger import Account, AccountState, Ledger, Settlement
+from datasets.store import Store, new_id, now
+from privacy.budget import Epsilon
+
+LINEAGE = "residents-1"
+SHOP = Account(kind="organisation", holder="shop")
+AOI = Account(kind="user", holder="aoi")
+REN = Account(kind="user", holder="ren")
+CAP = Account(kind="dataset", holder=LINEAGE)
+ONE = Epsilon.parse("1")
+
+ASKED = Settlement(
+    id="q_1",
+    user="aoi",
+    organisation="shop",
+    dataset="residents",
+    lineage=LINEAGE,
+    version=1,
+    idempotency_key="key-1",
+    request_digest="d" * 64,
+    fingerprint="sha256:" + "f" * 64,
+    prices={"count": 1_000_000_000},
+    outcome="answered",
+    charge=ONE,
+    dataset_charge=ONE,
+    question='{"select":[{"agg":"count"}]}',
+    table=b'{"rows":[1]}',
+)
+
+
+def found(store: Store, *, lineage: str = LINEAGE, dataset: str = "residents") -> None:
+    """Register a dataset, as datasets.register will, without its account."""
+    with store.writing() as tx:
+        at = {"at": now(), "lineage": lineage, "dataset": dataset}
+        tx.execute(text("INSERT INTO lineages (id, salt, created_at) VALUES (:lineage, '00', :at)"), at)
+        tx.execute(
+            text(
+                "INSERT INTO datasets (id, lineage, version, created_at) VALUES (:dataset, :lineage, 1, :at)"
+            ),
+            at,
+        )
+        tx.execute(
+            text("""
+                INSERT INTO versions (dataset, number, descriptor, folder, source_digest, registered_at)
+                VALUES (:dataset, 1, '', '', '', :at)
+            """),
+            at,
+        )
+
+
+def settle_in(store: Store, *, user: str = "2", shop: str = "3", cap: str = "10") -> Ledger:
+    """Aoi and Ren of the shop, each with an account on the register, under the shop's and the register's."""
+    people = Accounts(store, b"a secret for tests only")
+    people.add_organisation("shop")
+    people.add_user("aoi", organisation="shop", role="analyst")
+    people.add_user("ren", organisation="shop", role="analyst")
+    found(store)
+    ledger = Ledger(store)
+    ledger.open(lineage=LINEAGE, cap=Epsilon.parse(cap), actor="mayor")
+    for account, amount in ((AOI, user), (REN, user), (SHOP, shop)):
+        ledger.grant(
+            lineage=LINEAGE,
+            account=account,
+            amount=Epsilon.parse(amount),
+            reason="a contract",
+            requested_by="mayor",
+        )
+    return ledger
+
+
+def asked(number: int, **changes: object) -> Settlement:
+    """The settlement of another question."""
+    return replace(ASKED, id=new_id("q"), idempotency_key=f"key-{number}", **changes)  # type: ignore[arg-type]
+
+
+def seal(states: list[AccountState]) -> bytes:
+    """An envelope that tells what remains."""
+    return ",".join(f"{state.kind}:{state.remaining}" for state in states).encode()
+
+
+def balances(ledger: Ledger) -> dict[str, str]:
+    """What every account of the register has spent."""
+    return {f"{state.kind}:{state.holder}": str(state.spent) for state in ledger.all_accounts()}
