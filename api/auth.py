@@ -9,7 +9,9 @@ from flask import g, request
 from api.errors import Refusal
 from api.limits import count_request
 from api.services import services
+from api.wire import escaped
 from datasets.accounts import Caller, UnknownKey
+from privacy.query import Problem
 
 View = TypeVar("View", bound=Callable[..., Any])
 SCHEME = "bearer "
@@ -32,12 +34,27 @@ def allowed(*roles: str) -> Callable[[View], View]:
             count_request(g.caller.name)
             if roles and g.caller.role not in roles:
                 raise Refusal("forbidden", expected=", ".join(roles))
+            _refuse_parameters(view)
+            if any("\0" in part for part in kwargs.values()):
+                raise Refusal("not_found")  # no name holds it, and PostgreSQL cannot even look for it
             return view(*args, **kwargs)
 
         checked.needs_key = True  # type: ignore[attr-defined]
         return checked  # type: ignore[return-value]
 
     return mark
+
+
+def _refuse_parameters(view: View) -> None:
+    """Where none are described none are taken: whoever sends `?mode=quote` must not be charged for a run."""
+    described = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
+    if any(parameter["in"] == "query" for parameter in described):
+        return
+    unknown = [
+        Problem(pointer=f"/{escaped(name)}", reason="unknown_field", given=name) for name in request.args
+    ]
+    if unknown:
+        raise Refusal("invalid_query", errors=unknown)
 
 
 def _authenticate() -> Caller:

@@ -27,9 +27,9 @@ class StrictParser(FlaskParser):
         g.body = wire.parse(body)
         return g.body
 
-    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:  # type: ignore[override]
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         """Refuse with every problem found."""
-        messages = error.messages
+        messages = error.normalized_messages()
         location = next((name for name in ("json", "query") if name in messages), None)
         inner = messages[location] if location else messages
         sent = g.get("body") if location == "json" else dict(req.args)

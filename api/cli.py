@@ -66,7 +66,7 @@ class Office:
         return Accounts(self.store, self.settings.secret())
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[Epsilon]):
     """A positive decimal."""
 
     name = "decimal"
@@ -300,18 +300,20 @@ def show_dataset(id: str, as_json: bool) -> None:
     office = Office()
     held = office.catalog.current(id)
     states = [state for state in _all_accounts(office) if state.lineage == held.lineage]
+    columns = [column.name for column in held.schema.columns]
+    accounts = [_account(state, {held.lineage: [held.id]}) for state in states]
     body = {
         "id": held.id,
         "version": held.version,
         "lineage": held.lineage,
         "registered_at": held.registered_at,
         "retired": held.retired,
-        "columns": [column.name for column in held.schema.columns],
+        "columns": columns,
         "max_rows_per_person": held.schema.rows_per_person,
-        "accounts": [_account(state, {held.lineage: [held.id]}) for state in states],
+        "accounts": accounts,
     }
-    lines = [f"{held.id} v{held.version}: {', '.join(body['columns'])}"]
-    echo(body, as_json=as_json, text="\n".join([*lines, *map(_account_text, body["accounts"])]))
+    lines = [f"{held.id} v{held.version}: {', '.join(columns)}", *map(_account_text, accounts)]
+    echo(body, as_json=as_json, text="\n".join(lines))
 
 
 @dataset.command("retire")

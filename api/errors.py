@@ -12,6 +12,8 @@ from werkzeug.exceptions import HTTPException
 from api import wire
 from api.messages import PROBLEMS, REASONS
 from datasets.ledger import BudgetExhausted
+from datasets.questions import AnswerFailed, Conflict, InProgress, NotOpen, Retired
+from datasets.store import Unavailable
 from privacy.plan import AboveQueryLimit
 from privacy.query import InvalidQuery, NotReachable, Problem
 
@@ -30,6 +32,15 @@ CODE_OF_STATUS = {
     429: "rate_limited",
     503: "unavailable",
 }
+CODE_OF_ERROR: dict[type[Exception], str] = {
+    NotOpen: "not_found",
+    Retired: "gone",
+    Conflict: "idempotency_conflict",
+    InProgress: "in_progress",
+    AnswerFailed: "internal",
+    Unavailable: "unavailable",
+}
+RETRY_AFTER_S = {"in_progress": "1", "unavailable": "5"}
 ERRORS_MAX = 50
 log = structlog.get_logger("sudare")
 
@@ -74,6 +85,8 @@ def render(refusal: Refusal) -> Response:
     response.headers.update(refusal.headers)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Language"] = language()
+    if refusal.code in RETRY_AFTER_S:
+        response.headers["Retry-After"] = RETRY_AFTER_S[refusal.code]
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="sudare"'
     g.problem_code = refusal.code
@@ -82,7 +95,7 @@ def render(refusal: Refusal) -> Response:
 
 def _error(problem: Problem, tongue: int) -> dict[str, str]:
     template = REASONS[problem.reason][tongue]
-    given = wire.quoted(problem.given)
+    given = problem.given if isinstance(problem.given, Text) else wire.quoted(problem.given)
     expected = problem.expected if isinstance(problem.expected, str) else wire.quoted(problem.expected)
     message = template.format(given=given, expected=expected)
     return {"pointer": problem.pointer, "reason": problem.reason, "message": message}
@@ -96,8 +109,15 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotReachable, _not_reachable)
     app.register_error_handler(BudgetExhausted, _exhausted)
     app.register_error_handler(wire.MalformedJson, _malformed)
+    for kind in CODE_OF_ERROR:
+        app.register_error_handler(kind, _known)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _fault)
+
+
+def _known(error: Exception) -> Response:
+    """Refusals that need no more words than their code."""
+    return render(Refusal(CODE_OF_ERROR[type(error)]))
 
 
 def _invalid(error: InvalidQuery) -> Response:
@@ -127,9 +147,8 @@ def _exhausted(error: BudgetExhausted) -> Response:
 
 
 def _malformed(error: wire.MalformedJson) -> Response:
-    place = Problem(
-        pointer=error.pointer, reason=error.reason, given=Text(error.given or ""), expected=error.expected
-    )
+    given = Text("" if error.given is None else error.given)
+    place = Problem(pointer=error.pointer, reason=error.reason, given=given, expected=error.expected)
     return render(Refusal("malformed_json", errors=[place]))
 
 

@@ -15,7 +15,7 @@ DESCRIPTION = (
     "Differentially private statistics from registers of local governments. Every answer carries noise, "
     "95 % bounds and its price; every price is charged to a ledger of privacy budgets."
 )
-ALWAYS = ("unauthenticated", "rate_limited", "internal", "unavailable")
+ALWAYS = ("unauthenticated", "invalid_query", "rate_limited", "internal", "unavailable")
 OF_OPERATION: dict[str, tuple[str, ...]] = {
     "POST /v1/datasets/{id}/queries": (
         "malformed_json",
@@ -83,10 +83,7 @@ class SudareApi(Api):
 def document(api: Api, app: Flask) -> dict[str, Any]:
     """The finished description."""
     described: dict[str, Any] = api.spec.to_dict()
-    described["info"] |= {
-        "description": DESCRIPTION,
-        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-    }
+    described["info"] |= {"description": DESCRIPTION}
     described["servers"] = [{"url": "/"}]
     components = described.setdefault("components", {})
     components["securitySchemes"] = {
@@ -105,7 +102,7 @@ def _finish(operation: dict[str, Any], name: str) -> None:
     """Give an operation its refusals, formats and headers."""
     responses = {code: response for code, response in operation["responses"].items() if code.startswith("2")}
     by_status: dict[int, list[str]] = {}
-    for code in (*OF_OPERATION[name], *ALWAYS):
+    for code in dict.fromkeys((*OF_OPERATION[name], *ALWAYS)):
         by_status.setdefault(PROBLEMS[code][0], []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = {

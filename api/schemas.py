@@ -21,6 +21,7 @@ EDGES_MAX = 1_001
 NAME = re.compile(r"[^\W\d]\w{0,62}")
 COLUMN_NAME_MAX = 64
 REASON_LENGTH_MAX = 1_000
+AFTER_LENGTH_MAX = 100  # lineage:number of the journal has up to 82
 MODES = ("run", "quote", "dummy")
 DECISIONS = ("approve", "decline")
 SCALAR = {"anyOf": [{"type": "string"}, {"type": "number"}]}
@@ -45,7 +46,17 @@ class _Coded(fields.Field[Any]):
 
 
 class Text(_Coded, fields.String):
-    """Text."""
+    """Text. NUL is none: PostgreSQL cannot hold it."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        if isinstance(value, str) and "\0" in value:
+            raise ValidationError("not_text")
+        text: str = super()._deserialize(value, *args, **options)
+        return text
+
+
+class Pointer(str):
+    """A relative JSON Pointer as the key of a message; any other key is a member's name."""
 
 
 class Flag(_Coded):
@@ -159,7 +170,7 @@ class Weights(_Coded):
             if not known or abs(Fraction(weight)) > 10**9:
                 faults[name] = ["not_an_amount"]
         if faults:
-            raise ValidationError(faults)
+            raise ValidationError({Pointer(f"/{escaped(name)}"): codes for name, codes in faults.items()})
         return {name: Fraction(weight) for name, weight in value.items()}
 
 
@@ -198,7 +209,7 @@ class _ConditionReader:
 
     def fault(self, pointer: str, code: str) -> q.Where:
         if code != "too_many_terms" or not any("too_many_terms" in codes for codes in self.faults.values()):
-            self.faults[pointer] = [code]
+            self.faults[Pointer(pointer)] = [code]
         return q.All(())
 
     def read(self, value: Any, pointer: str) -> q.Where:
@@ -421,7 +432,7 @@ class PageSchema(Schema):
         validate=validate.Range(1, 200, error="not_an_integer"),
         error_messages={"invalid": "not_an_integer", "null": "null"},
     )
-    after = Text(validate=validate.Length(min=1, max=64, error="wrong_length"))
+    after = Text(validate=validate.Length(min=1, max=AFTER_LENGTH_MAX, error="wrong_length"))
 
 
 EXPECTED: dict[str, dict[str, str]] = {
@@ -439,7 +450,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "bins": f"2 … {EDGES_MAX}",
         "value": "1 or more (between: 2)",
         "reason": f"0 … {REASON_LENGTH_MAX}",
-        "after": "1 … 64",
+        "after": f"1 … {AFTER_LENGTH_MAX}",
     },
     "too_many_terms": {"": str(TERMS_MAX)},
     "not_an_integer": {"limit": "1 … 200"},
@@ -459,7 +470,7 @@ def problems(messages: Any, body: Any, pointer: str = "") -> list[q.Problem]:
         if key == "_schema":
             found += problems(inner, body, pointer)
         else:
-            place = f"{pointer}{key}" if key.startswith("/") or not key else f"{pointer}/{escaped(key)}"
+            place = f"{pointer}{key}" if isinstance(name, Pointer) else f"{pointer}/{escaped(key)}"
             found += problems(inner, body, place)
     return found
 

@@ -68,13 +68,14 @@ def _depth(body: bytes) -> int:
 
 def _whole(text: str) -> int | Decimal | Unreadable:
     if len(text) > DIGITS_MAX:
-        return Unreadable(text[:DIGITS_MAX])
+        return Unreadable(f"{text[:DIGITS_MAX]}…")
     return Decimal(text) if text == "-0" else int(text)
 
 
 def _decimal(text: str) -> Decimal | Unreadable:
-    plain = len(text) <= DIGITS_MAX and "e" not in text and "E" not in text
-    return Decimal(text) if plain else Unreadable(text[:DIGITS_MAX])
+    if len(text) > DIGITS_MAX:
+        return Unreadable(f"{text[:DIGITS_MAX]}…")
+    return Unreadable(text) if "e" in text or "E" in text else Decimal(text)
 
 
 def _constant(text: str) -> Any:
@@ -84,9 +85,11 @@ def _constant(text: str) -> Any:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1) if len(names) < 1_000 else ""
-        raise MalformedJson("duplicate_key", given=quoted(twice))
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise MalformedJson("duplicate_key", given=quoted(name))
+            seen.add(name)
     return members
 
 
@@ -129,7 +132,7 @@ def quoted(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case Unreadable(text):
-            return f"{text}…"
+            return text
         case Decimal() | int():
             text = str(value)
         case str():

@@ -32,6 +32,7 @@ DEPTH_MAX = 8
 EVENTS_MAX = 400_000
 FAULTS_MAX = 100
 
+RESERVED_NAME = "file_row_number"
 CODE_MAX = 2**53
 UNITS_DIGITS_MAX = 18
 ROW_CAPACITY = 2**33
@@ -448,6 +449,8 @@ class _Reader:
         if not _NAME.fullmatch(name):
             message = "a column name is a letter or _, then up to 62 letters, digits, _ or -"
             self.tree.fault(path, message, key=key)
+        elif name.casefold() == RESERVED_NAME:
+            self.tree.fault(path, "is a name that the server uses itself", key=key)
         elif unicodedata.normalize("NFC", name) != name:
             self.tree.fault(path, "a column name is written in Unicode's composed form (NFC)", key=key)
 

@@ -4,7 +4,7 @@ A missing cell matches no comparison, nor its negation; only `is_missing` asks f
 down to the memberships, so that no third truth value is left. Equal questions get equal trees.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
@@ -75,7 +75,12 @@ def some(terms: Iterable[Filter]) -> Filter:
     return _combine(terms, Some, Every, lambda left, right: union([*left, *right]))
 
 
-def _combine(terms, kind, dual, merge):  # type: ignore[no-untyped-def]
+def _combine(
+    terms: Iterable[Filter],
+    kind: type[Every] | type[Some],
+    dual: type[Every] | type[Some],
+    merge: Callable[[tuple[Interval, ...], tuple[Interval, ...]], tuple[Interval, ...]],
+) -> Filter:
     """Flatten, merge memberships of one column, settle constants, sort, drop repeats."""
     flat = [part for term in terms for part in (term.terms if isinstance(term, kind) else (term,))]
     members = sorted(part for part in flat if isinstance(part, Member))

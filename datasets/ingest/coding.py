@@ -6,15 +6,12 @@ bounds, `high + 1` above them, `low - 2` empty, `low - 3` not readable or not de
 the step with a true floor: DuckDB's `//` truncates, so it is only ever given numbers from zero up.
 """
 
-from decimal import Decimal
-
 from datasets.descriptor import decimals_of
 from datasets.ingest.engine import quoted
 from privacy.schema import Category, Column, Date, Number
 
 EMPTY, STRANGE = 2, 3
 
-_FAST_DIGITS, _WIDE_DIGITS = 18, 38
 _SIGNED = (("TINYINT", 2**7), ("SMALLINT", 2**15), ("INTEGER", 2**31), ("BIGINT", 2**63))
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?)([0-9]+))?$"
@@ -38,13 +35,16 @@ def code_type(column: Column) -> str:
 
 def raw_code(column: Column, text: str) -> str:
     """SQL for the raw code of the text expression `text`."""
+    empty, strange = column.low - EMPTY, column.low - STRANGE
     if isinstance(column, Category):
-        return _category(column, text)
-    trimmed = f"trim({text}, e' \\t')"
-    value = _day(column, trimmed) if isinstance(column, Date) else _number(column, trimmed)
+        value = _category(column, text)
+    else:
+        usual, any_notation = _day if isinstance(column, Date) else _number
+        trimmed = f"trim({text}, e' \\t')"
+        value = f"CASE{usual(column, text)} WHEN {trimmed} = '' THEN {empty} ELSE {any_notation(column, trimmed)} END"
     return (
-        f"CASE WHEN {text} IS NULL OR {trimmed} = '' THEN {column.low - EMPTY}"
-        f" ELSE coalesce({value}, {column.low - STRANGE}) END::{raw_type(column)}"
+        f"CASE WHEN {text} IS NULL OR {text} = '' THEN {empty} ELSE coalesce({value}, {strange}) END"
+        f"::{raw_type(column)}"
     )
 
 
@@ -65,65 +65,77 @@ def final_code(column: Column, raw: str) -> str:
 
 def _category(column: Category, text: str) -> str:
     """Through an ENUM, whose cast looks the text up in a hash table."""
-    values = ", ".join(map(quoted, column.values))
-    code = f"enum_code(TRY_CAST({text} AS ENUM({values})))::{raw_type(column)}"
-    declared = f"coalesce({code}, {-STRANGE})"
-    return f"CASE WHEN {text} IS NULL OR {text} = '' THEN {-EMPTY} ELSE {declared} END::{raw_type(column)}"
+    return f"enum_code(TRY_CAST({text} AS ENUM({', '.join(map(quoted, column.values))})))::{raw_type(column)}"
 
 
-def _clamped(value: str, low: int | str, high: int | str) -> str:
+def _clamped(value: str, low: int, high: int) -> str:
     """`value` moved into low … high. DuckDB's least and greatest pass over NULL: never give them one."""
     return f"least(greatest({value}, {low}), {high})"
 
 
-def _day(column: Date, text: str) -> str:
-    """Days since 1970-01-01; the cast is believed only if it prints the same day again."""
-    day = f"(TRY_CAST({_iso(text)} AS DATE) - DATE '1970-01-01')::BIGINT"
+def _usual_day(column: Date, text: str) -> str:
+    """YYYY-MM-DD: the cast is believed only if it prints the same text again."""
     return (
-        f"CASE WHEN regexp_full_match({text}, {quoted(_DAY)})"
-        f" AND TRY_CAST({_iso(text)} AS DATE)::VARCHAR = {_iso(text)}"
-        f" THEN {_clamped(day, column.low - 1, column.high + 1)} END"
+        f" WHEN strlen({text}) = 10 AND TRY_CAST({text} AS DATE)::VARCHAR = {text}"
+        f" THEN {_day_number(column, text)}"
     )
 
 
-def _iso(text: str) -> str:
-    return f"replace(left({text}, 10), '/', '-')"
+def _any_day(column: Date, text: str) -> str:
+    """YYYY/MM/DD, and a time of day that is cut off."""
+    iso = f"replace(left({text}, 10), '/', '-')"
+    return (
+        f"CASE WHEN regexp_full_match({text}, {quoted(_DAY)}) AND TRY_CAST({iso} AS DATE)::VARCHAR = {iso}"
+        f" THEN {_day_number(column, iso)} END"
+    )
 
 
-def _number(column: Number, text: str) -> str:
-    """floor(value / step), clamped to low - 1 … high + 1; NULL where the text is no number.
+def _day_number(column: Date, iso: str) -> str:
+    day = f"(TRY_CAST({iso} AS DATE) - DATE '1970-01-01')::BIGINT"
+    return _clamped(day, column.low - 1, column.high + 1)
 
-    Usual notation goes through a DECIMAL wide enough for the bounds; whatever does not match its shape
-    (exponents, long digits) takes the way of `_any_number`. A cast never rounds: the pattern admits no
-    more decimals than the type has.
+
+def _usual_number(column: Number, text: str) -> str:
+    """Digits, and decimals as far as a DECIMAL of 18 or 38 digits beside the bounds has room.
+
+    No cast rounds and none fails: the pattern admits no more digits than the type has. Widths are such that
+    the product with 10^decimals stays within the same integer.
     """
     decimals = decimals_of(column.step)
-    step = int(column.step.scaleb(decimals))
     reach = max(abs(column.low - 1), abs(column.high + 1)) * column.step
-    ways = ""
-    for width in (_FAST_DIGITS, _WIDE_DIGITS):
-        whole = len(str(int(reach))) + 1
-        places = min(width - whole, 17)
-        if whole + decimals > width:
+    whole = max(1, min(len(str(int(reach))) + 1, 18 - decimals))
+    units = f"TRY_CAST({text} AS BIGINT) * {10**decimals}"
+    ways = f" WHEN regexp_full_match({text}, '-?[0-9]{{1,{whole}}}') THEN {_steps(units, column)}"
+    for digits in (18, 38):
+        width = digits - 1 - decimals
+        places = min(width - whole, 20)
+        if places < 1:
             continue
-        pattern = rf"-?[0-9]{{1,{whole}}}(\.[0-9]{{1,{places}}})?" if places else rf"-?[0-9]{{1,{whole}}}"
-        value = _divided(f"{text}::DECIMAL({width}, {places})", column, Decimal(column.step))
-        ways += f" WHEN regexp_full_match({text}, {quoted(pattern)}) THEN {value}"
-    exact = _clamped(_any_number(text, decimals), (column.low - 1) * step, (column.high + 1) * step)
-    steps = f"(({exact} - {(column.low - 1) * step}) // {step})::BIGINT + {column.low - 1}"
-    return f"CASE{ways} WHEN regexp_full_match({text}, {quoted(_NUMBER)}) THEN {steps} END"
+        factor = f"{10**decimals}::DECIMAL({decimals + 1}, 0)"
+        units = f"floor(TRY_CAST({text} AS DECIMAL({whole + places}, {places})) * {factor})::BIGINT"
+        pattern = rf"-?[0-9]{{1,{whole}}}\.[0-9]{{1,{places}}}"
+        ways += f" WHEN regexp_full_match({text}, {quoted(pattern)}) THEN {_steps(units, column)}"
+    return ways
 
 
-def _divided(value: str, column: Number, step: Decimal) -> str:
-    """floor(value / step) of an exact DECIMAL: clamped first, moved to zero and up, then divided."""
+def _any_number(column: Number, text: str) -> str:
+    units = _units(text, decimals_of(column.step))
+    return f"CASE WHEN regexp_full_match({text}, {quoted(_NUMBER)}) THEN {_steps(units, column)} END"
+
+
+def _steps(units: str, column: Number) -> str:
+    """floor(units / step) in low - 1 … high + 1: clamped first, moved to zero and up, then divided."""
+    step = int(column.step.scaleb(decimals_of(column.step)))
     low, high = (column.low - 1) * step, (column.high + 1) * step
-    inside = f"({_clamped(value, f'{low:f}', f'{high:f}')} - ({low:f}))"
-    decimals = decimals_of(step)
-    whole = inside if not decimals else f"({inside} * {10**decimals})"
-    return f"floor({whole})::BIGINT // {int(step.scaleb(decimals))} + ({column.low - 1})"
+    inside = f"{_clamped(units, low, high)}::BIGINT"
+    return inside if step == 1 else f"({inside} - ({low})) // {step} + ({column.low - 1})"
 
 
-def _any_number(text: str, decimals: int) -> str:
+_day = _usual_day, _any_day
+_number = _usual_number, _any_number
+
+
+def _units(text: str, decimals: int) -> str:
     """floor(value · 10^decimals) of a number in any notation, as HUGEINT; beyond 36 digits it says 10^37.
 
     Written with its digits D (no leading zeros) and N, how many of them stand before the point: the value is

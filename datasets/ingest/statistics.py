@@ -8,7 +8,7 @@ equal). Hence one person more or less changes no other person's kept rows, and a
 
 import glob
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from privacy.schema import Category, Column, Schema
 
 PRIME = 2**31 - 1
 SALT_BYTES_MIN = 16
+COLUMNS_AT_ONCE = 50
 SHARES_SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30, 40, 50, 60, 80, 100, 200, 365, 500, 1000)
 
 CODING, BOUNDING, WRITING = "coding", "bounding", "writing"
@@ -49,7 +50,8 @@ def build(
     _attach(engine, scratch / "work.duckdb", "work")
     engine.run(CODING, _coded(schema, vault), end=0.9)
     columns = _column_counts(schema, engine)
-    without, places = _without_person(schema, engine), _places(schema, engine)
+    without = _without_person(schema, engine)
+    places = _places(schema, columns, without, engine)
     persons, kept_by_bound = _number_persons(schema, salt, engine)
     _write_rows(schema, salt, persons, engine)
     kept = engine.run(WRITING, "SELECT count(*) FROM made.rows", begin=0.95)[0][0]
@@ -82,32 +84,40 @@ def _codes(schema: Schema) -> list[tuple[str, Column]]:
 
 
 def _coded(schema: Schema, vault: Path) -> str:
-    """Raw codes of all rows, the row's place in the source, and the unit's text (NULL: no person)."""
-    columns = [f"{raw_code(column, named(column.name))} AS {name}" for name, column in _codes(schema)]
+    """Raw codes of all rows, the row's place in the source, and the unit's text (NULL: no person).
+
+    Source columns are renamed first, so that no declared name can mean anything to the code's expressions.
+    """
+    texts = [f"{named(column.name)} AS t{place}" for place, column in enumerate(schema.queryable)]
+    columns = [
+        f"{raw_code(column, f't{place}')} AS c{place}" for place, column in enumerate(schema.queryable)
+    ]
     if schema.unit is not None:
-        columns.append(f"CASE WHEN trim({named(schema.unit)}) <> '' THEN {named(schema.unit)} END AS unit")
-    source = f"read_parquet({quoted(glob.escape(str(vault)))}, file_row_number = true)"
-    return f"CREATE TABLE work.coded AS SELECT file_row_number AS place, {', '.join(columns) or '0'} FROM {source}"
+        texts.append(f"{named(schema.unit)} AS unit_text")
+        columns.append("CASE WHEN trim(unit_text) <> '' THEN unit_text END AS unit")
+    file = f"read_parquet({quoted(glob.escape(str(vault)))}, file_row_number = true)"
+    source = f"SELECT {', '.join(['file_row_number AS place', *texts])} FROM {file}"
+    return f"CREATE TABLE work.coded AS SELECT {', '.join(['place', *columns])} FROM ({source})"
 
 
 # Counting
 
 
 def _column_counts(schema: Schema, engine: Engine) -> dict[str, ColumnCounts]:
-    """One pass over the raw codes."""
+    """One pass over the raw codes for every few columns (the planner's work grows with their square)."""
+    counts: dict[str, ColumnCounts] = {}
     columns = _codes(schema)
-    wanted = ", ".join(
-        f"count(*) FILTER ({name} = {column.low - EMPTY}), count(*) FILTER ({name} = {column.low - STRANGE}),"
-        f" count(*) FILTER ({name} = {column.low - 1} OR {name} = {column.high + 1})"
-        for name, column in columns
-    )
-    if not columns:
-        return {}
-    counts = engine.run(CODING, f"SELECT {wanted} FROM work.coded", begin=0.9, end=0.95)[0]
-    return {
-        column.name: _counts_of(column, *counts[3 * place : 3 * place + 3])
-        for place, (_, column) in enumerate(columns)
-    }
+    for first in range(0, len(columns), COLUMNS_AT_ONCE):
+        some = columns[first : first + COLUMNS_AT_ONCE]
+        wanted = ", ".join(
+            f"count(*) FILTER ({name} = {column.low - EMPTY}), count(*) FILTER ({name} = {column.low - STRANGE}),"
+            f" count(*) FILTER ({name} = {column.low - 1} OR {name} = {column.high + 1})"
+            for name, column in some
+        )
+        found = engine.run(CODING, f"SELECT {wanted} FROM work.coded", begin=0.9, end=0.95)[0]
+        for place, (_, column) in enumerate(some):
+            counts[column.name] = _counts_of(column, *found[3 * place : 3 * place + 3])
+    return counts
 
 
 def _counts_of(column: Column, missing: int, strange: int, clamped: int) -> ColumnCounts:
@@ -124,34 +134,30 @@ def _without_person(schema: Schema, engine: Engine) -> int:
     )
 
 
-def _places(schema: Schema, engine: Engine) -> tuple[tuple[int, str, Kind], ...]:
+def _places(
+    schema: Schema, counts: Mapping[str, ColumnCounts], without_person: int, engine: Engine
+) -> tuple[tuple[int, str, Kind], ...]:
     """The first cells of the source that an operator should look at."""
-    questions = [
-        f"(SELECT place, {quoted(column.name)}, {quoted(kind)} FROM work.coded WHERE {test}"
-        f" ORDER BY place LIMIT {PROBLEMS_SHOWN_MAX})"
-        for column, kind, test in _faults(schema)
-    ]
-    if schema.unit is not None:
-        questions.append(
-            f"(SELECT place, {quoted(schema.unit)}, 'without person' FROM work.coded WHERE unit IS NULL"
-            f" ORDER BY place LIMIT {PROBLEMS_SHOWN_MAX})"
-        )
+    faults = list(_faults(schema, counts))
+    if schema.unit is not None and without_person:
+        faults.append((schema.unit, "without person", "unit IS NULL"))
     found: list[tuple[int, str, Kind]] = []
-    for question in questions:
-        found.extend(
-            (int(place), column, kind) for place, column, kind in engine.run(CODING, question, begin=0.96)
-        )
+    for column, kind, test in faults:
+        question = f"SELECT place FROM work.coded WHERE {test} ORDER BY place LIMIT {PROBLEMS_SHOWN_MAX}"
+        found.extend((int(place), column, kind) for (place,) in engine.run(CODING, question, begin=0.96))
     return tuple(sorted(found)[:PROBLEMS_SHOWN_MAX])
 
 
-def _faults(schema: Schema) -> Iterator[tuple[Column, Kind, str]]:
+def _faults(schema: Schema, counts: Mapping[str, ColumnCounts]) -> Iterator[tuple[str, Kind, str]]:
+    """The columns and kinds of which there are cells to show, and how to find them."""
     for name, column in _codes(schema):
-        if not isinstance(column, Category):
-            yield column, "unreadable", f"{name} = {column.low - STRANGE}"
-        elif column.other is None:
-            yield column, "undeclared", f"{name} = {column.low - STRANGE}"
-        if not column.missing_allowed:
-            yield column, "missing", f"{name} = {column.low - EMPTY}"
+        count = counts[column.name]
+        if count.unreadable:
+            yield column.name, "unreadable", f"{name} = {column.low - STRANGE}"
+        if count.undeclared and isinstance(column, Category) and column.other is None:
+            yield column.name, "undeclared", f"{name} = {column.low - STRANGE}"
+        if count.missing and not column.missing_allowed:
+            yield column.name, "missing", f"{name} = {column.low - EMPTY}"
 
 
 # Persons and the bound
@@ -243,22 +249,16 @@ def content_hash(schema: Schema, salt: bytes) -> str:
     not divide 2^31 - 2), which breaks the line on which equally spaced values would otherwise lie. All
     products stay below 2^62.
     """
-    value = str(_number_below_prime(salt, b"start"))
-    for round_name in (b"first round", b"second round"):
-        factor = _number_below_prime(salt, round_name)
-        for name, column in _codes(schema):
-            code = f"({name}::BIGINT - ({column.missing})) % {PRIME}"
-            value = f"(({value}) * {factor}::BIGINT + {code}) % {PRIME}"
-        value = _fifth_power(value)
+    codes = ", ".join(f"({name}::BIGINT - ({column.missing})) % {PRIME}" for name, column in _codes(schema))
+    value = f"{_number_below_prime(salt, b'start')}::BIGINT"
+    for purpose in (b"first round", b"second round"):
+        factor = _number_below_prime(salt, purpose)
+        value = f"list_reduce([{codes}]::BIGINT[], lambda h, x: (h * {factor} + x) % {PRIME}, {value})"
+        value = (
+            f"list_transform(list_transform([{value}], lambda v: {{'v': v, 'w': v * v % {PRIME}}}),"
+            f" lambda s: s.v * (s.w * s.w % {PRIME}) % {PRIME})[1]"
+        )
     return value
-
-
-def _fifth_power(value: str) -> str:
-    """value^5 mod the prime, with `value` written once."""
-    return (
-        f"list_transform(list_transform([({value})::BIGINT], lambda v: {{'v': v, 'w': v * v % {PRIME}}}),"
-        f" lambda s: s.v * (s.w * s.w % {PRIME}) % {PRIME})[1]"
-    )
 
 
 def _number_below_prime(salt: bytes, purpose: bytes) -> int:

@@ -1,0 +1,71 @@
+"""Engines that fail, wait or count, written by hand; `with_engine` puts one behind a visitor's door."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from small_town import Visitor
+
+from datasets.engines.duckdb import EngineFailed
+from datasets.questions import Desk
+from privacy.noise import Integers, OpendpNoise
+from privacy.plan import Exact, Plan
+
+
+class NoEngine:
+    """Whoever opens data here has made a mistake; generated data is another matter."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+
+    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+        raise AssertionError("data was opened")
+
+    def rehearse(self, plan: Plan) -> Mapping[Exact, Integers]:
+        found: Mapping[Exact, Integers] = self.real.rehearse(plan)
+        return found
+
+
+class BrokenEngine:
+    """Fails after the data was opened, and counts how often."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure, self.calls = failure or EngineFailed(), 0
+
+    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+        self.calls += 1
+        raise self.failure
+
+
+class WaitingEngine:
+    """Opens the data, then waits to be let on."""
+
+    def __init__(self, real: Any) -> None:
+        self.real, self.entered, self.go_on = real, threading.Event(), threading.Event()
+
+    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+        self.entered.set()
+        assert self.go_on.wait(timeout=30)
+        found: Mapping[Exact, Integers] = self.real.exact(plan, file)
+        return found
+
+
+def engine_of(visitor: Visitor) -> Any:
+    """The engine that answers now."""
+    return visitor.services.desk._engine
+
+
+def with_engine(visitor: Visitor, engine: Any) -> Visitor:
+    """The same visitor at a desk with another engine."""
+    services = visitor.services
+    desk = Desk(
+        ledger=services.ledger,
+        catalog=services.catalog,
+        engine=engine,
+        noise=OpendpNoise(),
+        data_dir=services.settings.data_dir,
+    )
+    visitor.app.extensions["sudare"] = replace(services, desk=desk)
+    return visitor

@@ -1,0 +1,111 @@
+"""The documents keep pace with the code: settings, problem codes, commands, languages."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from api.cli import main
+from api.messages import PROBLEMS, REASONS
+from api.openapi import ALWAYS, OF_OPERATION
+from api.settings import PREFIX, InvalidSetting, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACEHOLDER = re.compile(r"\{[a-z]+\}")
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_setting_stands_in_the_table_and_no_other():
+    documented = re.findall(rf"^\| `({PREFIX}\w+)`", read("docs/settings.md"), re.MULTILINE)
+    assert sorted(documented) == sorted(f"{PREFIX}{field.name.upper()}" for field in fields(Settings))
+
+
+def test_every_default_in_the_table_is_the_real_one():
+    rows = dict(re.findall(rf"^\| `{PREFIX}(\w+)` \| `([^`]*)`", read("docs/settings.md"), re.MULTILINE))
+    for name, default in rows.items():
+        assert str(getattr(Settings(), name.lower())) == default
+
+
+def test_an_unknown_setting_stops_the_start():
+    with pytest.raises(InvalidSetting, match="SUDARE_WORKRES is not a setting"):
+        Settings.read({"SUDARE_WORKRES": "3"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SUDARE_WORKERS", "two"),
+        ("SUDARE_WORKERS", "0"),
+        ("SUDARE_WORKERS", "1e3"),
+        ("SUDARE_LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_stops_the_start(name, text):
+    with pytest.raises(InvalidSetting, match=name):
+        Settings.read({name: text})
+
+
+def test_a_secret_comes_from_a_file_and_is_never_told(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("short\n")
+    with pytest.raises(InvalidSetting) as refusal:
+        Settings.read({"SUDARE_SECRET_KEY_FILE": str(file)})
+    assert "short" not in str(refusal.value)
+
+
+def test_a_generated_secret_is_kept_and_only_its_owner_reads_it(tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    first = settings.secret()
+    assert settings.secret() == first
+    assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_problem_code_is_explained_to_askers():
+    documented = set(re.findall(r"^\| `(\w+)` \| \d", read("docs/asking.md"), re.MULTILINE))
+    assert documented == set(PROBLEMS)
+
+
+def test_every_problem_code_belongs_to_some_operation():
+    named = {code for codes in OF_OPERATION.values() for code in codes} | set(ALWAYS)
+    assert named | {"method_not_allowed"} == set(PROBLEMS)
+
+
+def test_both_languages_say_the_same_things():
+    texts = [pair for _, *pairs in PROBLEMS.values() for pair in pairs] + list(REASONS.values())
+    for english, japanese in texts:
+        assert sorted(PLACEHOLDER.findall(english)) == sorted(PLACEHOLDER.findall(japanese)), english
+        assert re.search(r"[ぁ-んァ-ヶ一-龠{]", japanese)
+
+
+def test_every_command_has_help():
+    def walk(command, path):
+        assert command.help, path
+        for name, inner in getattr(command, "commands", {}).items():
+            walk(inner, f"{path} {name}")
+
+    walk(main, "sudare")
+
+
+def test_make_help_lists_every_target():
+    text = read("Makefile")
+    targets = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
+    assert targets == set(re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md", "DEVELOPERS.md"])
+def test_every_link_inside_the_project_leads_somewhere(name):
+    for link in re.findall(r"\]\(([^)#:]+)\)", read(name)):
+        assert (ROOT / link).exists(), link
+
+
+def test_no_committed_text_names_a_registry():
+    hosts = re.compile(r"p[y]pi\.org|pythonh[o]sted|registry\.n[p]mjs|deb\.d[e]bian")
+    kinds = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg", ""}
+    skipped = {".git", ".venv", "var", "__pycache__"}
+    for file in ROOT.rglob("*"):
+        if file.is_file() and file.suffix in kinds and not skipped.intersection(file.relative_to(ROOT).parts):
+            assert not hosts.search(file.read_text(encoding="utf-8", errors="ignore")), file
