@@ -65,7 +65,7 @@ def test_a_generated_secret_is_kept_and_only_its_owner_reads_it(tmp_path):
 
 
 def test_every_problem_code_is_explained_to_askers():
-    documented = set(re.findall(r"^\| `(\w+)` \| \d", read("docs/asking.md"), re.MULTILINE))
+    documented = set(re.findall(r"^\| `(\w+)` \| \d{3} \|", read("docs/asking.md"), re.MULTILINE))
     assert documented == set(PROBLEMS)
 
 

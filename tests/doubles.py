@@ -1,0 +1,289 @@
+"""Stand-ins that are obviously right: no noise, a slow engine, and made-up registers, questions and people.
+
+A person is a list of rows, a row a tuple of codes, one for each queryable column. Nothing here is fast.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from hypothesis import strategies as st
+
+from privacy.answer import release
+from privacy.budget import Epsilon
+from privacy.filters import Every, Filter, Member
+from privacy.noise import Integers
+from privacy.plan import Exact, Plan
+from privacy.query import All, Any, Compare, Key, Not, Query, Scalar, Statistic, Where
+from privacy.schema import Category, Column, Date, Number, Schema, day_of
+
+Row = tuple[int, ...]
+Person = list[Row]
+ONE = Epsilon.parse("1")
+
+
+class Silence:
+    """No noise at all."""
+
+    def laplace(self, exact: Integers, *, sensitivity: int, price: Epsilon) -> Integers:
+        return exact.copy()
+
+
+@dataclass
+class CountingNoise:
+    """Noise that differs at every draw: the number of draws so far, added to every cell."""
+
+    draws: int = 0
+
+    def laplace(self, exact: Integers, *, sensitivity: int, price: Epsilon) -> Integers:
+        self.draws += 1
+        return exact + self.draws
+
+
+@dataclass
+class MadeUpEngine:
+    """An engine that answers `value` in every cell, or fails; counts how often data was opened."""
+
+    value: int = 100
+    failure: Exception | None = None
+    opened: list[Path] = field(default_factory=list)
+
+    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+        self.opened.append(file)
+        if self.failure is not None:
+            raise self.failure
+        return self.rehearse(plan)
+
+    def rehearse(self, plan: Plan) -> Mapping[Exact, Integers]:
+        return {exact: np.full(plan.cells, self.value, dtype=np.int64) for exact in plan.exacts}
+
+
+# A slow engine
+
+
+def exact_by_hand(plan: Plan, people: Sequence[Person]) -> dict[Exact, Integers]:
+    """What an engine must find for a plan, row by row in Python's own integers."""
+    columns = plan.schema.queryable
+    found = {exact: [0] * plan.cells for exact in plan.exacts}
+    for person in people:
+        met = set()
+        for row in person:
+            cell = cell_of(plan, row)
+            if cell is None or not holds(plan.filter, row):
+                continue
+            for exact in plan.exacts:
+                code = row[exact.column]
+                present = code != columns[exact.column].missing
+                match exact.kind:
+                    case "rows":
+                        found[exact][cell] += 1
+                    case "persons":
+                        found[exact][cell] += (exact, cell) not in met
+                        met.add((exact, cell))
+                    case "present":
+                        found[exact][cell] += present
+                    case "total":
+                        found[exact][cell] += min(max(code, exact.low), exact.high) if present else 0
+    return {exact: np.array(cells, dtype=np.int64) for exact, cells in found.items()}
+
+
+def holds(tree: Filter, row: Row) -> bool:
+    """Whether a row matches a canonical filter."""
+    if isinstance(tree, Member):
+        return any(low <= row[tree.column] <= high for low, high in tree.intervals)
+    found = [holds(term, row) for term in tree.terms]
+    return all(found) if isinstance(tree, Every) else any(found)
+
+
+def cell_of(plan: Plan, row: Row) -> int | None:
+    """The cell a row falls in, counted in the order of the answer; None outside every bucket."""
+    cell = 0
+    for axis in plan.axes:
+        inside = [
+            place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high
+        ]
+        if not inside:
+            return None
+        cell = cell * len(axis.buckets) + inside[0]
+    return cell
+
+
+def exact_vectors(plan: Plan, people: Sequence[Person]) -> list[list[int]]:
+    """The vector that each measurement of a plan adds noise to."""
+    return [part.tolist() for part in release(plan, exact_by_hand(plan, people), Silence())]
+
+
+def write_statistics(file: Path, schema: Schema, people: Sequence[Person], *, types: Sequence[str]) -> Path:
+    """A statistics file as registration makes it: one narrow integer a column, rank and person."""
+    columns = [f"c{place} {kind} NOT NULL" for place, kind in enumerate(types)]
+    rows = [
+        (*row, rank, number)
+        for number, person in enumerate(people)
+        for rank, row in enumerate(sorted(person), start=1)
+    ]
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            f"CREATE TABLE rows ({', '.join([*columns, 'rank INTEGER NOT NULL', 'person BIGINT NOT NULL'])})"
+        )
+        if rows:
+            connection.execute(f"INSERT INTO rows VALUES {', '.join(map(str, rows))}")
+    return file
+
+
+# Registers
+
+
+def register(*columns: Column, rows: int = 1, limit: str = "10", cap: str = "1000") -> Schema:
+    """A register of persons with at most so many rows each."""
+    return Schema(
+        id="town",
+        title={"ja": "町", "en": "Town"},
+        body="131016",
+        unit="person" if rows > 1 else None,
+        rows_per_person=rows,
+        cap=Epsilon.parse(cap),
+        epsilon_per_query_max=Epsilon.parse(limit),
+        columns=columns,
+    )
+
+
+SEX = Category(name="sex", values=("f", "m", "x"))
+AGE = Number(name="age", low=0, high=120, unit="years")
+INCOME = Number(name="income", low=-5, high=20, step=Decimal("0.5"), unit="JPY")
+BORN = Date(name="born", low=-100, high=200)
+TOWN = register(SEX, AGE, INCOME, BORN)
+FAMILIES = register(SEX, AGE, INCOME, BORN, rows=3)
+
+
+def count(name: str = "n") -> Statistic:
+    return Statistic(name=name, agg="count")
+
+
+def query(*select: Statistic, **changes: object) -> Query:
+    """A question of ε 1: a count, unless other statistics are named."""
+    known = {"select": select or (count(),), "budget": ONE}
+    return Query(**{**known, **changes})  # type: ignore[arg-type]
+
+
+def literal(column: Column, code: int) -> Scalar:
+    """A code as a caller writes it."""
+    match column:
+        case Category(values=values):
+            return values[code]
+        case Number(step=step):
+            return code * step if step != step.to_integral_value() else code * int(step)
+        case Date():
+            return day_of(code).isoformat()
+
+
+# Strategies
+
+
+@st.composite
+def columns(draw: st.DrawFn, name: str) -> Column:
+    match draw(st.sampled_from(("category", "number", "number", "date"))):
+        case "category":
+            return Category(name=name, values=tuple("abcd"[: draw(st.integers(1, 4))]))
+        case "number":
+            low = draw(st.integers(-6, 6))
+            step = draw(st.sampled_from((Decimal(1), Decimal("0.1"), Decimal(1000))))
+            return Number(name=name, low=low, high=low + draw(st.integers(1, 8)), step=step)
+        case _:
+            low = draw(st.integers(-5, 5))
+            return Date(name=name, low=low, high=low + draw(st.integers(1, 6)))
+
+
+@st.composite
+def schemas(draw: st.DrawFn, made_of: object = columns) -> Schema:
+    """Up to three columns, the last one of numbers more often than not, and up to three rows a person."""
+    made = [draw(made_of(f"k{place}")) for place in range(draw(st.integers(1, 3)))]  # type: ignore[operator]
+    return register(*made, rows=draw(st.integers(1, 3)))
+
+
+@st.composite
+def rows_of(draw: st.DrawFn, schema: Schema) -> Row:
+    return tuple(draw(st.integers(column.missing, column.high)) for column in schema.queryable)
+
+
+def persons(schema: Schema) -> st.SearchStrategy[Person]:
+    return st.lists(rows_of(schema), min_size=1, max_size=schema.rows_per_person)
+
+
+def crowds(schema: Schema, *, most: int = 8) -> st.SearchStrategy[list[Person]]:
+    return st.lists(persons(schema), max_size=most)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn, schema: Schema) -> Compare:
+    column = draw(st.sampled_from(schema.queryable))
+    ordered = ("<", "<=", ">", ">=", "between") if not isinstance(column, Category) else ()
+    op = draw(st.sampled_from(("=", "!=", "in", "is_missing", *ordered)))
+    codes = st.integers(column.low, column.high)
+    if op == "is_missing":
+        chosen = []
+    elif op == "in":
+        chosen = draw(st.lists(codes, min_size=1, max_size=4))
+    elif op == "between":
+        chosen = sorted((draw(codes), draw(codes)))
+    else:
+        chosen = [draw(codes)]
+    return Compare(column=column.name, op=op, values=tuple(literal(column, code) for code in chosen))
+
+
+def wheres(schema: Schema) -> st.SearchStrategy[Where]:
+    return st.recursive(
+        comparisons(schema),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(lambda terms: All(tuple(terms))),
+            st.lists(inner, max_size=3).map(lambda terms: Any(tuple(terms))),
+            inner.map(Not),
+        ),
+        max_leaves=5,
+    )
+
+
+@st.composite
+def keys(draw: st.DrawFn, column: Column) -> Key:
+    bins = None
+    wide = column.high - column.low > 50
+    if not isinstance(column, Category) and (wide or draw(st.booleans())):
+        edges = draw(st.sets(st.integers(column.low, column.high + 1), min_size=2, max_size=5))
+        bins = tuple(literal(column, edge) for edge in sorted(edges))
+    return Key(column=column.name, bins=bins, missing=draw(st.booleans()))
+
+
+@st.composite
+def statistics(draw: st.DrawFn, schema: Schema, name: str) -> Statistic:
+    numbers = [column for column in schema.queryable if isinstance(column, Number)]
+    plain = ("count", "count_persons")
+    agg = draw(st.sampled_from((*plain, "sum", "sum", "mean") if numbers else plain))
+    if agg in plain:
+        return Statistic(name=name, agg=agg)
+    column = draw(st.sampled_from(numbers))
+    clamp = None
+    if draw(st.booleans()):
+        low = draw(st.integers(column.low, column.high - 1))
+        high = draw(st.integers(low + 1, column.high))
+        clamp = (literal(column, low), literal(column, high))
+    return Statistic(name=name, agg=agg, column=column.name, clamp=clamp)
+
+
+@st.composite
+def queries(draw: st.DrawFn, schema: Schema) -> Query:
+    """A question that fits the schema."""
+    grouped = draw(st.lists(st.sampled_from(schema.queryable), max_size=2, unique_by=lambda key: key.name))
+    return Query(
+        select=tuple(draw(statistics(schema, f"s{place}")) for place in range(draw(st.integers(1, 3)))),
+        where=draw(st.none() | wheres(schema)),
+        group_by=tuple(draw(keys(column)) for column in grouped),
+        budget=Epsilon(draw(st.sampled_from((10**7, 10**8 + 1, 3 * 10**8, 10**9, 9_999_999_999)))),
+    )
+
+
+def every_row(schema: Schema) -> list[Row]:
+    """Every row there can be, missing cells included."""
+    return list(product(*(range(column.missing, column.high + 1) for column in schema.queryable)))
