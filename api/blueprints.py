@@ -3,7 +3,7 @@
 from typing import Any, NoReturn
 
 import flask_smorest
-from flask import Request, g
+from flask import Request, g, request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
@@ -12,20 +12,26 @@ from api.errors import Refusal
 from api.schemas import problems
 
 
+def json_body() -> Any:
+    """The strictly parsed body of this request; kept, so that refusals can quote it."""
+    if "body" not in g:
+        if request.mimetype != "application/json":
+            raise Refusal("unsupported_media_type")
+        body = request.get_data(cache=False)
+        if len(body) > wire.BODY_BYTES_MAX:
+            raise Refusal("body_too_large", expected=wire.BODY_BYTES_MAX)
+        g.body = wire.parse(body)
+    return g.body
+
+
 class StrictParser(FlaskParser):
     """Reads bodies with `api.wire` and turns validation errors into `invalid_query`."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": RAISE}  # noqa: RUF012
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """The strictly parsed body; kept, so that refusals can quote it."""
-        if req.mimetype != "application/json":
-            raise Refusal("unsupported_media_type")
-        body = req.get_data(cache=False)
-        if len(body) > wire.BODY_BYTES_MAX:
-            raise Refusal("body_too_large", expected=wire.BODY_BYTES_MAX)
-        g.body = wire.parse(body)
-        return g.body
+        """The strictly parsed body."""
+        return json_body()
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         """Refuse with every problem found."""

@@ -60,6 +60,9 @@ def parse(body: bytes) -> Any:
 
 
 def _depth(body: bytes) -> int:
+    """The deepest nesting outside of strings; for a body with few brackets, their number will do."""
+    if (brackets := body.count(b"[") + body.count(b"{")) <= DEPTH_MAX:
+        return brackets
     bare = np.frombuffer(_STRING.sub(b"", body), dtype=np.uint8)
     opened = np.isin(bare, np.frombuffer(b"[{", dtype=np.uint8)).astype(np.int64)
     closed = np.isin(bare, np.frombuffer(b"]}", dtype=np.uint8)).astype(np.int64)
@@ -148,8 +151,15 @@ def quoted(value: Any) -> str:
     return text if len(text) <= QUOTE_LENGTH_MAX else f"{text[:QUOTE_LENGTH_MAX]}…"
 
 
+class NotCanonical(ValueError):
+    """The value holds a number that nothing accepts."""
+
+
 def canonical(value: Any) -> str:
-    """A JSON value as canonical text: sorted names, no spaces, decimals as written without trailing zeros."""
+    """A JSON value as canonical text: sorted names, no spaces, decimals as written without trailing zeros.
+
+    Raises NotCanonical where a number is Unreadable.
+    """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -158,6 +168,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, Unreadable):
+        raise NotCanonical
     return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 

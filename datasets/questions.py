@@ -72,7 +72,12 @@ class Asked:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(f"{self.dataset}\n{self.text}".encode()).hexdigest()
+        return digest_of(self.dataset, self.text)
+
+
+def digest_of(dataset: str, text: str) -> str:
+    """What tells a request from others: the dataset asked and the canonical JSON of the body."""
+    return hashlib.sha256(f"{dataset}\n{text}".encode()).hexdigest()
 
 
 class Desk:
@@ -128,9 +133,9 @@ class Desk:
             **made.as_json(),
         }
 
-    def replay(self, asked: Asked) -> StoredAnswer:
+    def replay(self, *, user: str, key: str, digest: str) -> StoredAnswer:
         """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
-        return _same(self._ledger.earlier(user=asked.caller.name, key=asked.key), asked.digest)
+        return _same(self._ledger.earlier(user=user, key=key), digest)
 
     def answer(self, asked: Asked) -> StoredAnswer:
         """Answer a question that has no replay: charged, kept, committed. See the module's order.
@@ -143,7 +148,7 @@ class Desk:
         planned = plan(asked.query, held.schema)
         with self._alone(asked):
             try:
-                return self.replay(asked)
+                return self.replay(user=asked.caller.name, key=asked.key, digest=asked.digest)
             except NoAnswer:
                 pass
             earlier = self._told_before(asked, held, planned)

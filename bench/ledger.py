@@ -1,0 +1,207 @@
+"""Settlements a second against the bare conditional UPDATE that any ledger needs at the least.
+
+Both run on the same database with the same durability, through SQLAlchemy Core, from the same number of client
+processes, all on one hot dataset account; rounds of the two alternate and the medians are compared.
+
+    python -m bench.ledger
+"""
+
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from datasets.accounts import Accounts
+from datasets.ledger import Account, AccountState, Ledger, Settlement
+from datasets.store import Store, migrate, new_id, now, sha256_hex
+from privacy.budget import Epsilon
+from tests.postgres_server import NoPostgres, address, server
+
+CLIENTS = (1, 4, 16)
+ROUNDS = 3
+SECONDS = 2.0
+WARM_UP_SECONDS = 0.3
+LINEAGE = "hot"
+PLENTY = Epsilon.parse("1000000")
+BARE = text("""
+    UPDATE accounts SET spent = spent + :charge
+    WHERE lineage = 'bare' AND kind = 'dataset' AND holder = 'bare' AND spent + :charge <= granted
+""")
+
+
+def run(
+    *, clients: tuple[int, ...] = CLIENTS, rounds: int = ROUNDS, seconds: float = SECONDS
+) -> list[dict[str, Any]]:
+    """One row for each database and number of client processes; `ratio` is ledger over bare."""
+    rows = []
+    for database, url in _databases():
+        _fill(url)
+        for count in clients:
+            pairs = [
+                (_rate(url, _bare, count, seconds), _rate(url, _ledger, count, seconds))
+                for _ in range(rounds)
+            ]
+            bare, ledger = (statistics.median(side) for side in zip(*pairs, strict=True))
+            rows.append(
+                {
+                    "database": database,
+                    "clients": count,
+                    "bare_per_s": round(bare),
+                    "ledger_per_s": round(ledger),
+                    "ratio": round(ledger / bare, 2),
+                }
+            )
+        _check(url)
+    return rows
+
+
+def _databases() -> Iterator[tuple[str, str]]:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as folder:
+        yield "sqlite", f"sqlite:///{Path(folder).resolve()}/sudare.db"
+    try:
+        with server(durable=True) as home:
+            yield "postgresql", address(home, "postgres")
+    except NoPostgres as reason:
+        print(f"skipped postgresql: {reason}", file=sys.stderr)
+
+
+def _fill(url: str) -> None:
+    """A register, a shop and sixteen users with plenty of budget, and an account for the bare update."""
+    store = Store(url)
+    migrate(store)
+    with store.writing() as tx:
+        for name in (LINEAGE, "bare"):
+            at = {"at": now(), "name": name}
+            tx.execute(text("INSERT INTO lineages (id, salt, created_at) VALUES (:name, '', :at)"), at)
+            tx.execute(
+                text("INSERT INTO datasets (id, lineage, version, created_at) VALUES (:name, :name, 1, :at)"),
+                at,
+            )
+            tx.execute(text("INSERT INTO versions VALUES (:name, 1, '', '', '', :at)"), at)
+    ledger, people = Ledger(store), Accounts(store, b"only for the benchmark")
+    people.add_organisation("shop")
+    ledger.open(lineage=LINEAGE, cap=PLENTY, actor="bench")
+    ledger.open(lineage="bare", cap=PLENTY, actor="bench")
+    _grant(ledger, Account(kind="organisation", holder="shop"))
+    for number in range(max(CLIENTS)):
+        people.add_user(f"user-{number}", organisation="shop", role="analyst")
+        _grant(ledger, Account(kind="user", holder=f"user-{number}"))
+    store.close()
+
+
+def _grant(ledger: Ledger, account: Account) -> None:
+    ledger.grant(lineage=LINEAGE, account=account, amount=PLENTY, reason="bench", requested_by="bench")
+
+
+def _check(url: str) -> None:
+    store = Store(url)
+    assert Ledger(store).verify() == []
+    store.close()
+
+
+def _bare(store: Store, number: int) -> Callable[[], None]:
+    def once() -> None:
+        with store.writing() as tx:
+            assert tx.execute(BARE, {"charge": 1}).rowcount == 1
+
+    return once
+
+
+def _ledger(store: Store, number: int) -> Callable[[], None]:
+    ledger = Ledger(store)
+
+    def once() -> None:
+        ledger.settle(_settlement(f"user-{number}"), _seal)
+
+    return once
+
+
+def _settlement(user: str) -> Settlement:
+    """What a grouped count of some forty cells looks like."""
+    query = new_id("q")
+    return Settlement(
+        id=query,
+        user=user,
+        organisation="shop",
+        dataset=LINEAGE,
+        lineage=LINEAGE,
+        version=1,
+        idempotency_key=query,
+        request_digest=sha256_hex(query),
+        fingerprint="sha256:" + sha256_hex(user),
+        prices={"count": 1},
+        outcome="answered",
+        charge=Epsilon(1),
+        dataset_charge=Epsilon(1),
+        question='{"group_by":[{"column":"district"},{"column":"sex"}],"select":[{"agg":"count"}]}' * 3,
+        table=(
+            query + '{"district":"chuo","sex":"female","n":2130,"n_low":2106,"n_high":2154}' * 40
+        ).encode(),
+    )
+
+
+def _seal(states: list[AccountState]) -> bytes:
+    return ",".join(f'"{state.kind}:{state.holder}":"{state.remaining}"' for state in states).encode()
+
+
+def _rate(url: str, work: Callable[[Store, int], Callable[[], None]], clients: int, seconds: float) -> float:
+    """Transactions a second of all client processes together."""
+    context = multiprocessing.get_context("spawn")
+    barrier, counts = context.Barrier(clients), context.Queue()
+    processes = [
+        context.Process(target=_client, args=(url, work, number, barrier, counts, seconds))
+        for number in range(clients)
+    ]
+    for process in processes:
+        process.start()
+    rates = [counts.get(timeout=120) for _ in processes]
+    for process in processes:
+        process.join()
+    return sum(rates)
+
+
+def _client(
+    url: str,
+    work: Callable[[Store, int], Callable[[], None]],
+    number: int,
+    barrier: Barrier,
+    counts: "Queue[float]",
+    seconds: float,
+) -> None:
+    store = Store(url)
+    once = work(store, number)
+    barrier.wait()
+    _during(once, WARM_UP_SECONDS)
+    barrier.wait()
+    start = time.monotonic()
+    done = _during(once, seconds)
+    counts.put(done / (time.monotonic() - start))
+    store.close()
+
+
+def _during(once: Callable[[], None], seconds: float) -> int:
+    end, done = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        once()
+        done += 1
+    return done
+
+
+def main() -> None:
+    print(f"{'database':<12}{'clients':>8}{'bare/s':>10}{'ledger/s':>10}{'ratio':>8}")
+    for row in run():
+        print(
+            f"{row['database']:<12}{row['clients']:>8}{row['bare_per_s']:>10}{row['ledger_per_s']:>10}{row['ratio']:>8}"
+        )
+
+
+if __name__ == "__main__":
+    main()
