@@ -34,7 +34,7 @@ def allowed(*roles: str) -> Callable[[View], View]:
             count_request(g.caller.name)
             if roles and g.caller.role not in roles:
                 raise Refusal("forbidden", expected=", ".join(roles))
-            _refuse_parameters(view)
+            _check_parameters(view)
             if any("\0" in part for part in kwargs.values()):
                 raise Refusal("not_found")  # no name holds it, and PostgreSQL cannot even look for it
             return view(*args, **kwargs)
@@ -45,16 +45,19 @@ def allowed(*roles: str) -> Callable[[View], View]:
     return mark
 
 
-def _refuse_parameters(view: View) -> None:
-    """Where none are described none are taken: whoever sends `?mode=quote` must not be charged for a run."""
+def _check_parameters(view: View) -> None:
+    """Each once, and none where none are described: `?mode=quote` must not be charged for as a run."""
     described = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
-    if any(parameter["in"] == "query" for parameter in described):
-        return
-    unknown = [
-        Problem(pointer=f"/{escaped(name)}", reason="unknown_field", given=name) for name in request.args
+    reads_them = any(parameter["in"] == "query" for parameter in described)
+    faults = [
+        Problem(
+            pointer=f"/{escaped(name)}", reason="duplicate_key" if reads_them else "unknown_field", given=name
+        )
+        for name, values in request.args.lists()
+        if len(values) > 1 or not reads_them
     ]
-    if unknown:
-        raise Refusal("invalid_query", errors=unknown)
+    if faults:
+        raise Refusal("invalid_query", errors=faults)
 
 
 def _authenticate() -> Caller:

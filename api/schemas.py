@@ -21,6 +21,7 @@ EDGES_MAX = 1_001
 NAME = re.compile(r"[^\W\d]\w{0,62}")
 COLUMN_NAME_MAX = 64
 REASON_LENGTH_MAX = 1_000
+PAGE_MAX = 200
 AFTER_LENGTH_MAX = 100  # lineage:number of the journal has up to 82
 MODES = ("run", "quote", "dummy")
 DECISIONS = ("approve", "decline")
@@ -419,6 +420,15 @@ class DecisionSchema(Strict):
     decision = Choice(DECISIONS, required=True)
 
 
+class Length(_Coded, fields.Integer):
+    """A whole number in plain ASCII digits, as it stands in an address."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> int | None:
+        if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9):
+            raise ValidationError("not_an_integer")
+        return super()._deserialize(value, *args, **options)
+
+
 class PageSchema(Schema):
     """Keyset paging: `after` is the `next` of the page before."""
 
@@ -427,11 +437,7 @@ class PageSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    limit = fields.Integer(
-        load_default=50,
-        validate=validate.Range(1, 200, error="not_an_integer"),
-        error_messages={"invalid": "not_an_integer", "null": "null"},
-    )
+    limit = Length(load_default=50, validate=validate.Range(1, PAGE_MAX, error="not_an_integer"))
     after = Text(validate=validate.Length(min=1, max=AFTER_LENGTH_MAX, error="wrong_length"))
 
 
@@ -453,7 +459,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "after": f"1 … {AFTER_LENGTH_MAX}",
     },
     "too_many_terms": {"": str(TERMS_MAX)},
-    "not_an_integer": {"limit": "1 … 200"},
+    "not_an_integer": {"limit": f"1 … {PAGE_MAX}"},
 }
 """What a code expects at a member of that name; "" stands for any."""
 

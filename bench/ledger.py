@@ -103,7 +103,8 @@ def _grant(ledger: Ledger, account: Account) -> None:
 
 def _check(url: str) -> None:
     store = Store(url)
-    assert Ledger(store).verify() == []
+    found = Ledger(store).verify()
+    assert all(finding.lineage == "bare" for finding in found), found[:5]
     store.close()
 
 

@@ -446,13 +446,13 @@ class _Reader:
             yield self._column(name, declared, path, rows_per_person)
 
     def _check_name(self, name: str, path: Path_, *, key: bool) -> None:
-        if not _NAME.fullmatch(name):
+        if unicodedata.normalize("NFC", name) != name:
+            self.tree.fault(path, "a column name is written in Unicode's composed form (NFC)", key=key)
+        elif not _NAME.fullmatch(name):
             message = "a column name is a letter or _, then up to 62 letters, digits, _ or -"
             self.tree.fault(path, message, key=key)
         elif name.casefold() == RESERVED_NAME:
             self.tree.fault(path, "is a name that the server uses itself", key=key)
-        elif unicodedata.normalize("NFC", name) != name:
-            self.tree.fault(path, "a column name is written in Unicode's composed form (NFC)", key=key)
 
     def _column(self, name: str, declared: dict[str, Any], path: Path_, rows_per_person: int) -> AnyColumn:
         match str(declared["type"]):

@@ -170,7 +170,8 @@ class Desk:
         good = [
             stored
             for stored in found
-            if stored.prices.keys() == planned.prices.keys()
+            if stored.dataset == held.id
+            and stored.prices.keys() == planned.prices.keys()
             and all(stored.prices[key] >= nano for key, nano in planned.prices.items())
         ]
         own = [stored for stored in good if stored.user == asked.caller.name]

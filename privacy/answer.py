@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from privacy import accuracy
+from privacy.budget import Epsilon
 from privacy.noise import Integers, Noise
 from privacy.plan import Exact, Label, Measurement, Plan, in_units
 
@@ -130,14 +131,18 @@ def table(plan: Plan, released: Released) -> Table:
 
 
 def retold(told: Table, plan: Plan) -> Table:
-    """An earlier answer to the same canonical question, under the names and in the order now asked for."""
+    """An earlier answer to the same canonical question, under the names and in the order now asked for.
+
+    Of two equal statistics the dearer one is told: it is the one that `Plan.prices` speaks of.
+    """
     columns = [column for column in told.columns if column.role == "key"]
     for part in plan.measurements:
-        first = next(
+        equal = [
             column
             for column in told.columns
             if column.role == "value" and column.about["statistic"] == part.key
-        )
+        ]
+        first = max(equal, key=lambda column: Epsilon.parse(column.about["epsilon"]))
         for column in told.columns:
             if column is first or column.about.get("of") == first.name:
                 name = part.name + column.name.removeprefix(first.name)

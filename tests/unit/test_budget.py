@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from privacy.budget import EPSILON_NANO_MAX, NANO, Epsilon, InvalidAmount, split
 
-SMALL = settings(deadline=None, derandomize=True, max_examples=150)
+SMALL = settings(deadline=None, derandomize=True, max_examples=80)
 AMOUNTS = st.integers(1, EPSILON_NANO_MAX)
 WEIGHTS = st.lists(st.fractions(Fraction(1, 10**9), 10**9), min_size=1, max_size=20)
 

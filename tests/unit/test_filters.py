@@ -1,10 +1,9 @@
 """Filters: equal questions have equal trees, and a tree says what the question says."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from doubles import AGE, FAMILIES, TOWN, every_row, holds, literal, query, register, schemas, wheres
+from doubles import TOWN, comparisons, every_row, holds, literal, query, register, schemas, wheres
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +23,7 @@ from privacy.query import All, Any, Compare, Not, Where
 from privacy.resolve import Resolver
 from privacy.schema import Category, Number, Schema
 
-SMALL = settings(deadline=None, derandomize=True, max_examples=150)
+SMALL = settings(deadline=None, derandomize=True, max_examples=50)
 INTERVALS = st.lists(st.tuples(st.integers(-6, 6), st.integers(-6, 6)), max_size=5)
 CODES = range(-8, 9)
 TINY = register(Category(name="k", values=("a", "b")), Number(name="n", low=-1, high=1))
@@ -117,7 +116,7 @@ def test_a_filter_matches_exactly_the_rows_that_its_words_describe(data) -> None
 @SMALL
 @given(st.data())
 def test_a_missing_cell_matches_no_comparison_nor_its_negation(data) -> None:
-    where = data.draw(wheres(TINY).filter(lambda where: isinstance(where, Compare)))
+    where = data.draw(comparisons(TINY))
     place = [column.name for column in TINY.queryable].index(where.column)
     for row in every_row(TINY):
         if row[place] == TINY.queryable[place].missing and where.op != "is_missing":
@@ -189,13 +188,6 @@ def test_a_tree_tells_columns_and_codes_apart() -> None:
     assert plain == ["every", ["in", 0, [[1, 2]]], ["some", ["in", 1, [[0, 0]]], ["in", 2, [[3, 3]]]]]
 
 
-def test_a_thousand_terms_are_read_in_little_time() -> None:
-    many = Any(tuple(compare("age", "=", code % 121) for code in range(0, 1_000, 2)))
-    assert tree(many) == Member(1, tuple((code, code) for code in sorted({n % 121 for n in range(0, 1000, 2)}))
-                                ) or isinstance(tree(many), Member)  # fmt: skip
-
-
-def test_the_bound_on_rows_does_not_change_a_filter() -> None:
-    where = compare("age", "<", 20)
-    assert tree(where, FAMILIES) == tree(where, replace(TOWN, columns=(*TOWN.columns,)))
-    assert AGE in TOWN.columns
+def test_a_thousand_terms_merge_into_one_membership() -> None:
+    many = Any(tuple(compare("age", "=", code) for code in range(0, 121, 2)) * 16)
+    assert tree(many) == Member(1, tuple((code, code) for code in range(0, 121, 2)))

@@ -1,0 +1,160 @@
+"""/healthz, /readyz, /metrics, the description and the pages; methods that every route has."""
+
+from dataclasses import replace
+
+import pytest
+from small_town import Town, Visitor
+
+PAGES = ("/docs", "/problems/budget-exhausted", "/problems/invalid-query")
+
+
+def test_the_process_lives_without_a_database(town: Town) -> None:
+    settings = replace(town.settings, database_url=f"sqlite:///{town.settings.data_dir}")
+    visitor = Town(settings=settings, keys=town.keys).open()
+    assert visitor.get("/healthz", user=None).json == {"status": "ok"}
+    refused = visitor.get("/readyz", user=None)
+    assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
+
+
+def test_the_server_is_ready_when_database_and_data_are_there(town: Town) -> None:
+    assert town.open().get("/readyz", user=None).json == {"status": "ready"}
+    town.settings.data_dir.rename(town.settings.data_dir.with_name("elsewhere"))
+    assert town.open().get("/readyz", user=None).status_code == 503
+
+
+def test_a_database_that_was_never_migrated_is_not_ready(town: Town) -> None:
+    settings = replace(town.settings, database_url=f"{town.settings.database_url}.other")
+    assert Town(settings=settings, keys=town.keys).open().get("/readyz", user=None).status_code == 503
+
+
+def test_metrics_need_an_administrator(onlooker: Visitor) -> None:
+    assert onlooker.get("/metrics", user=None).status_code == 401
+    assert onlooker.get("/metrics", user="aoi").status_code == 403
+    shown = onlooker.get("/metrics", user="hana")
+    assert shown.headers["Content-Type"].startswith("text/plain")
+    assert 'route="/v1/datasets/<id>"' in _after_a_look(onlooker)
+
+
+def _after_a_look(onlooker: Visitor) -> str:
+    onlooker.get("/v1/datasets/residents")
+    return onlooker.get("/metrics", user="hana").text
+
+
+def test_metrics_hold_routes_and_neither_paths_nor_users_nor_literals(visitor: Visitor) -> None:
+    visitor.get("/v1/datasets/verysecret")
+    visitor.get("/nothing/verysecret")
+    visitor.client.open("/healthz", method="VERYSECRET")
+    shown = visitor.get("/metrics", user="hana").text
+    assert "verysecret" not in shown.lower()
+    assert "aoi" not in shown
+
+
+def test_the_description_is_openapi(onlooker: Visitor) -> None:
+    described = onlooker.get("/openapi.json", user=None)
+    assert described.json["openapi"] == "3.1.0"
+    assert "/v1/datasets/{id}/queries" in described.json["paths"]
+
+
+def test_the_first_page_leads_to_the_docs(onlooker: Visitor) -> None:
+    answer = onlooker.get("/", user=None)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_speak_the_readers_language(onlooker: Visitor, path: str) -> None:
+    pages = {language: onlooker.get(path, user=None, Accept_Language=language) for language in ("en", "ja")}
+    for language, page in pages.items():
+        assert page.status_code == 200
+        assert page.headers["Content-Language"] == language
+        assert page.headers["Vary"] == "Accept-Language"
+        assert f'<html lang="{language}">' in page.text
+    assert pages["en"].text != pages["ja"].text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_bring_nothing_from_elsewhere(onlooker: Visitor, path: str) -> None:
+    page = onlooker.get(path, user=None)
+    assert "//" not in page.text.replace("<!doctype", "")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+    assert "script-src 'self';" in policy
+
+
+@pytest.mark.parametrize("name", ["docs.js", "sudare.css", "swagger-ui/swagger-ui.css", "swagger-ui/swagger-ui-bundle.js"])
+def test_assets_are_served_to_be_kept(onlooker: Visitor, name: str) -> None:
+    asset = onlooker.get(f"/assets/{name}", user=None)
+    assert asset.status_code == 200
+    assert asset.headers["Cache-Control"] == "public, max-age=86400"
+
+
+@pytest.mark.parametrize("name", ["../pages.py", "..%2fpages.py", "%2e%2e/pages.py", "/etc/passwd", "", "nothing.js", "a%00b"])
+def test_nothing_but_assets_is_served_as_one(onlooker: Visitor, name: str) -> None:
+    answer = onlooker.client.get(f"/assets/{name}", follow_redirects=True)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+
+
+def test_a_problem_page_with_a_script_in_its_name_is_not_there(onlooker: Visitor) -> None:
+    answer = onlooker.get("/problems/<script>alert(1)<script>", user=None)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+ROUTES = (
+    "/",
+    "/docs",
+    "/openapi.json",
+    "/assets/docs.js",
+    "/problems/gone",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/v1/queries",
+    "/v1/queries/q_1",
+    "/v1/datasets",
+    "/v1/datasets/residents",
+    "/v1/datasets/residents/queries",
+    "/v1/budgets",
+    "/v1/grants",
+    "/v1/grants/g_1/decision",
+    "/v1/journal",
+    "/nothing",
+)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE", "NONSENSE"])
+@pytest.mark.parametrize("user", [None, "hana"])
+def test_every_response_is_guarded(onlooker: Visitor, path: str, method: str, user: str | None) -> None:
+    answer = onlooker.client.open(path, method=method, headers=onlooker.key_of(user))
+    assert answer.status_code < 500
+    headers = answer.headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Request-Id"].startswith("r_")
+    assert "Set-Cookie" not in headers
+    assert "Access-Control-Allow-Origin" not in headers
+    if path.startswith("/v1"):
+        assert "no-store" in headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/healthz", "/v1/datasets", "/v1/datasets/residents", "/v1/budgets"])
+def test_head_is_get_without_a_body(onlooker: Visitor, path: str) -> None:
+    head = onlooker.client.head(path, headers=onlooker.key_of("aoi"))
+    get = onlooker.get(path)
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+
+
+def test_options_names_the_methods_and_charges_nothing(onlooker: Visitor) -> None:
+    answer = onlooker.client.options("/v1/datasets/residents/queries")
+    assert answer.status_code == 200
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+def test_no_two_requests_have_the_same_id(onlooker: Visitor) -> None:
+    assert len({onlooker.get("/healthz", user=None).headers["X-Request-Id"] for _ in range(20)}) == 20

@@ -1,0 +1,161 @@
+"""Answers: what becomes of released integers, and nothing else."""
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from doubles import FAMILIES, TOWN, Silence, count, crowds, exact_by_hand, queries, query, register, schemas
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privacy.accuracy import half_width
+from privacy.answer import Table, expectation, release, retold, table
+from privacy.budget import Epsilon
+from privacy.plan import Plan, plan
+from privacy.query import Key, Query, Statistic
+from privacy.schema import Number
+
+SMALL = settings(deadline=None, derandomize=True, max_examples=30)
+BY_SEX = (Key(column="sex"),)
+INCOME = Statistic(name="pay", agg="mean", column="income")
+
+
+def told(asked: Query, *released: list[int]) -> Table:
+    return table(plan(asked, TOWN), tuple(np.array(cells) for cells in released))
+
+
+def column(made: Table, name: str) -> tuple[object, ...]:
+    return next(column.values for column in made.columns if column.name == name)
+
+
+def width(planned: Plan, place: int = 0) -> int:
+    return half_width(planned.measurements[place].scale)
+
+
+def test_every_cell_is_told_with_its_keys_in_declared_order() -> None:
+    made = told(query(group_by=(*BY_SEX, Key(column="age", bins=(0, 20, 120)))), [1, 2, 3, 4, 5, 6])
+    assert column(made, "sex") == ("f", "f", "m", "m", "x", "x")
+    assert column(made, "age") == ("[0,20)", "[20,120]") * 3
+    assert column(made, "n") == (1, 2, 3, 4, 5, 6)
+
+
+def test_the_cell_of_missing_values_is_the_last_and_its_key_is_null() -> None:
+    made = told(query(group_by=(Key(column="sex", missing=True),)), [1, 2, 3, 4])
+    assert column(made, "sex") == ("f", "m", "x", None)
+
+
+def test_bounds_lie_evenly_around_a_count_which_may_be_negative() -> None:
+    made = told(query(), [-7])
+    reach = width(plan(query(), TOWN))
+    assert [column(made, name) for name in ("n", "n_low", "n_high")] == [(-7,), (-7 - reach,), (-7 + reach,)]
+
+
+def test_a_sum_is_told_in_units_of_its_column() -> None:
+    made = told(query(Statistic(name="s", agg="sum", column="income")), [7])
+    assert column(made, "s") == (3.5,)
+    assert [about.about["unit"] for about in made.columns] == ["JPY"] * 3
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "mean"), [(15, 5, 6.875), (0, 9, -2.5), (9, 0, 10), (1, 2, 1.66665)]
+)
+def test_a_mean_divides_the_span_in_proportion_to_the_two_sums(above: int, below: int, mean: float) -> None:
+    made = told(query(INCOME), [above, below])
+    assert column(made, "pay") == (mean,)
+    assert column(made, "pay_from_low") == (above / 2,)
+    assert column(made, "pay_to_high") == (below / 2,)
+
+
+@pytest.mark.parametrize(("above", "below", "mean"), [(-3, 20, -2.5), (20, -3, 10), (-4, 2, 3.75), (0, 0, 3.75)])
+def test_a_mean_stays_inside_its_clamps_whatever_the_noise(above: int, below: int, mean: float) -> None:
+    assert column(told(query(INCOME), [above, below]), "pay") == (mean,)
+
+
+def test_bounds_of_a_mean_round_outwards() -> None:
+    made = told(query(INCOME), [1_000, 3_000])
+    low, mean, high = (column(made, name)[0] for name in ("pay_low", "pay", "pay_high"))
+    assert low < mean < high  # type: ignore[operator]
+    assert all(Fraction(str(end)) * 20_000 % 1 == 0 for end in (low, high))
+
+
+def test_notes_follow_from_the_question_alone() -> None:
+    assert told(query(), [1]).notes == ("may_be_negative", "bounds_per_cell")
+    assert told(query(INCOME), [1, 1]).notes == ("bounds_per_cell", "mean_from_sums")
+    assert told(query(mode="dummy"), [1]).notes[-1] == "dummy_data"
+    assert told(query(INCOME), [1, 1]).postprocessing == ("mean_from_sums",)
+
+
+@SMALL
+@given(st.data())
+def test_json_reads_back_as_the_same_table(data) -> None:
+    schema = data.draw(schemas())
+    planned = plan(data.draw(queries(schema)), schema)
+    made = table(planned, release(planned, exact_by_hand(planned, data.draw(crowds(schema))), Silence()))
+    assert Table.from_json(made.as_json()) == made
+    assert len(made.as_json()["rows"]) == planned.cells
+
+
+@SMALL
+@given(st.data())
+def test_without_noise_an_answer_is_exact(data) -> None:
+    schema = data.draw(schemas())
+    asked = query(count(), Statistic(name="p", agg="count_persons"))
+    planned = plan(asked, schema)
+    people = data.draw(crowds(schema))
+    made = table(planned, release(planned, exact_by_hand(planned, people), Silence()))
+    assert column(made, "n") == (sum(map(len, people)),)
+    assert column(made, "p") == (len(people),)
+
+
+# Telling again
+
+
+BOTH = query(count("n"), INCOME, group_by=BY_SEX)
+
+
+def test_an_answer_is_told_again_under_other_names_and_in_another_order() -> None:
+    first = told(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
+    renamed = replace(BOTH, select=(replace(INCOME, name="mean_income"), count("people")))
+    again = retold(first, plan(renamed, TOWN))
+    assert again == told(renamed, [10, 20, 30, 40, 50, 60], [1, 2, 3])
+
+
+def test_an_answer_told_again_under_its_own_names_is_the_same() -> None:
+    first = told(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
+    assert retold(first, plan(BOTH, TOWN)) == first
+
+
+def test_names_that_begin_alike_are_not_confused() -> None:
+    asked = query(count("n"), Statistic(name="n_", agg="sum", column="age"))
+    first = told(asked, [1], [2])
+    assert retold(first, plan(asked, TOWN)) == first
+
+
+def test_of_two_equal_statistics_the_more_exact_is_told_again() -> None:
+    first = told(query(count("rough"), count("fine"), weights={"fine": Fraction(9)}), [111], [222])
+    again = retold(first, plan(query(count("n"), budget=Epsilon.parse("0.9")), TOWN))
+    assert column(again, "n") == (222,)
+
+
+# What to expect
+
+
+def test_the_error_to_expect_of_counts_and_sums_is_that_of_their_bounds() -> None:
+    planned = plan(query(count(), Statistic(name="s", agg="sum", column="income")), FAMILIES)
+    expected = [about["half_width"] for about in expectation(planned)]
+    assert expected == [width(planned, 0), width(planned, 1) / 2]
+
+
+def test_the_error_to_expect_of_a_mean_falls_with_the_rows_of_its_cell() -> None:
+    widths = [line["half_width"] for line in expectation(plan(query(INCOME), TOWN))[0]["half_width_by_rows"]]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == len(widths)
+
+
+def test_large_steps_keep_whole_numbers_whole() -> None:
+    pay = register(Number(name="pay", low=0, high=100, step=Decimal(100_000)))
+    planned = plan(query(Statistic(name="m", agg="mean", column="pay")), pay)
+    made = table(planned, (np.array([10_000, 30_000]),))
+    assert column(made, "m") == (2_500_000,)
