@@ -43,6 +43,7 @@ def _as_csv(parquet: Path) -> Path:
     with duckdb.connect(
         config={"memory_limit": "1GB", "temp_directory": str(parquet.parent / "spill")}
     ) as engine:
+        engine.execute("SET enable_progress_bar_print = false")
         engine.execute(f"COPY (FROM read_parquet('{parquet}')) TO '{csv}' (HEADER)")
     return csv
 
