@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-DONE := $(VENV)/.installed
+READY := $(VENV)/.ready
+DONE := $(VENV)/.ready-for-tests
+INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast serve bench audit faults lint openapi clean
@@ -10,16 +12,20 @@ DONE := $(VENV)/.installed
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
-$(DONE): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is needed: apt-get install python3-venv"; exit 1; }
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) --editable .
 	@touch $@
 
-demo: $(DONE) ## set up the sample city, ask one question over HTTP, serve (ONCE=1: stop after the question)
+$(DONE): $(READY)
+	$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## set up the sample city, ask one question over HTTP, serve (ONCE=1: stop after the question)
 	@$(RUN)/sudare demo $(if $(ONCE),--once) $(if $(RESIDENTS),--residents $(RESIDENTS))
 
-serve: $(DONE) ## serve what is registered
+serve: $(READY) ## serve what is registered
 	@$(RUN)/sudare init && $(RUN)/sudare serve
 
 test: $(DONE) ## run all tests, with a real PostgreSQL and a real Chromium where installable
@@ -44,7 +50,7 @@ lint: $(DONE) ## check style and types
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 
-openapi: $(DONE) ## write openapi.yaml anew
+openapi: $(READY) ## write openapi.yaml anew
 	$(RUN)/sudare openapi > openapi.yaml
 
 clean: ## remove what the commands above made, the data of the demonstration included

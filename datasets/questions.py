@@ -161,7 +161,10 @@ class Desk:
         return self._ledger.load(id=stored.id)
 
     def _told_before(self, asked: Asked, held: Held, planned: Plan) -> StoredAnswer | None:
-        """An answer to the same canonical question at the same or better accuracy, the caller's own first."""
+        """An answer to the same canonical question at the same or better accuracy, the caller's own first.
+
+        Datasets of one lineage have versions of equal number, so the dataset must be the same too.
+        """
         if asked.query.reuse == "never":
             return None
         found = self._ledger.same_question(

@@ -3,7 +3,8 @@
 A person is a list of rows, a row a tuple of codes, one for each queryable column. Nothing here is fast.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import product
@@ -12,7 +13,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
+from datasets.catalog import Held, NoSuchDataset
+from datasets.store import Store
 from privacy.answer import release
 from privacy.budget import Epsilon
 from privacy.filters import Every, Filter, Member
@@ -60,6 +64,33 @@ class MadeUpEngine:
 
     def rehearse(self, plan: Plan) -> Mapping[Exact, Integers]:
         return {exact: np.full(plan.cells, self.value, dtype=np.int64) for exact in plan.exacts}
+
+
+@dataclass
+class Shelf:
+    """A catalog of datasets made up on the spot."""
+
+    held: list[Held]
+
+    def current(self, id: str) -> Held:
+        for held in self.held:
+            if held.id == id:
+                return held
+        raise NoSuchDataset(id)
+
+
+class RacedStore(Store):
+    """A store whose next transaction to begin lets a rival go first, wholly."""
+
+    rival: Callable[[], object] | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        rival, self.rival = self.rival, None
+        if rival is not None:
+            rival()
+        with super().writing() as connection:
+            yield connection
 
 
 # A slow engine

@@ -111,4 +111,4 @@ def number(text: str) -> str:
     """Whether a cell of a CSV is a number, a whole one or none at all."""
     if re.fullmatch(r"-?\d+", text):
         return "int"
-    return "float" if re.fullmatch(r"-?\d+\.\d+(e-?\d+)?", text) else text
+    return "float" if re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?", text) else text

@@ -1,0 +1,288 @@
+"""One question's way: what is charged when, and what is told to whom. A made-up engine, a real ledger."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from doubles import TOWN, CountingNoise, MadeUpEngine, RacedStore, Shelf, count, query
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from datasets.accounts import Accounts, Caller
+from datasets.catalog import Held
+from datasets.engines.duckdb import EngineFailed
+from datasets.ledger import Account, BudgetExhausted, Ledger, NoAnswer, Settlement
+from datasets.questions import AnswerFailed, Asked, Conflict, Desk, InProgress, NotOpen, Retired, joined
+from datasets.store import Store, Unavailable, now
+from privacy.budget import Epsilon
+from privacy.query import InvalidQuery, Query, Statistic
+
+AOI = Caller(name="aoi", organisation="shop", role="analyst")
+REN = Caller(name="ren", organisation="shop", role="analyst")
+EVE = Caller(name="eve", organisation="shop", role="analyst")
+HELD = Held(
+    id="town", lineage="town", version=1, schema=TOWN, file=Path("town-1"), registered_at="", retired=False
+)
+TWIN = replace(HELD, id="twin", file=Path("twin-1"))
+
+
+class LostAtTheEnd(Ledger):
+    """A ledger that loses its database when an answer is to be settled."""
+
+    def settle(self, settlement: Settlement, seal: object) -> object:  # type: ignore[override]
+        raise Unavailable
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[RacedStore]:
+    store = RacedStore(sqlite_url)
+    people = Accounts(store, b"a secret for tests only")
+    people.add_organisation("shop")
+    for name in ("aoi", "ren", "eve"):
+        people.add_user(name, organisation="shop", role="analyst")
+    ledger = Ledger(store)
+    with store.writing() as tx:
+        at = now()
+        tx.execute(text("INSERT INTO lineages (id, salt, created_at) VALUES ('town', '00', :at)"), {"at": at})
+        for id in ("town", "twin"):
+            tx.execute(
+                text("INSERT INTO datasets (id, lineage, version, created_at) VALUES (:id, 'town', 1, :at)"),
+                {"id": id, "at": at},
+            )
+            tx.execute(
+                text(
+                    "INSERT INTO versions (dataset, number, descriptor, folder, source_digest, registered_at)"
+                    " VALUES (:id, 1, '', '', '', :at)"
+                ),
+                {"id": id, "at": at},
+            )
+    ledger.open(lineage="town", cap=Epsilon.parse("5"), actor="mayor")
+    for name in ("aoi", "ren"):
+        ledger.grant(
+            lineage="town",
+            account=Account(kind="user", holder=name),
+            amount=Epsilon.parse("3"),
+            reason="a contract",
+            requested_by="mayor",
+        )
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def engine() -> MadeUpEngine:
+    return MadeUpEngine()
+
+
+@pytest.fixture
+def desk(store: Store, engine: MadeUpEngine, tmp_path: Path) -> Desk:
+    return desk_of(Ledger(store), engine, tmp_path)
+
+
+def desk_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: Held) -> Desk:
+    return Desk(
+        ledger=ledger,
+        catalog=Shelf(list(held or (HELD, TWIN))),  # type: ignore[arg-type]
+        engine=engine,  # type: ignore[arg-type]
+        noise=CountingNoise(),
+        data_dir=folder,
+    )
+
+
+def asked(key: str = "k1", *, caller: Caller = AOI, about: Query | None = None, dataset: str = "town") -> Asked:
+    question = about or query()
+    return Asked(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
+
+
+def told(desk: Desk, question: Asked) -> tuple[int, str]:
+    """The first value of an answer and what it was charged."""
+    stored = desk.answer(question)
+    answer = json.loads(joined(stored, desk.table_of(stored)))
+    return answer["rows"][0][answer["columns"][0]["name"]], answer["charge"]["amount"]
+
+
+def spent(store: Store) -> dict[str, str]:
+    return {state.holder: str(state.spent) for state in Ledger(store).all_accounts() if state.spent.nano}
+
+
+NEVER = query(reuse="never")
+
+
+def test_an_answer_is_charged_to_the_user_and_the_dataset(desk: Desk, store: Store) -> None:
+    assert told(desk, asked()) == (101, "1")
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_the_same_key_is_told_the_same_bytes_and_opens_no_data(
+    desk: Desk, engine: MadeUpEngine, store: Store
+) -> None:
+    first, second = desk.answer(asked(about=NEVER)), desk.answer(asked(about=NEVER))
+    assert second == first
+    assert len(engine.opened) == 1
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_the_same_key_for_another_question_is_a_conflict(desk: Desk) -> None:
+    desk.answer(asked())
+    with pytest.raises(Conflict):
+        desk.answer(asked(about=query(count("m"))))
+
+
+def test_the_same_question_again_is_free_and_tells_the_same(
+    desk: Desk, engine: MadeUpEngine, store: Store
+) -> None:
+    desk.answer(asked())
+    assert told(desk, asked("k2", about=query(count("m"), budget=Epsilon.parse("0.5")))) == (101, "0")
+    assert len(engine.opened) == 1
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_the_same_question_at_a_better_accuracy_is_measured_anew(desk: Desk, store: Store) -> None:
+    desk.answer(asked(about=query(budget=Epsilon.parse("0.5"))))
+    assert told(desk, asked("k2")) == (102, "1")
+    assert spent(store) == {"aoi": "1.5", "town": "1.5"}
+
+
+def test_who_wants_no_reuse_pays_for_fresh_noise(desk: Desk, store: Store) -> None:
+    desk.answer(asked())
+    assert told(desk, asked("k2", about=NEVER)) == (102, "1")
+    assert spent(store) == {"aoi": "2", "town": "2"}
+
+
+def test_another_user_pays_as_much_and_the_dataset_nothing(
+    desk: Desk, engine: MadeUpEngine, store: Store
+) -> None:
+    desk.answer(asked())
+    assert told(desk, asked("k1", caller=REN)) == (101, "1")
+    assert len(engine.opened) == 1
+    assert spent(store) == {"aoi": "1", "ren": "1", "town": "1"}
+
+
+def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
+    desk: Desk, engine: MadeUpEngine
+) -> None:
+    desk.answer(asked())
+    assert told(desk, asked("k2", dataset="twin")) == (102, "1")
+    assert engine.opened == [HELD.file, TWIN.file]
+
+
+# Refusals read nothing
+
+
+@pytest.mark.parametrize(
+    ("question", "refusal"),
+    [
+        (asked(about=query(Statistic(name="m", agg="median"))), InvalidQuery),
+        (asked(dataset="city"), NotOpen),
+        (asked(caller=EVE), NotOpen),
+        (asked(about=query(budget=Epsilon.parse("3.000000001"))), BudgetExhausted),
+    ],
+    ids=["invalid", "no such dataset", "no account", "no budget"],
+)
+def test_a_refusal_opens_no_data_and_costs_nothing(
+    desk: Desk, engine: MadeUpEngine, store: Store, question: Asked, refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        desk.answer(question)
+    assert engine.opened == []
+    assert spent(store) == {}
+
+
+def test_a_retired_dataset_answers_nothing_new(store: Store, engine: MadeUpEngine, tmp_path: Path) -> None:
+    with pytest.raises(Retired):
+        desk_of(Ledger(store), engine, tmp_path, replace(HELD, retired=True)).answer(asked())
+    assert engine.opened == []
+
+
+def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
+    desk: Desk, engine: MadeUpEngine, store: Store
+) -> None:
+    assert desk.quote(AOI, "town", query())["charge"]["amount"] == "1"
+    assert desk.rehearse(AOI, "town", query(mode="dummy"))["charge"]["amount"] == "0"
+    assert engine.opened == []
+    assert spent(store) == {}
+
+
+# Failing is never free
+
+
+@pytest.mark.parametrize("failure", [EngineFailed(), MemoryError(), ValueError("a cell")], ids=repr)
+def test_a_failure_after_data_was_opened_is_charged_and_stays_one(
+    desk: Desk, engine: MadeUpEngine, store: Store, failure: Exception
+) -> None:
+    engine.failure = failure
+    with pytest.raises(AnswerFailed):
+        desk.answer(asked())
+    engine.failure = None
+    with pytest.raises(AnswerFailed):
+        desk.answer(asked())
+    assert len(engine.opened) == 1
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_a_failed_answer_is_not_told_to_anybody_else(desk: Desk, engine: MadeUpEngine) -> None:
+    engine.failure = EngineFailed()
+    with pytest.raises(AnswerFailed):
+        desk.answer(asked())
+    engine.failure = None
+    assert told(desk, asked("k2", caller=REN)) == (101, "1")
+
+
+def test_what_could_not_be_settled_is_not_told(store: Store, engine: MadeUpEngine, tmp_path: Path) -> None:
+    desk = desk_of(LostAtTheEnd(store), engine, tmp_path)
+    with pytest.raises(Unavailable):
+        desk.answer(asked())
+    with pytest.raises(NoAnswer):
+        desk.replay(asked())
+    assert spent(store) == {}
+
+
+# Races
+
+
+def test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused(
+    desk: Desk, store: RacedStore, engine: MadeUpEngine
+) -> None:
+    two = query(budget=Epsilon.parse("2"), reuse="never")
+    store.rival = lambda: desk.answer(asked("k2", about=two))
+    with pytest.raises(BudgetExhausted):
+        desk.answer(asked("k1", about=two))
+    assert len(engine.opened) == 2
+    assert spent(store) == {"aoi": "2", "town": "2"}
+
+
+def test_two_charges_at_once_are_both_counted(desk: Desk, store: RacedStore) -> None:
+    store.rival = lambda: desk.answer(asked("k2", about=NEVER))
+    desk.answer(asked("k1", about=NEVER))
+    assert spent(store) == {"aoi": "2", "town": "2"}
+
+
+def test_the_lifetime_cap_holds_between_users_that_race(desk: Desk, store: RacedStore) -> None:
+    three = query(budget=Epsilon.parse("3"), reuse="never")
+    store.rival = lambda: desk.answer(asked("k2", caller=REN, about=three))
+    with pytest.raises(BudgetExhausted) as refused:
+        desk.answer(asked("k1", about=three))
+    assert refused.value.kind == "dataset"
+    assert spent(store) == {"ren": "3", "town": "3"}
+
+
+def test_a_rival_with_the_same_key_on_another_machine_wins_and_both_tell_its_answer(
+    desk: Desk, store: RacedStore, engine: MadeUpEngine, tmp_path: Path
+) -> None:
+    elsewhere = desk_of(Ledger(store), engine, tmp_path / "elsewhere")
+    store.rival = lambda: elsewhere.answer(asked(about=NEVER))
+    stored = desk.answer(asked(about=NEVER))
+    assert stored == elsewhere.replay(asked(about=NEVER))
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_a_question_underway_is_not_begun_a_second_time(desk: Desk) -> None:
+    with desk._alone(asked()), pytest.raises(InProgress):
+        desk.answer(asked())
+
+
+def test_the_database_itself_refuses_to_hold_more_spent_than_granted(store: Store) -> None:
+    with pytest.raises(IntegrityError), store.writing() as tx:
+        tx.execute(text("UPDATE accounts SET spent = granted + 1 WHERE kind = 'dataset'"))
