@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +283,8 @@ def _validator() -> Validator:
     )
     checks = {"minimum": _bounded("minimum"), "maximum": _bounded("maximum"), "enum": _one_of}
     schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
-    return extend(Draft202012Validator, validators=checks, type_checker=types)(schema)
+    taught: Validator = extend(Draft202012Validator, validators=checks, type_checker=types)(schema)
+    return taught
 
 
 def _one_of(
@@ -294,9 +296,8 @@ def _one_of(
 
 
 def _check_structure(content: Any, tree: _Tree) -> None:
-    for count, error in enumerate(_validator().iter_errors(content)):
-        if count == FAULTS_MAX:
-            return
+    errors: Iterator[Any] = _validator().iter_errors(content)
+    for error in islice(errors, FAULTS_MAX):
         path = tuple(error.absolute_path)
         if error.validator == "additionalProperties":
             for key in _unknown_keys(error):
@@ -309,7 +310,7 @@ def _check_structure(content: Any, tree: _Tree) -> None:
             tree.fault(path, _structure_message(error), key=error.validator == "propertyNames")
 
 
-def _unknown_keys(error: ValidationError) -> list[str]:
+def _unknown_keys(error: Any) -> list[str]:
     known = error.schema.get("properties", {})
     patterns = error.schema.get("patternProperties", {})
     return [
@@ -324,7 +325,7 @@ def _unknown_key_message(key: str, schema: Mapping[str, Any]) -> str:
     return f"unknown key {_shown(key)}; known here: {known}"
 
 
-def _structure_message(error: ValidationError) -> str:
+def _structure_message(error: Any) -> str:
     wanted = error.validator_value
     description = error.schema.get("description") if isinstance(error.schema, Mapping) else None
     match error.validator:

@@ -36,16 +36,22 @@ def code_type(column: Column) -> str:
 def raw_code(column: Column, text: str) -> str:
     """SQL for the raw code of the text expression `text`."""
     empty, strange = column.low - EMPTY, column.low - STRANGE
+    trimmed = f"trim({text}, e' \\t')"
     if isinstance(column, Category):
         value = _category(column, text)
+    elif isinstance(column, Date):
+        value = _in_turn(_usual_day(column, text), _any_day(column, trimmed), trimmed, empty)
     else:
-        usual, any_notation = _day if isinstance(column, Date) else _number
-        trimmed = f"trim({text}, e' \\t')"
-        value = f"CASE{usual(column, text)} WHEN {trimmed} = '' THEN {empty} ELSE {any_notation(column, trimmed)} END"
+        value = _in_turn(_usual_number(column, text), _any_number(column, trimmed), trimmed, empty)
     return (
         f"CASE WHEN {text} IS NULL OR {text} = '' THEN {empty} ELSE coalesce({value}, {strange}) END"
         f"::{raw_type(column)}"
     )
+
+
+def _in_turn(usual: str, any_notation: str, trimmed: str, empty: int) -> str:
+    """The usual notation first, because it is fast; then only spaces; then every other notation."""
+    return f"CASE{usual} WHEN {trimmed} = '' THEN {empty} ELSE {any_notation} END"
 
 
 def final_code(column: Column, raw: str) -> str:
@@ -129,10 +135,6 @@ def _steps(units: str, column: Number) -> str:
     low, high = (column.low - 1) * step, (column.high + 1) * step
     inside = f"{_clamped(units, low, high)}::BIGINT"
     return inside if step == 1 else f"({inside} - ({low})) // {step} + ({column.low - 1})"
-
-
-_day = _usual_day, _any_day
-_number = _usual_number, _any_number
 
 
 def _units(text: str, decimals: int) -> str:

@@ -16,15 +16,24 @@ Progress = Callable[[str, float], None]
 
 
 class Watch:
-    """Tells progress and stops work that fills the disk. Called between batches and while a query runs."""
+    """Tells progress and stops work that fills the disk. Called between batches and while a query runs.
+
+    Shares never go back, and a stage is told to be done before the next one begins.
+    """
 
     def __init__(self, *, folder: Path, bytes_max: int, progress: Progress) -> None:
         self.folder, self.bytes_max, self.progress = folder, bytes_max, progress
+        self.stage, self.share = "", 0.0
 
     def look(self, stage: str, share: float) -> None:
         if size_of(self.folder) > self.bytes_max:
             raise ImportProblem("the import would take more disk space than it may use")
-        self.progress(stage, min(1.0, max(0.0, share)))
+        if stage != self.stage:
+            if self.stage:
+                self.progress(self.stage, 1.0)
+            self.stage, self.share = stage, 0.0
+        self.share = max(self.share, min(1.0, share))
+        self.progress(stage, self.share)
 
 
 class Engine:

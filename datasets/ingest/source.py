@@ -48,7 +48,7 @@ _REFUSED_MAGIC = (
 )
 _PLAIN_TYPES = (
     "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
-    "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "DATE", "TIMESTAMP", "VARCHAR", "UUID",
+    "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "DATE", "TIMESTAMP", "VARCHAR", "UUID", '"NULL"',
 )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def _csv_rows(descriptor: Descriptor, text: CheckedText, watch: Watch, share: Ca
 
 def _arrow_reader(descriptor: Descriptor, text: CheckedText) -> Batches:
     options = descriptor.source
-    return pyarrow.csv.open_csv(
+    reader: Batches = pyarrow.csv.open_csv(
         text,
         read_options=pyarrow.csv.ReadOptions(column_names=text.header, block_size=CHUNK_BYTES),
         parse_options=pyarrow.csv.ParseOptions(
@@ -207,6 +207,7 @@ def _arrow_reader(descriptor: Descriptor, text: CheckedText) -> Batches:
             check_utf8=False,  # checked on the way in
         ),
     )
+    return reader
 
 
 # Parquet

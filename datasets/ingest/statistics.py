@@ -8,7 +8,7 @@ equal). Hence one person more or less changes no other person's kept rows, and a
 
 import glob
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +52,8 @@ def build(
     columns = _column_counts(schema, engine)
     without = _without_person(schema, engine)
     places = _places(schema, columns, without, engine)
-    persons, kept_by_bound = _number_persons(schema, salt, engine)
-    _write_rows(schema, salt, persons, engine)
+    sizes = _sizes(schema, engine)
+    _write_rows(schema, salt, sizes, engine)
     kept = engine.run(WRITING, "SELECT count(*) FROM made.rows", begin=0.95)[0][0]
     engine.run(WRITING, "CHECKPOINT made", begin=1.0)
     engine.run(WRITING, "DETACH made", begin=1.0)
@@ -64,10 +64,10 @@ def build(
     made.rename(target)
     return Counts(
         rows_kept=kept,
-        persons=kept if schema.unit is None else persons,
+        persons=sum(sizes.values()),
         rows_without_person=without,
         columns=columns,
-        kept_by_bound=kept_by_bound,
+        kept_by_bound=_kept_by_bound(sizes, schema.rows_per_person),
         places=places,
     )
 
@@ -163,80 +163,84 @@ def _faults(schema: Schema, counts: Mapping[str, ColumnCounts]) -> Iterator[tupl
 # Persons and the bound
 
 
-def _number_persons(schema: Schema, salt: bytes, engine: Engine) -> tuple[int, dict[int, float]]:
-    """Number the persons from 1 in an order that the salt hides; tell what each bound would keep.
-
-    The keyed digest only orders: persons are told apart by their whole text, so equal digests merge nobody.
-    """
-    if schema.unit is None:
-        return 0, {1: 1.0}
-    key = _derived(salt, b"persons").hex()
-    order = f"md5_number({quoted(key)} || unit), unit"
-    engine.run(
-        BOUNDING,
-        f"CREATE TABLE work.persons AS SELECT unit, n, row_number() OVER (ORDER BY {order}) AS person"
-        " FROM (SELECT unit, count(*) AS n FROM work.coded WHERE unit IS NOT NULL GROUP BY unit)",
-        end=0.3,
-    )
-    sizes = engine.run(BOUNDING, "SELECT n, count(*) FROM work.persons GROUP BY n", begin=0.3, end=0.32)
-    return sum(persons for _, persons in sizes), _kept_by_bound(sizes, schema.rows_per_person)
+def _sizes(schema: Schema, engine: Engine) -> dict[int, int]:
+    """How many persons have how many rows; without a unit every row is a person."""
+    each = "SELECT 1 AS n FROM work.coded"
+    if schema.unit is not None:
+        each = "SELECT count(*) AS n FROM work.coded WHERE unit IS NOT NULL GROUP BY unit"
+    return dict(engine.run(BOUNDING, f"SELECT n, count(*) FROM ({each}) GROUP BY n", end=0.1))
 
 
-def _kept_by_bound(sizes: Sequence[tuple[int, int]], declared: int) -> dict[int, float]:
+def _kept_by_bound(sizes: Mapping[int, int], declared: int) -> dict[int, float]:
     """The share of rows that a bound k keeps: persons with n rows keep min(n, k)."""
-    rows = sum(size * persons for size, persons in sizes)
-    largest = max((size for size, _ in sizes), default=1)
-    bounds = sorted({declared, *(bound for bound in SHARES_SHOWN if bound <= largest)})
+    rows = sum(size * persons for size, persons in sizes.items())
+    bounds = sorted({declared, *(bound for bound in SHARES_SHOWN if bound <= max(sizes, default=1))})
     return {
-        bound: sum(min(size, bound) * persons for size, persons in sizes) / rows if rows else 1.0
+        bound: sum(min(size, bound) * persons for size, persons in sizes.items()) / rows if rows else 1.0
         for bound in bounds
     }
 
 
-def _write_rows(schema: Schema, salt: bytes, persons: int, engine: Engine) -> None:
-    names = [name for name, _ in _codes(schema)]
-    rank_type = integer_type(0, schema.rows_per_person)
+def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: Engine) -> None:
+    """Fill the table: by rank and person where a person may have several rows, else by content."""
+    order = [name for name, _ in _codes(schema)]
     definitions = [f"{name} {code_type(column)} NOT NULL" for name, column in _codes(schema)]
-    definitions.append(f"rank {rank_type} NOT NULL")
-    order = names
+    definitions.append(f"rank {_rank_type(schema)} NOT NULL")
     if schema.rows_per_person > 1:
-        definitions.append(f"person {'INTEGER' if persons < 2**31 else 'BIGINT'} NOT NULL")
+        definitions.append(f"person {'INTEGER' if sum(sizes.values()) < 2**31 else 'BIGINT'} NOT NULL")
         order = ["rank", "person"]
-    engine.run(WRITING, f"CREATE TABLE made.rows ({', '.join(definitions)})", end=0.0)
-    if schema.unit is None:
-        finals = ", ".join(f"{final_code(column, name)} AS {name}" for name, column in _codes(schema))
-        rows = f"SELECT {finals}{', ' if finals else ''}1::{rank_type} AS rank FROM work.coded"
+    if schema.rows_per_person == 1 and max(sizes, default=1) == 1:
+        columns = ", ".join([*_finals(schema), f"1::{_rank_type(schema)} AS rank"])
+        rows = f"SELECT {columns} FROM work.coded{'' if schema.unit is None else ' WHERE unit IS NOT NULL'}"
     else:
-        _rank(schema, salt, rank_type, engine)
-        rows = (
-            "SELECT * EXCLUDE (person) FROM work.ranked"
-            if schema.rows_per_person == 1
-            else "FROM work.ranked"
-        )
+        _number_persons(salt, engine)
+        _rank(schema, salt, engine)
+        rows = f"SELECT * {'EXCLUDE (person)' if schema.rows_per_person == 1 else ''} FROM work.ranked"
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
+    engine.run(WRITING, f"CREATE TABLE made.rows ({', '.join(definitions)})", end=0.0)
     engine.run(WRITING, f"INSERT INTO made.rows BY NAME {rows}{ordered}", end=0.95)
 
 
-def _rank(schema: Schema, salt: bytes, rank_type: str, engine: Engine) -> None:
-    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
-    names = [name for name, _ in _codes(schema)]
-    finals = ", ".join(
-        [f"{final_code(column, f'coded.{name}')} AS {name}" for name, column in _codes(schema)]
-    )
+def _rank_type(schema: Schema) -> str:
+    return integer_type(0, schema.rows_per_person)
+
+
+def _finals(schema: Schema) -> list[str]:
+    return [f"{final_code(column, f'coded.{name}')} AS {name}" for name, column in _codes(schema)]
+
+
+def _number_persons(salt: bytes, engine: Engine) -> None:
+    """Number the persons from 1 in an order that the salt hides.
+
+    The keyed digest only orders: persons are told apart by their whole text, so equal digests merge nobody.
+    """
+    order = f"md5_number({quoted(_derived(salt, b'persons').hex())} || unit), unit"
     engine.run(
         BOUNDING,
-        f"CREATE TABLE work.coded_persons AS SELECT person{', ' if finals else ''}{finals}"
+        f"CREATE TABLE work.persons AS SELECT unit, row_number() OVER (ORDER BY {order}) AS person"
+        " FROM (SELECT DISTINCT unit FROM work.coded WHERE unit IS NOT NULL)",
+        begin=0.1,
+        end=0.3,
+    )
+
+
+def _rank(schema: Schema, salt: bytes, engine: Engine) -> None:
+    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
+    engine.run(
+        BOUNDING,
+        f"CREATE TABLE work.coded_persons AS SELECT {', '.join(['person', *_finals(schema)])}"
         " FROM work.coded AS coded JOIN work.persons AS persons ON coded.unit = persons.unit",
-        begin=0.32,
+        begin=0.3,
         end=0.5,
     )
     engine.run(BOUNDING, "DROP TABLE work.coded", begin=0.5, end=0.5)
+    names = [name for name, _ in _codes(schema)]
+    columns = ", ".join(["person", *names])
     within = f"PARTITION BY person ORDER BY {', '.join([content_hash(schema, salt), *names])}"
-    columns = "".join(f", {name}" for name in names)
     engine.run(
         BOUNDING,
-        f"CREATE TABLE work.ranked AS SELECT person{columns}, place::{rank_type} AS rank"
-        f" FROM (SELECT person{columns}, row_number() OVER ({within}) AS place FROM work.coded_persons)"
+        f"CREATE TABLE work.ranked AS SELECT {columns}, place::{_rank_type(schema)} AS rank"
+        f" FROM (SELECT {columns}, row_number() OVER ({within}) AS place FROM work.coded_persons)"
         f" WHERE place <= {schema.rows_per_person}",
         begin=0.5,
     )

@@ -225,6 +225,8 @@ class CheckedText:
         """Whether any byte follows the header and is not part of an empty line."""
         while not self.ended and not self.records.rows:
             self._more()
+            if not self.records.rows:
+                self.ready = bytearray(self.records.rest)  # the rest were empty lines
         return self.records.rows > 0
 
     def drain(self) -> None:
@@ -272,12 +274,11 @@ def _names(line: str, options: SourceOptions) -> list[str]:
     """The column names of a header line."""
     if not line.strip():
         raise ImportProblem("the first line is empty; it must name the columns", line=1)
-    quoting = csv.QUOTE_NONE if options.quote is None else csv.QUOTE_MINIMAL
     reader = csv.reader(
         io.StringIO(line, newline=""),
         delimiter=options.delimiter,
         quotechar=options.quote,
-        quoting=quoting,
+        quoting=csv.QUOTE_NONE if options.quote is None else csv.QUOTE_MINIMAL,
         strict=True,
     )
     try:

@@ -3,7 +3,7 @@
 import re
 import stat
 from collections import Counter, defaultdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from pathlib import Path
 
@@ -163,8 +163,14 @@ def test_the_report_counts_what_was_changed(imported):
         "sex": "{type: category, values: [f, m], missing: allowed}",
         "day": "{type: date, min: 2000-01-01, max: 2000-12-31}",
     }
-    source = "pid,age,ward,sex,day\na,5,chuo,f,2000-05-05\na,500,kita,x,1999-01-01\na,abc,,,2000-02-30\n,1,x,m,2000-01-01\n"
-    report, _ = imported(described(columns), source.encode())
+    source = (
+        b"pid,age,ward,sex,day\n"
+        b"a,5,chuo,f,2000-05-05\n"
+        b"a,500,kita,x,1999-01-01\n"
+        b"a,abc,,,2000-02-30\n"
+        b",1,x,m,2000-01-01\n"
+    )
+    report, _ = imported(described(columns), source)
     assert (report.rows_read, report.rows_kept, report.persons) == (4, 2, 1)
     assert (report.rows_without_person, report.dropped_by_bound) == (1, 1)
     assert report.columns == {
@@ -200,17 +206,11 @@ def test_problems_name_lines_across_quoted_and_blank_lines(imported):
 
 
 def test_lines_are_right_far_into_a_file(imported):
-    rows = "".join(f'p{row},"{row}\n"\n' if row % 3 == 0 else f"p{row},{row}\n\n" for row in range(300_000))
-    source = "pid,a\n" + rows + "last,oops\n"
-    column = "{type: text}"
-    report, _ = imported(
-        described({"a": column, "b": SMALL}),
-        source.replace("a\n", "a,b\n", 1)
-        .replace("last,oops", "last,x,oops")
-        .replace("\n\n", ",1\n\n")
-        .replace('"\n', '",1\n')
-        .encode(),
+    rows = "".join(
+        f'p{row},"{row}\n",1\n' if row % 3 == 0 else f"p{row},{row},1\n\n" for row in range(300_000)
     )
+    descriptor = described({"a": "{type: text}", "b": SMALL})
+    report, _ = imported(descriptor, f"pid,a,b\n{rows}last,x,oops\n".encode())
     assert report.problems == (Problem(2 + 2 * 300_000, "b", "unreadable"),)
 
 
@@ -271,12 +271,59 @@ NUMBERS = [
     Number(name="n", low=-30, high=30, step=Decimal(1000)),
     Number(name="n", low=-(2**40), high=2**40, step=Decimal(7)),
 ]
-AWKWARD = (
-    "|  |5|-0|1e400|-1e400|1e-400|-1e-400|nan|NaN|inf|-Infinity|1_000|0x1A|+5|.5|5.|.|-|e5|5e|0.3|-0.3| 12 |1e3"
-    "|0.30000000000000004|１２|99999999999999999999999999999999999999999999|-1e-99999999999999999999|0e9999999999"
-    "|1e99999999999999999999|1,000|5'|1 2|--1|119.99999999999999999999|-0.1|-0.5|-0.51|22.5|22.75|22.74|\t7"
-    "|999999999999999999|9223372036854775808|-9223372036854775809|1e+02|30.5|30.59999|-0.0000000000000000000001|1\n"
-).split("|")
+AWKWARD = [
+    "",
+    "  ",
+    "5",
+    "-0",
+    "1e400",
+    "-1e400",
+    "1e-400",
+    "-1e-400",
+    "nan",
+    "NaN",
+    "inf",
+    "-Infinity",
+    "1_000",
+    "0x1A",
+    "+5",
+    ".5",
+    "5.",
+    ".",
+    "-",
+    "e5",
+    "5e",
+    "0.3",
+    "-0.3",
+    " 12 ",
+    "1e3",
+    "0.30000000000000004",
+    "１２",
+    "99999999999999999999999999999999999999999999",
+    "-1e-99999999999999999999",
+    "0e9999999999",
+    "1e99999999999999999999",
+    "1,000",
+    "5'",
+    "1 2",
+    "--1",
+    "119.99999999999999999999",
+    "-0.1",
+    "-0.5",
+    "-0.51",
+    "22.5",
+    "22.75",
+    "22.74",
+    "\t7",
+    "999999999999999999",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "1e+02",
+    "30.5",
+    "30.59999",
+    "-0.0000000000000000000001",
+    "1\n",
+]
 numerals = st.one_of(
     st.from_regex(
         re.compile(r"[+-]?[0-9]{0,22}\.?[0-9]{0,22}([eE][+-]?[0-9]{1,3})?", re.ASCII), fullmatch=True
@@ -378,7 +425,7 @@ def test_csv_and_parquet_of_the_same_text_agree(imported, rows, newline, delimit
 
 
 def test_typed_parquet_columns_mean_what_their_text_means(imported):
-    days = [date(2000, 1, 1) + timedelta(days=place) for place in range(3)]
+    days = [datetime(2000, 1, 1, 23, 59) + timedelta(days=place) for place in range(3)]
     table = pa.table(
         {
             "pid": pa.array([1, 2, 3], pa.int64()),
@@ -390,7 +437,7 @@ def test_typed_parquet_columns_mean_what_their_text_means(imported):
         }
     )
     report, rows = imported(described(COLUMNS), table)
-    first = day_number(days[0])
+    first = day_number(days[0].date())
     assert Counter(row[:4] for row in rows) == Counter(
         [(5, 3, first, 0), (-1, -21, first + 1, 2), (50, 19, first + 2, -1)]
     )
@@ -417,7 +464,28 @@ def test_a_name_full_of_wild_cards_is_only_a_name(imported):
 
 
 def test_no_declared_name_means_anything_to_the_server(imported):
-    names = "part number v s h x w t0 c1 place unit unit_text person coded rank n raw rows made work".split()
+    names = [
+        "part",
+        "number",
+        "v",
+        "s",
+        "h",
+        "x",
+        "w",
+        "t0",
+        "c1",
+        "place",
+        "unit",
+        "unit_text",
+        "person",
+        "coded",
+        "rank",
+        "n",
+        "raw",
+        "rows",
+        "made",
+        "work",
+    ]
     source = (",".join(["pid", *names]) + "\np" + ",1e1" * len(names) + "\n").encode()
     _, rows = imported(described({f'"{name}"': SMALL for name in names}), source)
     assert rows == [(*[10] * len(names), 1, 1)]
@@ -448,13 +516,13 @@ def as_csv(persons: dict[int, list[tuple[int, int]]], order: list[int]) -> bytes
 def kept(rows: list[tuple]) -> dict[int, list[tuple]]:
     """Of each person, known by the column `who`: (rank, content) of the rows kept."""
     found = defaultdict(list)
-    for who, a, b, rank, _person in rows:
+    for who, a, b, rank, *_person in rows:
         found[who].append((rank, a, b))
     return {who: sorted(own) for who, own in found.items()}
 
 
 @few_files
-@given(people, st.integers(0, 30), st.permutations(range(60)), st.permutations(range(60)), st.integers(2, 4))
+@given(people, st.integers(0, 30), st.permutations(range(60)), st.permutations(range(60)), st.integers(1, 4))
 def test_one_person_more_changes_no_other_persons_rows(
     imported, persons, newcomer, order, other_order, bound
 ):
@@ -484,10 +552,10 @@ def test_every_row_of_a_person_is_kept_about_as_often():
     firsts: Counter[int] = Counter()
     with duckdb.connect() as engine:
         engine.execute("CREATE TABLE rows AS SELECT range::TINYINT AS c0 FROM range(10, 13)")
-        for number in range(1500):
+        for number in range(600):
             sql = f"SELECT c0 FROM rows ORDER BY {content_hash(schema, number.to_bytes(16, 'big'))} LIMIT 1"
             firsts[engine.execute(sql).fetchall()[0][0]] += 1
-    assert all(400 < firsts[value] < 600 for value in (10, 11, 12)), firsts
+    assert all(165 < firsts[value] < 235 for value in (10, 11, 12)), firsts
 
 
 def test_the_hash_is_plain_integer_arithmetic():

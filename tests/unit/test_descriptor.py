@@ -234,3 +234,8 @@ def test_the_schema_file_is_a_json_schema():
 )
 def test_the_descriptors_that_come_with_sudare_are_good(file):
     assert parse(file.read_text("utf-8")).schema.queryable
+
+
+def test_the_descriptor_in_the_guide_is_good():
+    guide = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+    assert parse(guide.split("```yaml\n")[1].split("```")[0]).lineage == "old-residents"
