@@ -39,7 +39,7 @@ faults: $(DONE) ## only the fault tests: races, kill -9, damaged files, planted 
 	$(RUN)/python -m pytest tests/faults
 
 audit: $(DONE) ## measure the promised privacy from outside, over HTTP, with more runs than `make test` does
-	SUDARE_AUDIT_RUNS=20000 $(RUN)/python -m pytest tests/statistical -v
+	AUDIT_RUNS=20000 $(RUN)/python -m pytest tests/statistical -v
 
 bench: $(DONE) ## run the benchmarks and write docs/performance.md
 	@bash scripts/install-test-tools

@@ -66,9 +66,24 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Required for mode run: 1 to 255 visible ASCII characters, new for each question.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21\x23-\x7e]+$"},
+    "description": "Required for mode run: 1 to 255 visible ASCII characters, quoted or not, new for each question.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 257,
+        "pattern": r'^("[\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$',
+    },
 }
+
+EXAMPLE = {
+    "mode": "quote",
+    "select": [{"as": "residents", "agg": "count"}],
+    "where": {"column": "age", "op": ">=", "value": 20},
+    "group_by": [{"column": "age", "bins": [20, 40, 65, 119]}],
+    "budget": {"epsilon": "0.5"},
+}
+ONE_OF = {"Budget": ("epsilon", "accuracy"), "Grant": ("user", "organisation", "dataset_cap")}
+"""Members of which exactly one is given."""
 
 
 class SudareApi(Api):
@@ -91,6 +106,10 @@ def document(api: Api, app: Flask) -> dict[str, Any]:
     }
     described["security"] = [{"key": []}]
     components["responses"] = {}
+    schemas = components["schemas"]
+    schemas["Query"]["properties"]["where"] = {"$ref": "#/components/schemas/Condition"}
+    for name, members in ONE_OF.items():
+        schemas[name]["oneOf"] = [{"required": [member]} for member in members]
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             if method != "parameters":
@@ -116,10 +135,18 @@ def _finish(operation: dict[str, Any], name: str) -> None:
         content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
     if name.startswith("POST /v1/datasets"):
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+        operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLE
     if name == "GET /v1/queries/{id}":
         responses["304"] = {"description": "Not modified"}
 
 
 def as_yaml(described: dict[str, Any]) -> str:
     """The description as it is checked in."""
-    return yaml.safe_dump(described, sort_keys=True, allow_unicode=True, width=110)
+    return yaml.dump(described, Dumper=_Plain, sort_keys=True, allow_unicode=True, width=110)
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: what is said twice is written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

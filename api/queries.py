@@ -56,11 +56,12 @@ def ask(loaded: dict[str, Any], id: str) -> Response:
     `quote` and `dummy` open no data and cost nothing.
     """
     kind, query, desk = _format(), to_query(loaded), services().desk
+    key = _key(required=query.mode == "run")
     if query.mode == "quote":
         return _respond(wire.dumps(desk.quote(caller(), id, query)), JSON)
     if query.mode == "dummy":
         return _respond(rendered(wire.dumps(desk.rehearse(caller(), id, query)), kind), kind)
-    asked = Asked(caller=caller(), dataset=id, query=query, key=_key(), text=wire.canonical(g.body))
+    asked = Asked(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
     return _answered(asked, kind)
 
 
@@ -134,9 +135,10 @@ def _format() -> str:
     return kind
 
 
-def _key() -> str:
+def _key(*, required: bool) -> str:
+    """The idempotency key; a malformed one is refused even where none is needed."""
     key = request.headers.get("Idempotency-Key", "")
-    if not KEY.fullmatch(key):
+    if not KEY.fullmatch(key) and (required or "Idempotency-Key" in request.headers):
         raise Refusal("precondition_required")
     return key.strip('"')
 

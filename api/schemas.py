@@ -14,7 +14,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from api.wire import Unreadable, escaped
 from privacy import query as q
 from privacy.budget import Epsilon, InvalidAmount
-from privacy.plan import CELLS_MAX, KEYS_MAX, STATISTICS_MAX
+from privacy.plan import CELLS_MAX, CONFIDENCE_MAX, CONFIDENCE_MIN, KEYS_MAX, STATISTICS_MAX
 
 TERMS_MAX = 1_000
 EDGES_MAX = 1_001
@@ -26,6 +26,12 @@ AFTER_LENGTH_MAX = 100  # lineage:number of the journal has up to 82
 MODES = ("run", "quote", "dummy")
 DECISIONS = ("approve", "decline")
 SCALAR = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+AMOUNT = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,9})?$"},
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000},
+    ]
+}
 
 
 class Strict(Schema):
@@ -126,7 +132,10 @@ class StatisticSchema(Strict):
     name = Text(
         data_key="as",
         validate=validate.Regexp(re.compile(rf"{NAME.pattern}\Z"), error="bad_name"),
-        metadata={"description": "Name of the column in the answer; default: the aggregate and column."},
+        metadata={
+            "description": "Name of the column in the answer; default: the aggregate and column.",
+            "pattern": rf"^{NAME.pattern}$",
+        },
     )
     agg = Choice(q.AGGREGATES, required=True)
     column = Text(validate=validate.Length(max=COLUMN_NAME_MAX, error="bad_name"))
@@ -155,8 +164,15 @@ class AccuracySchema(Strict):
     """An error to stay within, instead of a price."""
 
     of = Text(required=True)
-    within = Scalar(required=True, metadata=SCALAR)
-    confidence = Scalar(metadata={"type": "number", "default": 0.95})
+    within = Scalar(required=True, metadata={"type": "number", "exclusiveMinimum": 0})
+    confidence = Scalar(
+        metadata={
+            "type": "number",
+            "default": 0.95,
+            "minimum": float(CONFIDENCE_MIN),
+            "maximum": float(CONFIDENCE_MAX),
+        }
+    )
 
 
 class Weights(_Coded):
@@ -185,7 +201,7 @@ WEIGHTS = {
 class BudgetSchema(Strict):
     """What the whole request may cost: a price, or an accuracy from which the least price follows."""
 
-    epsilon = Amount(metadata={"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,9})?$", "example": "0.5"})
+    epsilon = Amount(metadata={**AMOUNT, "example": "0.5"})
     accuracy = Part(AccuracySchema)
     weights = Weights(metadata=WEIGHTS)
 
@@ -295,7 +311,7 @@ class QuerySchema(Strict):
         MODES, load_default="run", metadata={"description": "run, or quote (free), or dummy (free)."}
     )
     select = Items(Part(StatisticSchema), least=1, most=STATISTICS_MAX, required=True)
-    where = Condition(metadata={"$ref": "#/components/schemas/Condition"})
+    where = Condition()
     group_by = Items(
         Part(KeySchema),
         least=0,
@@ -404,13 +420,14 @@ class GrantSchema(Strict):
     user = Text()
     organisation = Text()
     dataset_cap = Flag(metadata={"type": "boolean", "description": "Raise the cap over everybody."})
-    epsilon = Amount(required=True, metadata={"type": "string", "example": "2.0"})
+    epsilon = Amount(required=True, metadata={**AMOUNT, "example": "2.0"})
     reason = Text(
         required=True,
         validate=[
             validate.Length(max=REASON_LENGTH_MAX, error="wrong_length"),
             validate.Regexp(re.compile(r"(?s).*\S"), error="blank"),
         ],
+        metadata={"pattern": r"\S"},
     )
 
 
@@ -423,10 +440,10 @@ class DecisionSchema(Strict):
 class Length(_Coded, fields.Integer):
     """A whole number in plain ASCII digits, as it stands in an address."""
 
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> int | None:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9):
             raise ValidationError("not_an_integer")
-        return super()._deserialize(value, *args, **options)
+        return int(value)
 
 
 class PageSchema(Schema):

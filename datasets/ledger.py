@@ -2,7 +2,7 @@
 
 Every charge is one transaction: debit the user, the organisation, the dataset, append to the journal, keep
 the answer, commit. Rows are locked in that order by everybody, so that nobody waits in a circle, and the
-dataset's row, which all callers share, is locked last and for one round trip to the database.
+dataset's row, which all callers share, is locked last and for two short statements only.
 
     LedgerError
     ├── NoAccount         there is no such account: nothing may be asked
@@ -24,11 +24,10 @@ from itertools import chain
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, text
-from sqlalchemy.exc import IntegrityError
 
 from datasets import journal
 from datasets.journal import PAGE_ROWS_MAX, Finding, JournalEntry
-from datasets.store import Store, committing, new_id, now, sha256_hex
+from datasets.store import REFUSED, Direct, Step, Store, new_id, now, sha256_hex
 from privacy.budget import EPSILON_NANO_MAX, Epsilon, InvalidAmount
 
 AccountKind = Literal["user", "organisation", "dataset"]
@@ -38,6 +37,7 @@ REASON_CHARACTERS_MAX = 1_000
 PERSON_CHARACTERS_MAX = 64
 SAME_QUESTION_ROWS_MAX = 1_000
 NOTHING = Epsilon(0)
+AMOUNT_OF = {"organisation": "charge", "dataset": "dataset_charge"}
 LAST_ID = "z" * 33  # sorts after every id, whatever the collation
 
 
@@ -201,39 +201,68 @@ class Grant:
 
 Seal = Callable[[list[AccountState]], bytes]
 
-DEBIT = text("""
+DEBITED = "lineage, kind, holder, granted, spent, entries, head"
+DEBIT_USER = f"""
     UPDATE accounts SET spent = spent + :charge
-    WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND spent + :charge <= granted
-    RETURNING lineage, kind, holder, granted, spent
-""")
-CHAIN = {
-    "sqlite": text("""
-        UPDATE accounts SET spent = spent + :charge, entries = entries + 1, head = sha256_hex(head || :digest)
-        WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage AND spent + :charge <= granted
-        RETURNING lineage, kind, holder, granted, spent, entries, head
-    """),
-    "postgresql": text("""
-        UPDATE accounts SET spent = spent + :charge, entries = entries + 1,
-            head = encode(sha256(convert_to(head || :digest, 'UTF8')), 'hex')
-        WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage AND spent + :charge <= granted
-        RETURNING lineage, kind, holder, granted, spent, entries, head
-    """),
-}
-KEEP_ENTRY = text("""
+    WHERE lineage = :lineage AND kind = 'user' AND holder = :user AND spent + :charge <= granted
+    RETURNING {DEBITED}
+"""
+DEBIT_ORGANISATION = f"""
+    UPDATE accounts SET spent = spent + :charge
+    WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
+        AND spent + :charge <= granted
+    RETURNING {DEBITED}
+"""
+FIND_ORGANISATION = f"""
+    SELECT {DEBITED} FROM accounts
+    WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
+"""
+KEEP_TABLE = """
+    INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :table_digest, :table)
+    ON CONFLICT DO NOTHING
+"""
+DEBIT_DATASET = """
+    UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = sha256_hex(head || :digest)
+    WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage
+        AND spent + :dataset_charge <= granted{only_if}
+    RETURNING lineage, kind, holder, granted, spent, entries, head
+"""
+DEBIT_DATASET_POSTGRESQL = DEBIT_DATASET.replace(
+    "sha256_hex(head || :digest)", "encode(sha256(convert_to(head || :digest, 'UTF8')), 'hex')"
+)
+PAY = Step.of(
+    DEBIT_USER,
+    FIND_ORGANISATION,
+    KEEP_TABLE,
+    postgresql=f"""
+        WITH first AS ({DEBIT_USER}), kept AS ({KEEP_TABLE})
+        SELECT * FROM first UNION ALL ({FIND_ORGANISATION})
+    """,
+)
+LINK = Step.of(DEBIT_DATASET.format(only_if=""), postgresql=DEBIT_DATASET_POSTGRESQL.format(only_if=""))
+# In one statement the dataset waits for the organisation's row, because it asks for it: the order of locks.
+LINK_BOTH = Step.of(
+    DEBIT_ORGANISATION,
+    DEBIT_DATASET.format(only_if=""),
+    postgresql=f"""
+        WITH first AS ({DEBIT_ORGANISATION}),
+            second AS ({DEBIT_DATASET_POSTGRESQL.format(only_if=" AND EXISTS (SELECT 1 FROM first)")})
+        SELECT * FROM first UNION ALL SELECT * FROM second
+    """,
+)
+KEEP_ENTRY = """
     INSERT INTO journal (lineage, number, at, kind, "user", body, head)
     VALUES (:lineage, :number, :at, :kind, :user, :body, :head)
-""")
-KEEP_TABLE = text("""
-    INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :digest, :content)
-    ON CONFLICT DO NOTHING
-""")
-KEEP_ANSWER = text("""
+"""
+KEEP_ANSWER = """
     INSERT INTO answers (id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
         fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope, table_digest)
     VALUES (:id, :user, :idempotency_key, :request_digest, :dataset, :lineage, :version, :entry,
         :fingerprint, :charge, :dataset_charge, :prices, :outcome, :asked_at, :question, :envelope,
         :table_digest)
-""")
+"""
+APPEND = Step.of(KEEP_ENTRY)
+KEEP = Step.of(KEEP_ENTRY, KEEP_ANSWER, postgresql=f"WITH line AS ({KEEP_ENTRY}) {KEEP_ANSWER}")
 ANSWER_COLUMNS = """id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
     fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope"""
 EARLIER = text(f'SELECT {ANSWER_COLUMNS} FROM answers WHERE "user" = :user AND idempotency_key = :key')
@@ -253,7 +282,7 @@ LOAD = text("""
     WHERE answers.id = :id
 """)
 ACCOUNT_COLUMNS = "lineage, kind, holder, granted, spent"
-ACCOUNT = text(f"""
+ACCOUNT = Step.of(f"""
     SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE lineage = :lineage AND kind = :kind AND holder = :holder
 """)
 ACCOUNTS = text(f"""
@@ -393,8 +422,8 @@ class Ledger:
         table_digest = sha256_hex(settlement.table)
         try:
             with self._store.writing() as tx:
-                return _settle(tx, settlement, table_digest, seal)
-        except (IntegrityError, BudgetExhausted):
+                return _settle(Direct(tx), settlement, table_digest, seal)
+        except (*REFUSED, BudgetExhausted):
             self._refuse_repeated(settlement)
             raise
 
@@ -510,7 +539,7 @@ def open_dataset(tx: Connection, *, lineage: str, cap: Epsilon, actor: str) -> A
     account = Account(kind="dataset", holder=lineage)
     row = tx.execute(OPEN, _account_key(lineage, account) | {"granted": cap.nano}).one_or_none()
     if row is None:
-        return _account(tx.execute(ACCOUNT, _account_key(lineage, account)).one())
+        return _account(Direct(tx).rows(ACCOUNT, _account_key(lineage, account))[0])
     body = {"kind": "open", "at": now(), "by": _person(actor), "amount": str(cap)}
     _append(tx, lineage, body)
     return _account(row)
@@ -524,41 +553,37 @@ def _exported(entry: JournalEntry) -> str:
 # One settlement
 
 
-def _settle(tx: Connection, asked: Settlement, table_digest: str, seal: Seal) -> StoredAnswer:
-    tx.execute(KEEP_TABLE, {"lineage": asked.lineage, "digest": table_digest, "content": asked.table})
-    payers = _debit_people(tx, asked)
-    body = _charge_body(asked, payers, table_digest)
-    line = journal.line(lineage=asked.lineage, body=body)
-    dataset, place = _link(tx, line, asked.dataset_charge)
-    stored = _stored(asked, at=body["at"], entry=place["number"], envelope=seal([*payers, dataset]))
-    with committing(tx):
-        tx.execute(KEEP_ENTRY, line | place)
-        tx.execute(KEEP_ANSWER, _answer_row(stored) | {"table_digest": table_digest})
+def _settle(tx: Direct, asked: Settlement, table_digest: str, seal: Seal) -> StoredAnswer:
+    user, *organisation = _pay(tx, asked, table_digest)
+    charged = {state.account: asked.charge for state in (user, *organisation)}
+    charged[Account(kind="dataset", holder=asked.lineage)] = asked.dataset_charge
+    line = journal.line(lineage=asked.lineage, body=_charge_body(asked, charged, table_digest))
+    del charged[user.account]
+    shared, place = _link(tx, line, charged)
+    stored = _stored(asked, at=line["at"], entry=place["number"], envelope=seal([user, *shared]))
+    with tx.committing():
+        tx.run(KEEP, line | place | _answer_row(stored) | {"table_digest": table_digest})
     return stored
 
 
-def _debit_people(tx: Connection, asked: Settlement) -> list[AccountState]:
-    """Charge the user, who must have an account, then the organisation, if it has one."""
-    user = _debit(tx, asked.lineage, Account(kind="user", holder=asked.user), asked.charge)
-    organisation = Account(kind="organisation", holder=asked.organisation)
-    try:
-        return [user, _debit(tx, asked.lineage, organisation, asked.charge)]
-    except NoAccount:
-        return [user]
+def _pay(tx: Direct, asked: Settlement, table_digest: str) -> list[AccountState]:
+    """Charge the user and keep the table; find, but don't charge yet, the organisation's account."""
+    people = {"lineage": asked.lineage, "user": asked.user, "organisation": asked.organisation}
+    charge = {"charge": asked.charge.nano, "table_digest": table_digest, "table": asked.table}
+    states = [_account(row) for row in tx.rows(PAY, people | charge)]
+    if not any(state.kind == "user" for state in states):
+        raise _why_not(tx, asked.lineage, Account(kind="user", holder=asked.user), asked.charge)
+    return states
 
 
-def _debit(tx: Connection, lineage: str, account: Account, charge: Epsilon) -> AccountState:
-    key = _account_key(lineage, account)
-    if (row := tx.execute(DEBIT, key | {"charge": charge.nano}).one_or_none()) is None:
-        raise _why_not(tx, lineage, account, charge)
-    return _account(row)
+def _exists(tx: Direct, key: Mapping[str, Any]) -> bool:
+    return tx.rows(ACCOUNT, key) != []
 
 
-def _why_not(tx: Connection, lineage: str, account: Account, charge: Epsilon) -> LedgerError:
-    row = tx.execute(ACCOUNT, _account_key(lineage, account)).one_or_none()
-    if row is None:
-        return NoAccount(kind=account.kind, holder=account.holder)
-    return _exhausted(_account(row), charge)
+def _why_not(tx: Direct, lineage: str, account: Account, charge: Epsilon) -> LedgerError:
+    for row in tx.rows(ACCOUNT, _account_key(lineage, account)):
+        return _exhausted(_account(row), charge)
+    return NoAccount(kind=account.kind, holder=account.holder)
 
 
 def _exhausted(state: AccountState, charge: Epsilon) -> BudgetExhausted:
@@ -570,8 +595,7 @@ def _must_fit(state: AccountState, charge: Epsilon) -> None:
         raise _exhausted(state, charge)
 
 
-def _charge_body(asked: Settlement, payers: Sequence[AccountState], table_digest: str) -> dict[str, Any]:
-    charged = {state.kind: str(asked.charge) for state in payers} | {"dataset": str(asked.dataset_charge)}
+def _charge_body(asked: Settlement, charged: Mapping[Account, Epsilon], table_digest: str) -> dict[str, Any]:
     return {
         "kind": _kind(asked),
         "at": now(),
@@ -585,7 +609,7 @@ def _charge_body(asked: Settlement, payers: Sequence[AccountState], table_digest
         "table": table_digest,
         "question": sha256_hex(asked.question),
         "prices": sha256_hex(journal.canonical(asked.prices)),
-        "charged": charged,
+        "charged": {account.kind: str(charge) for account, charge in charged.items()},
     }
 
 
@@ -621,18 +645,28 @@ def _stored(asked: Settlement, *, at: str, entry: int, envelope: bytes) -> Store
 # The journal
 
 
-def _link(tx: Connection, line: dict[str, Any], charge: Epsilon) -> tuple[AccountState, dict[str, Any]]:
-    """Charge the dataset and take the next place in its journal, in one statement: here others wait."""
-    wanted = {"lineage": line["lineage"], "digest": line["digest"], "charge": charge.nano}
-    if (row := tx.execute(CHAIN[tx.dialect.name], wanted).one_or_none()) is None:
-        raise _why_not(tx, line["lineage"], Account(kind="dataset", holder=line["lineage"]), charge)
-    return _account(row), {"number": row.entries, "head": row.head}
+def _link(
+    tx: Direct, line: Mapping[str, Any], charged: Mapping[Account, Epsilon]
+) -> tuple[list[AccountState], dict[str, Any]]:
+    """Charge the accounts that many share, the dataset last, and take the next place in its journal.
+
+    In one statement: from here on others wait.
+    """
+    values = {"lineage": line["lineage"], "digest": line["digest"]}
+    for account, charge in charged.items():
+        values |= {account.kind: account.holder, AMOUNT_OF[account.kind]: charge.nano}
+    rows = {row[1]: row for row in tx.rows(LINK_BOTH if "organisation" in values else LINK, values)}
+    for account, charge in charged.items():
+        if account.kind not in rows:
+            raise _why_not(tx, line["lineage"], account, charge)
+    number, head = rows["dataset"][-2:]
+    return [_account(row) for row in rows.values()], {"number": number, "head": head}
 
 
-def _append(tx: Connection, lineage: str, body: dict[str, Any]) -> None:
+def _append(tx: Connection, lineage: str, body: Mapping[str, Any]) -> None:
     line = journal.line(lineage=lineage, body=body)
-    _, place = _link(tx, line, NOTHING)
-    tx.execute(KEEP_ENTRY, line | place)
+    _, place = _link(Direct(tx), line, {Account(kind="dataset", holder=lineage): NOTHING})
+    Direct(tx).run(APPEND, line | place)
 
 
 # Grants
@@ -671,7 +705,7 @@ def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
 def _must_exist(tx: Connection, grant: Grant) -> None:
     """A grant is for somebody known, on a lineage that has its cap."""
     dataset = Account(kind="dataset", holder=grant.lineage)
-    if tx.execute(ACCOUNT, _account_key(grant.lineage, dataset)).one_or_none() is None:
+    if not _exists(Direct(tx), _account_key(grant.lineage, dataset)):
         raise NoAccount(kind="dataset", holder=grant.lineage)
     kind, holder = grant.account.kind, grant.account.holder
     if kind == "dataset":
@@ -712,13 +746,10 @@ def _account_key(lineage: str, account: Account) -> dict[str, Any]:
     return {"lineage": lineage, "kind": account.kind, "holder": account.holder}
 
 
-def _account(row: Row[Any]) -> AccountState:
+def _account(row: Sequence[Any]) -> AccountState:
+    lineage, kind, holder, granted, spent, *_ = row
     return AccountState(
-        lineage=row.lineage,
-        kind=row.kind,
-        holder=row.holder,
-        granted=Epsilon(row.granted),
-        spent=Epsilon(row.spent),
+        lineage=lineage, kind=kind, holder=holder, granted=Epsilon(granted), spent=Epsilon(spent)
     )
 
 

@@ -6,11 +6,13 @@ process that uses them (gunicorn forks after loading).
 
 import hashlib
 import os
+import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,14 +25,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 LOCK_WAIT_MS_MAX = 30_000
+WAL_PAGES = 8_000  # 32 MB between checkpoints; the usual 1,000 come every 80 settlements
 CONNECTIONS_MAX = 32
 IDLE_S_UNTESTED_MAX = 10
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
 SELECT_ONE = text("SELECT 1")
 
 
@@ -107,29 +111,74 @@ class Store:
 def _told_plainly() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, PoolTimeout) as error:
+    except (OperationalError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError) as error:
         raise Unavailable("the database is not available") from error
 
 
-@contextmanager
-def committing(connection: Connection) -> Iterator[None]:
-    """Send the statements of the block and the COMMIT to PostgreSQL at once; errors appear at the block's end.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a transaction as SQL for both drivers: several statements where SQLite can't combine them."""
 
-    Only for statements that return no rows. Saves what others would wait for: a round trip for each.
+    sqlite: tuple[str, ...]
+    postgresql: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *sqlite: str, postgresql: str = "") -> "Step":
+        """From SQL with `:name` parameters; `postgresql` does the same in one statement."""
+        own = (postgresql,) if postgresql else sqlite
+        return cls(sqlite, tuple(re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement) for statement in own))
+
+
+class Direct:
+    """A transaction's own driver connection: no layer between, for the few statements that others wait for.
+
+    Raises the driver's errors; `REFUSED` are those of constraints.
     """
-    if connection.dialect.name == "sqlite":
-        yield
-        connection.commit()
-        return
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.pipeline():
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: Any = connection.connection.driver_connection
+        self._is_sqlite = isinstance(self._driver, sqlite3.Connection)
+
+    def rows(self, step: Step, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a step; the rows that its statements return, in their order."""
+        found: list[tuple[Any, ...]] = []
+        for statement in step.sqlite if self._is_sqlite else step.postgresql:
+            cursor = self.execute(statement, values)
+            found += cursor.fetchall() if cursor.description else []
+        return found
+
+    def run(self, step: Step, values: Mapping[str, Any]) -> None:
+        """Run a step whose rows, if any, nobody wants."""
+        for statement in step.sqlite if self._is_sqlite else step.postgresql:
+            self.execute(statement, values)
+
+    def execute(self, statement: str, values: Mapping[str, Any]) -> Any:
+        """The driver's cursor of one statement in the driver's notation."""
+        return self._driver.execute(statement, values)
+
+    def commit(self) -> None:
+        """Make it last."""
+        self._driver.commit()
+
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """Run the block's statements and commit: on PostgreSQL all sent at once, errors come at its end.
+
+        For the last step, while others wait for the rows this transaction has locked: when the machine is
+        busy, each further round trip holds them up for as long as this process waits for its turn.
+        """
+        if self._is_sqlite:
             yield
-            connection.commit()
-    except BaseException:
-        with suppress(psycopg.Error):
-            driver.rollback()  # the COMMIT was skipped, which SQLAlchemy can't know
-        raise
+            self.commit()
+            return
+        try:
+            with self._driver.pipeline():
+                yield
+                self.commit()
+        except BaseException:
+            with suppress(psycopg.Error):
+                self._driver.rollback()  # SQLAlchemy can't know that a failed COMMIT here ended nothing
+            raise
 
 
 def sha256_hex(value: str | bytes) -> str:
@@ -157,6 +206,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     _write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     connection.create_function("sha256_hex", 1, sha256_hex, deterministic=True)
 
 

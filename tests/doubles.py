@@ -134,9 +134,7 @@ def cell_of(plan: Plan, row: Row) -> int | None:
     """The cell a row falls in, counted in the order of the answer; None outside every bucket."""
     cell = 0
     for axis in plan.axes:
-        inside = [
-            place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high
-        ]
+        inside = [place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high]
         if not inside:
             return None
         cell = cell * len(axis.buckets) + inside[0]

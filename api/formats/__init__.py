@@ -3,12 +3,17 @@
 import csv
 import io
 import json
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import MIMEAccept
 
-from privacy.answer import Table
+from privacy.answer import Table, Value
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INT64_MAX = 2**63 - 1
 JSON = "application/json"
 CSV = "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -45,6 +50,15 @@ def _csv(told: Table) -> bytes:
     return text.getvalue().encode()
 
 
+def _array(values: tuple[Value, ...]) -> "pa.Array":
+    """An Arrow array; whole numbers beyond 64 bits (a sum times a large step) become decimals, not a fault."""
+    import pyarrow as pa
+
+    if any(isinstance(value, int) and abs(value) > INT64_MAX for value in values):
+        return pa.array([Decimal(value) for value in values if value is not None], pa.decimal128(38))
+    return pa.array(values)
+
+
 def _arrow(told: Table, answer: dict[str, Any]) -> bytes:
     """An Arrow IPC stream; the schema's metadata holds the charge and the description of each column."""
     import pyarrow as pa
@@ -54,7 +68,7 @@ def _arrow(told: Table, answer: dict[str, Any]) -> bytes:
         for name in ("id", "dataset", "charge", "notes", "postprocessing")
         if name in answer
     }
-    columns = [pa.array(column.values) for column in told.columns]
+    columns = [_array(column.values) for column in told.columns]
     fields = [
         pa.field(column.name, array.type, metadata={"sudare": json.dumps(column.description())})
         for column, array in zip(told.columns, columns, strict=True)

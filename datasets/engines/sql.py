@@ -6,7 +6,8 @@ are widened before arithmetic, so that no row can overflow a narrow column.
 Keys travel in one of two ways. Where the codes of all key columns span few combinations ("raw"), the
 statement groups by the codes themselves and `roll_up` adds the groups into cells; otherwise, and wherever
 persons are counted (a person may stand in two codes of one bin), each key is first turned into the number
-of its segment (a bucket, or the gap between two buckets) by a balanced tree of comparisons.
+of its segment (a bucket, or the gap between two buckets): by a subtraction where every segment is a single
+code, else by a balanced tree of comparisons.
 """
 
 import math
@@ -75,7 +76,11 @@ class _Shape:
         alone = plan.exacts == (Exact("persons"),) and not plan.axes and plan.filter == Every()
         return cls(
             keys=tuple(
-                (axis.column, 0 if raw else len(_segments(axis)), _is_wide(columns[axis.column]))
+                (
+                    axis.column,
+                    0 if raw or _is_plain(axis) else len(_segments(axis)),
+                    _is_wide(columns[axis.column]),
+                )
                 for axis in plan.axes
             ),
             raw=raw,
@@ -83,6 +88,12 @@ class _Shape:
             exacts=tuple((exact.kind, exact.column, *_narrowed(columns, exact)) for exact in plan.exacts),
             persons_by_rank=alone,
         )
+
+
+def _is_plain(axis: Axis) -> bool:
+    """Whether each segment is a single code, so that its number is the code less the lowest."""
+    segments = _segments(axis)
+    return max(high for _, high in axis.buckets) - segments[0][0] + 1 == len(segments)
 
 
 def _is_wide(column: Column) -> bool:
@@ -125,7 +136,7 @@ def _group(shape: _Shape) -> exp.Expression:
     """The number of a row's group: the keys' numbers in mixed radix, the first key the slowest."""
     number: exp.Expression = exp.cast(exp.Literal.number(0), "INTEGER")
     for place, (column, segments, wide) in enumerate(shape.keys):
-        digit = _offset(column, wide) if shape.raw else exp.cast(_segment(column, 0, segments), "BIGINT")
+        digit = exp.cast(_segment(column, 0, segments), "BIGINT") if segments else _offset(column, wide)
         number = exp.paren(number * _mark() + digit) if place else digit
     return number
 
@@ -203,15 +214,15 @@ def _values(plan: Plan, shape: _Shape) -> Iterator[int]:
 
 
 def _key_values(plan: Plan, shape: _Shape, columns: Sequence[Column]) -> Iterator[int]:
-    for place, axis in enumerate(plan.axes):
+    for place, (axis, (_, segments, _)) in enumerate(zip(plan.axes, shape.keys, strict=True)):
         column = columns[axis.column]
+        lows = [low for low, _ in _segments(axis)]
         if place:
-            yield _codes(column) if shape.raw else len(_segments(axis))
-        if shape.raw:
-            yield column.missing
-        else:
-            lows = [low for low, _ in _segments(axis)]
+            yield _codes(column) if shape.raw else len(lows)
+        if segments:
             yield from _edges(lows, 0, len(lows))
+        else:
+            yield column.missing if shape.raw else lows[0]
 
 
 def _edges(lows: Sequence[int], first: int, last: int) -> Iterator[int]:

@@ -26,7 +26,11 @@ WHERES: tuple[Any, ...] = (
     {"column": "moved_in", "op": ">", "value": "2026-01-01"},
     {"any": []},
     {"all": [{"column": "age", "op": "<", "value": 10}, {"column": "age", "op": ">", "value": 90}]},
-    {"not": {"any": [{"column": "age", "op": "<=", "value": 76}, {"column": "age", "op": ">=", "value": 78}]}},
+    {
+        "not": {
+            "any": [{"column": "age", "op": "<=", "value": 76}, {"column": "age", "op": ">=", "value": 78}]
+        }
+    },
     {"column": "age", "op": "=", "value": 120},
     {"column": "district", "op": "=", "value": "osaka"},
     {"column": "name", "op": "=", "value": "Secret Person"},
@@ -44,7 +48,15 @@ GROUPS: tuple[Any, ...] = (
     [{"column": "age"}, {"column": "score"}, {"column": "moved_in"}],
     [{"column": "x"}],
 )
-SELECTS: tuple[Any, ...] = ([N], [SUM], [MEAN], [PERSONS], [N, SUM, MEAN, PERSONS], [SUM, {**SUM, "as": "again"}], [N, N])
+SELECTS: tuple[Any, ...] = (
+    [N],
+    [SUM],
+    [MEAN],
+    [PERSONS],
+    [N, SUM, MEAN, PERSONS],
+    [SUM, {**SUM, "as": "again"}],
+    [N, N],
+)
 BUDGETS: tuple[Any, ...] = (
     {"epsilon": "2"},
     {"epsilon": "2.1"},
@@ -81,7 +93,9 @@ def odd_requests() -> Iterator[Odd]:
     """The sequence. Its runs add up to more than some accounts hold, so that refusals come up on the way."""
     numbers = itertools.count(1)
 
-    def ask(body: Any, *, user: str | None = "aoi", dataset: str = "residents", key: str = "", **more: str) -> Odd:
+    def ask(
+        body: Any, *, user: str | None = "aoi", dataset: str = "residents", key: str = "", **more: str
+    ) -> Odd:
         path = f"/v1/datasets/{dataset}/queries"
         return Odd(method="POST", path=path, user=user, body=body, key=key or f"k{next(numbers)}", **more)
 
@@ -99,17 +113,41 @@ def odd_requests() -> Iterator[Odd]:
     for budget, mode in itertools.product(BUDGETS, ("run", "quote")):
         yield ask({"mode": mode, "select": [N, MEAN], "budget": budget, "reuse": "never"}, user="ren")
     for number in range(4):
-        yield ask({"select": [N], "budget": {"epsilon": "1.7"}, "reuse": "never"}, key=f"big{number}", user="ren")
-        yield ask({"select": [N], "budget": {"epsilon": "1.7"}, "reuse": "never"}, key=f"big{number}", user="ren")
-    for user, dataset in itertools.product((None, "noa", "sora", "hana", "mei"), ("residents", "visits", "nothing")):
+        yield ask(
+            {"select": [N], "budget": {"epsilon": "1.7"}, "reuse": "never"}, key=f"big{number}", user="ren"
+        )
+        yield ask(
+            {"select": [N], "budget": {"epsilon": "1.7"}, "reuse": "never"}, key=f"big{number}", user="ren"
+        )
+    for user, dataset in itertools.product(
+        (None, "noa", "sora", "hana", "mei"), ("residents", "visits", "nothing")
+    ):
         yield ask({"select": [N], "budget": CHEAP}, user=user, dataset=dataset)
-    for body in (b"", b"{", b"[" * 50, b'{"a":1,"a":1}', b"\xff", {}, {"select": []}, {"select": [N], "budget": CHEAP, "x": 1}):
+    for body in (
+        b"",
+        b"{",
+        b"[" * 50,
+        b'{"a":1,"a":1}',
+        b"\xff",
+        {},
+        {"select": []},
+        {"select": [N], "budget": CHEAP, "x": 1},
+    ):
         yield ask(body)
     for agg in ("count", "count_persons", "sum", "mean"):
         column = {"column": "cost"} if agg in ("sum", "mean") else {}
-        yield ask({"select": [{"agg": agg, **column}], "group_by": [{"column": "kind"}], "budget": CHEAP}, dataset="visits")
+        yield ask(
+            {"select": [{"agg": agg, **column}], "group_by": [{"column": "kind"}], "budget": CHEAP},
+            dataset="visits",
+        )
     yield ask({"select": [N], "budget": CHEAP}, accept="image/png")
-    for path in ("/v1/budgets", "/v1/queries?limit=200", "/v1/datasets", "/v1/datasets/residents", "/v1/datasets/visits"):
+    for path in (
+        "/v1/budgets",
+        "/v1/queries?limit=200",
+        "/v1/datasets",
+        "/v1/datasets/residents",
+        "/v1/datasets/visits",
+    ):
         for user in ("aoi", "ren", "noa"):
             yield get(path, user)
     for path in ("/v1/journal?limit=200", "/v1/grants", "/v1/datasets/residents", "/openapi.json", "/readyz"):

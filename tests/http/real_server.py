@@ -100,7 +100,9 @@ class Server:
         finally:
             connection.close()
 
-    def ask(self, body: Any, *, key: str, user: str = "aoi", dataset: str = "residents") -> tuple[int, dict[str, Any]]:
+    def ask(
+        self, body: Any, *, key: str, user: str = "aoi", dataset: str = "residents"
+    ) -> tuple[int, dict[str, Any]]:
         """Ask as a user of the town."""
         headers = {"Authorization": f"Bearer {self.town.keys[user]}", "Idempotency-Key": key}
         return self.call("POST", f"/v1/datasets/{dataset}/queries", body, headers)

@@ -176,7 +176,11 @@ def test_a_number_of_five_thousand_digits_is_refused_wherever_it_stands(stranger
         ({"column": "person", "op": "=", "value": "p1"}, "/where/column", "unknown_column"),
         ({"column": "1; DROP TABLE rows", "op": "=", "value": 1}, "/where/column", "unknown_column"),
         ({"column": "a" * 100_000, "op": "=", "value": 1}, "/where/column", "unknown_column"),
-        ({"not": {"all": [{"column": "age", "op": "=", "value": "x"}]}}, "/where/not/all/0/value", "not_a_number"),
+        (
+            {"not": {"all": [{"column": "age", "op": "=", "value": "x"}]}},
+            "/where/not/all/0/value",
+            "not_a_number",
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -206,7 +210,11 @@ def test_a_filter_that_does_not_fit_is_refused_where_it_breaks(
         ({"select": [{"agg": "sum", "column": "district"}]}, "/select/0/column", "not_numeric"),
         ({"select": [{"agg": "sum", "column": "age", "clamp": [5]}]}, "/select/0/clamp", "wrong_length"),
         ({"select": [{"agg": "sum", "column": "age", "clamp": [9, 5]}]}, "/select/0/clamp", "not_ascending"),
-        ({"select": [{"agg": "sum", "column": "age", "clamp": [0, 500]}]}, "/select/0/clamp/1", "outside_domain"),
+        (
+            {"select": [{"agg": "sum", "column": "age", "clamp": [0, 500]}]},
+            "/select/0/clamp/1",
+            "outside_domain",
+        ),
         ({"select": [{"agg": "count"}, {"agg": "count"}]}, "/select/1/as", "repeated_name"),
         ({"group_by": [{"column": "age"}] * 9}, "/group_by", "wrong_length"),
         ({"group_by": [{"column": "age"}] * 2}, "/group_by/1/column", "repeated_key"),
@@ -220,8 +228,16 @@ def test_a_filter_that_does_not_fit_is_refused_where_it_breaks(
         ({"budget": "1"}, "/budget", "not_an_object"),
         ({"budget": {"accuracy": {"within": 1}}}, "/budget/accuracy/of", "required"),
         ({"budget": {"accuracy": {"of": "x", "within": 1}}}, "/budget/accuracy/of", "unknown_statistic"),
-        ({"budget": {"accuracy": {"of": "residents", "within": 0}}}, "/budget/accuracy/within", "not_positive"),
-        ({"budget": {"accuracy": {"of": "residents", "within": "9"}}}, "/budget/accuracy/within", "not_positive"),
+        (
+            {"budget": {"accuracy": {"of": "residents", "within": 0}}},
+            "/budget/accuracy/within",
+            "not_positive",
+        ),
+        (
+            {"budget": {"accuracy": {"of": "residents", "within": "9"}}},
+            "/budget/accuracy/within",
+            "not_positive",
+        ),
         ({"weights": {"x": 1}}, "/weights/x", "unknown_statistic"),
         ({"weights": {"residents": 0}}, "/weights/residents", "not_positive"),
         ({"weights": {"residents": -1}}, "/weights/residents", "not_positive"),
@@ -253,7 +269,9 @@ def test_what_is_no_question_at_all_is_refused(stranger: Visitor, body: bytes) -
 
 
 def test_every_fault_is_named_up_to_fifty(stranger: Visitor) -> None:
-    two = stranger.ask({**COUNT, "group_by": [{"column": "x"}], "where": {"column": "y", "op": "=", "value": 1}})
+    two = stranger.ask(
+        {**COUNT, "group_by": [{"column": "x"}], "where": {"column": "y", "op": "=", "value": 1}}
+    )
     assert [error["pointer"] for error in two.json["errors"]] == ["/group_by/0/column", "/where/column"]
     many = stranger.ask({**COUNT, **{f"x{number}": 1 for number in range(5_000)}})
     assert len(many.json["errors"]) == 50
@@ -281,7 +299,13 @@ def test_a_body_may_have_a_mebibyte_and_no_byte_more(stranger: Visitor) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/yaml"],
+    [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/yaml",
+    ],
 )
 def test_a_body_that_does_not_say_it_is_json_is_refused(stranger: Visitor, content_type: str) -> None:
     refused = stranger.ask(COUNT, Content_Type=content_type)

@@ -33,7 +33,9 @@ def test_who_has_no_account_sees_none(onlooker: Visitor, user: str) -> None:
     assert onlooker.get("/v1/budgets", user=user).json == {"items": []}
 
 
-@pytest.mark.parametrize(("wish", "account", "after"), [(TO_AOI, "user:aoi", "6.5"), (TO_SHOP, "organisation:shop", "9")])
+@pytest.mark.parametrize(
+    ("wish", "account", "after"), [(TO_AOI, "user:aoi", "6.5"), (TO_SHOP, "organisation:shop", "9")]
+)
 def test_a_grant_to_a_user_or_an_organisation_works_at_once(
     visitor: Visitor, wish: dict[str, Any], account: str, after: str
 ) -> None:
@@ -58,7 +60,11 @@ def test_a_higher_cap_takes_two_people(visitor: Visitor) -> None:
     assert (refused.status_code, refused.json["errors"][0]["reason"]) == (422, "same_person")
     assert visitor.granted("dataset:residents") == "20"
     approved = visitor.post(path, {"decision": "approve"}, "kenji")
-    assert (approved.status_code, approved.json["state"], approved.json["decided_by"]) == (200, "effective", "kenji")
+    assert (approved.status_code, approved.json["state"], approved.json["decided_by"]) == (
+        200,
+        "effective",
+        "kenji",
+    )
     assert visitor.granted("dataset:residents") == "25"
     assert visitor.ledger.verify() == []
 
@@ -166,7 +172,9 @@ def test_the_journal_turns_its_pages_in_order(visitor: Visitor) -> None:
     assert seen == whole
 
 
-@pytest.mark.parametrize("after", ["residents", "residents:", "residents:-1", ":x", "residents:１", "a:" + "9" * 30])
+@pytest.mark.parametrize(
+    "after", ["residents", "residents:", "residents:-1", ":x", "residents:１", "a:" + "9" * 30]
+)
 def test_a_page_of_the_journal_after_no_place_is_refused(onlooker: Visitor, after: str) -> None:
     refused = onlooker.get(f"/v1/journal?after={after}", user="hana")
     assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/after")

@@ -8,7 +8,13 @@ from datasets.store import now
 
 @pytest.mark.parametrize(
     ("user", "open_to_it"),
-    [("aoi", ["residents", "visits"]), ("mei", ["residents"]), ("noa", []), ("sora", []), ("hana", ["residents", "visits"])],
+    [
+        ("aoi", ["residents", "visits"]),
+        ("mei", ["residents"]),
+        ("noa", []),
+        ("sora", []),
+        ("hana", ["residents", "visits"]),
+    ],
 )
 def test_everybody_sees_the_own_datasets_and_administrators_all(
     onlooker: Visitor, user: str, open_to_it: list[str]
@@ -56,11 +62,19 @@ def test_a_dataset_says_how_many_answers_the_budget_still_buys(visitor: Visitor)
 
 def test_the_limits_of_a_request_are_shown(onlooker: Visitor) -> None:
     limits = onlooker.get("/v1/datasets/residents").json["limits"]
-    assert limits == {"cells": 100_000, "statistics": 20, "keys": 8, "filter_terms": 1_000, "body_bytes": 1 << 20}
+    assert limits == {
+        "cells": 100_000,
+        "statistics": 20,
+        "keys": 8,
+        "filter_terms": 1_000,
+        "body_bytes": 1 << 20,
+    }
 
 
 def test_the_same_404_for_not_yours_and_does_not_exist(onlooker: Visitor) -> None:
-    refused = [onlooker.get(f"/v1/datasets/{name}", user="mei") for name in ("visits", "nothing", "%00", "VISITS")]
+    refused = [
+        onlooker.get(f"/v1/datasets/{name}", user="mei") for name in ("visits", "nothing", "%00", "VISITS")
+    ]
     assert {answer.status_code for answer in refused} == {404}
     assert len({answer.data.replace(answer.json["request_id"].encode(), b"") for answer in refused}) == 1
 
@@ -82,7 +96,9 @@ def test_the_schema_is_shown_without_the_data(town: Town) -> None:
     assert town.open().get("/v1/datasets/residents").json == before
 
 
-@pytest.mark.parametrize("path", ["/v1/datasets?x=1", "/v1/datasets/residents?version=1", "/v1/budgets?user=ren"])
+@pytest.mark.parametrize(
+    "path", ["/v1/datasets?x=1", "/v1/datasets/residents?version=1", "/v1/budgets?user=ren"]
+)
 def test_unknown_parameters_are_refused(onlooker: Visitor, path: str) -> None:
     refused = onlooker.get(path)
     assert (refused.status_code, refused.json["code"]) == (422, "invalid_query")

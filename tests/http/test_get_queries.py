@@ -1,7 +1,7 @@
 """GET /v1/queries and /v1/queries/{id}: one's own history, and each answer again, free."""
 
 import pytest
-from doubles import BrokenEngine, with_engine
+from odd_engines import BrokenEngine, with_engine
 from small_town import BY_DISTRICT, COUNT, Visitor
 
 NEVER = {**COUNT, "budget": {"epsilon": "0.1"}, "reuse": "never"}
@@ -30,7 +30,7 @@ def test_history_turns_pages_without_losing_or_repeating_a_line(visitor: Visitor
         path = page.headers.get("Link", "").removeprefix("<").partition(">")[0]
         assert bool(path) == bool(page.json["next"])
     assert [len(page) for page in seen] == [3, 3, 1]
-    assert sorted(sum(seen, [])) == sorted(asked)
+    assert sorted(id for page in seen for id in page) == sorted(asked)
 
 
 def test_a_page_that_is_exactly_full_is_the_last(visitor: Visitor) -> None:

@@ -1,5 +1,6 @@
 """/healthz, /readyz, /metrics, the description and the pages; methods that every route has."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -81,14 +82,18 @@ def test_pages_bring_nothing_from_elsewhere(onlooker: Visitor, path: str) -> Non
     assert "script-src 'self';" in policy
 
 
-@pytest.mark.parametrize("name", ["docs.js", "sudare.css", "swagger-ui/swagger-ui.css", "swagger-ui/swagger-ui-bundle.js"])
+@pytest.mark.parametrize(
+    "name", ["docs.js", "sudare.css", "swagger-ui/swagger-ui.css", "swagger-ui/swagger-ui-bundle.js"]
+)
 def test_assets_are_served_to_be_kept(onlooker: Visitor, name: str) -> None:
     asset = onlooker.get(f"/assets/{name}", user=None)
     assert asset.status_code == 200
     assert asset.headers["Cache-Control"] == "public, max-age=86400"
 
 
-@pytest.mark.parametrize("name", ["../pages.py", "..%2fpages.py", "%2e%2e/pages.py", "/etc/passwd", "", "nothing.js", "a%00b"])
+@pytest.mark.parametrize(
+    "name", ["../pages.py", "..%2fpages.py", "%2e%2e/pages.py", "/etc/passwd", "", "nothing.js", "a%00b"]
+)
 def test_nothing_but_assets_is_served_as_one(onlooker: Visitor, name: str) -> None:
     answer = onlooker.client.get(f"/assets/{name}", follow_redirects=True)
     assert answer.status_code == 404
@@ -100,6 +105,13 @@ def test_a_problem_page_with_a_script_in_its_name_is_not_there(onlooker: Visitor
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE", "NONSENSE")
+GUARDS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 ROUTES = (
     "/",
     "/docs",
@@ -123,25 +135,21 @@ ROUTES = (
 
 
 @pytest.mark.parametrize("path", ROUTES)
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE", "NONSENSE"])
-@pytest.mark.parametrize("user", [None, "hana"])
-def test_every_response_is_guarded(onlooker: Visitor, path: str, method: str, user: str | None) -> None:
-    answer = onlooker.client.open(path, method=method, headers=onlooker.key_of(user))
-    assert answer.status_code < 500
-    headers = answer.headers
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
-    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    assert headers["X-Request-Id"].startswith("r_")
-    assert "Set-Cookie" not in headers
-    assert "Access-Control-Allow-Origin" not in headers
-    if path.startswith("/v1"):
-        assert "no-store" in headers["Cache-Control"]
+def test_every_response_is_guarded(onlooker: Visitor, path: str) -> None:
+    for method, user in itertools.product(METHODS, (None, "hana")):
+        answer = onlooker.client.open(path, method=method, headers=onlooker.key_of(user))
+        assert answer.status_code < 500
+        headers = answer.headers
+        assert GUARDS.items() <= dict(headers).items()
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Request-Id"].startswith("r_")
+        assert not {"Set-Cookie", "Access-Control-Allow-Origin"} & set(headers.keys())
+        assert "no-store" in headers["Cache-Control"] or not path.startswith("/v1")
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/healthz", "/v1/datasets", "/v1/datasets/residents", "/v1/budgets"])
+@pytest.mark.parametrize(
+    "path", ["/docs", "/openapi.json", "/healthz", "/v1/datasets", "/v1/datasets/residents", "/v1/budgets"]
+)
 def test_head_is_get_without_a_body(onlooker: Visitor, path: str) -> None:
     head = onlooker.client.head(path, headers=onlooker.key_of("aoi"))
     get = onlooker.get(path)

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from doubles import BrokenEngine, WaitingEngine, engine_of, with_engine
+from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine
 from small_town import BY_DISTRICT, COUNT, Visitor
 from werkzeug.test import TestResponse
 
@@ -54,6 +54,11 @@ def test_a_run_without_a_proper_key_is_refused(onlooker: Visitor, key: str) -> N
 
 def test_quote_and_dummy_need_no_key(onlooker: Visitor) -> None:
     assert {onlooker.ask({**COUNT, "mode": mode}, key="").status_code for mode in ("quote", "dummy")} == {200}
+
+
+@pytest.mark.parametrize("mode", ["quote", "dummy"])
+def test_a_malformed_key_is_refused_even_where_none_is_needed(onlooker: Visitor, mode: str) -> None:
+    assert onlooker.ask({**COUNT, "mode": mode}, key="a b").status_code == 428
 
 
 def test_a_retry_is_answered_after_the_dataset_is_retired(visitor: Visitor) -> None:

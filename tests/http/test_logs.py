@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from doubles import BrokenEngine, with_engine
+from odd_engines import BrokenEngine, with_engine
 from small_town import BY_DISTRICT, PERSON_MORE, Town, Visitor, build
 from structlog.testing import LogCapture
 
@@ -51,14 +51,18 @@ def test_a_request_is_one_line_with_its_route_and_user(visitor: Visitor, log: Lo
     }.items() <= line.items()
 
 
-@pytest.mark.parametrize("change", [{}, {"mode": "quote"}, {"mode": "dummy"}, {"budget": {"epsilon": "9"}}, {"x": "secretfield"}])
+@pytest.mark.parametrize(
+    "change", [{}, {"mode": "quote"}, {"mode": "dummy"}, {"budget": {"epsilon": "9"}}, {"x": "secretfield"}]
+)
 def test_the_log_holds_no_literal_of_a_question(
     visitor: Visitor, log: LogCapture, change: dict[str, object]
 ) -> None:
     visitor.ask({**SECRET_WORDS, **change}, key="secretkey")
     text = text_of(log)
     for word in ("77", "2019", "minami", "secretname", "secretkey", "secretfield", "7.5"):
-        assert word not in text.replace(log.entries[-1]["request_id"], "").replace(str(log.entries[-1]["ms"]), "")
+        assert word not in text.replace(log.entries[-1]["request_id"], "").replace(
+            str(log.entries[-1]["ms"]), ""
+        )
 
 
 def test_the_log_holds_no_cell_of_an_answer(visitor: Visitor, log: LogCapture) -> None:

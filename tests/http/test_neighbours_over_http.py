@@ -85,7 +85,9 @@ def _faceless_body(answer: TestResponse) -> Any:
     if answer.mimetype == CSV:
         head, *rows = csv.reader(io.StringIO(answer.text))
         keys = [place for place, name in enumerate(head) if name in ("district", "age", "score", "moved_in")]
-        return head, [[row[place] if place in keys else number(row[place]) for place in range(len(row))] for row in rows]
+        return head, [
+            [row[place] if place in keys else number(row[place]) for place in range(len(row))] for row in rows
+        ]
     if answer.mimetype == ARROW:
         table = pyarrow.ipc.open_stream(answer.data).read_all()
         about = {name: NAMES.sub("…", text.decode()) for name, text in table.schema.metadata.items()}

@@ -6,8 +6,10 @@ import json
 
 import pyarrow.ipc
 import pytest
-from doubles import NoEngine, engine_of, with_engine
+from odd_engines import NoEngine, engine_of, with_engine
 from small_town import BY_DISTRICT, COUNT, PEOPLE_COUNT, Town, Visitor
+
+from api.formats import ARROW, CSV, rendered
 
 MIXED = {
     "select": [
@@ -16,7 +18,12 @@ MIXED = {
         {"as": "points", "agg": "sum", "column": "score"},
         {"as": "mean_score", "agg": "mean", "column": "score", "clamp": [1, 9]},
     ],
-    "where": {"all": [{"column": "age", "op": ">=", "value": 20}, {"not": {"column": "age", "op": ">", "value": 80}}]},
+    "where": {
+        "all": [
+            {"column": "age", "op": ">=", "value": 20},
+            {"not": {"column": "age", "op": ">", "value": 80}},
+        ]
+    },
     "group_by": [
         {"column": "district", "missing": True},
         {"column": "moved_in", "bins": ["2000-01-01", "2010-01-01", "2026-12-31"]},
@@ -84,7 +91,10 @@ def test_noise_of_a_person_with_three_rows_is_three_times_as_wide(visitor: Visit
 
 
 def test_a_price_is_a_decimal_as_text_or_as_number(visitor: Visitor) -> None:
-    told = [visitor.ask({**COUNT, "budget": {"epsilon": price}}).json["charge"]["amount"] for price in (0.25, "0.5", 1)]
+    told = [
+        visitor.ask({**COUNT, "budget": {"epsilon": price}}).json["charge"]["amount"]
+        for price in (0.25, "0.5", 1)
+    ]
     assert told == ["0.25", "0.5", "1"]
 
 
@@ -210,11 +220,15 @@ def test_the_charge_and_the_query_id_stand_in_the_headers_of_every_format(visito
     again = visitor.get(told.headers["Content-Location"])
     assert again.json["id"] == told.headers["Sudare-Query-Id"]
     assert told.headers["Sudare-Charge"] == "0.5"
-    assert told.headers["Link"] == f'</v1/queries/{again.json["id"]}>; rel="self", </v1/budgets>; rel="budget"'
+    assert (
+        told.headers["Link"] == f'</v1/queries/{again.json["id"]}>; rel="self", </v1/budgets>; rel="budget"'
+    )
 
 
 @pytest.mark.parametrize("mode", ["run", "dummy"])
-def test_a_format_that_is_not_there_is_refused_before_anything_is_charged(visitor: Visitor, mode: str) -> None:
+def test_a_format_that_is_not_there_is_refused_before_anything_is_charged(
+    visitor: Visitor, mode: str
+) -> None:
     refused = visitor.ask({**COUNT, "mode": mode}, Accept="image/png")
     assert (refused.status_code, refused.json["code"]) == (406, "not_acceptable")
     assert "text/csv" in refused.json["detail"]
@@ -235,3 +249,11 @@ def test_a_parameter_in_the_address_is_refused_rather_than_ignored(visitor: Visi
     refused = visitor.post("/v1/datasets/residents/queries?mode=quote", COUNT, "aoi", Idempotency_Key="k")
     assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/mode")
     assert visitor.spent() == {}
+
+
+def test_a_sum_beyond_64_bits_is_still_told_in_every_format(onlooker: Visitor) -> None:
+    dummy = onlooker.ask({**COUNT, "mode": "dummy"}).json
+    huge = json.dumps({**dummy, "rows": [dict.fromkeys(dummy["rows"][0], -(10**23))]}).encode()
+    table = pyarrow.ipc.open_stream(rendered(huge, ARROW)).read_all()
+    assert [int(value) for value in table.to_pylist()[0].values()] == [-(10**23)] * 3
+    assert rendered(huge, CSV).decode().splitlines()[1] == ",".join([str(-(10**23))] * 3)

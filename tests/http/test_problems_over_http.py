@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from doubles import BrokenEngine, WaitingEngine, engine_of, with_engine
+from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine
 from small_town import COUNT, Town, Visitor
 from werkzeug.test import TestResponse
 
@@ -189,7 +189,12 @@ def test_every_endpoint_refuses_in_the_same_shape_and_the_readers_language(
         assert answer.headers["Cache-Control"] == "no-store"
     assert bodies["ja"]["title"] == bodies["ja-JP"]["title"] != bodies["en"]["title"]
     assert bodies["ja"]["detail"] != bodies["en"]["detail"]
-    assert bodies["en"]["title"] == bodies["fr"]["title"] == bodies["ja;q=0.5, en"]["title"] == bodies[""]["title"]
+    assert (
+        bodies["en"]["title"]
+        == bodies["fr"]["title"]
+        == bodies["ja;q=0.5, en"]["title"]
+        == bodies[""]["title"]
+    )
     assert len({(body["code"], body["type"], body["status"]) for body in bodies.values()}) == 1
     assert spoken["ja"].headers["Content-Language"] == "ja"
 
@@ -202,7 +207,16 @@ def test_every_problem_has_words_in_both_languages() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer sdr_nothing", "Bearer " + "x" * 10_000, "sdr_key", "Bearer \x7f"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        "Bearer sdr_nothing",
+        "Bearer " + "x" * 10_000,
+        "sdr_key",
+        "Bearer \x7f",
+    ],
 )
 def test_what_is_no_key_is_nobody(onlooker: Visitor, header: str) -> None:
     refused = onlooker.client.get("/v1/budgets", headers={"Authorization": header})

@@ -2,19 +2,35 @@
 
 from typing import Any
 
-from doubles import NoEngine, engine_of, with_engine
+from odd_engines import NoEngine, engine_of, with_engine
 from small_town import Visitor
 
 FIRST: dict[str, Any] = {
-    "select": [{"as": "n", "agg": "count"}, {"as": "points", "agg": "sum", "column": "score", "clamp": [0, 5]}],
-    "where": {"all": [{"column": "age", "op": ">=", "value": 20}, {"column": "district", "op": "=", "value": "kita"}]},
+    "select": [
+        {"as": "n", "agg": "count"},
+        {"as": "points", "agg": "sum", "column": "score", "clamp": [0, 5]},
+    ],
+    "where": {
+        "all": [
+            {"column": "age", "op": ">=", "value": 20},
+            {"column": "district", "op": "=", "value": "kita"},
+        ]
+    },
     "group_by": [{"column": "district"}],
     "budget": {"epsilon": "1"},
 }
 AGAIN: dict[str, Any] = {
-    "select": [{"as": "total", "agg": "sum", "column": "score", "clamp": [0, 5]}, {"as": "people", "agg": "count"}],
+    "select": [
+        {"as": "total", "agg": "sum", "column": "score", "clamp": [0, 5]},
+        {"as": "people", "agg": "count"},
+    ],
     "where": {
-        "not": {"any": [{"column": "district", "op": "!=", "value": "kita"}, {"column": "age", "op": "<", "value": 20}]}
+        "not": {
+            "any": [
+                {"column": "district", "op": "!=", "value": "kita"},
+                {"column": "age", "op": "<", "value": 20},
+            ]
+        }
     },
     "group_by": [{"column": "district"}],
     "budget": {"epsilon": "1"},
@@ -87,7 +103,9 @@ def test_another_question_is_not_reused(visitor: Visitor) -> None:
 def test_a_reused_answer_is_refused_to_who_cannot_pay_for_it(visitor: Visitor) -> None:
     visitor.ask(FIRST, user="ren")
     for price in ("2", "2", "0.5"):
-        visitor.ask({**FIRST, "reuse": "never", "where": {"all": []}, "budget": {"epsilon": price}}, user="mei")
+        visitor.ask(
+            {**FIRST, "reuse": "never", "where": {"all": []}, "budget": {"epsilon": price}}, user="mei"
+        )
     before = visitor.spent()
     assert visitor.ask(FIRST, user="mei").json["code"] == "budget_exhausted"
     assert visitor.spent() == before

@@ -31,7 +31,9 @@ def test_half_width_is_the_least_that_holds_the_noise_often_enough(scale: float,
 
 
 @pytest.mark.parametrize("base", [2, 3, 5, 100])
-@pytest.mark.parametrize("confidence", [Fraction(1, 2), Fraction(3, 4), Fraction(19, 20), Fraction(999, 1000)])
+@pytest.mark.parametrize(
+    "confidence", [Fraction(1, 2), Fraction(3, 4), Fraction(19, 20), Fraction(999, 1000)]
+)
 def test_half_width_agrees_with_a_sum_of_exact_fractions(base: int, confidence: Fraction) -> None:
     alpha = 1 - Fraction(1, base)
     head = (1 - alpha) / (1 + alpha)

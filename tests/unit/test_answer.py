@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from privacy.accuracy import half_width
 from privacy.answer import Table, expectation, release, retold, table
 from privacy.budget import Epsilon
+from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
 from privacy.query import Key, Query, Statistic
 from privacy.schema import Number
@@ -68,7 +69,9 @@ def test_a_mean_divides_the_span_in_proportion_to_the_two_sums(above: int, below
     assert column(made, "pay_to_high") == (below / 2,)
 
 
-@pytest.mark.parametrize(("above", "below", "mean"), [(-3, 20, -2.5), (20, -3, 10), (-4, 2, 3.75), (0, 0, 3.75)])
+@pytest.mark.parametrize(
+    ("above", "below", "mean"), [(-3, 20, -2.5), (20, -3, 10), (-4, 2, 3.75), (0, 0, 3.75)]
+)
 def test_a_mean_stays_inside_its_clamps_whatever_the_noise(above: int, below: int, mean: float) -> None:
     assert column(told(query(INCOME), [above, below]), "pay") == (mean,)
 
@@ -107,6 +110,17 @@ def test_without_noise_an_answer_is_exact(data) -> None:
     made = table(planned, release(planned, exact_by_hand(planned, people), Silence()))
     assert column(made, "n") == (sum(map(len, people)),)
     assert column(made, "p") == (len(people),)
+
+
+def test_every_statistic_gets_its_own_noise_at_its_own_price() -> None:
+    asked = query(count("n"), INCOME, count("m"), weights={"n": Fraction(2)}, group_by=BY_SEX)
+    planned, noise = plan(asked, FAMILIES), RecordedNoise(source=Silence())
+    release(planned, exact_by_hand(planned, []), noise)
+    assert [(draw.sensitivity, str(draw.price), len(draw.exact)) for draw in noise.draws] == [
+        (3, "0.5", 3),
+        (75, "0.25", 6),
+        (3, "0.25", 3),
+    ]
 
 
 # Telling again

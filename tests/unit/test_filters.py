@@ -1,9 +1,10 @@
 """Filters: equal questions have equal trees, and a tree says what the question says."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
-from doubles import TOWN, comparisons, every_row, holds, literal, query, register, schemas, wheres
+from doubles import AGE, TOWN, comparisons, every_row, holds, literal, query, register, schemas, wheres
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,7 +88,7 @@ def satisfies(where: Where, schema: Schema, row: tuple[int, ...]) -> bool | None
 def test_a_union_holds_the_same_codes_in_disjoint_ascending_intervals_that_do_not_touch(intervals) -> None:
     joined = union(intervals)
     assert inside(joined) == inside(intervals)
-    assert all(left[1] + 1 < right[0] for left, right in zip(joined, joined[1:], strict=False))
+    assert all(left[1] + 1 < right[0] for left, right in pairwise(joined))
 
 
 @SMALL
@@ -122,6 +123,16 @@ def test_a_missing_cell_matches_no_comparison_nor_its_negation(data) -> None:
         if row[place] == TINY.queryable[place].missing and where.op != "is_missing":
             assert not holds(Resolver(TINY).where(where), row)
             assert not holds(Resolver(TINY).where(Not(where)), row)
+
+
+@pytest.mark.parametrize("op", ["=", "!=", "<", "<=", ">", ">=", "in", "between"])
+def test_only_is_missing_finds_a_missing_age(op: str) -> None:
+    unknown = (0, AGE.missing, 0, 0)
+    asked = compare("age", op, 20, 30) if op in ("in", "between") else compare("age", op, 20)
+    assert not holds(tree(asked), unknown)
+    assert not holds(tree(Not(asked)), unknown)
+    assert holds(tree(compare("age", "is_missing")), unknown)
+    assert not holds(tree(Not(compare("age", "is_missing"))), unknown)
 
 
 @SMALL

@@ -57,7 +57,9 @@ def test_noise_that_is_too_small_for_its_price_is_never_drawn(monkeypatch: pytes
         OpendpNoise().laplace(ZEROS, sensitivity=1, price=ONE)
 
 
-@pytest.mark.parametrize("exact", [np.zeros(3), np.zeros(3, dtype=np.int32), np.zeros((2, 2), dtype=np.int64)])
+@pytest.mark.parametrize(
+    "exact", [np.zeros(3), np.zeros(3, dtype=np.int32), np.zeros((2, 2), dtype=np.int64)]
+)
 def test_only_vectors_of_int64_get_noise(exact: np.ndarray) -> None:
     with pytest.raises(AssertionError):
         OpendpNoise().laplace(exact, sensitivity=1, price=ONE)
@@ -91,4 +93,6 @@ def test_a_recording_repeats_the_noise_cell_by_cell() -> None:
     noisy = first.laplace(ZEROS, sensitivity=2, price=ONE)
     second = RecordedNoise(replay=first.draws)
     assert np.array_equal(second.laplace(ZEROS + 5, sensitivity=2, price=ONE), noisy + 5)
-    assert [(draw.sensitivity, draw.price, draw.scale) for draw in second.draws] == [(2, ONE, calibrate(2, ONE))]
+    assert [(draw.sensitivity, draw.price, draw.scale) for draw in second.draws] == [
+        (2, ONE, calibrate(2, ONE))
+    ]

@@ -54,7 +54,9 @@ def moved(planned: Plan, crowd: list[Person], person: Person) -> list[int]:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-@pytest.mark.parametrize("group_by", [(), (Key(column="k"),), (Key(column="k", missing=True), Key(column="n"))])
+@pytest.mark.parametrize(
+    "group_by", [(), (Key(column="k"),), (Key(column="k", missing=True), Key(column="n"))]
+)
 @pytest.mark.parametrize(
     "statistic",
     [

@@ -64,8 +64,8 @@ def upgrade() -> None:
         sa.Column("lineage", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["lineage"], ["lineages.id"], name=op.f("fk_answer_tables_lineage")),
         sa.PrimaryKeyConstraint("lineage", "digest", name=op.f("pk_answer_tables")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "datasets",
@@ -111,8 +111,8 @@ def upgrade() -> None:
         sa.Column("user", sa.String(length=64), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["lineage"], ["lineages.id"], name=op.f("fk_journal_lineage")),
         sa.PrimaryKeyConstraint("lineage", "number", name=op.f("pk_journal")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "users",
@@ -175,7 +175,6 @@ def upgrade() -> None:
             ["answer_tables.lineage", "answer_tables.digest"],
             name=op.f("fk_answers_lineage_table_digest"),
         ),
-        sa.ForeignKeyConstraint(["lineage"], ["lineages.id"], name=op.f("fk_answers_lineage")),
         sa.ForeignKeyConstraint(["user"], ["users.name"], name=op.f("fk_answers_user")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answers")),
         sa.UniqueConstraint("user", "idempotency_key", name=op.f("uq_answers_user_idempotency_key")),

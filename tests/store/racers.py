@@ -1,0 +1,92 @@
+"""What the racing processes do: all start at once, each on its own connection."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
+
+from sqlalchemy import text
+from town import AOI, CAP, LINEAGE, ONE, SHOP, asked, seal
+
+from datasets.ledger import AlreadyAnswered, BudgetExhausted, GrantDecided, Ledger, Settlement
+from datasets.store import Store
+
+PROCESSES = 8
+START_S_MAX = 60
+Settle = Callable[[Store, Settlement], object]
+_barrier: list[Barrier] = []
+
+
+def line_up(barrier: Barrier) -> None:
+    _barrier[:] = [barrier]
+
+
+def honest(store: Store, settlement: Settlement) -> object:
+    return Ledger(store).settle(settlement, seal)
+
+
+def naive(store: Store, settlement: Settlement) -> object:
+    """The mutant: look whether it fits, then write what was seen plus the charge."""
+    states = Ledger(store).fits(
+        lineage=LINEAGE, user=settlement.user, organisation="shop", charge=ONE, dataset_charge=ONE
+    )
+    time.sleep(0.005)
+    with store.writing() as tx:
+        for state in states:
+            tx.execute(
+                text("UPDATE accounts SET spent = :spent WHERE kind = :kind AND holder = :holder"),
+                {"spent": state.spent.nano + ONE.nano, "kind": state.kind, "holder": state.holder},
+            )
+    return None
+
+
+def settle_many(url: str, number: int, attempts: int, users: tuple[str, ...], settle: Settle) -> Counter[str]:
+    """Settle different questions one after the other, and count how they went."""
+    store, outcomes = Store(url), Counter[str]()
+    store.ping()
+    _barrier[0].wait(START_S_MAX)
+    for attempt in range(attempts):
+        question = asked(number * attempts + attempt, user=users[attempt % len(users)])
+        try:
+            settle(store, question)
+        except BudgetExhausted as refused:
+            outcomes[refused.kind] += 1
+        else:
+            outcomes["settled"] += 1
+    store.close()
+    return outcomes
+
+
+def settle_same(url: str, number: int) -> tuple[str, str]:
+    """Settle the one question that all others settle, too: how it went, and which answer it is."""
+    store = Store(url)
+    store.ping()
+    _barrier[0].wait(START_S_MAX)
+    try:
+        return "settled", Ledger(store).settle(asked(1, request_digest=str(number)), seal).id
+    except AlreadyAnswered as earlier:
+        return "earlier", earlier.stored.id
+    finally:
+        store.close()
+
+
+def do_all(url: str, number: int, attempts: int) -> int:
+    """Settle, grant, ask for more cap and approve what others asked for; how often all of it went well."""
+    store, done = Store(url), 0
+    ledger, me = Ledger(store), f"official-{number}"
+    _barrier[0].wait(START_S_MAX)
+    for attempt in range(attempts):
+        for account in (AOI, SHOP, CAP):
+            ledger.grant(lineage=LINEAGE, account=account, amount=ONE, reason="more", requested_by=me)
+        ledger.settle(asked(number * attempts + attempt), seal)
+        for grant in ledger.pending_grants():
+            _approve(ledger, grant.id, me if grant.requested_by != me else f"{me}-too")
+        done += 1
+    store.close()
+    return done
+
+
+def _approve(ledger: Ledger, grant_id: str, person: str) -> None:
+    with contextlib.suppress(GrantDecided):
+        ledger.approve(grant_id=grant_id, decided_by=person)

@@ -1,0 +1,98 @@
+"""The ledger against a model of three numbers an account, over random histories."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from town import AOI, CAP, LINEAGE, REN, SHOP, asked, seal, settle_in
+
+from datasets.ledger import Account, AlreadyAnswered, BudgetExhausted, Ledger
+from datasets.store import Store, migrate
+from privacy.budget import Epsilon
+
+AMOUNTS = st.integers(1, 3_000_000_000)
+USERS = st.sampled_from([AOI, REN])
+
+
+class LedgerAgainstModel(RuleBasedStateMachine):
+    """`granted` and `spent` of every account, who used which key, and the grants that wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = Store(f"sqlite:///{Path(self.folder.name) / 'sudare.db'}")
+        migrate(self.store)
+        self.ledger: Ledger = settle_in(self.store)
+        nano = 10**9
+        self.granted = {AOI: 2 * nano, REN: 2 * nano, SHOP: 3 * nano, CAP: 10 * nano}
+        self.spent = dict.fromkeys(self.granted, 0)
+        self.answers: dict[tuple[Account, int], str] = {}
+        self.waiting: dict[str, int] = {}
+
+    @rule(user=USERS, key=st.integers(0, 20), charge=AMOUNTS, shared=st.booleans())
+    def settle(self, user: Account, key: int, charge: int, shared: bool) -> None:
+        charges = {user: charge, SHOP: charge, CAP: 0 if shared else charge}
+        question = asked(key, user=user.holder, charge=Epsilon(charge), dataset_charge=Epsilon(charges[CAP]))
+        fits = all(self.spent[account] + cost <= self.granted[account] for account, cost in charges.items())
+        if (user, key) in self.answers:
+            with pytest.raises(AlreadyAnswered) as earlier:
+                self.ledger.settle(question, seal)
+            assert earlier.value.stored.id == self.answers[user, key]
+        elif not fits:
+            with pytest.raises(BudgetExhausted):
+                self.ledger.settle(question, seal)
+        else:
+            self.answers[user, key] = self.ledger.settle(question, seal).id
+            for account, cost in charges.items():
+                self.spent[account] += cost
+
+    @rule(account=st.sampled_from([AOI, REN, SHOP]), amount=AMOUNTS)
+    def grant(self, account: Account, amount: int) -> None:
+        self.ledger.grant(
+            lineage=LINEAGE, account=account, amount=Epsilon(amount), reason="more", requested_by="mayor"
+        )
+        self.granted[account] += amount
+
+    @rule(amount=AMOUNTS)
+    def ask_for_more_cap(self, amount: int) -> None:
+        grant = self.ledger.grant(
+            lineage=LINEAGE, account=CAP, amount=Epsilon(amount), reason="more", requested_by="mayor"
+        )
+        self.waiting[grant.id] = amount
+
+    @precondition(lambda self: self.waiting)
+    @rule(approved=st.booleans())
+    def decide(self, approved: bool) -> None:
+        id, amount = self.waiting.popitem()
+        if approved:
+            self.ledger.approve(grant_id=id, decided_by="auditor")
+            self.granted[CAP] += amount
+        else:
+            self.ledger.decline(grant_id=id, decided_by="auditor")
+
+    @rule()
+    def open_again(self) -> None:
+        self.ledger.open(lineage=LINEAGE, cap=Epsilon(1), actor="mayor")
+
+    @invariant()
+    def accounts_agree(self) -> None:
+        states = {state.account: state for state in self.ledger.all_accounts()}
+        assert {account: state.granted.nano for account, state in states.items()} == self.granted
+        assert {account: state.spent.nano for account, state in states.items()} == self.spent
+
+    @invariant()
+    def proof_agrees(self) -> None:
+        assert self.ledger.verify() == []
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+
+LedgerAgainstModel.TestCase.settings = settings(
+    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestLedgerAgainstModel = LedgerAgainstModel.TestCase

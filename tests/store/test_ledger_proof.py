@@ -1,0 +1,154 @@
+"""Whatever is changed behind the ledger's back, the proof finds."""
+
+import json
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+from town import ASKED, LINEAGE, asked, found, seal, settle_in
+
+from datasets.journal import PROBLEMS, next_head
+from datasets.ledger import Finding, Ledger
+from datasets.store import Store
+from privacy.budget import Epsilon
+
+UNLOCK = {
+    "sqlite": ["DROP TRIGGER journal_kept_as_it_is", "DROP TRIGGER journal_kept_whole"],
+    "postgresql": ["DROP TRIGGER journal_kept ON journal"],
+}
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    """Four grants and openings, then three answers: lines 5 to 7."""
+    ledger = settle_in(store)
+    ledger.settle(ASKED, seal)
+    ledger.settle(asked(2, user="ren", dataset_charge=Epsilon(0)), seal)
+    ledger.settle(asked(3, table=b'{"rows":[3]}'), seal)
+    return ledger
+
+
+def tamper(store: Store, *statements: str) -> None:
+    with store.writing() as tx:
+        for statement in (*UNLOCK[tx.dialect.name], *statements):
+            tx.exec_driver_sql(statement)
+
+
+def problems(ledger: Ledger) -> set[tuple[int, str, str]]:
+    return {(finding.entry, finding.problem, finding.account) for finding in ledger.verify()}
+
+
+def test_an_honest_ledger_has_no_findings(ledger: Ledger) -> None:
+    assert ledger.verify() == []
+
+
+def test_the_proof_reports_its_progress(ledger: Ledger) -> None:
+    told: list[int] = []
+    ledger.verify(told.append)
+    assert told == [7]
+
+
+@pytest.mark.parametrize("change", ["UPDATE journal SET at = at", "DELETE FROM journal"])
+def test_the_database_refuses_to_change_the_journal(store: Store, ledger: Ledger, change: str) -> None:
+    with pytest.raises(DBAPIError, match="the journal only grows"), store.writing() as tx:
+        tx.exec_driver_sql(change)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ("UPDATE journal SET body = replace(body, '\"1\"', '\"0.5\"') WHERE number = 5", (5, "chain", "")),
+        ("UPDATE journal SET head = replace(head, 'a', 'b') WHERE number = 7", (7, "chain", "")),
+        ("UPDATE journal SET body = 'x' WHERE number = 5", (5, "unreadable", "")),
+        ("UPDATE journal SET body = '[]' WHERE number = 5", (5, "unreadable", "")),
+        ("UPDATE journal SET kind = 'replay' WHERE number = 5", (5, "columns", "")),
+        ("UPDATE journal SET \"user\" = 'ren' WHERE number = 5", (5, "columns", "")),
+        ("DELETE FROM journal WHERE number = 5", (6, "gap", "")),
+        ("DELETE FROM journal WHERE number = 7", (0, "end", "")),
+        ("DELETE FROM journal", (0, "end", "")),
+        ("UPDATE accounts SET spent = 0 WHERE kind = 'user'", (0, "balance", "user:aoi")),
+        (
+            "UPDATE accounts SET granted = granted + 1 WHERE kind = 'dataset'",
+            (0, "balance", "dataset:residents-1"),
+        ),
+        ("DELETE FROM accounts WHERE holder = 'shop'", (0, "balance", "organisation:shop")),
+        ("DELETE FROM accounts WHERE kind = 'dataset'", (0, "end", "")),
+        (
+            "INSERT INTO accounts VALUES ('residents-1', 'user', 'eve', 1, 0, 0, '')",
+            (0, "balance", "user:eve"),
+        ),
+        ("UPDATE accounts SET entries = 8 WHERE kind = 'dataset'", (0, "end", "")),
+        ("DELETE FROM answers WHERE id = 'q_1'", (5, "answer_missing", "")),
+        ("UPDATE answers SET \"user\" = 'ren' WHERE id = 'q_1'", (5, "answer_differs", "")),
+        ("UPDATE answers SET charge = 2000000000 WHERE id = 'q_1'", (5, "answer_differs", "")),
+        ("UPDATE answers SET prices = '{\"count\":9}' WHERE id = 'q_1'", (5, "answer_differs", "")),
+        ("UPDATE answers SET question = '{}' WHERE id = 'q_1'", (5, "answer_differs", "")),
+        ("UPDATE answers SET entry = 6 WHERE id = 'q_1'", (5, "answer_differs", "")),
+        (
+            """
+            INSERT INTO answers SELECT 'q_0', "user", 'other', request_digest, dataset, lineage, version, entry,
+                fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope, table_digest
+            FROM answers WHERE id = 'q_1'
+            """,
+            (0, "answer_uncharged", ""),
+        ),
+    ],
+)
+def test_what_was_changed_is_found(
+    store: Store, ledger: Ledger, change: str, finding: tuple[int, str, str]
+) -> None:
+    tamper(store, change)
+    assert finding in problems(ledger)
+
+
+def test_a_changed_table_is_found(store: Store, ledger: Ledger) -> None:
+    cast = "X'00'" if store.is_sqlite else "'\\x00'"
+    tamper(store, f"UPDATE answer_tables SET content = {cast}")
+    assert problems(ledger) == {(0, "table_differs", "")}
+
+
+def test_a_journal_forged_to_the_end_is_found_by_the_account_it_charged(store: Store, ledger: Ledger) -> None:
+    """Somebody rewrites the last line and its hash, and even the account's head: the answer gives them away."""
+    before, last = ledger.journal(lineage=LINEAGE)[-2:]
+    body = last.body.replace('"1"', '"0.5"')
+    head = next_head(before.head, body)
+    with store.writing() as tx:
+        for statement in UNLOCK[tx.dialect.name]:
+            tx.exec_driver_sql(statement)
+        for table, column in (("journal", "head"), ("accounts", "head")):
+            tx.exec_driver_sql(f"UPDATE {table} SET {column} = '{head}' WHERE {column} = '{last.head}'")
+        tx.exec_driver_sql(f"UPDATE journal SET body = '{body}' WHERE number = 7")
+    assert (7, "answer_differs", "") in problems(ledger)
+    assert (0, "balance", "user:aoi") in problems(ledger)
+
+
+def test_one_lineage_is_not_blamed_for_another(store: Store, ledger: Ledger) -> None:
+    found(store, lineage="taxes-1", dataset="taxes")
+    ledger.open(lineage="taxes-1", cap=Epsilon.parse("1"), actor="mayor")
+    tamper(store, "UPDATE accounts SET granted = granted + 1 WHERE lineage = 'taxes-1'")
+    assert ledger.verify() == [Finding(lineage="taxes-1", problem="balance", account="dataset:taxes-1")]
+
+
+def test_every_problem_has_words() -> None:
+    for problem in PROBLEMS:
+        assert PROBLEMS[problem] in str(Finding(lineage="l", problem=problem, entry=1, account="user:aoi"))
+
+
+def test_the_export_can_be_checked_without_the_database(ledger: Ledger) -> None:
+    written: list[str] = []
+    assert ledger.export(written.append) == 7
+    head = ""
+    for line in map(json.loads, written):
+        head = next_head(head, line["body"])
+        assert line["head"] == head
+
+
+def test_the_journal_turns_its_pages_over_all_lineages(store: Store, ledger: Ledger) -> None:
+    found(store, lineage="taxes-1", dataset="taxes")
+    ledger.open(lineage="taxes-1", cap=Epsilon.parse("1"), actor="mayor")
+    first = ledger.journal(limit=5)
+    rest = ledger.journal(limit=5, after=(first[-1].lineage, first[-1].number))
+    assert [(entry.lineage, entry.number) for entry in (*first, *rest)] == [
+        *((LINEAGE, number) for number in range(1, 8)),
+        ("taxes-1", 1),
+    ]
+    assert ledger.journal(lineage=LINEAGE, after=(LINEAGE, 7)) == []

@@ -1,0 +1,73 @@
+"""Eight real processes at once on the same accounts, on both databases."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator
+from multiprocessing.pool import Pool
+
+import pytest
+from racers import PROCESSES, Settle, do_all, honest, line_up, naive, settle_many, settle_same
+from town import balances, settle_in
+
+from datasets.store import Store
+
+ADMITTED = 20
+ATTEMPTS = 5
+
+
+@pytest.fixture(scope="module")
+def racers() -> Iterator[Pool]:
+    """Processes that run one task each at the same moment."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(PROCESSES, line_up, (context.Barrier(PROCESSES),)) as pool:
+        yield pool
+
+
+def race(racers: Pool, store_url: str, users: tuple[str, ...], settle: Settle) -> Counter[str]:
+    tasks = [(store_url, number, ATTEMPTS, users, settle) for number in range(PROCESSES)]
+    return sum(racers.starmap(settle_many, tasks, chunksize=1), Counter())
+
+
+@pytest.mark.parametrize(
+    ("limits", "users", "level"),
+    [
+        ({"user": str(ADMITTED), "shop": "99", "cap": "99"}, ("aoi",), "user"),
+        ({"user": "99", "shop": str(ADMITTED), "cap": "99"}, ("aoi", "ren"), "organisation"),
+        ({"user": "99", "shop": "99", "cap": str(ADMITTED)}, ("aoi", "ren"), "dataset"),
+    ],
+)
+def test_exactly_as_many_settle_as_fit(
+    racers: Pool, store: Store, store_url: str, limits: dict[str, str], users: tuple[str, ...], level: str
+) -> None:
+    ledger = settle_in(store, **limits)
+    outcomes = race(racers, store_url, users, honest)
+    assert outcomes == {"settled": ADMITTED, level: PROCESSES * ATTEMPTS - ADMITTED}
+    assert balances(ledger)["dataset:residents-1"] == str(ADMITTED)
+    assert ledger.verify() == []
+
+
+def test_the_race_catches_a_ledger_that_reads_and_then_writes(
+    racers: Pool, store: Store, store_url: str
+) -> None:
+    ledger = settle_in(store, user="99", shop="99", cap=str(ADMITTED))
+    assert race(racers, store_url, ("aoi", "ren"), naive)["settled"] > ADMITTED
+    assert ledger.verify() != []
+
+
+def test_one_key_settles_once_and_everybody_gets_that_answer(
+    racers: Pool, store: Store, store_url: str
+) -> None:
+    ledger = settle_in(store, user="1")
+    told = racers.starmap(settle_same, [(store_url, number) for number in range(PROCESSES)], chunksize=1)
+    assert Counter(how for how, _ in told) == {"settled": 1, "earlier": PROCESSES - 1}
+    assert len({answer for _, answer in told}) == 1
+    assert balances(ledger)["user:aoi"] == "1"
+    assert ledger.verify() == []
+
+
+def test_grants_and_settlements_do_not_wait_in_a_circle(racers: Pool, store: Store, store_url: str) -> None:
+    ledger = settle_in(store)
+    tasks = [(store_url, number, 2) for number in range(PROCESSES)]
+    assert racers.starmap(do_all, tasks, chunksize=1) == [2] * PROCESSES
+    assert balances(ledger)["dataset:residents-1"] == str(2 * PROCESSES)
+    assert ledger.verify() == []

@@ -1,0 +1,126 @@
+"""Transactions, migrations and processes."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from town import found
+
+from datasets.store import Direct, Step, Store, Unavailable, is_current, migrate, new_id, now
+from datasets.tables import Base
+
+COUNT = text("SELECT count(*) FROM lineages")
+
+
+def count(store: Store) -> int:
+    with store.reading() as connection:
+        return int(connection.execute(COUNT).scalar_one())
+
+
+def test_migrations_equal_the_models(store: Store) -> None:
+    with store.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_a_migrated_database_is_current_and_migrating_again_changes_nothing(store: Store) -> None:
+    found(store)
+    migrate(store)
+    assert is_current(store)
+    assert count(store) == 1
+
+
+def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
+    assert not is_current(Store(f"sqlite:///{tmp_path}/new/sudare.db"))
+
+
+def _migrate(url: str) -> None:
+    migrate(Store(url))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/sudare.db"
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+        store = Store(url)
+        with store.writing() as tx:
+            tx.exec_driver_sql("DROP SCHEMA public CASCADE")
+            tx.exec_driver_sql("CREATE SCHEMA public")
+        store.close()
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        pool.map(_migrate, [url] * 4)
+    assert is_current(Store(url))
+
+
+def add_and_raise(store: Store, *, directly: bool) -> None:
+    with store.writing() as tx:
+        if directly:
+            Direct(tx).rows(Step.of("INSERT INTO lineages VALUES (:id, '', '')"), {"id": "l"})
+        else:
+            tx.execute(text("INSERT INTO lineages VALUES ('l', '', '')"))
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("directly", [False, True])
+def test_a_transaction_that_raises_is_rolled_back(store: Store, directly: bool) -> None:
+    with pytest.raises(ZeroDivisionError):
+        add_and_raise(store, directly=directly)
+    assert count(store) == 0
+
+
+def test_a_view_does_not_change_while_others_write(store: Store) -> None:
+    with store.viewing() as view:
+        assert view.execute(COUNT).scalar_one() == 0
+        found(store)
+        assert view.execute(COUNT).scalar_one() == 0
+    assert count(store) == 1
+
+
+def test_a_commit_is_on_disk(store: Store) -> None:
+    with store.writing() as tx:
+        if store.is_sqlite:
+            settings = [
+                tx.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "journal_mode")
+            ]
+            assert settings == [2, "wal"]
+        else:
+            assert tx.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+            assert tx.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+
+
+def test_a_forked_child_opens_its_own_connections(store: Store) -> None:
+    store.ping()
+    child = os.fork()
+    if child == 0:
+        store.close()
+        store.ping()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    store.ping()
+
+
+def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        Store(f"postgresql://nobody@/none?host={tmp_path}").ping()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "sqlite://", "postgresql://host"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="sqlite:///path or postgresql://host/name"):
+        Store(url)
+
+
+def test_ids_sort_by_time_and_are_not_guessable() -> None:
+    ids = [new_id("q") for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert {len(id) for id in ids} == {28}
+    assert ids[0][:9] <= ids[-1][:9]
+
+
+def test_times_sort_as_text() -> None:
+    assert now() <= now()
+    assert len(now()) == 27
