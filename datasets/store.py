@@ -143,8 +143,7 @@ class Direct:
         """Run a step; the rows that its statements return, in their order."""
         found: list[tuple[Any, ...]] = []
         for statement in step.sqlite if self._is_sqlite else step.postgresql:
-            cursor = self.execute(statement, values)
-            found += cursor.fetchall() if cursor.description else []
+            found += self.execute(statement, values).fetchall()
         return found
 
     def run(self, step: Step, values: Mapping[str, Any]) -> None:
