@@ -17,7 +17,7 @@ from datasets.engines.duckdb import DuckdbEngine
 from datasets.store import Store
 from privacy.plan import plan
 
-RUNS = 15
+RUNS, WARM_UP = 30, 4
 REPLAYS = 3_000
 EDGES = [*range(0, 110, 10), 119]
 CLAMP = [0, 8_000_000]
@@ -65,11 +65,11 @@ def _measure(town: Town) -> list[dict[str, Any]]:
         for name, (question, sql) in QUESTIONS.items():
             asked = {**question, "budget": {"epsilon": "0.5"}, "reuse": "never"}
             planned = plan(to_query(QuerySchema().load(asked)), held.schema)
-            exact, raw, answer = _interleaved(
+            exact, raw = _interleaved(
                 lambda planned=planned: engine.exact(planned, held.file),
                 lambda sql=sql: plain.execute(sql).fetchall(),
-                lambda asked=asked: client.ask(asked),
             )
+            (answer,) = _interleaved(lambda asked=asked: client.ask(asked))
             rows.append(
                 {
                     "rows": town.rows,
@@ -87,13 +87,14 @@ def _measure(town: Town) -> list[dict[str, Any]]:
 
 
 def _interleaved(*tasks: Callable[[], object]) -> list[float]:
-    """Median milliseconds of each task, the tasks taking turns so that they share the machine's moods."""
+    """Median milliseconds of each task, taking turns, each as often first, to share the machine's moods."""
     times: list[list[float]] = [[] for _ in tasks]
-    for turn in range(RUNS + 2):
-        for place, task in enumerate(tasks):
+    for turn in range(RUNS + WARM_UP):
+        order = list(enumerate(tasks))
+        for place, task in order if turn % 2 else reversed(order):
             started = time.perf_counter()
             task()
-            if turn >= 2:
+            if turn >= WARM_UP:
                 times[place].append((time.perf_counter() - started) * 1000)
     return [statistics.median(of_task) for of_task in times]
 

@@ -75,9 +75,17 @@ class Client:
             "Content-Type": "application/json",
             "Idempotency-Key": idempotency_key or secrets.token_hex(8),
         }
-        self._connection.request("POST", "/v1/datasets/town/queries", json.dumps(question), headers)
-        response = self._connection.getresponse()
-        body = response.read()
+        body = json.dumps(question)
+        try:
+            response = self._post(body, headers)
+        except (OSError, http.client.HTTPException):  # the server ended a connection that was idle
+            self._connection.close()
+            response = self._post(body, headers)
+        answer = response.read()
         if response.status != http.client.OK:
-            raise RuntimeError(body.decode())
-        return body
+            raise RuntimeError(answer.decode())
+        return answer
+
+    def _post(self, body: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        self._connection.request("POST", "/v1/datasets/town/queries", body, headers)
+        return self._connection.getresponse()

@@ -201,55 +201,32 @@ class Grant:
 
 Seal = Callable[[list[AccountState]], bytes]
 
-DEBITED = "lineage, kind, holder, granted, spent, entries, head"
-DEBIT_USER = f"""
-    UPDATE accounts SET spent = spent + :charge
-    WHERE lineage = :lineage AND kind = 'user' AND holder = :user AND spent + :charge <= granted
-    RETURNING {DEBITED}
-"""
-DEBIT_ORGANISATION = f"""
-    UPDATE accounts SET spent = spent + :charge
-    WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
-        AND spent + :charge <= granted
-    RETURNING {DEBITED}
-"""
-FIND_ORGANISATION = f"""
-    SELECT {DEBITED} FROM accounts
-    WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
-"""
 KEEP_TABLE = """
     INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :table_digest, :table)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING 1
+"""
+DEBIT_USER = """
+    UPDATE accounts SET spent = spent + :charge
+    WHERE lineage = :lineage AND kind = 'user' AND holder = :user AND spent + :charge <= granted{and_also}
+    RETURNING kind, holder, granted, spent, entries, head
+"""
+DEBIT_ORGANISATION = """
+    UPDATE accounts SET spent = spent + :charge
+    WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
+        AND spent + :charge <= granted{and_also}
+    RETURNING kind, holder, granted, spent, entries, head
 """
 DEBIT_DATASET = """
-    UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = sha256_hex(head || :digest)
+    UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = {hash}(head || {digest})
     WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage
-        AND spent + :dataset_charge <= granted{only_if}
-    RETURNING lineage, kind, holder, granted, spent, entries, head
+        AND spent + :dataset_charge <= granted{and_also}
+    RETURNING kind, holder, granted, spent, entries, head
 """
-DEBIT_DATASET_POSTGRESQL = DEBIT_DATASET.replace(
-    "sha256_hex(head || :digest)", "encode(sha256(convert_to(head || :digest, 'UTF8')), 'hex')"
-)
-PAY = Step.of(
-    DEBIT_USER,
-    FIND_ORGANISATION,
-    KEEP_TABLE,
-    postgresql=f"""
-        WITH first AS ({DEBIT_USER}), kept AS ({KEEP_TABLE})
-        SELECT * FROM first UNION ALL ({FIND_ORGANISATION})
-    """,
-)
-LINK = Step.of(DEBIT_DATASET.format(only_if=""), postgresql=DEBIT_DATASET_POSTGRESQL.format(only_if=""))
-# In one statement the dataset waits for the organisation's row, because it asks for it: the order of locks.
-LINK_BOTH = Step.of(
-    DEBIT_ORGANISATION,
-    DEBIT_DATASET.format(only_if=""),
-    postgresql=f"""
-        WITH first AS ({DEBIT_ORGANISATION}),
-            second AS ({DEBIT_DATASET_POSTGRESQL.format(only_if=" AND EXISTS (SELECT 1 FROM first)")})
-        SELECT * FROM first UNION ALL SELECT * FROM second
-    """,
-)
+ORGANISATION = """
+    SELECT 1 FROM accounts WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
+"""
+DIGEST = f"CASE WHEN EXISTS ({ORGANISATION}) THEN :digest_with_organisation ELSE :digest END"
+HASH = "encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
 KEEP_ENTRY = """
     INSERT INTO journal (lineage, number, at, kind, "user", body, head)
     VALUES (:lineage, :number, :at, :kind, :user, :body, :head)

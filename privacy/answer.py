@@ -230,6 +230,8 @@ def _ratio(above: int, below: int) -> Fraction:
 
 
 def _in_units(part: Measurement, steps: list[int]) -> tuple[Value, ...]:
+    if part.step == 1:
+        return tuple(steps)
     return tuple(in_units(value, part.step) for value in steps)
 
 

@@ -21,7 +21,7 @@ from privacy.budget import NANO, Epsilon
 dp.enable_features("contrib")
 
 Integers = npt.NDArray[np.int64]
-CELLS_PER_THREAD = 10_000
+CELLS_PER_THREAD = 500
 THREADS_MAX = 4
 
 

@@ -4,8 +4,10 @@ Connections are opened in the process that uses them and never shared with a for
 has a time limit, bounded memory and no access to anything outside its file.
 """
 
+import atexit
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from datasets.engines.sql import PERSON, RANK, TABLE, roll_up, statement
+from datasets.engines.sql import PERSON, RANK, TABLE, one_cell, roll_up, statement
 from privacy.noise import Integers
 from privacy.plan import Exact, Plan
 from privacy.schema import Schema
@@ -23,10 +25,54 @@ STATISTICS_FILE = "statistics.duckdb"
 OPEN_FILES_MAX = 16
 MEMORY_LIMIT = "1GB"
 DUMMY_ROWS = 10_000
+LOOK_S = 0.1
+
+
+Deadlines = dict[int, tuple[float, duckdb.DuckDBPyConnection]]
 
 
 class EngineFailed(RuntimeError):
     """The exact part could not be computed. Carries no text: the engine's words could quote data."""
+
+
+class Watchdog:
+    """Interrupts statements that run too long: one sleeping thread a process, no thread a statement."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = 0
+        self._deadlines: Deadlines = {}
+
+    @contextmanager
+    def limiting(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
+        """Let the cursor run for `timeout_s` at most, rounded up to the next look of the thread."""
+        deadlines = self._of_this_process()
+        deadlines[id(cursor)] = time.monotonic() + timeout_s, cursor
+        try:
+            yield
+        finally:
+            del deadlines[id(cursor)]
+
+    def _of_this_process(self) -> Deadlines:
+        """The running statements; a forked child begins with none and its own thread."""
+        with self._lock:
+            if self._process != os.getpid():
+                self._process, self._deadlines = os.getpid(), {}
+                self._start(self._deadlines)
+            return self._deadlines
+
+    def _start(self, deadlines: Deadlines) -> None:
+        stopped = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(deadlines, stopped), daemon=True)
+        thread.start()
+        atexit.register(lambda: (stopped.set(), thread.join()))
+
+    @staticmethod
+    def _watch(deadlines: Deadlines, stopped: threading.Event) -> None:
+        while not stopped.wait(LOOK_S):
+            for deadline, cursor in list(deadlines.values()):
+                if deadline < time.monotonic():
+                    cursor.interrupt()
 
 
 class DuckdbEngine:
@@ -34,6 +80,7 @@ class DuckdbEngine:
 
     def __init__(self, *, threads: int, timeout_s: float, temporary: Path) -> None:
         self.threads, self.timeout_s, self.temporary = threads, timeout_s, temporary
+        self._watchdog = Watchdog()
         self._process = 0
         self._lock = threading.Lock()
         self._open: OrderedDict[object, duckdb.DuckDBPyConnection] = OrderedDict()
@@ -50,22 +97,15 @@ class DuckdbEngine:
     def _run(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> Mapping[Exact, Integers]:
         asked = statement(plan, "duckdb")
         try:
-            with connection.cursor() as cursor, self._limited(cursor):
-                columns = list(cursor.execute(asked.text, asked.values).fetchnumpy().values())
+            with connection.cursor() as cursor, self._watchdog.limiting(cursor, self.timeout_s):
+                found = cursor.execute(asked.text, asked.values)
+                if not plan.axes:
+                    return one_cell(plan, found.fetchone())
+                columns = list(found.fetchnumpy().values())
             integers = [np.asarray(column, dtype=np.int64) for column in columns]
             return roll_up(plan, integers[0], integers[1:])
         except (duckdb.Error, MemoryError) as failure:
             raise EngineFailed from failure
-
-    @contextmanager
-    def _limited(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        timer = threading.Timer(self.timeout_s, cursor.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
     def _connection(self, key, connect) -> duckdb.DuckDBPyConnection:  # type: ignore[no-untyped-def]
         """An open connection for this process, the least recently used dropped beyond the limit."""

@@ -57,6 +57,13 @@ def roll_up(plan: Plan, groups: Integers, exacts: Sequence[Integers]) -> dict[Ex
     return totals
 
 
+def one_cell(plan: Plan, row: Sequence[int]) -> dict[Exact, Integers]:
+    """The exact integers of a plan without keys, from the statement's only row."""
+    return {
+        exact: np.array([value], dtype=np.int64) for exact, value in zip(plan.exacts, row[1:], strict=True)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """Everything of a plan that decides the SQL text; literals left out."""
