@@ -30,7 +30,7 @@ serve: $(READY) ## serve what is registered
 
 test: $(DONE) ## run all tests, with a real PostgreSQL and a real Chromium where installable
 	@bash scripts/install-test-tools
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(DONE) ## run the tests that need no other program
 	$(RUN)/python -m pytest tests/unit tests/http

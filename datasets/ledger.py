@@ -1,8 +1,8 @@
 """The ledger: accounts, their journal and the answers charged to them. Refuses whatever doesn't fit.
 
-Every charge is one transaction: debit the user, the organisation, the dataset, append to the journal, keep
-the answer, commit. Rows are locked in that order by everybody, so that nobody waits in a circle, and the
-dataset's row, which all callers share, is locked last and for two short statements only.
+Every charge is one transaction of two steps: debit the user, the organisation and the dataset and link the
+journal; then write the journal's line and the answer, and commit. Rows are locked in that order by everybody, so
+that nobody waits in a circle; the dataset's row, which all callers share, comes last.
 
     LedgerError
     ├── NoAccount         there is no such account: nothing may be asked
@@ -18,7 +18,7 @@ dataset's row, which all callers share, is locked last and for two short stateme
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -37,7 +37,7 @@ REASON_CHARACTERS_MAX = 1_000
 PERSON_CHARACTERS_MAX = 64
 SAME_QUESTION_ROWS_MAX = 1_000
 NOTHING = Epsilon(0)
-AMOUNT_OF = {"organisation": "charge", "dataset": "dataset_charge"}
+PAYERS = ("user", "organisation", "dataset")
 LAST_ID = "z" * 33  # sorts after every id, whatever the collation
 
 
@@ -203,30 +203,57 @@ Seal = Callable[[list[AccountState]], bytes]
 
 KEEP_TABLE = """
     INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :table_digest, :table)
-    ON CONFLICT DO NOTHING RETURNING 1
+    ON CONFLICT DO NOTHING
 """
 DEBIT_USER = """
     UPDATE accounts SET spent = spent + :charge
-    WHERE lineage = :lineage AND kind = 'user' AND holder = :user AND spent + :charge <= granted{and_also}
-    RETURNING kind, holder, granted, spent, entries, head
+    WHERE lineage = :lineage AND kind = 'user' AND holder = :user AND spent + :charge <= granted {and_also}
+    RETURNING lineage, kind, holder, granted, spent, entries, head
 """
 DEBIT_ORGANISATION = """
     UPDATE accounts SET spent = spent + :charge
     WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
-        AND spent + :charge <= granted{and_also}
-    RETURNING kind, holder, granted, spent, entries, head
+        AND spent + :charge <= granted {and_also}
+    RETURNING lineage, kind, holder, granted, spent, entries, head
 """
 DEBIT_DATASET = """
-    UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = {hash}(head || {digest})
+    UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = {head}
     WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage
-        AND spent + :dataset_charge <= granted{and_also}
-    RETURNING kind, holder, granted, spent, entries, head
+        AND spent + :dataset_charge <= granted {and_also}
+    RETURNING lineage, kind, holder, granted, spent, entries, head
 """
 ORGANISATION = """
     SELECT 1 FROM accounts WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
 """
 DIGEST = f"CASE WHEN EXISTS ({ORGANISATION}) THEN :digest_with_organisation ELSE :digest END"
-HASH = "encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
+NEXT_HEAD = "sha256_hex(head || {digest})"
+NEXT_HEAD_POSTGRESQL = "encode(sha256(convert_to(head || {digest}, 'UTF8')), 'hex')"
+ORGANISATION_FITS = f"AND NOT EXISTS ({ORGANISATION} AND spent + :charge > granted)"
+AFTER_TABLE = "AND (SELECT count(*) FROM kept) >= 0"
+AFTER_USER = "AND EXISTS (SELECT 1 FROM first)"
+AFTER_BOTH = f"{AFTER_USER} AND (EXISTS (SELECT 1 FROM second) OR NOT EXISTS ({ORGANISATION}))"
+# On SQLite one writer works at a time, so the dataset may look whether the organisation's turn will go well.
+# On PostgreSQL one statement does it all, and each part asks for the rows of the part before: this, and not
+# the order in which they are written, makes it lock the user's row, then the organisation's, then the dataset's.
+DEBIT = Step.of(
+    KEEP_TABLE,
+    DEBIT_USER.format(and_also=""),
+    DEBIT_DATASET.format(head=NEXT_HEAD.format(digest=DIGEST), and_also=ORGANISATION_FITS),
+    DEBIT_ORGANISATION.format(and_also=""),
+    postgresql=f"""
+        WITH kept AS ({KEEP_TABLE} RETURNING 1),
+            first AS ({DEBIT_USER.format(and_also=AFTER_TABLE)}),
+            second AS ({DEBIT_ORGANISATION.format(and_also=AFTER_USER)}),
+            third AS ({
+        DEBIT_DATASET.format(head=NEXT_HEAD_POSTGRESQL.format(digest=DIGEST), and_also=AFTER_BOTH)
+    })
+        SELECT * FROM first UNION ALL SELECT * FROM second UNION ALL SELECT * FROM third
+    """,
+)
+LINK = Step.of(
+    DEBIT_DATASET.format(head=NEXT_HEAD.format(digest=":digest"), and_also=""),
+    postgresql=DEBIT_DATASET.format(head=NEXT_HEAD_POSTGRESQL.format(digest=":digest"), and_also=""),
+)
 KEEP_ENTRY = """
     INSERT INTO journal (lineage, number, at, kind, "user", body, head)
     VALUES (:lineage, :number, :at, :kind, :user, :body, :head)
@@ -531,26 +558,52 @@ def _exported(entry: JournalEntry) -> str:
 
 
 def _settle(tx: Direct, asked: Settlement, table_digest: str, seal: Seal) -> StoredAnswer:
-    user, *organisation = _pay(tx, asked, table_digest)
-    charged = {state.account: asked.charge for state in (user, *organisation)}
-    charged[Account(kind="dataset", holder=asked.lineage)] = asked.dataset_charge
-    line = journal.line(lineage=asked.lineage, body=_charge_body(asked, charged, table_digest))
-    del charged[user.account]
-    shared, place = _link(tx, line, charged)
-    stored = _stored(asked, at=line["at"], entry=place["number"], envelope=seal([user, *shared]))
+    alone, together = _lines(asked, table_digest)
+    values = _values(asked, table_digest) | {
+        "digest": alone["digest"],
+        "digest_with_organisation": together["digest"],
+    }
+    rows = {row[1]: row for row in tx.rows(DEBIT, values)}  # from here on others wait
+    if "user" not in rows or "dataset" not in rows:
+        raise _refusal(tx, asked, paid=rows.keys())
+    line = (together if "organisation" in rows else alone) | _place(rows["dataset"])
+    envelope = seal([_account(rows[kind]) for kind in PAYERS if kind in rows])
+    stored = _stored(asked, at=line["at"], entry=line["number"], envelope=envelope)
     with tx.committing():
-        tx.run(KEEP, line | place | _answer_row(stored) | {"table_digest": table_digest})
+        tx.run(KEEP, line | _answer_row(stored) | {"table_digest": table_digest})
     return stored
 
 
-def _pay(tx: Direct, asked: Settlement, table_digest: str) -> list[AccountState]:
-    """Charge the user and keep the table; find, but don't charge yet, the organisation's account."""
-    people = {"lineage": asked.lineage, "user": asked.user, "organisation": asked.organisation}
-    charge = {"charge": asked.charge.nano, "table_digest": table_digest, "table": asked.table}
-    states = [_account(row) for row in tx.rows(PAY, people | charge)]
-    if not any(state.kind == "user" for state in states):
-        raise _why_not(tx, asked.lineage, Account(kind="user", holder=asked.user), asked.charge)
-    return states
+def _lines(asked: Settlement, table_digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The journal's line without and with a charge to the organisation: the debit tells which one holds."""
+    body = _charge_body(asked, table_digest)
+    charged = {"user": str(asked.charge), "dataset": str(asked.dataset_charge)}
+    together = charged | {"organisation": str(asked.charge)}
+    alone = journal.line(lineage=asked.lineage, body=body | {"charged": charged})
+    return alone, journal.line(lineage=asked.lineage, body=body | {"charged": together})
+
+
+def _values(asked: Settlement, table_digest: str) -> dict[str, Any]:
+    return {
+        "lineage": asked.lineage,
+        "user": asked.user,
+        "organisation": asked.organisation,
+        "charge": asked.charge.nano,
+        "dataset_charge": asked.dataset_charge.nano,
+        "table_digest": table_digest,
+        "table": asked.table,
+    }
+
+
+def _refusal(tx: Direct, asked: Settlement, *, paid: Collection[str]) -> LedgerError:
+    """Why not everybody has paid: the user comes first, then the organisation, then the dataset."""
+    if "user" not in paid:
+        return _why_not(tx, asked.lineage, Account(kind="user", holder=asked.user), asked.charge)
+    organisation = Account(kind="organisation", holder=asked.organisation)
+    if "organisation" not in paid and _exists(tx, _account_key(asked.lineage, organisation)):
+        return _why_not(tx, asked.lineage, organisation, asked.charge)
+    dataset = Account(kind="dataset", holder=asked.lineage)
+    return _why_not(tx, asked.lineage, dataset, asked.dataset_charge)
 
 
 def _exists(tx: Direct, key: Mapping[str, Any]) -> bool:
@@ -572,7 +625,7 @@ def _must_fit(state: AccountState, charge: Epsilon) -> None:
         raise _exhausted(state, charge)
 
 
-def _charge_body(asked: Settlement, charged: Mapping[Account, Epsilon], table_digest: str) -> dict[str, Any]:
+def _charge_body(asked: Settlement, table_digest: str) -> dict[str, Any]:
     return {
         "kind": _kind(asked),
         "at": now(),
@@ -586,7 +639,6 @@ def _charge_body(asked: Settlement, charged: Mapping[Account, Epsilon], table_di
         "table": table_digest,
         "question": sha256_hex(asked.question),
         "prices": sha256_hex(journal.canonical(asked.prices)),
-        "charged": {account.kind: str(charge) for account, charge in charged.items()},
     }
 
 
@@ -622,28 +674,18 @@ def _stored(asked: Settlement, *, at: str, entry: int, envelope: bytes) -> Store
 # The journal
 
 
-def _link(
-    tx: Direct, line: Mapping[str, Any], charged: Mapping[Account, Epsilon]
-) -> tuple[list[AccountState], dict[str, Any]]:
-    """Charge the accounts that many share, the dataset last, and take the next place in its journal.
-
-    In one statement: from here on others wait.
-    """
-    values = {"lineage": line["lineage"], "digest": line["digest"]}
-    for account, charge in charged.items():
-        values |= {account.kind: account.holder, AMOUNT_OF[account.kind]: charge.nano}
-    rows = {row[1]: row for row in tx.rows(LINK_BOTH if "organisation" in values else LINK, values)}
-    for account, charge in charged.items():
-        if account.kind not in rows:
-            raise _why_not(tx, line["lineage"], account, charge)
-    number, head = rows["dataset"][-2:]
-    return [_account(row) for row in rows.values()], {"number": number, "head": head}
+def _place(dataset: Sequence[Any]) -> dict[str, Any]:
+    """Where a line stands in its chain, from the row of the dataset that was charged for it."""
+    *_, number, head = dataset
+    return {"number": number, "head": head}
 
 
 def _append(tx: Connection, lineage: str, body: Mapping[str, Any]) -> None:
+    """Journal what charges nothing."""
     line = journal.line(lineage=lineage, body=body)
-    _, place = _link(Direct(tx), line, {Account(kind="dataset", holder=lineage): NOTHING})
-    Direct(tx).run(APPEND, line | place)
+    values = {"lineage": lineage, "digest": line["digest"], "dataset_charge": 0}
+    (dataset,) = Direct(tx).rows(LINK, values)
+    Direct(tx).run(APPEND, line | _place(dataset))
 
 
 # Grants

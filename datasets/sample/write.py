@@ -45,7 +45,8 @@ def generate(
 ) -> dict[str, Path]:
     """Write the registers of a city of exactly `residents` people and return the path of each file.
 
-    The same residents and seed give the same bytes with the same library versions. `progress` is called
+    The same residents and seed give the same rows in the same order (the files' bytes may differ: compression
+    does not promise them). `progress` is called
     with (residents written, all residents) after each chunk. Files appear under their names only when all
     are whole.
     """

@@ -18,7 +18,7 @@ from town import LINEAGE, asked, balances, seal, settle_in
 from datasets.ledger import AlreadyAnswered, Ledger, NoAnswer, Settlement, StoredAnswer
 from datasets.store import Direct, Store
 
-STATEMENTS = {"sqlite": 7, "postgresql": 3}
+STATEMENTS = {"sqlite": 6, "postgresql": 2}
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger(sensitivity: in
 
 def test_noise_of_few_cells_is_of_the_same_kind() -> None:
     price = Epsilon.parse("0.1")
-    noise = np.concatenate([draws(1, price, ONE_THREAD) for _ in range(6)])
+    noise = np.concatenate([draws(1, price, ONE_THREAD) for _ in range(120)])
     assert fits(noise, 10)
     assert not fits(noise, 9)
     assert not fits(noise, 11)

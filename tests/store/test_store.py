@@ -59,7 +59,7 @@ def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest
 def add_and_raise(store: Store, *, directly: bool) -> None:
     with store.writing() as tx:
         if directly:
-            Direct(tx).rows(Step.of("INSERT INTO lineages VALUES (:id, '', '')"), {"id": "l"})
+            Direct(tx).run(Step.of("INSERT INTO lineages VALUES (:id, '', '')"), {"id": "l"})
         else:
             tx.execute(text("INSERT INTO lineages VALUES ('l', '', '')"))
         raise ZeroDivisionError
