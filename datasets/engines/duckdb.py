@@ -65,7 +65,8 @@ class Watchdog:
         stopped = threading.Event()
         thread = threading.Thread(target=self._watch, args=(deadlines, stopped), daemon=True)
         thread.start()
-        atexit.register(lambda: (stopped.set(), thread.join()))
+        atexit.register(thread.join)
+        atexit.register(stopped.set)
 
     @staticmethod
     def _watch(deadlines: Deadlines, stopped: threading.Event) -> None:
@@ -100,7 +101,7 @@ class DuckdbEngine:
             with connection.cursor() as cursor, self._watchdog.limiting(cursor, self.timeout_s):
                 found = cursor.execute(asked.text, asked.values)
                 if not plan.axes:
-                    return one_cell(plan, found.fetchone())
+                    return one_cell(plan, found.fetchall()[0])
                 columns = list(found.fetchnumpy().values())
             integers = [np.asarray(column, dtype=np.int64) for column in columns]
             return roll_up(plan, integers[0], integers[1:])
