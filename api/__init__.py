@@ -5,7 +5,7 @@ from flask import Flask
 from api import budgets, datasets, errors, health, limits, observe, openapi, pages, queries
 from api.schemas import CONDITION
 from api.services import Services
-from api.settings import Settings
+from api.settings import Rate, Settings
 from api.wire import BODY_BYTES_MAX
 from privacy.noise import Noise
 
@@ -24,7 +24,7 @@ def create_app(settings: Settings, noise: Noise | None = None) -> Flask:
     app.extensions["sudare"] = Services.of(settings, noise)
     observe.install(app)
     errors.install(app)
-    limits.install(app, settings.rate_limit)
+    limits.install(app, Rate.read(settings.rate_limit))
     api = openapi.SudareApi(app)
     api.spec.components.schema("Condition", CONDITION)
     for blueprint in (queries.blueprint, datasets.blueprint, budgets.blueprint):

@@ -1,33 +1,38 @@
 """Limits on time: requests per caller, and the response quantum that hides how long the data took."""
 
 import math
+import threading
 import time
 
 from flask import Flask, current_app, g
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 from api.errors import Refusal
 from api.services import services
+from api.settings import Rate
 
 
 class Limiter:
     """Counts requests in fixed windows, in this process."""
 
-    def __init__(self, text: str) -> None:
-        self._rate: RateLimitItem = parse(text)
-        self._counter = FixedWindowRateLimiter(MemoryStorage())
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._window = 0
+        self._counts: dict[str, int] = {}
 
     def hit(self, name: str) -> None:
         """Count one request of `name`; refuse it if the window is full."""
-        if not self._counter.hit(self._rate, name):
-            window = self._counter.get_window_stats(self._rate, name)
-            wait = max(1, math.ceil(window.reset_time - time.time()))
+        now = time.time()
+        with self._lock:
+            if (window := int(now // self._rate.seconds)) != self._window:
+                self._window, self._counts = window, {}
+            self._counts[name] = count = self._counts.get(name, 0) + 1
+        if count > self._rate.requests:
+            wait = math.ceil((window + 1) * self._rate.seconds - now)
             raise Refusal("rate_limited", expected=str(wait), headers={"Retry-After": str(wait)})
 
 
-def install(app: Flask, rate: str) -> None:
+def install(app: Flask, rate: Rate) -> None:
     """Give the application its limiter."""
     app.extensions["sudare_limiter"] = Limiter(rate)
 

@@ -1,6 +1,7 @@
 """The server's settings, read once from the environment. An unknown SUDARE_ name stops the start."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -8,10 +9,28 @@ from pathlib import Path
 
 PREFIX = "SUDARE_"
 SECRET_LENGTH_MIN = 32
+SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_RATE = re.compile(rf"([0-9]{{1,9}}) per ({'|'.join(SECONDS)})", re.ASCII)
 
 
 class InvalidSetting(ValueError):
     """A setting is unknown or cannot be read. Never quotes a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: int
+
+    @classmethod
+    def read(cls, text: str) -> "Rate":
+        """Read "60000 per minute"."""
+        matched = _RATE.fullmatch(text)
+        if matched is None or int(matched[1]) == 0:
+            raise InvalidSetting(f"{PREFIX}RATE_LIMIT must read like 60000 per minute (second, hour, day)")
+        return cls(int(matched[1]), SECONDS[matched[2]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +71,7 @@ class Settings:
         for name in ("workers", "threads", "query_timeout_s"):
             if not 1 <= getattr(self, name) <= 1_000:
                 raise InvalidSetting(f"{PREFIX}{name.upper()} must be 1 to 1000")
+        Rate.read(self.rate_limit)
         if not 0 <= self.response_quantum_ms <= 60_000:
             raise InvalidSetting(f"{PREFIX}RESPONSE_QUANTUM_MS must be 0 to 60000")
         if self.log_level not in ("debug", "info", "warning", "error"):

@@ -42,6 +42,7 @@ def test_an_unknown_setting_stops_the_start():
         ("SUDARE_WORKERS", "0"),
         ("SUDARE_WORKERS", "1e3"),
         ("SUDARE_LOG_LEVEL", "loud"),
+        ("SUDARE_RATE_LIMIT", "many"),
     ],
 )
 def test_a_setting_that_cannot_be_read_stops_the_start(name, text):
