@@ -35,10 +35,10 @@ def replayed_first(view: View) -> View:
             with contextlib.suppress(NoAnswer, Conflict, wire.NotCanonical):
                 kind = _format()
                 text = wire.canonical(body)
-                stored = services().desk.replay(
+                stored, told = services().desk.replay_whole(
                     user=caller().name, key=key.strip('"'), digest=digest_of(kwargs["id"], text)
                 )
-                return _stored_response(stored, kind)
+                return _stored_response(stored, told, kind)
         return view(*args, **kwargs)
 
     return answered  # type: ignore[return-value]
@@ -70,11 +70,11 @@ def _answered(asked: Asked, kind: str) -> Response:
         stored = services().desk.answer(asked)
     finally:
         wait_for_quantum()
-    return _stored_response(stored, kind)
+    return _stored_response(stored, services().desk.table_of(stored), kind)
 
 
-def _stored_response(stored: StoredAnswer, kind: str) -> Response:
-    body = rendered(joined(stored, services().desk.table_of(stored)), kind)
+def _stored_response(stored: StoredAnswer, told: bytes, kind: str) -> Response:
+    body = rendered(joined(stored, told), kind)
     response = _respond(body, kind)
     response.headers["Content-Location"] = f"/v1/queries/{stored.id}"
     response.headers["Link"] = f'</v1/queries/{stored.id}>; rel="self", </v1/budgets>; rel="budget"'
@@ -121,7 +121,7 @@ def again(id: str) -> Response:
         raise Refusal("not_found") from None
     if stored.outcome == "failed":
         raise Refusal("internal")
-    response = _stored_response(stored, kind)
+    response = _stored_response(stored, services().desk.table_of(stored), kind)
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -18,7 +18,7 @@ from datasets.store import Store
 from privacy.plan import plan
 
 RUNS, WARM_UP = 30, 4
-REPLAYS = 3_000
+REPLAYS, CLIENTS = 2_000, 4
 EDGES = [*range(0, 110, 10), 119]
 CLAMP = [0, 8_000_000]
 BINS = " ".join(f"WHEN age < {edge} THEN {place}" for place, edge in enumerate(EDGES[1:-1]))
@@ -103,7 +103,7 @@ def _interleaved(*tasks: Callable[[], object]) -> list[float]:
 
 
 def run_server(folder: Path, sizes: tuple[int, ...] = (1_000_000, 10_000_000)) -> list[dict[str, Any]]:
-    """Start, replays a second with two clients, and the largest worker's memory, for each size."""
+    """Start, replays a second with four clients, and the largest worker's memory, for each size."""
     rows = []
     for size in sizes:
         town = build(folder / f"server-{size}", size)
@@ -125,15 +125,14 @@ def run_server(folder: Path, sizes: tuple[int, ...] = (1_000_000, 10_000_000)) -
 
 
 def _replays(address: str, key: str) -> float:
-    """How many replayed answers a second two client processes get together."""
+    """How many replayed answers a second four client processes get together."""
     question = {"select": [{"agg": "count"}], "budget": {"epsilon": "0.5"}}
     Client(address, key).ask(question, "replayed")
-    started = time.perf_counter()
-    with get_context("spawn").Pool(2) as pool:
-        pool.starmap(_replay, [(address, key, 50)] * 2)
+    with get_context("spawn").Pool(CLIENTS) as pool:
+        pool.starmap(_replay, [(address, key, 50)] * CLIENTS, chunksize=1)
         started = time.perf_counter()
-        pool.starmap(_replay, [(address, key, REPLAYS)] * 2, chunksize=1)
-        return 2 * REPLAYS / (time.perf_counter() - started)
+        pool.starmap(_replay, [(address, key, REPLAYS)] * CLIENTS, chunksize=1)
+        return CLIENTS * REPLAYS / (time.perf_counter() - started)
 
 
 def _replay(address: str, key: str, times: int) -> None:

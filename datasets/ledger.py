@@ -270,6 +270,12 @@ KEEP = Step.of(KEEP_ENTRY, KEEP_ANSWER, postgresql=f"WITH line AS ({KEEP_ENTRY})
 ANSWER_COLUMNS = """id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
     fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope"""
 EARLIER = text(f'SELECT {ANSWER_COLUMNS} FROM answers WHERE "user" = :user AND idempotency_key = :key')
+EARLIER_WHOLE = text(f"""
+    SELECT {ANSWER_COLUMNS}, content FROM answers JOIN (
+        SELECT lineage AS of_lineage, digest, content FROM answer_tables
+    ) AS told ON of_lineage = lineage AND digest = table_digest
+    WHERE "user" = :user AND idempotency_key = :key
+""")
 SAME_QUESTION = text(f"""
     SELECT {ANSWER_COLUMNS} FROM answers
     WHERE lineage = :lineage AND version = :version AND fingerprint = :fingerprint
@@ -389,6 +395,14 @@ class Ledger:
         """What this user was answered under this idempotency key; raises NoAnswer if nothing."""
         with self._store.reading() as connection:
             return _one_answer(connection.execute(EARLIER, {"user": user, "key": key}).one_or_none())
+
+    def earlier_whole(self, *, user: str, key: str) -> tuple[StoredAnswer, bytes]:
+        """The same with its table, at once: what a retry is told."""
+        with self._store.reading() as connection:
+            row = connection.execute(EARLIER_WHOLE, {"user": user, "key": key}).one_or_none()
+        if row is None:
+            raise NoAnswer
+        return _answer(row), bytes(row.content)
 
     def same_question(self, *, lineage: str, version: int, fingerprint: str) -> list[StoredAnswer]:
         """Paid answers of anybody to this question on this version, the dearest (most accurate) first."""
@@ -780,6 +794,7 @@ def _one_answer(row: Row[Any] | None) -> StoredAnswer:
 
 def _answer(row: Row[Any]) -> StoredAnswer:
     values = row._asdict()
+    values.pop("content", None)
     values["prices"] = json.loads(row.prices)
     values["charge"] = Epsilon(row.charge)
     values["dataset_charge"] = Epsilon(row.dataset_charge)

@@ -137,6 +137,11 @@ class Desk:
         """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
         return _same(self._ledger.earlier(user=user, key=key), digest)
 
+    def replay_whole(self, *, user: str, key: str, digest: str) -> tuple[StoredAnswer, bytes]:
+        """The same with its table."""
+        stored, told = self._ledger.earlier_whole(user=user, key=key)
+        return _same(stored, digest), told
+
     def answer(self, asked: Asked) -> StoredAnswer:
         """Answer a question that has no replay: charged, kept, committed. See the module's order.
 
