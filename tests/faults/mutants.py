@@ -188,8 +188,8 @@ MUTANTS = (
     Mutant(
         "lifetime cap without a condition",
         "datasets/ledger.py",
-        "        AND spent + :dataset_charge <= granted{only_if}",
-        "        {only_if}",
+        "        AND spent + :dataset_charge <= granted {and_also}",
+        "        {and_also}",
         (f"{DESK}::test_the_lifetime_cap_holds_between_users_that_race",),
     ),
     Mutant(
@@ -220,8 +220,8 @@ MUTANTS = (
     Mutant(
         "debit without a condition",
         "datasets/ledger.py",
-        "kind = 'user' AND holder = :user AND spent + :charge <= granted\n",
-        "kind = 'user' AND holder = :user\n",
+        "kind = 'user' AND holder = :user AND spent + :charge <= granted {and_also}",
+        "kind = 'user' AND holder = :user {and_also}",
         (RACED,),
     ),
     Mutant(
