@@ -21,7 +21,7 @@ from datasets.ledger import Account, AccountState, Ledger, LedgerError
 from datasets.registry import RegistrationRefused, register
 from datasets.store import Store, Unavailable, migrate, now
 from datasets.tables import ROLES
-from privacy.budget import Epsilon, InvalidAmount
+from privacy.budget import InvalidAmount, Price
 
 ROOT = Path(__file__).resolve().parent.parent
 REFUSALS = (
@@ -66,14 +66,14 @@ class Office:
         return Accounts(self.store, self.settings.secret())
 
 
-class Amount(click.ParamType[Epsilon]):
+class Amount(click.ParamType[Price]):
     """A positive decimal."""
 
     name = "decimal"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Epsilon:
+    def convert(self, value: Any, param: Any, ctx: Any) -> Price:
         try:
-            return value if isinstance(value, Epsilon) else Epsilon.parse(value)
+            return value if isinstance(value, Price) else Price.parse(value)
         except InvalidAmount as fault:
             self.fail(str(fault), param, ctx)
 
@@ -338,7 +338,7 @@ def grant(
     to_user: str | None,
     to_organisation: str | None,
     dataset_cap: bool,
-    epsilon: Epsilon,
+    epsilon: Price,
     reason: str,
     approved_by: str | None,
     as_json: bool,

@@ -54,7 +54,7 @@ def one(id: str) -> Response:
                 "max_rows_per_person": schema.rows_per_person,
                 "measure": "pure",
                 "cap": str(schema.cap),
-                "max_per_query": str(schema.epsilon_per_query_max),
+                "max_per_query": str(schema.price_per_query_max),
             },
             "columns": [_column(column) for column in schema.columns],
             "limits": {
@@ -89,9 +89,7 @@ def visible(who: Caller, id: str) -> Held:
 def _left(held: Held, within: int, nano: int) -> dict[str, Any]:
     """How many counts within ±`within` (95 %) the remaining budget buys; null where no query reaches it."""
     schema = held.schema
-    price = accuracy.price_of(
-        schema.rows_per_person, within, accuracy.CONFIDENCE, schema.epsilon_per_query_max
-    )
+    price = accuracy.price_of(schema.rows_per_person, within, accuracy.CONFIDENCE, schema.price_per_query_max)
     return {
         "question": "count",
         "within": within,

@@ -23,7 +23,7 @@ from datasets.ledger import Account
 from datasets.registry import register
 from datasets.sample import generate
 from datasets.store import migrate
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 FOLDER = Path(__file__).resolve().parent.parent / "datasets" / "sample"
 FILES = {"residents": "residents", "care": "care-benefits", "childcare": "childcare"}
@@ -32,7 +32,7 @@ PEOPLE = (
     ("aoi", "sunrise-research", "analyst"),
     ("sora", "city-portal", "portal"),
 )
-ALLOTMENT = Epsilon.parse("2")
+ALLOTMENT = Price.parse("2")
 START_S_MAX = 30
 QUESTION = {
     "select": [

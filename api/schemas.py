@@ -13,7 +13,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from api.wire import Unreadable, escaped
 from privacy import query as q
-from privacy.budget import Epsilon, InvalidAmount
+from privacy.budget import InvalidAmount, Price
 from privacy.plan import CELLS_MAX, CONFIDENCE_MAX, CONFIDENCE_MIN, KEYS_MAX, STATISTICS_MAX
 
 TERMS_MAX = 1_000
@@ -87,11 +87,11 @@ class Scalar(_Coded):
 class Amount(_Coded):
     """A positive decimal with at most nine decimals, as text or number."""
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Epsilon:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Price:
         if isinstance(value, bool | Unreadable) or not isinstance(value, str | int | Decimal):
             raise ValidationError("not_an_amount")
         try:
-            return Epsilon.parse(f"{value:f}" if isinstance(value, Decimal) else str(value))
+            return Price.parse(f"{value:f}" if isinstance(value, Decimal) else str(value))
         except InvalidAmount:
             raise ValidationError("not_an_amount") from None
 

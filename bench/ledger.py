@@ -24,7 +24,7 @@ from sqlalchemy import text
 from datasets.accounts import Accounts
 from datasets.ledger import Account, AccountState, Ledger, Settlement
 from datasets.store import Store, migrate, new_id, now, sha256_hex
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from tests.postgres_server import NoPostgres, address, server
 
 CLIENTS = (1, 4, 16)
@@ -33,7 +33,7 @@ SECONDS = 1.0
 WARM_UP_SECONDS = 0.2
 START_S_MAX = 120
 LINEAGE = "hot"
-PLENTY = Epsilon.parse("1000000")
+PLENTY = Price.parse("1000000")
 BARE = text("""
     UPDATE accounts SET spent = spent + :charge
     WHERE lineage = 'bare' AND kind = 'dataset' AND holder = 'bare' AND spent + :charge <= granted
@@ -150,8 +150,8 @@ def _settlement(user: str) -> Settlement:
         fingerprint="sha256:" + sha256_hex(user),
         prices={"count": 1},
         outcome="answered",
-        charge=Epsilon(1),
-        dataset_charge=Epsilon(1),
+        charge=Price(1),
+        dataset_charge=Price(1),
         question='{"group_by":[{"column":"district"},{"column":"sex"}],"select":[{"agg":"count"}]}' * 3,
         table=(
             query + '{"district":"chuo","sex":"female","n":2130,"n_low":2106,"n_high":2154}' * 40

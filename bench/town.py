@@ -13,7 +13,7 @@ from datasets.descriptor import parse
 from datasets.ledger import Account, Ledger
 from datasets.registry import register
 from datasets.store import Store, migrate
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 REGIONS = [f"region{number:02d}" for number in range(1, 48)]
 CHUNK_ROWS = 1_000_000
@@ -80,7 +80,7 @@ def build(folder: Path, rows: int) -> Town:
     Ledger(store).grant(
         lineage="town",
         account=Account(kind="user", holder="bench"),
-        amount=Epsilon.parse("1000000"),
+        amount=Price.parse("1000000"),
         reason="benchmark",
         requested_by="bench",
     )

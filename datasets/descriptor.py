@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from privacy.budget import Epsilon, InvalidAmount
+from privacy.budget import InvalidAmount, Price
 from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, day_number
 
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "descriptor.schema.json"
@@ -381,7 +381,7 @@ class _Reader:
             unit=unit,
             rows_per_person=rows_per_person,
             cap=cap,
-            epsilon_per_query_max=per_query,
+            price_per_query_max=per_query,
             columns=columns,
         )
         return Descriptor(schema=schema, source=self._source(), lineage=lineage, text=text)
@@ -399,14 +399,14 @@ class _Reader:
             return None
         return str(unit)
 
-    def _amount(self, key: str) -> Epsilon:
+    def _amount(self, key: str) -> Price:
         try:
-            return Epsilon.parse(str(self.privacy[key]))
+            return Price.parse(str(self.privacy[key]))
         except InvalidAmount as error:
             self.tree.fault(("privacy", key), str(error))
-            return Epsilon(0)
+            return Price(0)
 
-    def _check_limits(self, cap: Epsilon, per_query: Epsilon) -> None:
+    def _check_limits(self, cap: Price, per_query: Price) -> None:
         if self.privacy["measure"] == "zcdp":
             self.tree.fault(("privacy", "measure"), "zcdp is not available in this version, use pure")
         elif "delta" in self.privacy:

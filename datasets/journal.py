@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, String, bindparam, text
 
 from datasets.store import sha256_hex
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 PAGE_ROWS_MAX = 1_000
 FINDINGS_MAX = 1_000
@@ -266,7 +266,7 @@ class _Recount:
 
 
 def _nano(amount: str) -> int:
-    return 0 if amount == "0" else Epsilon.parse(amount).nano
+    return 0 if amount == "0" else Price.parse(amount).nano
 
 
 def _of_answer(answer: Row[Any]) -> tuple[Any, ...]:
@@ -283,8 +283,8 @@ def _of_answer(answer: Row[Any]) -> tuple[Any, ...]:
         answer.table_digest,
         sha256_hex(answer.question),
         sha256_hex(answer.prices),
-        str(Epsilon(answer.charge)),
-        str(Epsilon(answer.dataset_charge)),
+        str(Price(answer.charge)),
+        str(Price(answer.dataset_charge)),
         answer.outcome == "failed",
     )
 

@@ -28,7 +28,7 @@ from sqlalchemy import Connection, Row, text
 from datasets import journal
 from datasets.journal import PAGE_ROWS_MAX, Finding, JournalEntry
 from datasets.store import REFUSED, Direct, Step, Store, new_id, now, sha256_hex
-from privacy.budget import EPSILON_NANO_MAX, Epsilon, InvalidAmount
+from privacy.budget import PRICE_NANO_MAX, InvalidAmount, Price
 
 AccountKind = Literal["user", "organisation", "dataset"]
 Outcome = Literal["answered", "failed"]
@@ -36,7 +36,7 @@ Outcome = Literal["answered", "failed"]
 REASON_CHARACTERS_MAX = 1_000
 PERSON_CHARACTERS_MAX = 64
 SAME_QUESTION_ROWS_MAX = 1_000
-NOTHING = Epsilon(0)
+NOTHING = Price(0)
 PAYERS = ("user", "organisation", "dataset")
 LAST_ID = "z" * 33  # sorts after every id, whatever the collation
 
@@ -57,7 +57,7 @@ class NoAccount(LedgerError):
 class BudgetExhausted(LedgerError):
     """The account can't pay: `needed` is above `remaining`."""
 
-    def __init__(self, *, kind: AccountKind, holder: str, needed: Epsilon, remaining: Epsilon) -> None:
+    def __init__(self, *, kind: AccountKind, holder: str, needed: Price, remaining: Price) -> None:
         super().__init__(f"{kind}:{holder} needs {needed} and has {remaining}")
         self.kind = kind
         self.holder = holder
@@ -125,11 +125,11 @@ class AccountState:
     lineage: str
     kind: AccountKind
     holder: str
-    granted: Epsilon
-    spent: Epsilon
+    granted: Price
+    spent: Price
 
     @property
-    def remaining(self) -> Epsilon:
+    def remaining(self) -> Price:
         return self.granted - self.spent
 
     @property
@@ -156,8 +156,8 @@ class Settlement:
     fingerprint: str
     prices: Mapping[str, int]
     outcome: Outcome
-    charge: Epsilon
-    dataset_charge: Epsilon
+    charge: Price
+    dataset_charge: Price
     question: str
     table: bytes
 
@@ -175,8 +175,8 @@ class StoredAnswer:
     version: int
     entry: int
     fingerprint: str
-    charge: Epsilon
-    dataset_charge: Epsilon
+    charge: Price
+    dataset_charge: Price
     prices: Mapping[str, int]
     outcome: Outcome
     asked_at: str
@@ -191,7 +191,7 @@ class Grant:
     id: str
     lineage: str
     account: Account
-    amount: Epsilon
+    amount: Price
     reason: str
     state: str
     requested_by: str
@@ -350,7 +350,7 @@ class Ledger:
 
     # Accounts
 
-    def open(self, *, lineage: str, cap: Epsilon, actor: str) -> AccountState:
+    def open(self, *, lineage: str, cap: Price, actor: str) -> AccountState:
         """Open the lineage's dataset account with its lifetime cap. One that exists stays as it is."""
         with self._store.writing() as tx:
             return open_dataset(tx, lineage=lineage, cap=cap, actor=actor)
@@ -376,7 +376,7 @@ class Ledger:
             return [_account(row) for row in connection.execute(ALL_ACCOUNTS, page)]
 
     def fits(
-        self, *, lineage: str, user: str, organisation: str, charge: Epsilon, dataset_charge: Epsilon
+        self, *, lineage: str, user: str, organisation: str, charge: Price, dataset_charge: Price
     ) -> list[AccountState]:
         """The accounts, if the charge fits them all now; raises NoAccount or BudgetExhausted if not."""
         states = self.accounts(lineage=lineage, user=user, organisation=organisation)
@@ -460,7 +460,7 @@ class Ledger:
         *,
         lineage: str,
         account: Account,
-        amount: Epsilon,
+        amount: Price,
         reason: str,
         requested_by: str,
         approved_by: str | None = None,
@@ -552,7 +552,7 @@ class Ledger:
             return journal.findings(connection, progress)
 
 
-def open_dataset(tx: Connection, *, lineage: str, cap: Epsilon, actor: str) -> AccountState:
+def open_dataset(tx: Connection, *, lineage: str, cap: Price, actor: str) -> AccountState:
     """Open a lineage's dataset account within the transaction that registers it. Never resets one."""
     account = Account(kind="dataset", holder=lineage)
     row = tx.execute(OPEN, _account_key(lineage, account) | {"granted": cap.nano}).one_or_none()
@@ -624,17 +624,17 @@ def _exists(tx: Direct, key: Mapping[str, Any]) -> bool:
     return tx.rows(ACCOUNT, key) != []
 
 
-def _why_not(tx: Direct, lineage: str, account: Account, charge: Epsilon) -> LedgerError:
+def _why_not(tx: Direct, lineage: str, account: Account, charge: Price) -> LedgerError:
     for row in tx.rows(ACCOUNT, _account_key(lineage, account)):
         return _exhausted(_account(row), charge)
     return NoAccount(kind=account.kind, holder=account.holder)
 
 
-def _exhausted(state: AccountState, charge: Epsilon) -> BudgetExhausted:
+def _exhausted(state: AccountState, charge: Price) -> BudgetExhausted:
     return BudgetExhausted(kind=state.kind, holder=state.holder, needed=charge, remaining=state.remaining)
 
 
-def _must_fit(state: AccountState, charge: Epsilon) -> None:
+def _must_fit(state: AccountState, charge: Price) -> None:
     if charge > state.remaining:
         raise _exhausted(state, charge)
 
@@ -716,7 +716,7 @@ def _raise(tx: Connection, grant: Grant) -> None:
     key = _account_key(grant.lineage, grant.account)
     if grant.account.kind != "dataset":
         tx.execute(OPEN, key | {"granted": 0})
-    amounts = {"amount": grant.amount.nano, "limit": EPSILON_NANO_MAX}
+    amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
     if tx.execute(RAISE, key | amounts).one_or_none() is None:
         raise InvalidAmount("the account's lifetime total would pass the limit of amounts")
 
@@ -781,9 +781,7 @@ def _account_key(lineage: str, account: Account) -> dict[str, Any]:
 
 def _account(row: Sequence[Any]) -> AccountState:
     lineage, kind, holder, granted, spent, *_ = row
-    return AccountState(
-        lineage=lineage, kind=kind, holder=holder, granted=Epsilon(granted), spent=Epsilon(spent)
-    )
+    return AccountState(lineage=lineage, kind=kind, holder=holder, granted=Price(granted), spent=Price(spent))
 
 
 def _one_answer(row: Row[Any] | None) -> StoredAnswer:
@@ -796,8 +794,8 @@ def _answer(row: Row[Any]) -> StoredAnswer:
     values = row._asdict()
     values.pop("content", None)
     values["prices"] = json.loads(row.prices)
-    values["charge"] = Epsilon(row.charge)
-    values["dataset_charge"] = Epsilon(row.dataset_charge)
+    values["charge"] = Price(row.charge)
+    values["dataset_charge"] = Price(row.dataset_charge)
     values["envelope"] = bytes(row.envelope)
     return StoredAnswer(**values)
 
@@ -815,7 +813,7 @@ def _one_grant(row: Row[Any] | None) -> Grant:
         raise NoSuchGrant
     values = row._asdict()
     account = Account(kind=values.pop("kind"), holder=values.pop("holder"))
-    return Grant(**values | {"account": account, "amount": Epsilon(row.amount)})
+    return Grant(**values | {"account": account, "amount": Price(row.amount)})
 
 
 def _grant_row(grant: Grant) -> dict[str, Any]:

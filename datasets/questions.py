@@ -31,12 +31,12 @@ from datasets.ledger import (
 )
 from datasets.store import new_id, now
 from privacy.answer import Table, expectation, release, retold, table
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
 from privacy.query import Query
 
-NOTHING = Epsilon(0)
+NOTHING = Price(0)
 log = structlog.get_logger("sudare")
 
 
@@ -206,7 +206,7 @@ class Desk:
             made = None
         return self._settle(asked, held, planned, made, charge=planned.price, dataset_charge=planned.price)
 
-    def _must_fit(self, asked: Asked, held: Held, *, charge: Epsilon, dataset_charge: Epsilon) -> None:
+    def _must_fit(self, asked: Asked, held: Held, *, charge: Price, dataset_charge: Price) -> None:
         try:
             self._ledger.fits(
                 lineage=held.lineage,
@@ -225,8 +225,8 @@ class Desk:
         planned: Plan,
         told: Table | None,
         *,
-        charge: Epsilon,
-        dataset_charge: Epsilon,
+        charge: Price,
+        dataset_charge: Price,
     ) -> StoredAnswer:
         settlement = Settlement(
             id=new_id("q"),
@@ -312,7 +312,7 @@ def _sealer(settlement: Settlement, held: Held, planned: Plan) -> Callable[[list
     return seal
 
 
-def _charge(planned: Plan, amount: Epsilon) -> dict[str, Any]:
+def _charge(planned: Plan, amount: Price) -> dict[str, Any]:
     """The price of a plan and its split; all zero where nothing is charged."""
     free = amount == NOTHING
     split = {part.name: "0" if free else str(part.price) for part in planned.measurements}

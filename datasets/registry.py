@@ -21,7 +21,7 @@ from datasets.descriptor import Descriptor
 from datasets.ingest import IngestReport, ingest
 from datasets.ledger import open_dataset
 from datasets.store import Store, now
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 SALT_BYTES = 32
 CHUNK_BYTES = 1 << 20
@@ -156,7 +156,7 @@ def _lineage(connection: Connection, descriptor: Descriptor) -> str:
     return str(other.lineage)
 
 
-def _must_keep_cap(before: Epsilon, asked: Epsilon) -> None:
+def _must_keep_cap(before: Price, asked: Price) -> None:
     if before != asked:
         raise RegistrationRefused(
             f"cap says {asked}, the registered dataset has {before}: a registration never changes a cap. "

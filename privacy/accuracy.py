@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import Integers, calibrate
 
 CONFIDENCE = 0.95
@@ -27,7 +27,7 @@ def half_width(scale: float, confidence: float = CONFIDENCE) -> int:
     return max(0, math.ceil(steps - 1e-9 * max(1.0, steps)) - 1)
 
 
-def price_of(sensitivity: int, within: int, confidence: float, most: Epsilon) -> Epsilon | None:
+def price_of(sensitivity: int, within: int, confidence: float, most: Price) -> Price | None:
     """The least price at which noise of that sensitivity stays within ±`within`; None if above `most`.
 
     Found by bisection over whole nano-ε: the half-width falls as the price rises.
@@ -37,11 +37,11 @@ def price_of(sensitivity: int, within: int, confidence: float, most: Epsilon) ->
     low, high = 1, most.nano
     while low < high:
         middle = (low + high) // 2
-        if half_width(calibrate(sensitivity, Epsilon(middle)), confidence) <= within:
+        if half_width(calibrate(sensitivity, Price(middle)), confidence) <= within:
             high = middle
         else:
             low = middle + 1
-    return Epsilon(high)
+    return Price(high)
 
 
 def ratio_bounds(above: Integers, below: Integers, scale: float) -> tuple[Floats, Floats]:

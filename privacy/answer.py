@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from privacy import accuracy
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import Integers, Noise
 from privacy.plan import Exact, Label, Measurement, Plan, in_units
 
@@ -142,7 +142,7 @@ def retold(told: Table, plan: Plan) -> Table:
             for column in told.columns
             if column.role == "value" and column.about["statistic"] == part.key
         ]
-        first = max(equal, key=lambda column: Epsilon.parse(column.about["epsilon"]))
+        first = max(equal, key=lambda column: Price.parse(column.about["epsilon"]))
         for column in told.columns:
             if column is first or column.about.get("of") == first.name:
                 name = part.name + column.name.removeprefix(first.name)

@@ -1,6 +1,6 @@
-"""Privacy prices as whole numbers of nano-ε. Refuses floats, signs, exponents and anything above the limit.
+"""Privacy prices as whole billionths of ε or ρ. Refuses floats, signs, exponents and anything above the limit.
 
-ε is money here: it is parsed from plain decimal text, added as integers and printed back without loss.
+A price is money: it is parsed from plain decimal text, added as integers and printed back without loss.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 NANO = 10**9
-EPSILON_NANO_MAX = 1_000_000 * NANO
+PRICE_NANO_MAX = 1_000_000 * NANO
 _PLAIN = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -18,19 +18,22 @@ class InvalidAmount(ValueError):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Epsilon:
-    """A privacy price of `nano` billionths of ε. Zero is allowed: a replay costs nothing."""
+class Price:
+    """A privacy price of `nano` billionths of ε, or of ρ where the dataset's measure is zCDP.
+
+    Zero is allowed: a replay costs nothing.
+    """
 
     nano: int
 
     def __post_init__(self) -> None:
         if not isinstance(self.nano, int) or isinstance(self.nano, bool):
-            raise TypeError("nano-epsilon is a whole number")
-        if not 0 <= self.nano <= EPSILON_NANO_MAX:
+            raise TypeError("a price is a whole number of billionths")
+        if not 0 <= self.nano <= PRICE_NANO_MAX:
             raise InvalidAmount("the amount is outside 0 to 1,000,000")
 
     @classmethod
-    def parse(cls, text: str) -> "Epsilon":
+    def parse(cls, text: str) -> "Price":
         """Read a positive amount such as "0.5"; exponents, signs, spaces and non-ASCII digits are refused."""
         if not _PLAIN.fullmatch(text):
             raise InvalidAmount("an amount is a positive decimal in plain notation, at most 9 decimals")
@@ -40,18 +43,18 @@ class Epsilon:
             raise InvalidAmount("an amount must be above zero")
         return cls(nano)
 
-    def __add__(self, other: "Epsilon") -> "Epsilon":
-        return Epsilon(self.nano + other.nano)
+    def __add__(self, other: "Price") -> "Price":
+        return Price(self.nano + other.nano)
 
-    def __sub__(self, other: "Epsilon") -> "Epsilon":
-        return Epsilon(self.nano - other.nano)
+    def __sub__(self, other: "Price") -> "Price":
+        return Price(self.nano - other.nano)
 
     def __str__(self) -> str:
         whole, decimals = divmod(self.nano, NANO)
         return f"{whole}.{decimals:09d}".rstrip("0").rstrip(".")
 
 
-def split(total: Epsilon, weights: Sequence[Fraction]) -> list[Epsilon]:
+def split(total: Price, weights: Sequence[Fraction]) -> list[Price]:
     """Share `total` in proportion to positive `weights`; the shares add up to `total` exactly.
 
     Basic composition: statistics released with prices ε₁, …, εₙ cost ε₁ + … + εₙ together
@@ -61,4 +64,4 @@ def split(total: Epsilon, weights: Sequence[Fraction]) -> list[Epsilon]:
     shares = [int(total.nano * weight / whole) for weight in weights]
     for place in range(total.nano - sum(shares)):
         shares[place] += 1
-    return [Epsilon(share) for share in shares]
+    return [Price(share) for share in shares]

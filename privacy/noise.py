@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import opendp.prelude as dp
 
-from privacy.budget import NANO, Epsilon
+from privacy.budget import NANO, Price
 
 dp.enable_features("contrib")
 
@@ -28,7 +28,7 @@ THREADS_MAX = 4
 class Noise(Protocol):
     """Adds noise to a vector of exact integers."""
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Epsilon) -> Integers:
+    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
         """Return `exact` plus discrete Laplace noise of scale `calibrate(sensitivity, price)`, cell by cell.
 
         ε-differentially private for ε = `price` when one person changes `exact` by at most `sensitivity`
@@ -40,7 +40,7 @@ class Noise(Protocol):
 class OpendpNoise:
     """Real noise."""
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Epsilon) -> Integers:
+    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
         measurement = _measurement(calibrate(sensitivity, price))
         assert _cost(measurement, sensitivity) <= Fraction(price.nano, NANO), "the noise is too small"
         assert exact.dtype == np.int64
@@ -58,7 +58,7 @@ class Draw:
     """One call of the mechanism: what went in, and the noise that came out."""
 
     sensitivity: int
-    price: Epsilon
+    price: Price
     scale: float
     exact: Integers
     noise: Integers
@@ -75,7 +75,7 @@ class RecordedNoise:
     replay: Sequence[Draw] = ()
     draws: list[Draw] = field(default_factory=list)
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Epsilon) -> Integers:
+    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
         if self.source is not None:
             noise = self.source.laplace(exact, sensitivity=sensitivity, price=price) - exact
         else:
@@ -88,7 +88,7 @@ class RecordedNoise:
 
 
 @lru_cache(maxsize=4096)
-def calibrate(sensitivity: int, price: Epsilon) -> float:
+def calibrate(sensitivity: int, price: Price) -> float:
     """The least scale b at which OpenDP prices a change of `sensitivity` in L1 at no more than `price`.
 
     b ≥ sensitivity / ε, rounded up: the caller is charged at least what the noise is worth.

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from privacy import accuracy
-from privacy.budget import Epsilon, split
+from privacy.budget import Price, split
 from privacy.filters import Filter, Interval, canonical
 from privacy.noise import calibrate
 from privacy.query import AGGREGATES, Accuracy, InvalidQuery, Key, NotReachable, Problem, Query, Statistic
@@ -23,7 +23,7 @@ from privacy.schema import Category, Date, Number, Schema, day_of
 CELLS_MAX = 100_000
 STATISTICS_MAX = 20
 KEYS_MAX = 8
-PRICE_MIN = Epsilon(1_000)
+PRICE_MIN = Price(1_000)
 """The least price of one statistic, ε 0.000001: below it the noise could leave the int64 range."""
 
 CONFIDENCE_MIN, CONFIDENCE_MAX = Decimal("0.5"), Decimal("0.999999")
@@ -33,7 +33,7 @@ Label = str | int | float | None
 class AboveQueryLimit(ValueError):
     """The price of one query is above what the owner lets a single query cost."""
 
-    def __init__(self, *, price: Epsilon, limit: Epsilon) -> None:
+    def __init__(self, *, price: Price, limit: Price) -> None:
         super().__init__("above the limit of one query")
         self.price, self.limit = price, limit
 
@@ -74,7 +74,7 @@ class Measurement:
     key: str
     exacts: tuple[Exact, ...]
     sensitivity: int
-    price: Epsilon
+    price: Price
     scale: float
     unit: str | None
     step: Decimal = Decimal(1)
@@ -91,7 +91,7 @@ class Plan:
     axes: tuple[Axis, ...]
     filter: Filter
     measurements: tuple[Measurement, ...]
-    price: Epsilon
+    price: Price
     fingerprint: str
 
     @property
@@ -340,9 +340,9 @@ def _check_accuracy(query: Query, resolver: Resolver) -> None:
         resolver.refuse("/budget/accuracy/confidence", "outside_domain", asked.confidence, expected)
 
 
-def _price(query: Query, schema: Schema, drafts: list[_Draft], weights: list[Fraction]) -> Epsilon:
+def _price(query: Query, schema: Schema, drafts: list[_Draft], weights: list[Fraction]) -> Price:
     """The price said, or the least price that reaches the accuracy said."""
-    limit = schema.epsilon_per_query_max
+    limit = schema.price_per_query_max
     if isinstance(query.budget, Accuracy):
         return _price_of_accuracy(query.budget, limit, drafts, weights)
     if query.budget > limit:
@@ -350,15 +350,13 @@ def _price(query: Query, schema: Schema, drafts: list[_Draft], weights: list[Fra
     return query.budget
 
 
-def _price_of_accuracy(
-    asked: Accuracy, limit: Epsilon, drafts: list[_Draft], weights: list[Fraction]
-) -> Epsilon:
+def _price_of_accuracy(asked: Accuracy, limit: Price, drafts: list[_Draft], weights: list[Fraction]) -> Price:
     place = next(place for place, draft in enumerate(drafts) if draft.statistic.name == asked.of)
     draft, confidence = drafts[place], float(asked.confidence)
     shares = [weight / sum(weights) for weight in weights]
     assert not isinstance(asked.within, str)
     within = int(Fraction(asked.within) / Fraction(draft.step))
-    most = Epsilon(max(1, int(limit.nano * shares[place])))
+    most = Price(max(1, int(limit.nano * shares[place])))
     part = accuracy.price_of(draft.sensitivity, within, confidence, most)
     if part is None:
         best = accuracy.half_width(calibrate(draft.sensitivity, most), confidence)
@@ -368,15 +366,15 @@ def _price_of_accuracy(
             reachable=str(in_units(best, draft.step)),
             limit=limit,
         )
-    total = Epsilon(max(math.ceil(part.nano / shares[place]), math.ceil(PRICE_MIN.nano / min(shares))))
+    total = Price(max(math.ceil(part.nano / shares[place]), math.ceil(PRICE_MIN.nano / min(shares))))
     while split(total, weights)[place] < part:
-        total = total + Epsilon(1)
+        total = total + Price(1)
     if total > limit:
         raise AboveQueryLimit(price=total, limit=limit)
     return total
 
 
-def _check_shares(query: Query, shares: list[Epsilon]) -> None:
+def _check_shares(query: Query, shares: list[Price]) -> None:
     """Refuse a share so small that its noise could leave the int64 range."""
     problems = [
         Problem(
@@ -389,7 +387,7 @@ def _check_shares(query: Query, shares: list[Epsilon]) -> None:
         raise InvalidQuery(problems)
 
 
-def _measure(draft: _Draft, price: Epsilon) -> Measurement:
+def _measure(draft: _Draft, price: Price) -> Measurement:
     return Measurement(
         name=draft.statistic.name,
         agg=draft.statistic.agg,

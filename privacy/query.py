@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 Scalar: TypeAlias = str | int | Decimal
 Mode = Literal["run", "quote", "dummy"]
@@ -43,7 +43,7 @@ class InvalidQuery(ValueError):
 class NotReachable(ValueError):
     """The accuracy asked for costs more than one query may. `reachable` is the best `within` that fits."""
 
-    def __init__(self, *, pointer: str, within: str, reachable: str, limit: Epsilon) -> None:
+    def __init__(self, *, pointer: str, within: str, reachable: str, limit: Price) -> None:
         super().__init__("accuracy not reachable")
         self.pointer, self.within, self.reachable, self.limit = pointer, within, reachable, limit
 
@@ -109,7 +109,7 @@ class Query:
     `weights_at` is where the caller wrote them."""
 
     select: tuple[Statistic, ...]
-    budget: Epsilon | Accuracy
+    budget: Price | Accuracy
     where: Where | None = None
     group_by: tuple[Key, ...] = ()
     weights: dict[str, Fraction] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 EPOCH = date(1970, 1, 1)
 Labels = dict[str, tuple[str, ...]]
@@ -96,8 +96,8 @@ class Schema:
     body: str
     unit: str | None
     rows_per_person: int
-    cap: Epsilon
-    epsilon_per_query_max: Epsilon
+    cap: Price
+    price_per_query_max: Price
     columns: tuple[AnyColumn, ...]
     measure: Literal["pure"] = "pure"
 

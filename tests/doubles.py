@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from datasets.catalog import Held, NoSuchDataset
 from datasets.store import Store
 from privacy.answer import release
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.filters import Every, Filter, Member
 from privacy.noise import Integers
 from privacy.plan import Exact, Plan
@@ -27,13 +27,13 @@ from privacy.schema import Category, Column, Date, Number, Schema, day_of
 
 Row = tuple[int, ...]
 Person = list[Row]
-ONE = Epsilon.parse("1")
+ONE = Price.parse("1")
 
 
 class Silence:
     """No noise at all."""
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Epsilon) -> Integers:
+    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
         return exact.copy()
 
 
@@ -43,7 +43,7 @@ class CountingNoise:
 
     draws: int = 0
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Epsilon) -> Integers:
+    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
         self.draws += 1
         return exact + self.draws
 
@@ -174,8 +174,8 @@ def register(*columns: Column, rows: int = 1, limit: str = "10", cap: str = "100
         body="131016",
         unit="person" if rows > 1 else None,
         rows_per_person=rows,
-        cap=Epsilon.parse(cap),
-        epsilon_per_query_max=Epsilon.parse(limit),
+        cap=Price.parse(cap),
+        price_per_query_max=Price.parse(limit),
         columns=columns,
     )
 
@@ -309,7 +309,7 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
         select=tuple(draw(statistics(schema, f"s{place}")) for place in range(draw(st.integers(1, 3)))),
         where=draw(st.none() | wheres(schema)),
         group_by=tuple(draw(keys(column)) for column in grouped),
-        budget=Epsilon(draw(st.sampled_from((10**7, 10**8 + 1, 3 * 10**8, 10**9, 9_999_999_999)))),
+        budget=Price(draw(st.sampled_from((10**7, 10**8 + 1, 3 * 10**8, 10**9, 9_999_999_999)))),
     )
 
 

@@ -9,7 +9,7 @@ from real_server import Server
 
 from datasets.ledger import Account, Ledger
 from datasets.store import Store
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 EXAMPLES = 8
 SEED = 20261122
@@ -77,6 +77,6 @@ def test_nothing_that_was_asked_has_harmed_the_ledger(server: Server, configurat
     store = Store(server.town.settings.database_url)
     ledger = Ledger(store)
     spent = next(state.spent for state in ledger.all_accounts() if state.account == RESIDENTS)
-    assert spent >= Epsilon.parse("0.5")
+    assert spent >= Price.parse("0.5")
     assert ledger.verify() == []
     store.close()

@@ -21,7 +21,7 @@ from small_town import Town, build
 
 from datasets.ledger import Account, Ledger
 from datasets.store import Store
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 ASKED: dict[str, Any] = {
     "select": [{"as": "n", "agg": "count"}],
@@ -91,7 +91,7 @@ def start(servers: list[Server], town: Town, **options: Any) -> Server:
     return server
 
 
-def spent(ledger: Ledger, kind: Any, holder: str) -> Epsilon:
+def spent(ledger: Ledger, kind: Any, holder: str) -> Price:
     account = Account(kind=kind, holder=holder)
     return next(
         state.spent
@@ -136,8 +136,8 @@ def test_killed_at_random_moments_every_key_is_answered_and_charged_once(
     assert ledger.verify() == []
     for user in USERS:
         keys = sum(len(client.told) for client in clients if client.user == user)
-        assert spent(ledger, "user", user) == Epsilon(keys * 1_000_000)
-    assert spent(ledger, "dataset", "residents") == Epsilon(questions * 1_000_000)
+        assert spent(ledger, "user", user) == Price(keys * 1_000_000)
+    assert spent(ledger, "dataset", "residents") == Price(questions * 1_000_000)
 
 
 def wreak_havoc(server: Server) -> int:
@@ -169,7 +169,7 @@ def test_killed_between_the_charge_and_the_answer_the_retry_is_told_and_charged_
     again = start(servers, town)
     first, second = again.ask(ASKED, key="one"), again.ask(ASKED, key="one")
     assert (first[0], first[1]) == (200, second[1])
-    assert spent(ledger, "user", "aoi") == Epsilon(1_000_000)
+    assert spent(ledger, "user", "aoi") == Price(1_000_000)
     assert ledger.verify() == []
 
 

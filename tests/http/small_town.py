@@ -23,7 +23,7 @@ from datasets.descriptor import parse
 from datasets.ledger import Account, Ledger
 from datasets.registry import register
 from datasets.store import Store, migrate
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import Noise
 
 SECRET = "a secret for tests only, and long enough"
@@ -208,7 +208,7 @@ def _people(store: Store) -> dict[str, str]:
         ledger.grant(
             lineage=lineage,
             account=account,
-            amount=Epsilon.parse(amount),
+            amount=Price.parse(amount),
             reason="a contract",
             requested_by="tester",
         )

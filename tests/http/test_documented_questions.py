@@ -14,7 +14,7 @@ from datasets.ledger import Account, Ledger
 from datasets.registry import register
 from datasets.sample import generate
 from datasets.store import Store
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "asking.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def residents(tmp_path_factory, sqlite_template):
     Ledger(store).grant(
         lineage="residents",
         account=Account(kind="user", holder="aoi"),
-        amount=Epsilon.parse("10"),
+        amount=Price.parse("10"),
         reason="test",
         requested_by="test",
     )

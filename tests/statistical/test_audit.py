@@ -23,7 +23,7 @@ from datasets.descriptor import parse
 from datasets.ledger import Account, Ledger
 from datasets.registry import register
 from datasets.store import Store
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 RUNS = int(os.environ.get("AUDIT_RUNS", "1000"))
 CHARGE = 2
@@ -93,7 +93,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> To
         ledger.grant(
             lineage=Catalog(store, settings.data_dir).current(id).lineage,
             account=Account(kind="user", holder="aoi"),
-            amount=Epsilon.parse("1000000"),
+            amount=Price.parse("1000000"),
             reason="audit",
             requested_by="auditor",
         )

@@ -13,7 +13,7 @@ from doubles import count, query, register
 from scipy.stats import chi2, dlaplace
 
 from privacy.answer import release, table
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import CELLS_PER_THREAD, OpendpNoise, calibrate
 from privacy.plan import Plan, plan
 from privacy.query import Key, Statistic
@@ -23,10 +23,10 @@ RARE = 1e-11
 SIGMAS = 7.0  # a normal variable is further out once in 4·10^11
 DRAWS = 100_000
 ONE_THREAD = CELLS_PER_THREAD
-ONE = Epsilon.parse("1")
+ONE = Price.parse("1")
 
 
-def draws(sensitivity: int, price: Epsilon, cells: int = DRAWS) -> np.ndarray:
+def draws(sensitivity: int, price: Price, cells: int = DRAWS) -> np.ndarray:
     return OpendpNoise().laplace(np.zeros(cells, dtype=np.int64), sensitivity=sensitivity, price=price)
 
 
@@ -51,15 +51,15 @@ def correlated(left: np.ndarray, right: np.ndarray) -> bool:
     ("sensitivity", "price"), [(1, "1"), (1, "0.3"), (3, "0.5"), (8_000_000, "0.25"), (1, "0.001")]
 )
 def test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger(sensitivity: int, price: str) -> None:
-    scale = calibrate(sensitivity, Epsilon.parse(price))
-    noise = draws(sensitivity, Epsilon.parse(price))
+    scale = calibrate(sensitivity, Price.parse(price))
+    noise = draws(sensitivity, Price.parse(price))
     assert fits(noise, scale)
     assert not fits(noise, 0.9 * scale)
     assert not fits(noise, 1.1 * scale)
 
 
 def test_noise_of_few_cells_is_of_the_same_kind() -> None:
-    price = Epsilon.parse("0.1")
+    price = Price.parse("0.1")
     noise = np.concatenate([draws(1, price, ONE_THREAD) for _ in range(120)])
     assert fits(noise, 10)
     assert not fits(noise, 9)
@@ -79,7 +79,7 @@ def test_noise_of_few_cells_is_of_the_same_kind() -> None:
     ids=["half", "rounded", "one side", "gaps", "shifted", "cut"],
 )
 def test_the_test_of_fit_sees_planted_faults(planted) -> None:
-    noise = draws(1, Epsilon.parse("0.1"))
+    noise = draws(1, Price.parse("0.1"))
     assert fits(noise, 10)
     assert not fits(planted(noise), 10)
 
@@ -136,7 +136,7 @@ def test_repeated_answers_get_independent_noise() -> None:
     ids=["copied", "mirrored", "a quarter copied"],
 )
 def test_the_test_of_independence_sees_planted_faults(planted) -> None:
-    noise, other = np.split(draws(1, Epsilon.parse("0.1"), 20_000), 2)
+    noise, other = np.split(draws(1, Price.parse("0.1"), 20_000), 2)
     assert not correlated(noise, other)
     assert correlated(noise, planted(noise, other))
 
@@ -151,7 +151,7 @@ def bounds(statistic: Statistic, exact: dict[str, np.ndarray], *, rows: int, pri
     """Low and high ends of one statistic over many cells, from real noise."""
     columns = Number(name="k", low=1, high=CELLS), Number(name="n", low=-10, high=50)
     planned = plan(
-        query(statistic, group_by=(Key(column="k"),), budget=Epsilon.parse(price)),
+        query(statistic, group_by=(Key(column="k"),), budget=Price.parse(price)),
         register(*columns, rows=rows),
     )
     made = table(
@@ -179,7 +179,7 @@ def test_bounds_hold_the_exact_value_as_often_as_they_say_and_hardly_more(statis
     exact = np.arange(CELLS, dtype=np.int64)
     low, high = bounds(statistic, {kind: exact}, rows=2, price=price)
     held = float(np.mean((low <= exact) & (exact <= high)))
-    scale, width = calibrate({"total": 100}.get(kind, 2), Epsilon.parse(price)), int(high[0] - low[0]) // 2
+    scale, width = calibrate({"total": 100}.get(kind, 2), Price.parse(price)), int(high[0] - low[0]) // 2
     exactly = 1 - 2 * float(dlaplace(1 / scale).sf(width))
     assert exactly >= 0.95
     assert held >= 0.95 - SIGMAS * sigma(0.95, CELLS)

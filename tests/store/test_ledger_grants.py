@@ -19,7 +19,7 @@ from datasets.ledger import (
     SamePerson,
 )
 from datasets.store import Store
-from privacy.budget import Epsilon, InvalidAmount
+from privacy.budget import InvalidAmount, Price
 
 
 def wish(ledger: Ledger, account: Account = CAP, **changes: str) -> Grant:
@@ -36,8 +36,8 @@ def kinds(ledger: Ledger) -> list[str]:
 
 
 def test_opening_again_never_resets_an_account(ledger: Ledger) -> None:
-    state = ledger.open(lineage=LINEAGE, cap=Epsilon.parse("99"), actor="somebody else")
-    assert state.granted == Epsilon.parse("10")
+    state = ledger.open(lineage=LINEAGE, cap=Price.parse("99"), actor="somebody else")
+    assert state.granted == Price.parse("10")
     assert kinds(ledger).count("open") == 1
 
 
@@ -132,7 +132,7 @@ def test_a_grant_needs_a_dataset_that_has_its_cap(ledger: Ledger) -> None:
 
 
 def test_amounts_stay_within_their_limits(ledger: Ledger) -> None:
-    for amount in (Epsilon(0), Epsilon.parse("999999")):
+    for amount in (Price(0), Price.parse("999999")):
         with pytest.raises(InvalidAmount):
             ledger.grant(
                 lineage=LINEAGE, account=AOI, amount=amount, reason="a contract", requested_by="mayor"

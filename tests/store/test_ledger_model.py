@@ -11,7 +11,7 @@ from town import AOI, CAP, LINEAGE, REN, SHOP, asked, seal, settle_in
 
 from datasets.ledger import Account, AlreadyAnswered, BudgetExhausted, Ledger
 from datasets.store import Store, migrate
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 AMOUNTS = st.integers(1, 3_000_000_000)
 USERS = st.sampled_from([AOI, REN])
@@ -35,7 +35,7 @@ class LedgerAgainstModel(RuleBasedStateMachine):
     @rule(user=USERS, key=st.integers(0, 20), charge=AMOUNTS, shared=st.booleans())
     def settle(self, user: Account, key: int, charge: int, shared: bool) -> None:
         charges = {user: charge, SHOP: charge, CAP: 0 if shared else charge}
-        question = asked(key, user=user.holder, charge=Epsilon(charge), dataset_charge=Epsilon(charges[CAP]))
+        question = asked(key, user=user.holder, charge=Price(charge), dataset_charge=Price(charges[CAP]))
         fits = all(self.spent[account] + cost <= self.granted[account] for account, cost in charges.items())
         if (user, key) in self.answers:
             with pytest.raises(AlreadyAnswered) as earlier:
@@ -52,14 +52,14 @@ class LedgerAgainstModel(RuleBasedStateMachine):
     @rule(account=st.sampled_from([AOI, REN, SHOP]), amount=AMOUNTS)
     def grant(self, account: Account, amount: int) -> None:
         self.ledger.grant(
-            lineage=LINEAGE, account=account, amount=Epsilon(amount), reason="more", requested_by="mayor"
+            lineage=LINEAGE, account=account, amount=Price(amount), reason="more", requested_by="mayor"
         )
         self.granted[account] += amount
 
     @rule(amount=AMOUNTS)
     def ask_for_more_cap(self, amount: int) -> None:
         grant = self.ledger.grant(
-            lineage=LINEAGE, account=CAP, amount=Epsilon(amount), reason="more", requested_by="mayor"
+            lineage=LINEAGE, account=CAP, amount=Price(amount), reason="more", requested_by="mayor"
         )
         self.waiting[grant.id] = amount
 
@@ -75,7 +75,7 @@ class LedgerAgainstModel(RuleBasedStateMachine):
 
     @rule()
     def open_again(self) -> None:
-        self.ledger.open(lineage=LINEAGE, cap=Epsilon(1), actor="mayor")
+        self.ledger.open(lineage=LINEAGE, cap=Price(1), actor="mayor")
 
     @invariant()
     def accounts_agree(self) -> None:

@@ -9,7 +9,7 @@ from town import ASKED, LINEAGE, asked, found, seal, settle_in
 from datasets.journal import PROBLEMS, next_head
 from datasets.ledger import Finding, Ledger
 from datasets.store import Store
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 UNLOCK = {
     "sqlite": ["DROP TRIGGER journal_kept_as_it_is", "DROP TRIGGER journal_kept_whole"],
@@ -22,7 +22,7 @@ def ledger(store: Store) -> Ledger:
     """Four grants and openings, then three answers: lines 5 to 7."""
     ledger = settle_in(store)
     ledger.settle(ASKED, seal)
-    ledger.settle(asked(2, user="ren", dataset_charge=Epsilon(0)), seal)
+    ledger.settle(asked(2, user="ren", dataset_charge=Price(0)), seal)
     ledger.settle(asked(3, table=b'{"rows":[3]}'), seal)
     return ledger
 
@@ -123,7 +123,7 @@ def test_a_journal_forged_to_the_end_is_found_by_the_account_it_charged(store: S
 
 def test_one_lineage_is_not_blamed_for_another(store: Store, ledger: Ledger) -> None:
     found(store, lineage="taxes-1", dataset="taxes")
-    ledger.open(lineage="taxes-1", cap=Epsilon.parse("1"), actor="mayor")
+    ledger.open(lineage="taxes-1", cap=Price.parse("1"), actor="mayor")
     tamper(store, "UPDATE accounts SET granted = granted + 1 WHERE lineage = 'taxes-1'")
     assert ledger.verify() == [Finding(lineage="taxes-1", problem="balance", account="dataset:taxes-1")]
 
@@ -144,7 +144,7 @@ def test_the_export_can_be_checked_without_the_database(ledger: Ledger) -> None:
 
 def test_the_journal_turns_its_pages_over_all_lineages(store: Store, ledger: Ledger) -> None:
     found(store, lineage="taxes-1", dataset="taxes")
-    ledger.open(lineage="taxes-1", cap=Epsilon.parse("1"), actor="mayor")
+    ledger.open(lineage="taxes-1", cap=Price.parse("1"), actor="mayor")
     first = ledger.journal(limit=5)
     rest = ledger.journal(limit=5, after=(first[-1].lineage, first[-1].number))
     assert [(entry.lineage, entry.number) for entry in (*first, *rest)] == [

@@ -7,9 +7,9 @@ from town import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal, settle_in
 
 from datasets.ledger import AlreadyAnswered, BudgetExhausted, Ledger, NoAccount, NoAnswer
 from datasets.store import Store
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
-NOTHING = Epsilon(0)
+NOTHING = Price(0)
 
 
 def settled(ledger: Ledger, count: int) -> None:
@@ -44,7 +44,7 @@ def test_second_charge_with_the_same_key_returns_the_first_answer(ledger: Ledger
 def test_second_charge_with_the_same_key_returns_the_first_answer_even_if_nothing_is_left(
     ledger: Ledger,
 ) -> None:
-    first = ledger.settle(replace(ASKED, charge=Epsilon.parse("2")), seal)
+    first = ledger.settle(replace(ASKED, charge=Price.parse("2")), seal)
     with pytest.raises(AlreadyAnswered) as refused:
         ledger.settle(replace(ASKED, id="q_2"), seal)
     assert refused.value.stored == first
@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_refused_at_every_level_and_changes_nothing(
     assert (refused.value.kind, refused.value.needed, refused.value.remaining) == (
         refusing,
         ONE,
-        Epsilon.parse("0.5"),
+        Price.parse("0.5"),
     )
     assert (balances(ledger), ledger.journal()) == before
     assert len(ledger.history(user="aoi")) == 2
@@ -85,7 +85,7 @@ def test_the_last_of_a_budget_can_be_spent_to_the_end(store: Store) -> None:
     ledger = settle_in(store, user="1", shop="1", cap="1")
     ledger.settle(ASKED, seal)
     with pytest.raises(BudgetExhausted):
-        ledger.settle(asked(2, charge=Epsilon(1), dataset_charge=Epsilon(1)), seal)
+        ledger.settle(asked(2, charge=Price(1), dataset_charge=Price(1)), seal)
 
 
 def test_user_without_an_account_is_refused(ledger: Ledger) -> None:
@@ -176,10 +176,10 @@ def test_answers_of_others_are_not_there(ledger: Ledger) -> None:
 
 def test_same_question_lists_paid_answers_to_it_alone(ledger: Ledger) -> None:
     paid = ledger.settle(ASKED, seal)
-    shared = ledger.settle(asked(2, user="ren", charge=Epsilon(5), dataset_charge=NOTHING), seal)
+    shared = ledger.settle(asked(2, user="ren", charge=Price(5), dataset_charge=NOTHING), seal)
     ledger.settle(asked(3, charge=NOTHING, dataset_charge=NOTHING), seal)
-    ledger.settle(asked(4, outcome="failed", charge=Epsilon(5), dataset_charge=NOTHING), seal)
-    ledger.settle(asked(5, fingerprint="sha256:other", charge=Epsilon(5), dataset_charge=NOTHING), seal)
+    ledger.settle(asked(4, outcome="failed", charge=Price(5), dataset_charge=NOTHING), seal)
+    ledger.settle(asked(5, fingerprint="sha256:other", charge=Price(5), dataset_charge=NOTHING), seal)
     same = ledger.same_question(lineage=LINEAGE, version=1, fingerprint=ASKED.fingerprint)
     assert same == [paid, shared]
 

@@ -7,14 +7,14 @@ from sqlalchemy import text
 from datasets.accounts import Accounts
 from datasets.ledger import Account, AccountState, Ledger, Settlement
 from datasets.store import Store, new_id, now
-from privacy.budget import Epsilon
+from privacy.budget import Price
 
 LINEAGE = "residents-1"
 SHOP = Account(kind="organisation", holder="shop")
 AOI = Account(kind="user", holder="aoi")
 REN = Account(kind="user", holder="ren")
 CAP = Account(kind="dataset", holder=LINEAGE)
-ONE = Epsilon.parse("1")
+ONE = Price.parse("1")
 
 ASKED = Settlement(
     id="q_1",
@@ -63,12 +63,12 @@ def settle_in(store: Store, *, user: str = "2", shop: str = "3", cap: str = "10"
     people.add_user("ren", organisation="shop", role="analyst")
     found(store)
     ledger = Ledger(store)
-    ledger.open(lineage=LINEAGE, cap=Epsilon.parse(cap), actor="mayor")
+    ledger.open(lineage=LINEAGE, cap=Price.parse(cap), actor="mayor")
     for account, amount in ((AOI, user), (REN, user), (SHOP, shop)):
         ledger.grant(
             lineage=LINEAGE,
             account=account,
-            amount=Epsilon.parse(amount),
+            amount=Price.parse(amount),
             reason="a contract",
             requested_by="mayor",
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import dlaplace
 
 from privacy.accuracy import half_width, price_of, ratio_bounds, ratio_half_width
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import calibrate
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
@@ -47,15 +47,14 @@ def test_half_width_agrees_with_a_sum_of_exact_fractions(base: int, confidence: 
 @SMALL
 @given(st.integers(1, 50), st.integers(0, 500), CONFIDENCES)
 def test_the_price_of_a_half_width_is_the_least(sensitivity: int, within: int, confidence: float) -> None:
-    most = Epsilon.parse("20")
+    most = Price.parse("20")
     price = price_of(sensitivity, within, confidence, most)
     if price is None:
         assert half_width(calibrate(sensitivity, most), confidence) > within
     else:
         assert half_width(calibrate(sensitivity, price), confidence) <= within
         assert (
-            price.nano == 1
-            or half_width(calibrate(sensitivity, Epsilon(price.nano - 1)), confidence) > within
+            price.nano == 1 or half_width(calibrate(sensitivity, Price(price.nano - 1)), confidence) > within
         )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from privacy.accuracy import half_width
 from privacy.answer import Table, expectation, release, retold, table
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
 from privacy.query import Key, Query, Statistic
@@ -149,7 +149,7 @@ def test_names_that_begin_alike_are_not_confused() -> None:
 
 def test_of_two_equal_statistics_the_more_exact_is_told_again() -> None:
     first = told(query(count("rough"), count("fine"), weights={"fine": Fraction(9)}), [111], [222])
-    again = retold(first, plan(query(count("n"), budget=Epsilon.parse("0.9")), TOWN))
+    again = retold(first, plan(query(count("n"), budget=Price.parse("0.9")), TOWN))
     assert column(again, "n") == (222,)
 
 

@@ -20,7 +20,7 @@ from datasets.descriptor import (
     largest_reach,
     parse,
 )
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.schema import Category, Date, Number, Text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,8 +60,8 @@ def test_a_good_descriptor_becomes_a_schema():
     descriptor = parse(RESIDENTS)
     schema = descriptor.schema
     assert schema.unit == "resident_id"
-    assert schema.cap == Epsilon.parse("20")
-    assert schema.epsilon_per_query_max == Epsilon.parse("1")
+    assert schema.cap == Price.parse("20")
+    assert schema.price_per_query_max == Price.parse("1")
     assert descriptor.source == SourceOptions(delimiter=",", encoding="utf-8", quote='"')
     assert descriptor.lineage == "residents"
     assert descriptor.text == RESIDENTS

@@ -16,7 +16,7 @@ from datasets.engines.duckdb import EngineFailed
 from datasets.ledger import Account, BudgetExhausted, Ledger, NoAnswer, Settlement
 from datasets.questions import AnswerFailed, Asked, Conflict, Desk, InProgress, NotOpen, Retired, joined
 from datasets.store import Store, Unavailable, now
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.query import InvalidQuery, Query, Statistic
 
 AOI = Caller(name="aoi", organisation="shop", role="analyst")
@@ -58,12 +58,12 @@ def store(sqlite_url: str) -> Iterator[RacedStore]:
                 ),
                 {"id": id, "at": at},
             )
-    ledger.open(lineage="town", cap=Epsilon.parse("5"), actor="mayor")
+    ledger.open(lineage="town", cap=Price.parse("5"), actor="mayor")
     for name in ("aoi", "ren"):
         ledger.grant(
             lineage="town",
             account=Account(kind="user", holder=name),
-            amount=Epsilon.parse("3"),
+            amount=Price.parse("3"),
             reason="a contract",
             requested_by="mayor",
         )
@@ -136,13 +136,13 @@ def test_the_same_question_again_is_free_and_tells_the_same(
     desk: Desk, engine: MadeUpEngine, store: Store
 ) -> None:
     desk.answer(asked())
-    assert told(desk, asked("k2", about=query(count("m"), budget=Epsilon.parse("0.5")))) == (101, "0")
+    assert told(desk, asked("k2", about=query(count("m"), budget=Price.parse("0.5")))) == (101, "0")
     assert len(engine.opened) == 1
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
 def test_the_same_question_at_a_better_accuracy_is_measured_anew(desk: Desk, store: Store) -> None:
-    desk.answer(asked(about=query(budget=Epsilon.parse("0.5"))))
+    desk.answer(asked(about=query(budget=Price.parse("0.5"))))
     assert told(desk, asked("k2")) == (102, "1")
     assert spent(store) == {"aoi": "1.5", "town": "1.5"}
 
@@ -179,7 +179,7 @@ def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
         (asked(about=query(Statistic(name="m", agg="median"))), InvalidQuery),
         (asked(dataset="city"), NotOpen),
         (asked(caller=EVE), NotOpen),
-        (asked(about=query(budget=Epsilon.parse("3.000000001"))), BudgetExhausted),
+        (asked(about=query(budget=Price.parse("3.000000001"))), BudgetExhausted),
     ],
     ids=["invalid", "no such dataset", "no account", "no budget"],
 )
@@ -247,7 +247,7 @@ def test_what_could_not_be_settled_is_not_told(store: Store, engine: MadeUpEngin
 def test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused(
     desk: Desk, store: RacedStore, engine: MadeUpEngine
 ) -> None:
-    two = query(budget=Epsilon.parse("2"), reuse="never")
+    two = query(budget=Price.parse("2"), reuse="never")
     store.rival = lambda: desk.answer(asked("k2", about=two))
     with pytest.raises(BudgetExhausted):
         desk.answer(asked("k1", about=two))
@@ -262,7 +262,7 @@ def test_two_charges_at_once_are_both_counted(desk: Desk, store: RacedStore) -> 
 
 
 def test_the_lifetime_cap_holds_between_users_that_race(desk: Desk, store: RacedStore) -> None:
-    three = query(budget=Epsilon.parse("3"), reuse="never")
+    three = query(budget=Price.parse("3"), reuse="never")
     store.rival = lambda: desk.answer(asked("k2", caller=REN, about=three))
     with pytest.raises(BudgetExhausted) as refused:
         desk.answer(asked("k1", about=three))

@@ -8,25 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy import noise
-from privacy.budget import NANO, Epsilon
+from privacy.budget import NANO, Price
 from privacy.noise import OpendpNoise, RecordedNoise, calibrate
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)
 SENSITIVITIES = st.integers(1, 10**12)
-PRICES = st.integers(1_000, 10**15).map(Epsilon)
-ONE = Epsilon.parse("1")
+PRICES = st.integers(1_000, 10**15).map(Price)
+ONE = Price.parse("1")
 ZEROS = np.zeros(64, dtype=np.int64)
 
 
 @SMALL
 @given(SENSITIVITIES, PRICES)
-def test_a_scale_is_never_below_sensitivity_over_price(sensitivity: int, price: Epsilon) -> None:
+def test_a_scale_is_never_below_sensitivity_over_price(sensitivity: int, price: Price) -> None:
     assert Fraction(calibrate(sensitivity, price)) >= Fraction(sensitivity * NANO, price.nano)
 
 
 @SMALL
 @given(SENSITIVITIES, PRICES)
-def test_opendp_prices_a_scale_at_no_more_than_is_charged(sensitivity: int, price: Epsilon) -> None:
+def test_opendp_prices_a_scale_at_no_more_than_is_charged(sensitivity: int, price: Price) -> None:
     measurement = noise._measurement(calibrate(sensitivity, price))
     assert Fraction(measurement.map(sensitivity)) <= Fraction(price.nano, NANO)
 
@@ -34,12 +34,12 @@ def test_opendp_prices_a_scale_at_no_more_than_is_charged(sensitivity: int, pric
 @pytest.mark.parametrize("price", ["0.1", "0.3", "0.7", "0.000001", "0.999999999", "3"])
 @pytest.mark.parametrize("sensitivity", [1, 3, 7, 10**9 + 7])
 def test_a_scale_is_hardly_larger_than_it_must_be(sensitivity: int, price: str) -> None:
-    exact = Fraction(sensitivity * NANO, Epsilon.parse(price).nano)
-    assert exact <= Fraction(calibrate(sensitivity, Epsilon.parse(price))) <= exact * (1 + Fraction(1, 2**48))
+    exact = Fraction(sensitivity * NANO, Price.parse(price).nano)
+    assert exact <= Fraction(calibrate(sensitivity, Price.parse(price))) <= exact * (1 + Fraction(1, 2**48))
 
 
-@pytest.mark.parametrize(("sensitivity", "price"), [(0, ONE), (-1, ONE), (1, Epsilon(0))])
-def test_nothing_is_calibrated_for_a_price_or_sensitivity_of_zero(sensitivity: int, price: Epsilon) -> None:
+@pytest.mark.parametrize(("sensitivity", "price"), [(0, ONE), (-1, ONE), (1, Price(0))])
+def test_nothing_is_calibrated_for_a_price_or_sensitivity_of_zero(sensitivity: int, price: Price) -> None:
     with pytest.raises(ValueError, match="above zero"):
         calibrate(sensitivity, price)
     with pytest.raises(ValueError, match="above zero"):
@@ -66,7 +66,7 @@ def test_only_vectors_of_int64_get_noise(exact: np.ndarray) -> None:
 
 
 def test_empty_cells_get_noise_like_any_other() -> None:
-    noisy = OpendpNoise().laplace(ZEROS, sensitivity=1, price=Epsilon.parse("0.01"))
+    noisy = OpendpNoise().laplace(ZEROS, sensitivity=1, price=Price.parse("0.01"))
     assert np.count_nonzero(noisy) > 32
     assert noisy.dtype == np.int64
 
@@ -84,7 +84,7 @@ def test_many_cells_come_back_in_their_order() -> None:
 
 
 def test_no_two_draws_are_alike() -> None:
-    draws = [OpendpNoise().laplace(ZEROS, sensitivity=1, price=Epsilon.parse("0.01")) for _ in range(4)]
+    draws = [OpendpNoise().laplace(ZEROS, sensitivity=1, price=Price.parse("0.01")) for _ in range(4)]
     assert len({draw.tobytes() for draw in draws}) == 4
 
 

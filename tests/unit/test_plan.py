@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.accuracy import half_width
-from privacy.budget import Epsilon
+from privacy.budget import Price
 from privacy.noise import calibrate
 from privacy.plan import PRICE_MIN, AboveQueryLimit, Plan, in_units, plan
 from privacy.query import Accuracy, Compare, InvalidQuery, Key, NotReachable, Statistic
@@ -121,7 +121,7 @@ BASE = query(count("n"), total("s", column="age"), group_by=(Key(column="age", b
 @pytest.mark.parametrize(
     "same",
     [
-        replace(BASE, budget=Epsilon.parse("0.3")),
+        replace(BASE, budget=Price.parse("0.3")),
         replace(BASE, select=BASE.select[::-1]),
         replace(BASE, select=(count("other"), total("t", column="age"))),
         replace(BASE, select=(*BASE.select, count("again"))),
@@ -160,7 +160,7 @@ def test_different_questions_have_different_fingerprints(other) -> None:
 def test_the_price_of_an_accuracy_is_the_least_that_reaches_it(schema: Schema, within) -> None:
     planned = plan(query(budget=replace(WITHIN_5, within=within)), schema)
     part = planned.measurements[0]
-    dearer, cheaper = part.scale, calibrate(part.sensitivity, Epsilon(part.price.nano - 1))
+    dearer, cheaper = part.scale, calibrate(part.sensitivity, Price(part.price.nano - 1))
     assert half_width(dearer) <= within < half_width(cheaper)
 
 
@@ -178,12 +178,12 @@ def test_an_accuracy_of_one_statistic_prices_the_others_by_their_weights() -> No
 
 def test_a_question_above_the_limit_of_one_query_is_refused_with_both_amounts() -> None:
     with pytest.raises(AboveQueryLimit) as refused:
-        plan(query(budget=Epsilon.parse("10.000000001")), TOWN)
+        plan(query(budget=Price.parse("10.000000001")), TOWN)
     assert (str(refused.value.price), str(refused.value.limit)) == ("10.000000001", "10")
 
 
 def test_the_limit_of_one_query_itself_is_allowed() -> None:
-    assert str(plan(query(budget=Epsilon.parse("10")), TOWN).price) == "10"
+    assert str(plan(query(budget=Price.parse("10")), TOWN).price) == "10"
 
 
 def test_an_accuracy_beyond_the_limit_is_refused_with_the_best_that_can_be_had() -> None:
@@ -191,7 +191,7 @@ def test_an_accuracy_beyond_the_limit_is_refused_with_the_best_that_can_be_had()
     with pytest.raises(NotReachable) as refused:
         plan(query(budget=WITHIN_5), tight)
     best = int(refused.value.reachable)
-    assert plan(query(budget=replace(WITHIN_5, within=best)), tight).price <= tight.epsilon_per_query_max
+    assert plan(query(budget=replace(WITHIN_5, within=best)), tight).price <= tight.price_per_query_max
     with pytest.raises(NotReachable):
         plan(query(budget=replace(WITHIN_5, within=best - 1)), tight)
 
