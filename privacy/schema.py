@@ -8,12 +8,14 @@ as a count of its declared step, a date as days since 1970-01-01. A column's cod
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 
 from privacy.budget import Price
 
 EPOCH = date(1970, 1, 1)
 Labels = dict[str, tuple[str, ...]]
+Measure = Literal["pure", "zcdp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,9 @@ class Schema:
     `unit` names the column that tells persons apart; None means that each row is one person.
     `rows_per_person` is the contribution bound: no person has more rows than that in the statistics table.
     `columns` are all declared columns in declared order, the unit's column not among them.
+    `cap` and `price_per_query_max` are ε, or ρ where `measure` is zcdp. Only there stand `delta`, at which ρ is
+    shown as (ε, δ), and, both or neither, `delta_per_query` and `delta_cap`: what one answer with undeclared
+    keys costs in δ, and the lifetime total of these over everybody.
     """
 
     id: str
@@ -99,7 +104,10 @@ class Schema:
     cap: Price
     price_per_query_max: Price
     columns: tuple[AnyColumn, ...]
-    measure: Literal["pure"] = "pure"
+    measure: Measure = "pure"
+    delta: Fraction | None = None
+    delta_per_query: Fraction | None = None
+    delta_cap: Fraction | None = None
 
     @property
     def queryable(self) -> tuple[Column, ...]:
