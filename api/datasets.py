@@ -30,7 +30,7 @@ def listing() -> Response:
     held = services().catalog.all()
     if caller().role != "administrator":
         mine = {state.lineage for state in services().ledger.accounts_of_user(user=caller().name)}
-        held = [dataset for dataset in held if dataset.lineage in mine]
+        held = [dataset for dataset in held if mine.issuperset(dataset.lineages)]
     return _json({"items": [_item(dataset) for dataset in held]})
 
 
@@ -42,7 +42,7 @@ def one(id: str) -> Response:
     held = visible(caller(), id)
     schema = held.schema
     states = services().ledger.accounts(
-        lineage=held.lineage, user=caller().name, organisation=caller().organisation
+        lineages=held.lineages, user=caller().name, organisation=caller().organisation
     )
     left = min((state.remaining for state in states), default=None)
     return _json(
@@ -52,7 +52,7 @@ def one(id: str) -> Response:
             "privacy": {
                 "unit": "person",
                 "max_rows_per_person": schema.rows_per_person,
-                "measure": "pure",
+                "measure": schema.measure,
                 "cap": str(schema.cap),
                 "max_per_query": str(schema.price_per_query_max),
             },

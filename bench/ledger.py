@@ -143,7 +143,7 @@ def _settlement(user: str) -> Settlement:
         user=user,
         organisation="shop",
         dataset=LINEAGE,
-        lineage=LINEAGE,
+        lineages=(LINEAGE,),
         version=1,
         idempotency_key=query,
         request_digest=sha256_hex(query),

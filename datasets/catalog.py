@@ -1,24 +1,30 @@
 """Which datasets are held, in which version, on what terms. Knows descriptors and folders, never rows."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Row, text
 
 from datasets.descriptor import Descriptor, parse
 from datasets.engines.duckdb import STATISTICS_FILE
 from datasets.store import Store
-from privacy.schema import Schema
+from privacy.schema import Measure, Schema
 
 _SELECT = """
     SELECT datasets.id, datasets.lineage, datasets.version, datasets.created_at, datasets.retired_at,
-        versions.descriptor, versions.folder, versions.registered_at
+        versions.descriptor, versions.folder, versions.registered_at, versions.sources,
+        view_lineages.lineage AS of_view
     FROM datasets JOIN versions ON versions.dataset = datasets.id AND versions.number = datasets.version
+        LEFT JOIN view_lineages ON view_lineages.dataset = datasets.id
 """
 CURRENT = text(f"{_SELECT} WHERE datasets.id = :id")
 ALL = text(f"{_SELECT} ORDER BY datasets.id")
-VERSION = text("SELECT descriptor FROM versions WHERE dataset = :id AND number = :number")
 RETIRE = text("UPDATE datasets SET retired_at = :at WHERE id = :id AND retired_at IS NULL")
 
 
@@ -32,15 +38,38 @@ class NoSuchDataset(LookupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A dataset as it answers now. `file` is its statistics table."""
+    """A dataset as it answers now. `file` is its statistics table.
+
+    `lineages` are those whose accounts pay for an answer: one, or for a view all that it joins, sorted.
+    `sources` are the datasets and versions that a view was joined from, empty for any other dataset.
+    """
 
     id: str
-    lineage: str
+    lineages: tuple[str, ...]
     version: int
     schema: Schema
     file: Path
     registered_at: str
     retired: bool
+    sources: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def lineage(self) -> str:
+        """The lineage under which answers are kept."""
+        return self.lineages[0]
+
+    @property
+    def is_view(self) -> bool:
+        return bool(self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kin:
+    """What the datasets of one lineage have in common; `delta` is that of the latest registered."""
+
+    names: tuple[str, ...]
+    measure: Measure
+    delta: Fraction | None
 
 
 class Catalog:
@@ -52,15 +81,24 @@ class Catalog:
     def current(self, id: str) -> Held:
         """The version that answers now. Raises NoSuchDataset."""
         with self._store.reading() as connection:
-            row = connection.execute(CURRENT, {"id": id}).one_or_none()
-        if row is None:
+            rows = connection.execute(CURRENT, {"id": id}).all()
+        if not rows:
             raise NoSuchDataset(id)
-        return self._held(row)
+        return self._held(rows)
 
     def all(self) -> list[Held]:
         """Every dataset, retired ones too, by name."""
         with self._store.reading() as connection:
-            return [self._held(row) for row in connection.execute(ALL)]
+            rows = connection.execute(ALL).all()
+        return [self._held(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
+
+    def kin(self) -> dict[str, Kin]:
+        """By lineage, the datasets that share its accounts; views have none of their own."""
+        families: dict[str, list[Held]] = {}
+        for held in self.all():
+            if not held.is_view:
+                families.setdefault(held.lineage, []).append(held)
+        return {lineage: _kin(family) for lineage, family in families.items()}
 
     def retire(self, id: str, *, at: str) -> None:
         """End a dataset: no new question is answered; what was told and spent stays. Raises NoSuchDataset."""
@@ -68,16 +106,26 @@ class Catalog:
         with self._store.writing() as connection:
             connection.execute(RETIRE, {"id": id, "at": at})
 
-    def _held(self, row: Row) -> Held:  # type: ignore[type-arg]
+    def _held(self, rows: Sequence[Row[Any]]) -> Held:
+        """From the dataset's rows: one, or for a view one for each lineage."""
+        row = rows[0]
         return Held(
             id=row.id,
-            lineage=row.lineage,
+            lineages=tuple(sorted(same.of_view or same.lineage for same in rows)),
             version=row.version,
             schema=described(row.descriptor).schema,
             file=self._data_dir / row.folder / STATISTICS_FILE,
             registered_at=row.registered_at,
             retired=row.retired_at is not None,
+            sources=json.loads(row.sources or "{}"),
         )
+
+
+def _kin(family: Iterable[Held]) -> Kin:
+    by_age = sorted(family, key=lambda held: held.registered_at)
+    latest = by_age[-1].schema
+    names = tuple(sorted(held.id for held in by_age))
+    return Kin(names=names, measure=latest.measure, delta=latest.delta)
 
 
 @lru_cache(maxsize=256)

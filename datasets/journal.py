@@ -11,12 +11,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, String, bindparam, text
 
+from datasets import delta
 from datasets.store import sha256_hex
 from privacy.budget import Price
 
 PAGE_ROWS_MAX = 1_000
 FINDINGS_MAX = 1_000
 CHARGES = ("charge", "shared", "replay", "failed")
+LINKED = "linked"  # a charge whose answer stands in another lineage's journal
 PROBLEMS = {
     "gap": "lines are missing before this one, or stand in the wrong order",
     "chain": "the line's hash doesn't follow from its text and the line before",
@@ -29,6 +31,9 @@ PROBLEMS = {
     "answer_missing": "a charge without its answer",
     "answer_differs": "the answer is not the one that was charged for",
     "answer_uncharged": "answers without a charge",
+    "link_missing": "answers from views whose charge to this lineage isn't here",
+    "link_differs": "the charge is not that of the answer it names",
+    "links_differ": "the line names other lineages than the view belongs to",
     "table_differs": "a table of an answer was changed",
 }
 
@@ -45,7 +50,16 @@ LINEAGES = text("""
     SELECT id FROM lineages UNION SELECT lineage FROM accounts UNION SELECT lineage FROM journal
     UNION SELECT lineage FROM answers ORDER BY 1
 """)
-BALANCES = text("SELECT kind, holder, granted, spent, entries, head FROM accounts WHERE lineage = :lineage")
+BALANCES = text("""
+    SELECT kind, holder, granted, spent, entries, head, delta_granted, delta_spent
+    FROM accounts WHERE lineage = :lineage
+""")
+VIEWS = text("SELECT dataset, lineage FROM view_lineages ORDER BY dataset, lineage")
+LINKS_COUNTED = text("""
+    SELECT view_lineages.lineage, count(*)
+    FROM answers JOIN view_lineages ON view_lineages.dataset = answers.dataset
+    WHERE view_lineages.lineage <> answers.lineage GROUP BY view_lineages.lineage
+""")
 ANSWERS = text("""
     SELECT id, lineage, entry, "user", dataset, version, fingerprint, request_digest, table_digest,
         question, prices, charge, dataset_charge, outcome, asked_at
@@ -131,9 +145,11 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Fi
     """Everything that doesn't agree, at most FINDINGS_MAX; `progress` is told how many lines were read."""
     found = [_changed_table(lineage) for lineage in _lineages_of_changed_tables(connection)]
     answers = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
+    links = {row[0]: row[1] for row in connection.execute(LINKS_COUNTED)}
+    views = _views(connection)
     read = 0
     for lineage in connection.execute(LINEAGES).scalars().all():
-        recount = _Recount(lineage)
+        recount = _Recount(lineage, views)
         for lines in pages(connection, lineage=lineage):
             told = _answers_of(connection, lines)
             for entry in lines:
@@ -141,7 +157,8 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Fi
             read += len(lines)
             progress(read)
             del found[FINDINGS_MAX:]
-        found += recount.close(connection.execute(BALANCES, {"lineage": lineage}), answers.get(lineage, 0))
+        rows = connection.execute(BALANCES, {"lineage": lineage})
+        found += recount.close(rows, answers=answers.get(lineage, 0), links=links.get(lineage, 0))
     return found[:FINDINGS_MAX]
 
 
@@ -151,6 +168,14 @@ def _lineages_of_changed_tables(connection: Connection) -> list[str]:
 
 def _changed_table(lineage: str) -> Finding:
     return Finding(lineage=lineage, problem="table_differs")
+
+
+def _views(connection: Connection) -> dict[str, list[str]]:
+    """The lineages of every view."""
+    views: dict[str, list[str]] = {}
+    for dataset, lineage in connection.execute(VIEWS):
+        views.setdefault(dataset, []).append(lineage)
+    return views
 
 
 def _answers_of(connection: Connection, lines: Iterable[JournalEntry]) -> dict[str, Row[Any]]:
@@ -170,6 +195,12 @@ def _read(body: str) -> dict[str, Any]:
 class _Balance:
     granted: int = 0
     spent: int = 0
+    delta_granted: int = 0
+    delta_spent: int = 0
+
+    @property
+    def is_overspent(self) -> bool:
+        return self.spent > self.granted or self.delta_spent > self.delta_granted
 
 
 @dataclass(slots=True)
@@ -177,9 +208,12 @@ class _Recount:
     """One lineage's accounts as its lines add up to."""
 
     lineage: str
+    views: Mapping[str, list[str]]
     number: int = 0
     head: str = ""
     answers: int = 0
+    links: int = 0
+    linked_to: dict[str, int] = field(default_factory=dict)
     balances: dict[tuple[str, str], _Balance] = field(default_factory=dict)
 
     def add(self, entry: JournalEntry, told: Mapping[str, Row[Any]]) -> list[Finding]:
@@ -191,6 +225,8 @@ class _Recount:
             problems.append("unreadable")
         if body.get("kind") in CHARGES:
             problems += self._answer(entry, body, told)
+        elif body.get("kind") == LINKED:
+            problems += self._link(body, told)
         return [Finding(lineage=self.lineage, entry=entry.number, problem=problem) for problem in problems]
 
     def _place(self, entry: JournalEntry) -> Iterator[str]:
@@ -211,11 +247,13 @@ class _Recount:
         problems = []
         if body["kind"] == "open":
             problems += ["opened_again"] if self.balances else []
-            self._balance("dataset", self.lineage).granted += _nano(body["amount"])
+            account = self._balance("dataset", self.lineage)
+            account.granted += _nano(body["amount"])
+            account.delta_granted += _atto(body)
         elif body["kind"] == "grant":
-            account = body["account"]
-            self._balance(account["kind"], account["holder"]).granted += _nano(body["amount"])
-        elif body["kind"] in CHARGES:
+            named = body["account"]
+            self._balance(named["kind"], named["holder"]).granted += _nano(body["amount"])
+        elif body["kind"] in (*CHARGES, LINKED):
             problems += self._spend(body)
         elif body["kind"] not in ("grant_requested", "grant_declined"):
             raise ValueError("no such kind of line")
@@ -223,10 +261,11 @@ class _Recount:
 
     def _spend(self, body: Mapping[str, Any]) -> Iterator[str]:
         holders = {"user": body["user"], "organisation": body["organisation"], "dataset": self.lineage}
+        self._balance("dataset", self.lineage).delta_spent += _atto(body)
         for kind, amount in body["charged"].items():
             balance = self._balance(kind, holders[kind])
             balance.spent += _nano(amount)
-            if balance.spent > balance.granted:
+            if balance.is_overspent:
                 yield "overspent"
 
     def _balance(self, kind: str, holder: str) -> _Balance:
@@ -241,9 +280,28 @@ class _Recount:
             yield "answer_missing"
         elif _of_answer(answer) != _of_line(entry, body):
             yield "answer_differs"
+        lineages = self.views.get(body.get("dataset", ""), [self.lineage])
+        if lineages != [self.lineage, *body.get("linked", [])]:
+            yield "links_differ"
 
-    def close(self, rows: Iterable[Row[Any]], answers: int) -> list[Finding]:
-        """Compare with the accounts as they stand, and with the number of answers."""
+    def _link(self, body: Mapping[str, Any], told: Mapping[str, Row[Any]]) -> Iterator[str]:
+        """A charge for an answer of another lineage: that one's number makes the pairing one to one.
+
+        Both lines are written while both datasets' rows are locked, so these numbers only grow.
+        """
+        self.links += 1
+        answer = told.get(body.get("query", ""))
+        if answer is None:
+            yield "answer_missing"
+        elif _linked_answer(answer) != _of_link(body) or answer.entry <= self.linked_to.get(
+            answer.lineage, 0
+        ):
+            yield "link_differs"
+        else:
+            self.linked_to[answer.lineage] = answer.entry
+
+    def close(self, rows: Iterable[Row[Any]], *, answers: int, links: int) -> list[Finding]:
+        """Compare with the accounts as they stand, and with the number of answers and of links."""
         found = []
         accounts = {(row.kind, row.holder): row for row in rows}
         for kind, holder in sorted(accounts.keys() | self.balances.keys()):
@@ -254,12 +312,15 @@ class _Recount:
             found.append(self._finding("end"))
         if answers > self.answers:
             found.append(self._finding("answer_uncharged"))
+        if links > self.links:
+            found.append(self._finding("link_missing"))
         return found
 
     def _differs(self, account: Row[Any] | None, balance: _Balance | None) -> bool:
         if account is None or balance is None:
             return True
-        return (account.granted, account.spent) != (balance.granted, balance.spent)
+        names = ("granted", "spent", "delta_granted", "delta_spent")
+        return any(getattr(account, name) != getattr(balance, name) for name in names)
 
     def _finding(self, problem: str, *, account: str = "") -> Finding:
         return Finding(lineage=self.lineage, problem=problem, account=account)
@@ -267,6 +328,36 @@ class _Recount:
 
 def _nano(amount: str) -> int:
     return 0 if amount == "0" else Price.parse(amount).nano
+
+
+def _atto(body: Mapping[str, Any]) -> int:
+    """The δ of a line; most have none."""
+    return delta.read(body["delta"]) if "delta" in body else 0
+
+
+def _linked_answer(answer: Row[Any]) -> tuple[Any, ...]:
+    """What an answer and its lines in other lineages must agree in."""
+    return (
+        answer.lineage,
+        answer.entry,
+        answer.asked_at,
+        answer.user,
+        answer.dataset,
+        answer.version,
+        str(Price(answer.charge)),
+        str(Price(answer.dataset_charge)),
+    )
+
+
+def _of_link(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    of, charged = body.get("of", {}), body.get("charged", {})
+    return (
+        of.get("lineage"),
+        of.get("entry"),
+        *(body.get(name) for name in ("at", "user", "dataset", "version")),
+        charged.get("user"),
+        charged.get("dataset"),
+    )
 
 
 def _of_answer(answer: Row[Any]) -> tuple[Any, ...]:

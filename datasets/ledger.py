@@ -4,9 +4,14 @@ Every charge is one transaction of two steps: debit the user, the organisation a
 journal; then write the journal's line and the answer, and commit. Rows are locked in that order by everybody, so
 that nobody waits in a circle; the dataset's row, which all callers share, comes last.
 
+An answer from a view costs the same in every lineage that the view joins: the first step is done for one lineage
+after the other, in the order of their names, so that again nobody waits in a circle. All pay or nobody does. The
+first lineage's journal gets the answer's line, the others' a `linked` line that names it.
+
     LedgerError
     ├── NoAccount         there is no such account: nothing may be asked
     ├── BudgetExhausted   the charge doesn't fit
+    ├── DeltaExhausted    the charge of δ doesn't fit
     ├── NoAnswer          no such answer, or another user's
     ├── AlreadyAnswered   this user has used the idempotency key: `stored` is what it got
     ├── NoSuchHolder      a grant for a user or an organisation that doesn't exist
@@ -20,12 +25,13 @@ that nobody waits in a circle; the dataset's row, which all callers share, comes
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, text
 
-from datasets import journal
+from datasets import delta, journal
 from datasets.journal import PAGE_ROWS_MAX, Finding, JournalEntry
 from datasets.store import REFUSED, Direct, Step, Store, new_id, now, sha256_hex
 from privacy.budget import PRICE_NANO_MAX, InvalidAmount, Price
@@ -60,6 +66,17 @@ class BudgetExhausted(LedgerError):
     def __init__(self, *, kind: AccountKind, holder: str, needed: Price, remaining: Price) -> None:
         super().__init__(f"{kind}:{holder} needs {needed} and has {remaining}")
         self.kind = kind
+        self.holder = holder
+        self.needed = needed
+        self.remaining = remaining
+
+
+class DeltaExhausted(LedgerError):
+    """The dataset's account can't pay the δ: `needed` is above `remaining`."""
+
+    def __init__(self, *, holder: str, needed: Fraction, remaining: Fraction) -> None:
+        shown = [delta.shown(delta.atto_of(amount)) for amount in (needed, remaining)]
+        super().__init__(f"dataset:{holder} needs δ {shown[0]} and has {shown[1]}")
         self.holder = holder
         self.needed = needed
         self.remaining = remaining
@@ -120,17 +137,23 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
-    """What an account was ever granted and has ever spent."""
+    """What an account was ever granted and has ever spent; of δ, in 10^-18, a dataset's alone."""
 
     lineage: str
     kind: AccountKind
     holder: str
     granted: Price
     spent: Price
+    delta_granted: int = 0
+    delta_spent: int = 0
 
     @property
     def remaining(self) -> Price:
         return self.granted - self.spent
+
+    @property
+    def delta_remaining(self) -> Fraction:
+        return delta.delta_of(self.delta_granted - self.delta_spent)
 
     @property
     def account(self) -> Account:
@@ -142,14 +165,16 @@ class Settlement:
     """An answer to be charged and kept, before anybody is told.
 
     `charge` is paid by the user and, where it has an account, the organisation; `dataset_charge` by the
-    dataset: zero if the table was released before and only told again.
+    dataset: zero if the table was released before and only told again. `delta_atto` (10^-18) is paid by the
+    dataset, too. All of it is paid in each of the `lineages`, of which there are several for a view: distinct and
+    sorted, the first is the one under which the answer is kept.
     """
 
     id: str
     user: str
     organisation: str
     dataset: str
-    lineage: str
+    lineages: tuple[str, ...]
     version: int
     idempotency_key: str
     request_digest: str
@@ -160,6 +185,16 @@ class Settlement:
     dataset_charge: Price
     question: str
     table: bytes
+    delta_atto: int = 0
+
+    def __post_init__(self) -> None:
+        assert self.lineages, "an answer is charged to a lineage"
+        assert list(self.lineages) == sorted(set(self.lineages)), "lineages are distinct and sorted"
+        assert self.delta_atto >= 0, "a charge is never negative"
+
+    @property
+    def lineage(self) -> str:
+        return self.lineages[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,27 +236,35 @@ class Grant:
 
 Seal = Callable[[list[AccountState]], bytes]
 
+ACCOUNT_COLUMNS = "lineage, kind, holder, granted, spent, delta_granted, delta_spent"
 KEEP_TABLE = """
     INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :table_digest, :table)
     ON CONFLICT DO NOTHING
 """
-DEBIT_USER = """
+CHARGED = f"RETURNING {ACCOUNT_COLUMNS}, entries, head"
+DEBIT_USER = (
+    """
     UPDATE accounts SET spent = spent + :charge
     WHERE lineage = :lineage AND kind = 'user' AND holder = :user AND spent + :charge <= granted {and_also}
-    RETURNING lineage, kind, holder, granted, spent, entries, head
 """
-DEBIT_ORGANISATION = """
+    + CHARGED
+)
+DEBIT_ORGANISATION = (
+    """
     UPDATE accounts SET spent = spent + :charge
     WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
         AND spent + :charge <= granted {and_also}
-    RETURNING lineage, kind, holder, granted, spent, entries, head
 """
-DEBIT_DATASET = """
+    + CHARGED
+)
+DEBIT_DATASET = (
+    """
     UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = {head}
     WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage
         AND spent + :dataset_charge <= granted {and_also}
-    RETURNING lineage, kind, holder, granted, spent, entries, head
 """
+    + CHARGED
+)
 ORGANISATION = """
     SELECT 1 FROM accounts WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
 """
@@ -235,21 +278,37 @@ AFTER_BOTH = f"{AFTER_USER} AND (EXISTS (SELECT 1 FROM second) OR NOT EXISTS ({O
 # On SQLite one writer works at a time, so the dataset may look whether the organisation's turn will go well.
 # On PostgreSQL one statement does it all, and each part asks for the rows of the part before: this, and not
 # the order in which they are written, makes it lock the user's row, then the organisation's, then the dataset's.
-DEBIT = Step.of(
-    KEEP_TABLE,
+PAY = (
     DEBIT_USER.format(and_also=""),
     DEBIT_DATASET.format(head=NEXT_HEAD.format(digest=DIGEST), and_also=ORGANISATION_FITS),
     DEBIT_ORGANISATION.format(and_also=""),
+)
+PAY_POSTGRESQL = f"""
+            second AS ({DEBIT_ORGANISATION.format(and_also=AFTER_USER)}),
+            third AS ({
+    DEBIT_DATASET.format(head=NEXT_HEAD_POSTGRESQL.format(digest=DIGEST), and_also=AFTER_BOTH)
+})
+        SELECT * FROM first UNION ALL SELECT * FROM second UNION ALL SELECT * FROM third
+"""
+DEBIT = Step.of(
+    KEEP_TABLE,
+    *PAY,
     postgresql=f"""
         WITH kept AS ({KEEP_TABLE} RETURNING 1),
             first AS ({DEBIT_USER.format(and_also=AFTER_TABLE)}),
-            second AS ({DEBIT_ORGANISATION.format(and_also=AFTER_USER)}),
-            third AS ({
-        DEBIT_DATASET.format(head=NEXT_HEAD_POSTGRESQL.format(digest=DIGEST), and_also=AFTER_BOTH)
-    })
-        SELECT * FROM first UNION ALL SELECT * FROM second UNION ALL SELECT * FROM third
+            {PAY_POSTGRESQL}
     """,
 )
+DEBIT_LINKED = Step.of(
+    *PAY,
+    postgresql=f"WITH first AS ({DEBIT_USER.format(and_also='')}), {PAY_POSTGRESQL}",
+)
+DEBIT_DELTA = Step.of("""
+    UPDATE accounts SET delta_spent = delta_spent + :delta_atto
+    WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage
+        AND delta_spent + :delta_atto <= delta_granted
+    RETURNING delta_spent
+""")
 LINK = Step.of(
     DEBIT_DATASET.format(head=NEXT_HEAD.format(digest=":digest"), and_also=""),
     postgresql=DEBIT_DATASET.format(head=NEXT_HEAD_POSTGRESQL.format(digest=":digest"), and_also=""),
@@ -291,7 +350,6 @@ LOAD = text("""
         ON answer_tables.lineage = answers.lineage AND answer_tables.digest = answers.table_digest
     WHERE answers.id = :id
 """)
-ACCOUNT_COLUMNS = "lineage, kind, holder, granted, spent"
 ACCOUNT = Step.of(f"""
     SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE lineage = :lineage AND kind = :kind AND holder = :holder
 """)
@@ -314,15 +372,15 @@ ALL_ACCOUNTS = text(f"""
     SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE (lineage, kind, holder) > (:lineage, :kind, :holder)
     ORDER BY lineage, kind, holder LIMIT :limit
 """)
-OPEN = text("""
-    INSERT INTO accounts (lineage, kind, holder, granted, spent, entries, head)
-    VALUES (:lineage, :kind, :holder, :granted, 0, 0, '') ON CONFLICT DO NOTHING
-    RETURNING lineage, kind, holder, granted, spent
+OPEN = text(f"""
+    INSERT INTO accounts (lineage, kind, holder, granted, spent, entries, head, delta_granted, delta_spent)
+    VALUES (:lineage, :kind, :holder, :granted, 0, 0, '', :delta_granted, 0) ON CONFLICT DO NOTHING
+    RETURNING {ACCOUNT_COLUMNS}
 """)
-RAISE = text("""
+RAISE = text(f"""
     UPDATE accounts SET granted = granted + :amount
     WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND granted + :amount <= :limit
-    RETURNING lineage, kind, holder, granted, spent
+    RETURNING {ACCOUNT_COLUMNS}
 """)
 HOLDERS = {
     "user": text("SELECT 1 FROM users WHERE name = :holder"),
@@ -350,18 +408,22 @@ class Ledger:
 
     # Accounts
 
-    def open(self, *, lineage: str, cap: Price, actor: str) -> AccountState:
+    def open(self, *, lineage: str, cap: Price, actor: str, delta_cap_atto: int = 0) -> AccountState:
         """Open the lineage's dataset account with its lifetime cap. One that exists stays as it is."""
         with self._store.writing() as tx:
-            return open_dataset(tx, lineage=lineage, cap=cap, actor=actor)
+            return open_dataset(tx, lineage=lineage, cap=cap, actor=actor, delta_cap_atto=delta_cap_atto)
 
-    def accounts(self, *, lineage: str, user: str, organisation: str) -> list[AccountState]:
-        """The accounts that a question of this user would be charged to: user, organisation, dataset."""
+    def accounts(self, *, lineages: Sequence[str], user: str, organisation: str) -> list[AccountState]:
+        """The accounts that a question of this user would be charged to.
+
+        By lineage in the given order, in each the user's, the organisation's, the dataset's.
+        """
+        states = []
         with self._store.reading() as connection:
-            rows = connection.execute(
-                ACCOUNTS, {"lineage": lineage, "user": user, "organisation": organisation}
-            )
-            return [_account(row) for row in rows]
+            for lineage in lineages:
+                who = {"lineage": lineage, "user": user, "organisation": organisation}
+                states += [_account(row) for row in connection.execute(ACCOUNTS, who)]
+        return states
 
     def accounts_of_user(self, *, user: str) -> list[AccountState]:
         """Everything that limits this user: by lineage, then user, organisation, dataset."""
@@ -376,17 +438,30 @@ class Ledger:
             return [_account(row) for row in connection.execute(ALL_ACCOUNTS, page)]
 
     def fits(
-        self, *, lineage: str, user: str, organisation: str, charge: Price, dataset_charge: Price
+        self,
+        *,
+        lineages: Sequence[str],
+        user: str,
+        organisation: str,
+        charge: Price,
+        dataset_charge: Price,
+        delta_atto: int = 0,
     ) -> list[AccountState]:
-        """The accounts, if the charge fits them all now; raises NoAccount or BudgetExhausted if not."""
-        states = self.accounts(lineage=lineage, user=user, organisation=organisation)
-        kinds = {state.kind for state in states}
-        if "user" not in kinds:
-            raise NoAccount(kind="user", holder=user)
-        if "dataset" not in kinds:
-            raise NoAccount(kind="dataset", holder=lineage)
+        """The accounts, if the charge fits them all now.
+
+        Raises NoAccount, BudgetExhausted or DeltaExhausted if not.
+        """
+        states = self.accounts(lineages=lineages, user=user, organisation=organisation)
+        there = {(state.lineage, state.kind) for state in states}
+        for lineage in lineages:
+            if (lineage, "user") not in there:
+                raise NoAccount(kind="user", holder=user)
+            if (lineage, "dataset") not in there:
+                raise NoAccount(kind="dataset", holder=lineage)
         for state in states:
             _must_fit(state, dataset_charge if state.kind == "dataset" else charge)
+            if state.kind == "dataset" and delta.delta_of(delta_atto) > state.delta_remaining:
+                raise _delta_exhausted(state, delta_atto)
         return states
 
     # Answers
@@ -433,15 +508,15 @@ class Ledger:
     def settle(self, settlement: Settlement, seal: Seal) -> StoredAnswer:
         """Charge every account, journal it and keep the answer: all of it or, if this raises, nothing.
 
-        `seal` is given the accounts after the debit, inside the transaction: user, organisation if it has
-        an account, dataset. It returns the envelope to keep, and must be quick: others wait.
-        Raises AlreadyAnswered, NoAccount or BudgetExhausted.
+        `seal` is given the accounts after the debit, inside the transaction, for each lineage: user,
+        organisation if it has an account, dataset. It returns the envelope to keep, and must be quick: others
+        wait. Raises AlreadyAnswered, NoAccount, BudgetExhausted or DeltaExhausted.
         """
         table_digest = sha256_hex(settlement.table)
         try:
             with self._store.writing() as tx:
                 return _settle(Direct(tx), settlement, table_digest, seal)
-        except (*REFUSED, BudgetExhausted):
+        except (*REFUSED, BudgetExhausted, DeltaExhausted):
             self._refuse_repeated(settlement)
             raise
 
@@ -552,14 +627,17 @@ class Ledger:
             return journal.findings(connection, progress)
 
 
-def open_dataset(tx: Connection, *, lineage: str, cap: Price, actor: str) -> AccountState:
+def open_dataset(
+    tx: Connection, *, lineage: str, cap: Price, actor: str, delta_cap_atto: int = 0
+) -> AccountState:
     """Open a lineage's dataset account within the transaction that registers it. Never resets one."""
-    account = Account(kind="dataset", holder=lineage)
-    row = tx.execute(OPEN, _account_key(lineage, account) | {"granted": cap.nano}).one_or_none()
+    key = _account_key(lineage, Account(kind="dataset", holder=lineage))
+    limits = {"granted": cap.nano, "delta_granted": delta_cap_atto}
+    row = tx.execute(OPEN, key | limits).one_or_none()
     if row is None:
-        return _account(Direct(tx).rows(ACCOUNT, _account_key(lineage, account))[0])
+        return _account(Direct(tx).rows(ACCOUNT, key)[0])
     body = {"kind": "open", "at": now(), "by": _person(actor), "amount": str(cap)}
-    _append(tx, lineage, body)
+    _append(tx, lineage, body | _delta(delta_cap_atto))
     return _account(row)
 
 
@@ -572,34 +650,59 @@ def _exported(entry: JournalEntry) -> str:
 
 
 def _settle(tx: Direct, asked: Settlement, table_digest: str, seal: Seal) -> StoredAnswer:
-    alone, together = _lines(asked, table_digest)
-    values = _values(asked, table_digest) | {
-        "digest": alone["digest"],
-        "digest_with_organisation": together["digest"],
-    }
-    rows = {row[1]: row for row in tx.rows(DEBIT, values)}  # from here on others wait
-    if "user" not in rows or "dataset" not in rows:
-        raise _refusal(tx, asked, paid=rows.keys())
-    line = (together if "organisation" in rows else alone) | _place(rows["dataset"])
-    envelope = seal([_account(rows[kind]) for kind in PAYERS if kind in rows])
-    stored = _stored(asked, at=line["at"], entry=line["number"], envelope=envelope)
+    body = _charge_body(asked, table_digest)
+    values = _values(asked, table_digest)
+    states, line = _debit(tx, DEBIT, asked, asked.lineage, body, values)  # from here on others wait
+    links = []
+    for lineage in asked.lineages[1:]:
+        more, link = _debit(tx, DEBIT_LINKED, asked, lineage, _link_body(asked, line), values)
+        states += more
+        links.append(link)
+    stored = _stored(asked, at=line["at"], entry=line["number"], envelope=seal(states))
     with tx.committing():
+        for link in links:
+            tx.run(APPEND, link)
         tx.run(KEEP, line | _answer_row(stored) | {"table_digest": table_digest})
     return stored
 
 
-def _lines(asked: Settlement, table_digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _debit(
+    tx: Direct,
+    step: Step,
+    asked: Settlement,
+    lineage: str,
+    body: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> tuple[list[AccountState], dict[str, Any]]:
+    """Charge one lineage's accounts; returns them and the lineage's line, linked to its journal."""
+    alone, together = _lines(asked, lineage, body)
+    digests = {"digest": alone["digest"], "digest_with_organisation": together["digest"]}
+    rows = {row[1]: row for row in tx.rows(step, {**values, "lineage": lineage, **digests})}
+    if "user" not in rows or "dataset" not in rows:
+        raise _refusal(tx, asked, lineage, paid=rows.keys())
+    if asked.delta_atto:
+        _debit_delta(tx, lineage, asked.delta_atto)
+    line = (together if "organisation" in rows else alone) | _place(rows["dataset"])
+    return [_account(rows[kind]) for kind in PAYERS if kind in rows], line
+
+
+def _debit_delta(tx: Direct, lineage: str, delta_atto: int) -> None:
+    """The dataset's row is locked already, so that this waits for nobody."""
+    if not tx.rows(DEBIT_DELTA, {"lineage": lineage, "delta_atto": delta_atto}):
+        key = _account_key(lineage, Account(kind="dataset", holder=lineage))
+        raise _delta_exhausted(_account(tx.rows(ACCOUNT, key)[0]), delta_atto)
+
+
+def _lines(asked: Settlement, lineage: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The journal's line without and with a charge to the organisation: the debit tells which one holds."""
-    body = _charge_body(asked, table_digest)
     charged = {"user": str(asked.charge), "dataset": str(asked.dataset_charge)}
     together = charged | {"organisation": str(asked.charge)}
-    alone = journal.line(lineage=asked.lineage, body=body | {"charged": charged})
-    return alone, journal.line(lineage=asked.lineage, body=body | {"charged": together})
+    alone = journal.line(lineage=lineage, body={**body, "charged": charged})
+    return alone, journal.line(lineage=lineage, body={**body, "charged": together})
 
 
 def _values(asked: Settlement, table_digest: str) -> dict[str, Any]:
     return {
-        "lineage": asked.lineage,
         "user": asked.user,
         "organisation": asked.organisation,
         "charge": asked.charge.nano,
@@ -609,15 +712,15 @@ def _values(asked: Settlement, table_digest: str) -> dict[str, Any]:
     }
 
 
-def _refusal(tx: Direct, asked: Settlement, *, paid: Collection[str]) -> LedgerError:
+def _refusal(tx: Direct, asked: Settlement, lineage: str, *, paid: Collection[str]) -> LedgerError:
     """Why not everybody has paid: the user comes first, then the organisation, then the dataset."""
     if "user" not in paid:
-        return _why_not(tx, asked.lineage, Account(kind="user", holder=asked.user), asked.charge)
+        return _why_not(tx, lineage, Account(kind="user", holder=asked.user), asked.charge)
     organisation = Account(kind="organisation", holder=asked.organisation)
-    if "organisation" not in paid and _exists(tx, _account_key(asked.lineage, organisation)):
-        return _why_not(tx, asked.lineage, organisation, asked.charge)
-    dataset = Account(kind="dataset", holder=asked.lineage)
-    return _why_not(tx, asked.lineage, dataset, asked.dataset_charge)
+    if "organisation" not in paid and _exists(tx, _account_key(lineage, organisation)):
+        return _why_not(tx, lineage, organisation, asked.charge)
+    dataset = Account(kind="dataset", holder=lineage)
+    return _why_not(tx, lineage, dataset, asked.dataset_charge)
 
 
 def _exists(tx: Direct, key: Mapping[str, Any]) -> bool:
@@ -632,6 +735,11 @@ def _why_not(tx: Direct, lineage: str, account: Account, charge: Price) -> Ledge
 
 def _exhausted(state: AccountState, charge: Price) -> BudgetExhausted:
     return BudgetExhausted(kind=state.kind, holder=state.holder, needed=charge, remaining=state.remaining)
+
+
+def _delta_exhausted(state: AccountState, delta_atto: int) -> DeltaExhausted:
+    needed = delta.delta_of(delta_atto)
+    return DeltaExhausted(holder=state.holder, needed=needed, remaining=state.delta_remaining)
 
 
 def _must_fit(state: AccountState, charge: Price) -> None:
@@ -653,7 +761,29 @@ def _charge_body(asked: Settlement, table_digest: str) -> dict[str, Any]:
         "table": table_digest,
         "question": sha256_hex(asked.question),
         "prices": sha256_hex(journal.canonical(asked.prices)),
+        **_delta(asked.delta_atto),
+        **({"linked": list(asked.lineages[1:])} if asked.lineages[1:] else {}),
     }
+
+
+def _link_body(asked: Settlement, line: Mapping[str, Any]) -> dict[str, Any]:
+    """What the other lineages' journals say of an answer: who pays how much, and where its line stands."""
+    return {
+        "kind": journal.LINKED,
+        "at": line["at"],
+        "user": asked.user,
+        "organisation": asked.organisation,
+        "dataset": asked.dataset,
+        "version": asked.version,
+        "query": asked.id,
+        "of": {"lineage": line["lineage"], "entry": line["number"]},
+        **_delta(asked.delta_atto),
+    }
+
+
+def _delta(atto: int) -> dict[str, str]:
+    """The member of a line that tells an amount of δ; none where there is none."""
+    return {"delta": delta.shown(atto)} if atto else {}
 
 
 def _kind(asked: Settlement) -> str:
@@ -715,7 +845,7 @@ def _carry_out(tx: Connection, grant: Grant, *, at: str) -> None:
 def _raise(tx: Connection, grant: Grant) -> None:
     key = _account_key(grant.lineage, grant.account)
     if grant.account.kind != "dataset":
-        tx.execute(OPEN, key | {"granted": 0})
+        tx.execute(OPEN, key | {"granted": 0, "delta_granted": 0})
     amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
     if tx.execute(RAISE, key | amounts).one_or_none() is None:
         raise InvalidAmount("the account's lifetime total would pass the limit of amounts")
@@ -780,8 +910,16 @@ def _account_key(lineage: str, account: Account) -> dict[str, Any]:
 
 
 def _account(row: Sequence[Any]) -> AccountState:
-    lineage, kind, holder, granted, spent, *_ = row
-    return AccountState(lineage=lineage, kind=kind, holder=holder, granted=Price(granted), spent=Price(spent))
+    lineage, kind, holder, granted, spent, delta_granted, delta_spent, *_ = row
+    return AccountState(
+        lineage=lineage,
+        kind=kind,
+        holder=holder,
+        granted=Price(granted),
+        spent=Price(spent),
+        delta_granted=delta_granted,
+        delta_spent=delta_spent,
+    )
 
 
 def _one_answer(row: Row[Any] | None) -> StoredAnswer:

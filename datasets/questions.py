@@ -90,15 +90,15 @@ class Desk:
         self._underway = data_dir / "underway"
 
     def open_to(self, caller: Caller, dataset: str) -> Held:
-        """A dataset that the caller has an account for. Raises NotOpen."""
+        """A dataset that the caller has an account for, in every lineage if it is a view. Raises NotOpen."""
         try:
             held = self._catalog.current(dataset)
         except LookupError:
             raise NotOpen from None
         accounts = self._ledger.accounts(
-            lineage=held.lineage, user=caller.name, organisation=caller.organisation
+            lineages=held.lineages, user=caller.name, organisation=caller.organisation
         )
-        if not any(state.kind == "user" for state in accounts):
+        if sum(state.kind == "user" for state in accounts) < len(held.lineages):
             raise NotOpen
         return held
 
@@ -107,7 +107,7 @@ class Desk:
         held = self.open_to(caller, dataset)
         planned = plan(query, held.schema)
         states = self._ledger.accounts(
-            lineage=held.lineage, user=caller.name, organisation=caller.organisation
+            lineages=held.lineages, user=caller.name, organisation=caller.organisation
         )
         return {
             "dataset": {"id": held.id, "version": held.version},
@@ -209,7 +209,7 @@ class Desk:
     def _must_fit(self, asked: Asked, held: Held, *, charge: Price, dataset_charge: Price) -> None:
         try:
             self._ledger.fits(
-                lineage=held.lineage,
+                lineages=held.lineages,
                 user=asked.caller.name,
                 organisation=asked.caller.organisation,
                 charge=charge,
@@ -233,7 +233,7 @@ class Desk:
             user=asked.caller.name,
             organisation=asked.caller.organisation,
             dataset=held.id,
-            lineage=held.lineage,
+            lineages=held.lineages,
             version=held.version,
             idempotency_key=asked.key,
             request_digest=asked.digest,
@@ -320,7 +320,16 @@ def _charge(planned: Plan, amount: Price) -> dict[str, Any]:
 
 
 def _accounts(held: Held, states: list[AccountState]) -> list[dict[str, str]]:
-    """The accounts as callers see them: a dataset by its id."""
+    """The accounts as callers see them: a dataset by its id, and for a view which lineage each belongs to."""
+    if len(held.lineages) > 1:
+        return [
+            {
+                "account": f"{state.kind}:{state.holder}",
+                "lineage": state.lineage,
+                "remaining": str(state.remaining),
+            }
+            for state in states
+        ]
     return [
         {
             "account": f"{state.kind}:{held.id if state.kind == 'dataset' else state.holder}",

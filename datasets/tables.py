@@ -1,7 +1,8 @@
 """The tables of the server's database: people, datasets, accounts, the journal and the answers.
 
-Every invariant that SQL can state is a constraint here. Amounts are whole nano-ε; times are UTC text in
-ISO 8601, so that both databases order and return them alike. Personal data never enters this database.
+Every invariant that SQL can state is a constraint here. Amounts are whole nano-ε, or nano-ρ where the dataset's
+measure is zCDP, those of δ whole 10^-18; times are UTC text in ISO 8601, so that both databases order and return
+them alike. Personal data never enters this database.
 """
 
 from sqlalchemy import (
@@ -80,7 +81,10 @@ class Lineage(Base):
 
 
 class Dataset(Base):
-    """A name under which a lineage is asked; `version` is the one that answers now."""
+    """A name under which a lineage is asked; `version` is the one that answers now.
+
+    A view, which joins datasets, belongs to several lineages: here stands the first of them.
+    """
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -90,8 +94,20 @@ class Dataset(Base):
     retired_at: Mapped[str | None] = mapped_column(String(32))
 
 
+class ViewLineage(Base):
+    """A lineage whose cap pays for every answer from a view, the first one too. Only views stand here."""
+
+    __tablename__ = "view_lineages"
+    dataset: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    lineage: Mapped[str] = mapped_column(ForeignKey("lineages.id"), primary_key=True)
+
+
 class Version(Base):
-    """One registered import. `folder` is relative to the data directory; `descriptor` is the YAML text."""
+    """One registered import. `folder` is relative to the data directory; `descriptor` is the YAML text.
+
+    `sources` is the JSON of {dataset: version} that a view was joined from, NULL where there is a source file;
+    the descriptor of a view is kept with its columns' domains filled in, as they were then.
+    """
 
     __tablename__ = "versions"
     dataset: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
@@ -100,13 +116,14 @@ class Version(Base):
     folder: Mapped[str] = mapped_column(String(255))
     source_digest: Mapped[str] = mapped_column(String(64), index=True)
     registered_at: Mapped[str] = mapped_column(String(32))
+    sources: Mapped[str | None] = mapped_column(Text)
 
 
 class Account(Base):
     """A limit on what may be learnt: `spent` never passes `granted`.
 
     A dataset's account (holder = the lineage) is its lifetime cap over everybody, and carries the head of
-    the lineage's journal: `entries` counts its lines, `head` is the hash of the last one.
+    the lineage's journal: `entries` counts its lines, `head` is the hash of the last one. It alone may hold δ.
     """
 
     __tablename__ = "accounts"
@@ -117,10 +134,16 @@ class Account(Base):
     spent: Mapped[int] = mapped_column(BigInteger, default=0)
     entries: Mapped[int] = mapped_column(BigInteger, default=0)
     head: Mapped[str] = mapped_column(String(64), default="")
+    delta_granted: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    delta_spent: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     __table_args__ = (
         CheckConstraint(one_of("kind", ACCOUNT_KINDS), name="kind"),
         CheckConstraint("granted >= 0", name="granted"),
         CheckConstraint("spent >= 0 AND spent <= granted", name="spent"),
+        CheckConstraint(
+            "delta_granted >= 0 AND (kind = 'dataset' OR delta_granted = 0)", name="delta_granted"
+        ),
+        CheckConstraint("delta_spent >= 0 AND delta_spent <= delta_granted", name="delta_spent"),
     )
 
 

@@ -202,7 +202,7 @@ MUTANTS = (
 """,
         """        table_digest = sha256_hex(settlement.table)
         read = self.accounts(
-            lineage=settlement.lineage, user=settlement.user, organisation=settlement.organisation
+            lineages=settlement.lineages, user=settlement.user, organisation=settlement.organisation
         )
         for state in read:
             _must_fit(state, settlement.charge)

@@ -29,7 +29,7 @@ def honest(store: Store, settlement: Settlement) -> object:
 def naive(store: Store, settlement: Settlement) -> object:
     """The mutant: look whether it fits, then write what was seen plus the charge."""
     states = Ledger(store).fits(
-        lineage=LINEAGE, user=settlement.user, organisation="shop", charge=ONE, dataset_charge=ONE
+        lineages=[LINEAGE], user=settlement.user, organisation="shop", charge=ONE, dataset_charge=ONE
     )
     time.sleep(0.005)
     with store.writing() as tx:

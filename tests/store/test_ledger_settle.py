@@ -139,15 +139,15 @@ def test_nothing_is_charged_if_the_envelope_can_not_be_made(ledger: Ledger) -> N
 def test_fits_agrees_with_settle(ledger: Ledger) -> None:
     settled(ledger, 2)
     with pytest.raises(BudgetExhausted) as refused:
-        ledger.fits(lineage=LINEAGE, user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
+        ledger.fits(lineages=[LINEAGE], user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
     assert (refused.value.kind, refused.value.holder) == ("user", "aoi")
-    fitting = ledger.fits(lineage=LINEAGE, user="ren", organisation="shop", charge=ONE, dataset_charge=ONE)
+    fitting = ledger.fits(lineages=[LINEAGE], user="ren", organisation="shop", charge=ONE, dataset_charge=ONE)
     assert [state.kind for state in fitting] == ["user", "organisation", "dataset"]
 
 
 def test_fits_refuses_those_without_an_account(ledger: Ledger) -> None:
     with pytest.raises(NoAccount):
-        ledger.fits(lineage=LINEAGE, user="eve", organisation="shop", charge=ONE, dataset_charge=ONE)
+        ledger.fits(lineages=[LINEAGE], user="eve", organisation="shop", charge=ONE, dataset_charge=ONE)
 
 
 def test_accounts_of_a_user_are_its_own_and_those_above_it(ledger: Ledger) -> None:
