@@ -1,5 +1,6 @@
 """Budgets and the journal: GET /v1/budgets for everybody, grants and the journal for administrators."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
@@ -7,13 +8,16 @@ from flask import Response
 from api import wire
 from api.answers import BudgetsSchema, GrantAnswerSchema, GrantsSchema, JournalSchema
 from api.auth import allowed, caller
+from api.balances import PRICE_NAMES, balance
 from api.blueprints import Blueprint
 from api.errors import Refusal
 from api.schemas import DecisionSchema, GrantSchema, PageSchema
 from api.services import services
+from datasets.catalog import Held, Kin
 from datasets.ledger import Account, Grant, GrantDecided, NoSuchGrant, NoSuchHolder, SamePerson
-from privacy.budget import InvalidAmount
+from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
+from privacy.schema import Measure
 
 blueprint = Blueprint("budgets", __name__, description="Privacy budgets, grants and the journal.")
 
@@ -22,19 +26,22 @@ blueprint = Blueprint("budgets", __name__, description="Privacy budgets, grants 
 @allowed()
 @blueprint.response(200, BudgetsSchema)
 def budgets() -> Response:
-    """Your accounts: what you, your organisation and each dataset were granted and have spent."""
-    names = _names()
+    """Your accounts: what you, your organisation and each dataset were granted and have spent.
+
+    Amounts are ε, or ρ where `measure` is zcdp; `spent_as` then tells the spent ρ as (ε, δ). A view has no
+    accounts of its own: each of its sources' pays.
+    """
+    kin = services().catalog.kin()
     states = services().ledger.accounts_of_user(user=caller().name)
     items = [
         {
             "dataset": name,
             "account": f"{state.kind}:{name if state.kind == 'dataset' else state.holder}",
-            "granted": str(state.granted),
-            "spent": str(state.spent),
-            "remaining": str(state.remaining),
+            **balance(state, kin[state.lineage]),
         }
         for state in states
-        for name in names.get(state.lineage, [])
+        if state.lineage in kin
+        for name in kin[state.lineage].names
     ]
     return _json({"items": items})
 
@@ -47,14 +54,17 @@ def grant(asked: dict[str, Any]) -> Response:
     """Grant budget with a reason.
 
     To a user or an organisation it takes effect at once, under the dataset's cap; raising the cap itself
-    waits for a second administrator. The dataset is named by its id.
+    waits for a second administrator. The dataset is named by its id. The amount is `epsilon`, or `rho` where
+    the dataset's measure is zcdp.
     """
-    account = _account(asked)
+    held = _dataset(asked["dataset"])
+    account = _account(asked, held.lineage)
+    name, amount = _amount(asked, held.schema.measure)
     try:
         made = services().ledger.grant(
-            lineage=_lineage(asked["dataset"]),
+            lineage=held.lineage,
             account=account,
-            amount=asked["epsilon"],
+            amount=amount,
             reason=asked["reason"],
             requested_by=caller().name,
         )
@@ -62,7 +72,7 @@ def grant(asked: dict[str, Any]) -> Response:
         place = "/user" if account.kind == "user" else "/organisation"
         raise _refused(place, "unknown_holder", account.holder) from None
     except InvalidAmount:
-        raise _refused("/epsilon", "above_lifetime_limit", str(asked["epsilon"])) from None
+        raise _refused(f"/{name}", "above_lifetime_limit", str(amount)) from None
     return _granted(made, 201)
 
 
@@ -75,7 +85,8 @@ def grants(page: dict[str, Any]) -> Response:
     limit = page["limit"]
     found = services().ledger.grants(after=page.get("after"), limit=limit + 1)
     following = found[limit - 1].id if len(found) > limit else None
-    return _json({"items": [_grant(made) for made in found[:limit]], "next": following})
+    kin = services().catalog.kin()
+    return _json({"items": [_grant(made, kin) for made in found[:limit]], "next": following})
 
 
 @blueprint.route("/v1/grants/<id>/decision", methods=["POST"])
@@ -127,44 +138,51 @@ def _place(after: str | None) -> tuple[str, int] | None:
     return lineage, int(number)
 
 
-def _account(asked: dict[str, Any]) -> Account:
+def _account(asked: dict[str, Any], lineage: str) -> Account:
     named = [name for name in ("user", "organisation", "dataset_cap") if asked.get(name)]
     if len(named) != 1:
         raise _refused("", "choose_one", None, "user, organisation, dataset_cap")
     if named[0] == "dataset_cap":
-        return Account(kind="dataset", holder=_lineage(asked["dataset"]))
+        return Account(kind="dataset", holder=lineage)
     return Account(kind=named[0], holder=asked[named[0]])  # type: ignore[arg-type]
 
 
-def _lineage(dataset: str) -> str:
+def _amount(asked: dict[str, Any], measure: Measure) -> tuple[str, Price]:
+    """The amount and under which name it was given: the one that fits the measure."""
+    given = [name for name in PRICE_NAMES.values() if name in asked]
+    if len(given) != 1:
+        raise _refused("", "choose_one", None, ", ".join(PRICE_NAMES.values()))
+    if given[0] != PRICE_NAMES[measure]:
+        raise _refused(f"/{given[0]}", "wrong_measure", given[0], PRICE_NAMES[measure])
+    return given[0], asked[given[0]]
+
+
+def _dataset(id: str) -> Held:
+    """A dataset with accounts of its own."""
     try:
-        return services().catalog.current(dataset).lineage
+        held = services().catalog.current(id)
     except LookupError:
-        raise _refused("/dataset", "unknown_dataset", dataset) from None
-
-
-def _names() -> dict[str, list[str]]:
-    """Dataset ids by lineage."""
-    names: dict[str, list[str]] = {}
-    for held in services().catalog.all():
-        names.setdefault(held.lineage, []).append(held.id)
-    return names
+        raise _refused("/dataset", "unknown_dataset", id) from None
+    if held.is_view:
+        raise _refused("/dataset", "is_a_view", id, ", ".join(held.sources))
+    return held
 
 
 def _granted(made: Grant, status: int) -> Response:
-    response = _json(_grant(made))
+    response = _json(_grant(made, services().catalog.kin()))
     response.status_code = status
     return response
 
 
-def _grant(made: Grant) -> dict[str, Any]:
-    dataset = next(iter(_names().get(made.lineage, [made.lineage])))
+def _grant(made: Grant, kin: Mapping[str, Kin]) -> dict[str, Any]:
+    family = kin[made.lineage]
+    dataset = family.names[0]
     holder = dataset if made.account.kind == "dataset" else made.account.holder
     return {
         "id": made.id,
         "dataset": dataset,
         "account": f"{made.account.kind}:{holder}",
-        "epsilon": str(made.amount),
+        PRICE_NAMES[family.measure]: str(made.amount),
         "reason": made.reason,
         "state": made.state,
         "requested_by": made.requested_by,

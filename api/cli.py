@@ -5,25 +5,28 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from api.balances import PRICE_NAMES, balance
 from api.settings import InvalidSetting, Settings
+from datasets import delta
 from datasets.accounts import Accounts, AccountsError
-from datasets.catalog import Catalog, NoSuchDataset
-from datasets.descriptor import Descriptor, DescriptorError, parse
+from datasets.catalog import Catalog, Held, Kin, NoSuchDataset
+from datasets.descriptor import Descriptor, DescriptorError, View, read
 from datasets.ingest import ColumnCounts, ImportProblem, IngestReport, check
 from datasets.ledger import Account, AccountState, Ledger, LedgerError
-from datasets.registry import RegistrationRefused, register
+from datasets.registry import Registered, RegistrationRefused, register, register_view
 from datasets.store import Store, Unavailable, migrate, now
 from datasets.tables import ROLES
 from privacy.budget import InvalidAmount, Price
 
 ROOT = Path(__file__).resolve().parent.parent
+VIEW_HAS_NO_DATA = "this describes a view, which is joined from registered datasets: leave --data out"
 REFUSALS = (
     AccountsError,
     DescriptorError,
@@ -178,9 +181,9 @@ def dataset() -> None:
 existing = click.Path(exists=True, path_type=Path)
 
 
-def _described(file: Path) -> Descriptor:
+def _described(file: Path) -> Descriptor | View:
     try:
-        return parse(file.read_text(encoding="utf-8-sig"))
+        return read(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise click.ClickException(f"{file} is not UTF-8 text") from None
     except OSError:
@@ -194,13 +197,15 @@ def _described(file: Path) -> Descriptor:
 def check_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
     """Check a descriptor, and a source against it, without registering anything."""
     described = _described(descriptor)
-    if data is None:
-        columns = len(described.schema.columns)
-        echo(
-            {"id": described.schema.id, "columns": columns},
-            as_json=as_json,
-            text=f"{descriptor}: {described.schema.id}, {columns} columns, no faults",
-        )
+    if isinstance(described, View) and data is not None:
+        raise click.UsageError(VIEW_HAS_NO_DATA)
+    if isinstance(described, View) or data is None:
+        is_view = isinstance(described, View)
+        id, columns = _summary(described)
+        text = f"{descriptor}: {id}, {columns} columns, no faults"
+        if is_view:
+            text += " in itself; whether its sources allow it is seen when it is registered"
+        echo({"id": id, "columns": columns}, as_json=as_json, text=text)
         return
     with _progress() as progress:
         report = check(described, data, progress)
@@ -209,26 +214,47 @@ def check_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
         sys.exit(1)
 
 
+def _summary(described: Descriptor | View) -> tuple[str, int]:
+    if isinstance(described, View):
+        return described.id, len(described.columns)
+    return described.schema.id, len(described.schema.columns)
+
+
 @dataset.command("register")
 @click.argument("descriptor", type=existing)
-@click.option("--data", required=True, type=existing, help="CSV or Parquet.")
+@click.option("--data", type=existing, help="CSV or Parquet; a view has none.")
 @as_json
-def register_dataset(descriptor: Path, data: Path, as_json: bool) -> None:
-    """Register a source as a dataset's next version."""
+def register_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
+    """Register a source, or a view of registered datasets, as a dataset's next version."""
     office = Office()
     described = _described(descriptor)
     with _progress() as progress:
-        made = register(
-            store=office.store,
-            data_dir=office.settings.data_dir,
-            descriptor=described,
-            source=data,
-            actor=operator(),
-            progress=progress,
-        )
+        made = _register(office, described, data, progress)
     if not as_json:
         click.echo(f"{made.dataset} version {made.version} is serving")
     _show_report(made.report, as_json, dataset=made.dataset, version=made.version)
+
+
+def _register(
+    office: Office, described: Descriptor | View, data: Path | None, progress: Callable[[str, float], None]
+) -> Registered:
+    store, data_dir = office.store, office.settings.data_dir
+    if isinstance(described, View):
+        if data is not None:
+            raise click.UsageError(VIEW_HAS_NO_DATA)
+        return register_view(
+            store=store, data_dir=data_dir, view=described, actor=operator(), progress=progress
+        )
+    if data is None:
+        raise click.UsageError("give --data: the source of the dataset, CSV or Parquet")
+    return register(
+        store=store,
+        data_dir=data_dir,
+        descriptor=described,
+        source=data,
+        actor=operator(),
+        progress=progress,
+    )
 
 
 def operator() -> str:
@@ -282,13 +308,17 @@ def list_datasets(as_json: bool) -> None:
         {
             "id": held.id,
             "version": held.version,
-            "lineage": held.lineage,
+            **_terms(held),
             "title": held.schema.title,
             "retired": held.retired,
         }
         for held in Office().catalog.all()
     ]
-    lines = [f"{item['id']} v{item['version']}{' (retired)' if item['retired'] else ''}" for item in items]
+    lines = [
+        f"{item['id']} v{item['version']} {item['measure']}{_origin(item)}"
+        f"{' (retired)' if item['retired'] else ''}"
+        for item in items
+    ]
     echo(items, as_json=as_json, text="\n".join(lines) or "no datasets")
 
 
@@ -299,21 +329,39 @@ def show_dataset(id: str, as_json: bool) -> None:
     """Show a dataset's terms and its accounts."""
     office = Office()
     held = office.catalog.current(id)
-    states = [state for state in _all_accounts(office) if state.lineage == held.lineage]
+    states = [state for state in _all_accounts(office) if state.lineage in held.lineages]
     columns = [column.name for column in held.schema.columns]
-    accounts = [_account(state, {held.lineage: [held.id]}) for state in states]
+    kin = office.catalog.kin()
+    accounts = [_account(state, kin) for state in states]
     body = {
         "id": held.id,
         "version": held.version,
-        "lineage": held.lineage,
+        **_terms(held),
         "registered_at": held.registered_at,
         "retired": held.retired,
         "columns": columns,
         "max_rows_per_person": held.schema.rows_per_person,
         "accounts": accounts,
     }
-    lines = [f"{held.id} v{held.version}: {', '.join(columns)}", *map(_account_text, accounts)]
-    echo(body, as_json=as_json, text="\n".join(lines))
+    first = f"{held.id} v{held.version} {held.schema.measure}{_origin(body)}: {', '.join(columns)}"
+    echo(body, as_json=as_json, text="\n".join([first, *map(_account_text, accounts)]))
+
+
+def _terms(held: Held) -> dict[str, Any]:
+    """Which accounts pay for a dataset's answers, in what, and what a view was joined from."""
+    terms: dict[str, Any] = {"lineage": held.lineage, "measure": held.schema.measure}
+    if held.schema.delta is not None:
+        terms["delta"] = delta.shown(delta.atto_of(held.schema.delta))
+    if held.is_view:
+        terms |= {"lineages": held.lineages, "sources": held.sources}
+    return terms
+
+
+def _origin(item: Mapping[str, Any]) -> str:
+    """The datasets and versions that a view was joined from, in words; nothing for others."""
+    sources = item.get("sources", {})
+    named = ", ".join(f"{id} v{version}" for id, version in sources.items())
+    return f" (a view of {named})" if sources else ""
 
 
 @dataset.command("retire")
@@ -329,7 +377,8 @@ def retire(id: str) -> None:
 @click.option("--user", "to_user")
 @click.option("--org", "to_organisation")
 @click.option("--dataset-cap", is_flag=True, help="Raise the cap over everybody; needs a second person.")
-@click.option("--epsilon", required=True, type=Amount())
+@click.option("--epsilon", type=Amount(), help="How much, where the measure is pure.")
+@click.option("--rho", type=Amount(), help="How much, where the measure is zcdp.")
 @click.option("--reason", required=True)
 @click.option("--approved-by", help="The second person, for --dataset-cap.")
 @as_json
@@ -338,38 +387,58 @@ def grant(
     to_user: str | None,
     to_organisation: str | None,
     dataset_cap: bool,
-    epsilon: Price,
+    epsilon: Price | None,
+    rho: Price | None,
     reason: str,
     approved_by: str | None,
     as_json: bool,
 ) -> None:
     """Grant budget, with a reason, to a user, an organisation, or a dataset's cap."""
     office = Office()
-    lineage = office.catalog.current(id).lineage
+    held = office.catalog.current(id)
+    if held.is_view:
+        raise click.ClickException(
+            f"{id} is a view, whose answers its sources pay for: grant on {', '.join(held.sources)}"
+        )
+    amount = _amount(held, epsilon=epsilon, rho=rho)
     named = [bool(to_user), bool(to_organisation), dataset_cap]
     if sum(named) != 1:
         raise click.UsageError("give exactly one of --user, --org, --dataset-cap")
-    account = Account(kind="dataset", holder=lineage)
+    account = Account(kind="dataset", holder=held.lineage)
     if to_user or to_organisation:
         account = Account(kind="user" if to_user else "organisation", holder=to_user or to_organisation or "")
     try:
         made = office.ledger.grant(
-            lineage=lineage,
+            lineage=held.lineage,
             account=account,
-            amount=epsilon,
+            amount=amount,
             reason=reason,
             requested_by=operator(),
             approved_by=approved_by,
         )
     except InvalidAmount as fault:
         raise click.ClickException(str(fault)) from None
-    text = f"granted {epsilon} to {account.kind}:{account.holder} on {id}"
+    name = PRICE_NAMES[held.schema.measure]
+    text = f"granted {name} {amount} to {account.kind}:{account.holder} on {id}"
     if made.state == "pending":
         text = (
-            f"{made.id}: {epsilon} more for the cap of {id} waits for a second person: an administrator "
+            f"{made.id}: {name} {amount} more for the cap of {id} waits for a second person: an administrator "
             f"approves it by POST /v1/grants/{made.id}/decision, or name one by --approved-by"
         )
-    echo({"id": made.id, "state": made.state, "epsilon": str(epsilon)}, as_json=as_json, text=text)
+    echo({"id": made.id, "state": made.state, name: str(amount)}, as_json=as_json, text=text)
+
+
+def _amount(held: Held, *, epsilon: Price | None, rho: Price | None) -> Price:
+    """The one amount that was given, in the dataset's measure."""
+    given = {"epsilon": epsilon, "rho": rho}
+    fitting = PRICE_NAMES[held.schema.measure]
+    amount = given.pop(fitting)
+    (other,) = given.values()
+    if amount is None or other is not None:
+        raise click.UsageError(
+            f"{held.id} is accounted in {held.schema.measure}: give --{fitting}, and nothing else"
+        )
+    return amount
 
 
 @main.group()
@@ -382,16 +451,14 @@ def budget() -> None:
 @click.option("--user", "of_user")
 @as_json
 def show_budgets(id: str | None, of_user: str | None, as_json: bool) -> None:
-    """Show accounts: granted, spent, remaining."""
+    """Show accounts: granted, spent, remaining; in ρ where the measure is zcdp, then also as (ε, δ)."""
     office = Office()
-    names: dict[str, list[str]] = {}
-    for held in office.catalog.all():
-        names.setdefault(held.lineage, []).append(held.id)
     states = office.ledger.accounts_of_user(user=of_user) if of_user else _all_accounts(office)
     if id is not None:
-        lineage = office.catalog.current(id).lineage
-        states = [state for state in states if state.lineage == lineage]
-    items = [_account(state, names) for state in states]
+        lineages = office.catalog.current(id).lineages
+        states = [state for state in states if state.lineage in lineages]
+    kin = office.catalog.kin()
+    items = [_account(state, kin) for state in states]
     echo(items, as_json=as_json, text="\n".join(map(_account_text, items)) or "no accounts")
 
 
@@ -402,19 +469,25 @@ def _all_accounts(office: Office) -> list[AccountState]:
     return states
 
 
-def _account(state: AccountState, names: dict[str, list[str]]) -> dict[str, str]:
-    ids = "+".join(names.get(state.lineage, [state.lineage]))
+def _account(state: AccountState, kin: Mapping[str, Kin]) -> dict[str, Any]:
+    family = kin[state.lineage]
+    ids = "+".join(family.names)
     return {
         "dataset": ids,
         "account": f"{state.kind}:{ids if state.kind == 'dataset' else state.holder}",
-        "granted": str(state.granted),
-        "spent": str(state.spent),
-        "remaining": str(state.remaining),
+        **balance(state, family),
     }
 
 
-def _account_text(item: dict[str, str]) -> str:
-    return f"{item['dataset']}  {item['account']}: {item['spent']} of {item['granted']} spent"
+def _account_text(item: Mapping[str, Any]) -> str:
+    text = f"{item['dataset']}  {item['account']}: {item['spent']} of {item['granted']} spent"
+    if item["measure"] == "pure":
+        return text
+    shown = item["spent_as"]
+    text += f" (ρ), which is ε {shown['epsilon']} at δ {shown['delta']}"
+    if "delta_cap" in item:
+        text += f"; {item['delta_spent']} of {item['delta_cap']} spent of δ"
+    return text
 
 
 @main.group()

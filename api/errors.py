@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException
 
 from api import wire
 from api.messages import PROBLEMS, REASONS
-from datasets.ledger import BudgetExhausted
+from datasets import delta
+from datasets.ledger import BudgetExhausted, DeltaExhausted
 from datasets.questions import AnswerFailed, Conflict, InProgress, NotOpen, Retired
 from datasets.store import Unavailable
 from privacy.plan import AboveQueryLimit
@@ -108,6 +109,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(AboveQueryLimit, _above_limit)
     app.register_error_handler(NotReachable, _not_reachable)
     app.register_error_handler(BudgetExhausted, _exhausted)
+    app.register_error_handler(DeltaExhausted, _delta_exhausted)
     app.register_error_handler(wire.MalformedJson, _malformed)
     for kind in CODE_OF_ERROR:
         app.register_error_handler(kind, _known)
@@ -144,6 +146,11 @@ def _exhausted(error: BudgetExhausted) -> Response:
     return render(
         Refusal("budget_exhausted", given=f"{error.kind}:{error.holder}", expected=str(error.remaining))
     )
+
+
+def _delta_exhausted(error: DeltaExhausted) -> Response:
+    left = f"δ {delta.shown(delta.atto_of(error.remaining))}"
+    return render(Refusal("budget_exhausted", given=f"dataset:{error.holder}", expected=left))
 
 
 def _malformed(error: wire.MalformedJson) -> Response:

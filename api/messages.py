@@ -240,6 +240,14 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     # budgets
     "unknown_dataset": ("there is no dataset {given}", "データセット {given} はありません"),
+    "is_a_view": (
+        "{given} is a view and has no budget of its own: grant on its sources {expected}",
+        "{given} はビューで、自分の予算を持ちません。元のデータセット {expected} に付与してください",
+    ),
+    "wrong_measure": (
+        "{given} is not what this dataset is accounted in; give {expected}",
+        "このデータセットの単位は {given} ではありません。{expected} で指定してください",
+    ),
     "unknown_holder": (
         "there is no such user or organisation: {given}",
         "利用者または組織 {given} はありません",

@@ -414,13 +414,14 @@ def _accuracy(loaded: dict[str, Any]) -> q.Accuracy:
 
 
 class GrantSchema(Strict):
-    """More budget, with a reason. Exactly one of user, organisation, dataset_cap."""
+    """More budget, with a reason. Exactly one of user, organisation, dataset_cap; epsilon or rho, as measured."""
 
     dataset = Text(required=True)
     user = Text()
     organisation = Text()
     dataset_cap = Flag(metadata={"type": "boolean", "description": "Raise the cap over everybody."})
-    epsilon = Amount(required=True, metadata={**AMOUNT, "example": "2.0"})
+    epsilon = Amount(metadata={**AMOUNT, "example": "2.0"})
+    rho = Amount(metadata={**AMOUNT, "example": "0.1"})
     reason = Text(
         required=True,
         validate=[

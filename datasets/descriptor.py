@@ -1,9 +1,11 @@
 """Reads a dataset's descriptor (YAML) into what is public about it. Refuses whatever it does not know.
 
-Structure is said once, in `docs/descriptor.schema.json`; what a schema cannot say (bounds in order, values
-distinct, sums that fit) is checked here. Every fault has the line and column of the text it is about.
-Scalars stay text until a column's type is known, so `values: [no, yes]` are the words "no" and "yes" and
-decimals keep their digits. Anchors, aliases, tags, merge keys and duplicate keys are refused.
+Two kinds are read: a dataset with a source of its own, and a view, which joins registered datasets and takes
+its columns' domains from them (`datasets.views` fills them in). Structure is said once, in
+`docs/descriptor.schema.json`; what a schema cannot say (bounds in order, values distinct, sums that fit) is
+checked here. Every fault has the line and column of the text it is about. Scalars stay text until a column's
+type is known, so `values: [no, yes]` are the words "no" and "yes" and decimals keep their digits. Anchors,
+aliases, tags, merge keys and duplicate keys are refused.
 """
 
 import json
@@ -13,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -23,6 +26,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
+from datasets import delta
 from privacy.budget import InvalidAmount, Price
 from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, day_number
 
@@ -39,6 +43,7 @@ UNITS_DIGITS_MAX = 18
 ROW_CAPACITY = 2**33
 NOISE_SCALES = 2**10
 SCALE_PER_PRICE = 10**6
+DELTAS = ("delta", "delta_per_query", "delta_cap")
 INT64_MAX = 2**63 - 1
 
 _NAME = re.compile(r"[^\W\d][\w-]{0,62}")
@@ -96,18 +101,60 @@ class Descriptor:
     text: str
 
 
-def parse(text: str) -> Descriptor:
-    """Read a descriptor or raise DescriptorError with every fault found."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewColumn:
+    """A column of a view: the column `column` of the dataset `source`."""
+
+    name: str
+    source: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A checked descriptor of a view: registered datasets (or views), joined on the person.
+
+    A person's rows are all pairs of that person's rows in the sources. Unit, measure and caps are the sources'.
+    `places` tells where the text says what, for faults that only the sources can show.
+    """
+
+    id: str
+    title: dict[str, str]
+    body: str
+    sources: tuple[str, ...]
+    rows_per_person: int
+    price_per_query_max: Price
+    columns: tuple[ViewColumn, ...]
+    text: str
+    places: Mapping[Path_, tuple[int, int]]
+
+    def fault(self, path: Path_, message: str) -> Fault:
+        """A fault at the place of `path`, or of what holds it."""
+        known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.places), ())
+        return Fault(*self.places.get(known, (1, 1)), _dotted(path), message)
+
+
+def read(text: str) -> Descriptor | View:
+    """Read a descriptor of either kind or raise DescriptorError with every fault found."""
     tree = _Tree()
     _refuse_dangerous_yaml(text)
     content = tree.content_of(_compose(text))
     tree.raise_faults()
     _check_structure(content, tree)
     tree.raise_faults()
-    descriptor = _Reader(content, tree).descriptor(text)
+    reader = _ViewReader(content, tree) if "view" in content else _Reader(content, tree)
+    described = reader.read(text)
     tree.raise_faults()
-    assert descriptor is not None
-    return descriptor
+    assert described is not None
+    return described
+
+
+def parse(text: str) -> Descriptor:
+    """Read the descriptor of a dataset with a source of its own; raises DescriptorError, for a view too."""
+    described = read(text)
+    if isinstance(described, View):
+        raise DescriptorError([described.fault(("view",), "this describes a view, which has no source")])
+    return described
 
 
 class Scalar(str):
@@ -357,6 +404,24 @@ def _structure_message(error: Any) -> str:
 # Meaning
 
 
+def _check_name(tree: _Tree, name: str, path: Path_, *, key: bool = True) -> None:
+    if unicodedata.normalize("NFC", name) != name:
+        tree.fault(path, "a column name is written in Unicode's composed form (NFC)", key=key)
+    elif not _NAME.fullmatch(name):
+        message = "a column name is a letter or _, then up to 62 letters, digits, _ or -"
+        tree.fault(path, message, key=key)
+    elif name.casefold() == RESERVED_NAME:
+        tree.fault(path, "is a name that the server uses itself", key=key)
+
+
+def _amount(tree: _Tree, privacy: Mapping[str, Any], key: str) -> Price:
+    try:
+        return Price.parse(str(privacy[key]))
+    except InvalidAmount as error:
+        tree.fault(("privacy", key), str(error))
+        return Price(0)
+
+
 class _Reader:
     """Turns content of the right structure into values, noting a fault wherever that is impossible."""
 
@@ -365,11 +430,15 @@ class _Reader:
         self.privacy = content["privacy"]
         self.tree = tree
 
-    def descriptor(self, text: str) -> Descriptor | None:
+    def read(self, text: str) -> Descriptor | None:
         rows_per_person = self._rows_per_person()
         unit = self._unit()
-        cap, per_query = self._amount("cap"), self._amount("max_per_query")
-        self._check_limits(cap, per_query)
+        cap, per_query = (_amount(self.tree, self.privacy, key) for key in ("cap", "max_per_query"))
+        if cap.nano and per_query > cap:
+            self.tree.fault(("privacy", "max_per_query"), f"is above the cap of {cap}")
+        self._check_measure()
+        deltas = {key: self._delta(key) for key in DELTAS}
+        self._check_purse(deltas)
         columns = tuple(self._columns(unit, rows_per_person))
         lineage = self._lineage()
         if self.tree.faults:
@@ -383,6 +452,8 @@ class _Reader:
             cap=cap,
             price_per_query_max=per_query,
             columns=columns,
+            measure="zcdp" if self.privacy["measure"] == "zcdp" else "pure",
+            **deltas,
         )
         return Descriptor(schema=schema, source=self._source(), lineage=lineage, text=text)
 
@@ -399,20 +470,32 @@ class _Reader:
             return None
         return str(unit)
 
-    def _amount(self, key: str) -> Price:
-        try:
-            return Price.parse(str(self.privacy[key]))
-        except InvalidAmount as error:
-            self.tree.fault(("privacy", key), str(error))
-            return Price(0)
+    def _check_measure(self) -> None:
+        if self.privacy["measure"] == "pure":
+            for key in DELTAS:
+                if key in self.privacy:
+                    self.tree.fault(("privacy", key), f"{key} belongs to zcdp; pure needs none", key=True)
+        elif "delta" not in self.privacy:
+            message = 'zcdp needs a delta, at which it is shown to people as (ε, δ), such as delta: "1e-9"'
+            self.tree.fault(("privacy", "measure"), message)
 
-    def _check_limits(self, cap: Price, per_query: Price) -> None:
-        if self.privacy["measure"] == "zcdp":
-            self.tree.fault(("privacy", "measure"), "zcdp is not available in this version, use pure")
-        elif "delta" in self.privacy:
-            self.tree.fault(("privacy", "delta"), "delta belongs to zcdp; pure needs none", key=True)
-        if cap.nano and per_query > cap:
-            self.tree.fault(("privacy", "max_per_query"), f"is above the cap of {cap}")
+    def _delta(self, key: str) -> Fraction | None:
+        if key not in self.privacy:
+            return None
+        try:
+            return delta.parse(str(self.privacy[key]))
+        except delta.InvalidDelta as error:
+            self.tree.fault(("privacy", key), str(error))
+            return None
+
+    def _check_purse(self, deltas: Mapping[str, Fraction | None]) -> None:
+        """What one answer costs in δ and the lifetime total belong together."""
+        for one, other in (("delta_per_query", "delta_cap"), ("delta_cap", "delta_per_query")):
+            if one in self.privacy and other not in self.privacy:
+                self.tree.fault(("privacy", one), f"needs {other} beside it: both or neither", key=True)
+        per_query, cap = deltas["delta_per_query"], deltas["delta_cap"]
+        if per_query is not None and cap is not None and per_query > cap:
+            self.tree.fault(("privacy", "delta_per_query"), "is above delta_cap")
 
     def _lineage(self) -> str:
         lineage = self.content.get("lineage")
@@ -433,11 +516,11 @@ class _Reader:
 
     def _columns(self, unit: str | None, rows_per_person: int) -> Iterator[AnyColumn]:
         if unit is not None:
-            self._check_name(unit, ("privacy", "unit"), key=False)
+            _check_name(self.tree, unit, ("privacy", "unit"), key=False)
         seen = {} if unit is None else {unit.casefold(): unit}
         for name, declared in self.content["columns"].items():
             path = ("columns", name)
-            self._check_name(name, path, key=True)
+            _check_name(self.tree, name, path)
             if name == unit:
                 self.tree.fault(path, "is the unit of privacy, which is not declared again", key=True)
             elif name.casefold() in seen:
@@ -445,15 +528,6 @@ class _Reader:
                 self.tree.fault(path, message, key=True)
             seen.setdefault(name.casefold(), name)
             yield self._column(name, declared, path, rows_per_person)
-
-    def _check_name(self, name: str, path: Path_, *, key: bool) -> None:
-        if unicodedata.normalize("NFC", name) != name:
-            self.tree.fault(path, "a column name is written in Unicode's composed form (NFC)", key=key)
-        elif not _NAME.fullmatch(name):
-            message = "a column name is a letter or _, then up to 62 letters, digits, _ or -"
-            self.tree.fault(path, message, key=key)
-        elif name.casefold() == RESERVED_NAME:
-            self.tree.fault(path, "is a name that the server uses itself", key=key)
 
     def _column(self, name: str, declared: dict[str, Any], path: Path_, rows_per_person: int) -> AnyColumn:
         match str(declared["type"]):
@@ -553,6 +627,54 @@ class _Reader:
             return None
 
 
+class _ViewReader:
+    """The same for a view, as far as it can be said without the sources."""
+
+    def __init__(self, content: dict[str, Any], tree: _Tree) -> None:
+        self.content = content
+        self.tree = tree
+
+    def read(self, text: str) -> View | None:
+        sources = self._sources()
+        per_query = _amount(self.tree, self.content["privacy"], "max_per_query")
+        columns = tuple(self._columns(sources))
+        if self.tree.faults:
+            return None
+        return View(
+            id=str(self.content["id"]),
+            title={language: str(words) for language, words in self.content["title"].items()},
+            body=str(self.content["body"]),
+            sources=sources,
+            rows_per_person=int(self.content["privacy"]["max_rows_per_person"]),
+            price_per_query_max=per_query,
+            columns=columns,
+            text=text,
+            places={**self.tree.values, **self.tree.keys},
+        )
+
+    def _sources(self) -> tuple[str, ...]:
+        sources = tuple(map(str, self.content["view"]["of"]))
+        for place, source in enumerate(sources):
+            if source == self.content["id"]:
+                self.tree.fault(("view", "of", place), "is the view itself")
+            if source in sources[:place]:
+                self.tree.fault(("view", "of", place), "stands twice: a dataset is joined once")
+        return sources
+
+    def _columns(self, sources: Sequence[str]) -> Iterator[ViewColumn]:
+        seen: dict[str, str] = {}
+        for name, declared in self.content["columns"].items():
+            _check_name(self.tree, name, ("columns", name))
+            if name.casefold() in seen:
+                message = f"differs from {_shown(seen[name.casefold()])} by capitals only"
+                self.tree.fault(("columns", name), message, key=True)
+            seen.setdefault(name.casefold(), name)
+            source = str(declared["from"])
+            if source not in sources:
+                self.tree.fault(("columns", name, "from"), f"must be one of {', '.join(sources)}")
+            yield ViewColumn(name=name, source=source, column=str(declared.get("column", name)))
+
+
 def largest_reach(rows_per_person: int) -> int:
     """The largest max(|low|, |high|, high - low), in steps, that a number column may have.
 
@@ -560,6 +682,10 @@ def largest_reach(rows_per_person: int) -> int:
     most rows_per_person reaches, and the smallest price of a statistic is 10^-6 ε, so a noise scale is at
     most rows_per_person * reach * 10^6; beyond 2^10 scales discrete Laplace noise has probability e^-1024.
     Exact sum and noise together must stay below 2^63, so that no addition can saturate.
+
+    Under zCDP the smallest price is 10^-6 ρ, and both the standard deviation of Gaussian noise,
+    rows_per_person * reach * sqrt(1 / 2ρ), and the scale of Laplace noise, rows_per_person * reach / sqrt(2ρ),
+    are at most 708 rows_per_person * reach: far below 10^6, so the same rule serves both measures.
     """
     return INT64_MAX // (ROW_CAPACITY + NOISE_SCALES * rows_per_person * SCALE_PER_PRICE)
 

@@ -54,7 +54,7 @@ BALANCES = text("""
     SELECT kind, holder, granted, spent, entries, head, delta_granted, delta_spent
     FROM accounts WHERE lineage = :lineage
 """)
-VIEWS = text("SELECT dataset, lineage FROM view_lineages ORDER BY dataset, lineage")
+VIEWS = text("SELECT dataset, lineage FROM view_lineages")
 LINKS_COUNTED = text("""
     SELECT view_lineages.lineage, count(*)
     FROM answers JOIN view_lineages ON view_lineages.dataset = answers.dataset
@@ -171,11 +171,11 @@ def _changed_table(lineage: str) -> Finding:
 
 
 def _views(connection: Connection) -> dict[str, list[str]]:
-    """The lineages of every view."""
+    """The lineages of every view, sorted here: databases differ in what comes first."""
     views: dict[str, list[str]] = {}
     for dataset, lineage in connection.execute(VIEWS):
         views.setdefault(dataset, []).append(lineage)
-    return views
+    return {dataset: sorted(lineages) for dataset, lineages in views.items()}
 
 
 def _answers_of(connection: Connection, lines: Iterable[JournalEntry]) -> dict[str, Row[Any]]:

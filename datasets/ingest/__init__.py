@@ -4,8 +4,21 @@ Every promise about people that a later answer makes rests on what happens here,
 the bound on rows per person (dp.md 3). Nothing is inferred from the data, and no cell is ever quoted.
 """
 
+from datasets.ingest.joining import Part
 from datasets.ingest.problems import ImportProblem, Limits
-from datasets.ingest.registration import check, ingest
+from datasets.ingest.registration import VAULT_FILE, VAULT_FOLDER, check, ingest, ingest_joined
 from datasets.ingest.report import ColumnCounts, IngestReport, Problem
 
-__all__ = ["ColumnCounts", "ImportProblem", "IngestReport", "Limits", "Problem", "check", "ingest"]
+__all__ = [
+    "VAULT_FILE",
+    "VAULT_FOLDER",
+    "ColumnCounts",
+    "ImportProblem",
+    "IngestReport",
+    "Limits",
+    "Part",
+    "Problem",
+    "check",
+    "ingest",
+    "ingest_joined",
+]

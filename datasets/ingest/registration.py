@@ -2,12 +2,14 @@
 
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from datasets.descriptor import Descriptor
 from datasets.ingest.engine import Engine, Watch
 from datasets.ingest.files import private_folder, remove, sync
+from datasets.ingest.joining import Part, fill_joined
 from datasets.ingest.problems import ImportProblem, Limits
 from datasets.ingest.report import IngestReport, Problem
 from datasets.ingest.source import fill_vault, is_parquet, lines_of
@@ -15,7 +17,11 @@ from datasets.ingest.statistics import SALT_BYTES_MIN, Counts, build
 
 STATISTICS_FILE = "statistics.duckdb"
 VAULT_FOLDER = "vault"
+SCRATCH_FOLDER = "scratch"
 VAULT_FILE = "vault.parquet"
+
+Progress = Callable[[str, float], None]
+Fill = Callable[[Path, Engine], int]
 
 
 def ingest(
@@ -23,7 +29,7 @@ def ingest(
     source: Path,
     staging: Path,
     salt: bytes,
-    progress: Callable[[str, float], None],
+    progress: Progress,
     limits: Limits | None = None,
 ) -> IngestReport:
     """Write `statistics.duckdb` and `vault/vault.parquet` into the empty folder `staging`.
@@ -33,13 +39,61 @@ def ingest(
     is told (stage, share done of 0 … 1). The salt, at least 16 secret bytes, decides which rows of a person
     are kept; keep it for the life of the dataset, so that a new version keeps the same ones.
     """
+    source = source.absolute()
+    with _emptied_on_failure(staging, salt) as folder:
+        is_parquet(source)  # refuses what is no plain file, before anything is made
+        before = _identity(source)
+        rows, counts = _make(
+            descriptor,
+            lambda vault, engine: fill_vault(descriptor, source, vault, engine),
+            folder,
+            salt,
+            progress,
+            limits=limits or Limits(),
+            source_bytes=source.stat().st_size,
+        )
+        lines = lines_of(descriptor, source, sorted({place for place, _, _ in counts.places}))
+        if _identity(source) != before:
+            raise ImportProblem("the source was changed while it was read")
+        _finish(folder)
+    return _report(rows, counts, lines)
+
+
+def ingest_joined(
+    descriptor: Descriptor,
+    parts: Sequence[Part],
+    staging: Path,
+    salt: bytes,
+    progress: Progress,
+    limits: Limits | None = None,
+) -> IngestReport:
+    """The same from the vaults of registered datasets, joined on the person.
+
+    The report names no places: a joined row stands nowhere that an operator could look at.
+    """
+    with _emptied_on_failure(staging, salt) as folder:
+        rows, counts = _make(
+            descriptor,
+            lambda vault, engine: fill_joined(descriptor, parts, vault, engine),
+            folder,
+            salt,
+            progress,
+            limits=limits or Limits(),
+            source_bytes=sum(part.vault.stat().st_size for part in parts),
+        )
+        _finish(folder)
+    return _report(rows, counts, {})
+
+
+@contextmanager
+def _emptied_on_failure(staging: Path, salt: bytes) -> Iterator[Path]:
     if len(salt) < SALT_BYTES_MIN:
         raise ValueError(f"a salt has at least {SALT_BYTES_MIN} bytes")
-    staging, source = staging.resolve(strict=True), source.absolute()
+    staging = staging.resolve(strict=True)
     if any(staging.iterdir()):
         raise ValueError("the staging folder is not empty")
     try:
-        return _ingest(descriptor, source, staging, salt, progress, limits or Limits())
+        yield staging
     except BaseException:
         for entry in staging.iterdir():
             remove(entry)
@@ -49,7 +103,7 @@ def ingest(
 def check(
     descriptor: Descriptor,
     source: Path,
-    progress: Callable[[str, float], None] = lambda stage, share: None,
+    progress: Progress = lambda stage, share: None,
     limits: Limits | None = None,
 ) -> IngestReport:
     """Read a source as `ingest` does and keep nothing; works in a private temporary folder."""
@@ -57,23 +111,23 @@ def check(
         return ingest(descriptor, source, Path(folder), secrets.token_bytes(32), progress, limits)
 
 
-def _ingest(
+def _make(
     descriptor: Descriptor,
-    source: Path,
+    fill: Fill,
     staging: Path,
     salt: bytes,
-    progress: Callable[[str, float], None],
+    progress: Progress,
+    *,
     limits: Limits,
-) -> IngestReport:
-    is_parquet(source)  # refuses what is no plain file, before anything is made
-    before = _identity(source)
-    scratch = private_folder(staging / "scratch")
-    vault_folder = private_folder(staging / VAULT_FOLDER)
-    vault = vault_folder / VAULT_FILE
-    watch = Watch(folder=staging, bytes_max=limits.staging_bytes(source.stat().st_size), progress=progress)
+    source_bytes: int,
+) -> tuple[int, Counts]:
+    """Fill the vault, and build the statistics table from it; returns the rows read and what was counted."""
+    scratch = private_folder(staging / SCRATCH_FOLDER)
+    vault = private_folder(staging / VAULT_FOLDER) / VAULT_FILE
+    watch = Watch(folder=staging, bytes_max=limits.staging_bytes(source_bytes), progress=progress)
     engine = Engine(scratch=scratch, limits=limits, watch=watch)
     try:
-        rows = fill_vault(descriptor, source, vault, engine)
+        rows = fill(vault, engine)
         counts = build(
             descriptor,
             vault=vault,
@@ -84,13 +138,13 @@ def _ingest(
         )
     finally:
         engine.close()
-    report = _report(descriptor, source, rows, counts)
-    if _identity(source) != before:
-        raise ImportProblem("the source was changed while it was read")
-    remove(scratch)
-    sync(vault_folder)
+    return rows, counts
+
+
+def _finish(staging: Path) -> None:
+    remove(staging / SCRATCH_FOLDER)
+    sync(staging / VAULT_FOLDER)
     sync(staging)
-    return report
 
 
 def _identity(source: Path) -> tuple[int, int, int]:
@@ -98,8 +152,8 @@ def _identity(source: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _report(descriptor: Descriptor, source: Path, rows: int, counts: Counts) -> IngestReport:
-    lines = lines_of(descriptor, source, sorted({place for place, _, _ in counts.places}))
+def _report(rows: int, counts: Counts, lines: Mapping[int, int]) -> IngestReport:
+    """`lines` are those of the places worth a look; places without one are left out."""
     return IngestReport(
         rows_read=rows,
         rows_kept=counts.rows_kept,
@@ -108,5 +162,7 @@ def _report(descriptor: Descriptor, source: Path, rows: int, counts: Counts) -> 
         dropped_by_bound=rows - counts.rows_without_person - counts.rows_kept,
         columns=counts.columns,
         kept_by_bound=counts.kept_by_bound,
-        problems=tuple(Problem(lines[place], column, kind) for place, column, kind in counts.places),
+        problems=tuple(
+            Problem(lines[place], column, kind) for place, column, kind in counts.places if place in lines
+        ),
     )

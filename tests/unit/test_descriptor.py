@@ -111,7 +111,7 @@ def test_a_renamed_dataset_keeps_the_account_of_its_lineage():
         ("max_rows_per_person: 1", "max_rows_per_person: ▸0", "at least 1"),
         ("max_rows_per_person: 1", 'max_rows_per_person: ▸"1"', "must be a whole number"),
         ("max_rows_per_person: 1", "max_rows_per_person: ▸1.5", "must be a whole number"),
-        ("measure: pure", "measure: ▸zcdp", "zcdp is not available in this version, use pure"),
+        ("measure: pure", "measure: ▸zcdp", "zcdp needs a delta"),
         ('cap: "20"\n  max_per_query: ', 'cap: "0.5"\n  max_per_query: ▸', "is above the cap of 0.5"),
         ('cap: "20"', 'cap: ▸"2e1"', "positive decimal in plain notation"),
         ('cap: "20"', 'cap: ▸"0"', "above zero"),

@@ -1,0 +1,43 @@
+"""How an account is shown: in the measure of its datasets, and ρ also as the (ε, δ) that people know."""
+
+import math
+from typing import Any
+
+from datasets import delta
+from datasets.catalog import Kin
+from datasets.ledger import AccountState
+from privacy.budget import Price, epsilon_of
+from privacy.schema import Measure
+
+MICRO = 10**6
+PRICE_NAMES: dict[Measure, str] = {"pure": "epsilon", "zcdp": "rho"}
+
+
+def balance(state: AccountState, kin: Kin) -> dict[str, Any]:
+    """Granted, spent and remaining of an account, the measure, and for zcdp what the spent ρ amounts to.
+
+    `delta_cap` and `delta_spent` are the lifetime total of δ that answers with undeclared keys cost beside.
+    """
+    line: dict[str, Any] = {
+        "measure": kin.measure,
+        "granted": str(state.granted),
+        "spent": str(state.spent),
+        "remaining": str(state.remaining),
+    }
+    if kin.delta is not None:
+        line["spent_as"] = {"epsilon": _epsilon(state.spent, kin), "delta": _shown(kin)}
+    if state.delta_granted:
+        line["delta_cap"] = delta.shown(state.delta_granted)
+        line["delta_spent"] = delta.shown(state.delta_spent)
+    return line
+
+
+def _epsilon(rho: Price, kin: Kin) -> str:
+    """Rounded up to six decimals."""
+    assert kin.delta is not None
+    whole, decimals = divmod(math.ceil(epsilon_of(rho, kin.delta) * MICRO), MICRO)
+    return f"{whole}.{decimals:06d}".rstrip("0").rstrip(".")
+
+
+def _shown(kin: Kin) -> str:
+    return delta.shown(delta.atto_of(kin.delta))
