@@ -18,15 +18,16 @@ import click
 from api.cli import Office, operator
 from datasets.accounts import AlreadyThere
 from datasets.catalog import NoSuchDataset
-from datasets.descriptor import parse
+from datasets.descriptor import View, parse, read
 from datasets.ledger import Account
-from datasets.registry import register
+from datasets.registry import register, register_view
 from datasets.sample import generate
 from datasets.store import migrate
 from privacy.budget import Price
 
 FOLDER = Path(__file__).resolve().parent.parent / "datasets" / "sample"
 FILES = {"residents": "residents", "care": "care-benefits", "childcare": "childcare"}
+VIEW = "residents-care"
 PEOPLE = (
     ("hana", "city", "administrator"),
     ("aoi", "sunrise-research", "analyst"),
@@ -51,6 +52,7 @@ def run(*, once: bool, residents: int) -> int:
     office.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     migrate(office.store)
     _register_city(office, residents)
+    _register_view(office)
     keys = {name: _key(office, name, organisation, role) for name, organisation, role in PEOPLE}
     _allot(office)
     office.store.close()
@@ -89,6 +91,25 @@ def _register_city(office: Office, residents: int) -> None:
             seconds = time.monotonic() - started
             rows = registered.report.rows_read
             click.echo(f"registered {registered.dataset}: {rows:,} rows read in {seconds:.1f} s")
+
+
+def _register_view(office: Office) -> None:
+    """Join the residents with their care benefits, once."""
+    if _is_registered(office, VIEW):
+        return
+    started = time.monotonic()
+    view = read((FOLDER / f"{VIEW}.yaml").read_text(encoding="utf-8"))
+    assert isinstance(view, View)
+    registered = register_view(
+        store=office.store,
+        data_dir=office.settings.data_dir,
+        view=view,
+        actor=operator(),
+        progress=lambda stage, share: None,
+    )
+    seconds = time.monotonic() - started
+    rows = registered.report.rows_read
+    click.echo(f"registered {registered.dataset}: {rows:,} rows joined in {seconds:.1f} s")
 
 
 def _is_registered(office: Office, id: str) -> bool:

@@ -55,7 +55,47 @@ def found(store: Store, *, lineage: str = LINEAGE, dataset: str = "residents") -
         )
 
 
-def settle_in(store: Store, *, user: str = "2", shop: str = "3", cap: str = "10") -> Ledger:
+CARE = "care-1"
+BOTH = (CARE, LINEAGE)
+VIEWED = replace(ASKED, dataset="residents-care", lineages=BOTH)
+
+
+def found_view(store: Store) -> None:
+    """Register care beside the residents, and the view that joins them."""
+    found(store, lineage=CARE, dataset="care")
+    sources = '{"care": 1, "residents": 1}'
+    at = {"at": now(), "lineage": CARE, "view": "residents-care", "other": LINEAGE, "sources": sources}
+    with store.writing() as tx:
+        tx.execute(
+            text("INSERT INTO datasets (id, lineage, version, created_at) VALUES (:view, :lineage, 1, :at)"),
+            at,
+        )
+        tx.execute(
+            text("""
+                INSERT INTO versions (dataset, number, descriptor, folder, source_digest, registered_at, sources)
+                VALUES (:view, 1, '', '', '', :at, :sources)
+            """),
+            at,
+        )
+        for lineage in (":lineage", ":other"):
+            tx.execute(text(f"INSERT INTO view_lineages (dataset, lineage) VALUES (:view, {lineage})"), at)
+
+
+def settle_in_both(store: Store, *, care: str = "2", delta_cap_atto: int = 0, **limits: str) -> Ledger:
+    """The same town with care registered, too: Aoi and Ren, but not the shop, have an account on it."""
+    ledger = settle_in(store, delta_cap_atto=delta_cap_atto, **limits)
+    found_view(store)
+    ledger.open(lineage=CARE, cap=Price.parse("10"), actor="mayor", delta_cap_atto=delta_cap_atto)
+    for account in (AOI, REN):
+        ledger.grant(
+            lineage=CARE, account=account, amount=Price.parse(care), reason="a contract", requested_by="mayor"
+        )
+    return ledger
+
+
+def settle_in(
+    store: Store, *, user: str = "2", shop: str = "3", cap: str = "10", delta_cap_atto: int = 0
+) -> Ledger:
     """Aoi and Ren of the shop, each with an account on the register, under the shop's and the register's."""
     people = Accounts(store, b"a secret for tests only")
     people.add_organisation("shop")
@@ -63,7 +103,7 @@ def settle_in(store: Store, *, user: str = "2", shop: str = "3", cap: str = "10"
     people.add_user("ren", organisation="shop", role="analyst")
     found(store)
     ledger = Ledger(store)
-    ledger.open(lineage=LINEAGE, cap=Price.parse(cap), actor="mayor")
+    ledger.open(lineage=LINEAGE, cap=Price.parse(cap), actor="mayor", delta_cap_atto=delta_cap_atto)
     for account, amount in ((AOI, user), (REN, user), (SHOP, shop)):
         ledger.grant(
             lineage=LINEAGE,
@@ -75,9 +115,9 @@ def settle_in(store: Store, *, user: str = "2", shop: str = "3", cap: str = "10"
     return ledger
 
 
-def asked(number: int, **changes: object) -> Settlement:
+def asked(number: int, of: Settlement = ASKED, **changes: object) -> Settlement:
     """The settlement of another question."""
-    return replace(ASKED, id=new_id("q"), idempotency_key=f"key-{number}", **changes)  # type: ignore[arg-type]
+    return replace(of, id=new_id("q"), idempotency_key=f"key-{number}", **changes)  # type: ignore[arg-type]
 
 
 def seal(states: list[AccountState]) -> bytes:
@@ -85,6 +125,10 @@ def seal(states: list[AccountState]) -> bytes:
     return ",".join(f"{state.kind}:{state.remaining}" for state in states).encode()
 
 
-def balances(ledger: Ledger) -> dict[str, str]:
-    """What every account of the register has spent."""
-    return {f"{state.kind}:{state.holder}": str(state.spent) for state in ledger.all_accounts()}
+def balances(ledger: Ledger, *, lineage: str = LINEAGE) -> dict[str, str]:
+    """What every account of a lineage has spent."""
+    return {
+        f"{state.kind}:{state.holder}": str(state.spent)
+        for state in ledger.all_accounts()
+        if state.lineage == lineage
+    }
