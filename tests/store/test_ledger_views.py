@@ -1,0 +1,289 @@
+"""An answer from a view is paid in every lineage that the view joins, or in none; and what an answer costs in δ."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from town import AOI, ASKED, BOTH, CARE, LINEAGE, ONE, VIEWED, asked, balances, seal, settle_in_both
+
+from datasets.journal import next_head
+from datasets.ledger import AlreadyAnswered, BudgetExhausted, DeltaExhausted, Ledger, NoAccount
+from datasets.store import Store
+from privacy.budget import Price
+
+NOTHING = Price(0)
+DELTA = 10**9  # 1e-9 in 10^-18
+CAP = 3 * DELTA
+UNLOCK = {
+    "sqlite": ["DROP TRIGGER journal_kept_as_it_is", "DROP TRIGGER journal_kept_whole"],
+    "postgresql": ["DROP TRIGGER journal_kept ON journal"],
+}
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return settle_in_both(store, delta_cap_atto=CAP)
+
+
+def spent(ledger: Ledger) -> tuple[dict[str, str], dict[str, str]]:
+    return balances(ledger, lineage=CARE), balances(ledger, lineage=LINEAGE)
+
+
+def last(ledger: Ledger, lineage: str) -> dict:
+    return json.loads(ledger.journal(lineage=lineage)[-1].body)
+
+
+# Paying
+
+
+def test_every_lineage_of_a_view_pays_the_same(ledger: Ledger) -> None:
+    ledger.settle(VIEWED, seal)
+    assert spent(ledger) == (
+        {"dataset:care-1": "1", "user:aoi": "1", "user:ren": "0"},
+        {"dataset:residents-1": "1", "organisation:shop": "1", "user:aoi": "1", "user:ren": "0"},
+    )
+    assert ledger.verify() == []
+
+
+def test_the_envelope_states_the_accounts_of_all_lineages(ledger: Ledger) -> None:
+    assert ledger.settle(VIEWED, seal).envelope == b"user:1,dataset:9,user:1,organisation:2,dataset:9"
+
+
+def test_each_journal_has_a_line_and_the_others_name_the_first(ledger: Ledger) -> None:
+    stored = ledger.settle(VIEWED, seal)
+    first, other = last(ledger, CARE), last(ledger, LINEAGE)
+    assert (first["kind"], first["linked"]) == ("charge", [LINEAGE])
+    assert (other["kind"], other["query"]) == ("linked", stored.id)
+    assert other["of"] == {"lineage": CARE, "entry": stored.entry}
+    assert other["charged"] == {"user": "1", "organisation": "1", "dataset": "1"}
+    assert (stored.lineage, stored.dataset) == (CARE, "residents-care")
+
+
+@pytest.mark.parametrize(
+    ("limits", "refusing"),
+    [
+        ({"care": "1.5"}, ("user", "aoi")),
+        ({"user": "1.5"}, ("user", "aoi")),
+        ({"shop": "1.5"}, ("organisation", "shop")),
+        ({"cap": "1.5"}, ("dataset", LINEAGE)),
+    ],
+)
+def test_what_does_not_fit_in_one_lineage_is_paid_in_none(
+    store: Store, limits: dict[str, str], refusing: tuple[str, str]
+) -> None:
+    ledger = settle_in_both(store, **limits)
+    ledger.settle(VIEWED, seal)
+    before = spent(ledger), ledger.journal()
+    with pytest.raises(BudgetExhausted) as settling:
+        ledger.settle(asked(2, VIEWED), seal)
+    with pytest.raises(BudgetExhausted) as looking:
+        ledger.fits(lineages=BOTH, user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
+    for refused in (settling.value, looking.value):
+        assert (refused.kind, refused.holder, refused.remaining) == (*refusing, Price.parse("0.5"))
+    assert (spent(ledger), ledger.journal()) == before
+
+
+def test_a_user_needs_an_account_in_every_lineage(store: Store, ledger: Ledger) -> None:
+    with store.writing() as tx:
+        tx.exec_driver_sql(f"DELETE FROM accounts WHERE lineage = '{LINEAGE}' AND holder = 'aoi'")
+    with pytest.raises(NoAccount):
+        ledger.fits(lineages=BOTH, user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
+    with pytest.raises(NoAccount):
+        ledger.settle(VIEWED, seal)
+    assert spent(ledger)[0]["user:aoi"] == "0"
+
+
+def test_an_answer_told_to_another_user_costs_no_lineage_anything(ledger: Ledger) -> None:
+    ledger.settle(VIEWED, seal)
+    ledger.settle(asked(2, VIEWED, user="ren", dataset_charge=NOTHING), seal)
+    ledger.settle(asked(3, VIEWED, charge=NOTHING, dataset_charge=NOTHING), seal)
+    care, residents = spent(ledger)
+    assert (care["dataset:care-1"], residents["dataset:residents-1"]) == ("1", "1")
+    assert (care["user:ren"], residents["user:ren"], residents["user:aoi"]) == ("1", "1", "1")
+    assert ledger.verify() == []
+
+
+def test_a_key_that_was_used_before_is_paid_in_no_lineage(ledger: Ledger) -> None:
+    first = ledger.settle(ASKED, seal)
+    with pytest.raises(AlreadyAnswered) as refused:
+        ledger.settle(replace(VIEWED, id="q_2"), seal)
+    assert refused.value.stored == first
+    assert spent(ledger)[0]["user:aoi"] == "0"
+    assert ledger.verify() == []
+
+
+def test_views_and_their_sources_share_what_is_left(ledger: Ledger) -> None:
+    ledger.settle(VIEWED, seal)
+    ledger.settle(asked(2), seal)
+    with pytest.raises(BudgetExhausted):
+        ledger.settle(asked(3, VIEWED), seal)
+    assert spent(ledger)[0]["user:aoi"] == "1"
+    assert ledger.verify() == []
+
+
+def test_accounts_come_lineage_by_lineage(ledger: Ledger) -> None:
+    states = ledger.accounts(lineages=BOTH, user="aoi", organisation="shop")
+    assert [(state.lineage, state.kind) for state in states] == [
+        (CARE, "user"),
+        (CARE, "dataset"),
+        (LINEAGE, "user"),
+        (LINEAGE, "organisation"),
+        (LINEAGE, "dataset"),
+    ]
+
+
+@pytest.mark.parametrize("lineages", [(), (LINEAGE, CARE), (CARE, CARE)])
+def test_a_settlement_names_its_lineages_once_and_sorted(lineages: tuple[str, ...]) -> None:
+    with pytest.raises(AssertionError):
+        replace(VIEWED, lineages=lineages)
+
+
+# Proof
+
+
+def tampered(store: Store, *statements: str) -> None:
+    with store.writing() as tx:
+        for statement in (*UNLOCK[tx.dialect.name], *statements):
+            tx.exec_driver_sql(statement)
+
+
+def problems(ledger: Ledger) -> set[tuple[str, int, str, str]]:
+    return {(found.lineage, found.entry, found.problem, found.account) for found in ledger.verify()}
+
+
+LINE = f"lineage = '{LINEAGE}' AND kind = 'linked'"
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (f"UPDATE journal SET body = replace(body, 'aoi', 'ren') WHERE {LINE}", (5, "chain", "")),
+        (f"UPDATE journal SET body = replace(body, 'aoi', 'ren') WHERE {LINE}", (0, "balance", "user:aoi")),
+        (
+            f"UPDATE journal SET body = replace(body, '\"entry\":4', '\"entry\":3') WHERE {LINE}",
+            (5, "link_differs", ""),
+        ),
+        (f"DELETE FROM journal WHERE {LINE} AND number = 5", (6, "gap", "")),
+        (f"DELETE FROM journal WHERE {LINE} AND number = 5", (0, "link_missing", "")),
+        (f"DELETE FROM journal WHERE {LINE} AND number = 6", (0, "end", "")),
+        (f"DELETE FROM view_lineages WHERE lineage = '{LINEAGE}'", (4, "links_differ", "")),
+        ("UPDATE answers SET charge = 2000000000 WHERE id = 'q_1'", (5, "link_differs", "")),
+        ("DELETE FROM answers WHERE id = 'q_1'", (5, "answer_missing", "")),
+        ("UPDATE accounts SET delta_spent = 0 WHERE kind = 'dataset'", (0, "balance", "dataset:residents-1")),
+        (
+            "UPDATE accounts SET delta_granted = 9000000000000 WHERE kind = 'dataset'",
+            (0, "balance", "dataset:residents-1"),
+        ),
+    ],
+)
+def test_what_was_changed_about_a_view_is_found(
+    store: Store, ledger: Ledger, change: str, finding: tuple[int, str, str]
+) -> None:
+    ledger.settle(replace(VIEWED, delta_atto=DELTA), seal)
+    ledger.settle(asked(2, VIEWED, delta_atto=DELTA), seal)
+    assert ledger.verify() == []
+    tampered(store, change)
+    entry, problem, account = finding
+    lineage = CARE if problem == "links_differ" else LINEAGE
+    assert (lineage, entry, problem, account) in problems(ledger)
+
+
+def test_a_linked_line_that_was_taken_out_without_a_trace_in_its_journal_is_missed(
+    store: Store, ledger: Ledger
+) -> None:
+    """Somebody removes the last line, and makes head and balances agree: the answer gives them away."""
+    before = ledger.journal(lineage=LINEAGE)[-1]
+    ledger.settle(VIEWED, seal)
+    tampered(
+        store,
+        f"DELETE FROM journal WHERE {LINE}",
+        f"UPDATE accounts SET spent = 0 WHERE lineage = '{LINEAGE}'",
+        f"UPDATE accounts SET entries = {before.number}, head = '{before.head}'"
+        f" WHERE lineage = '{LINEAGE}' AND kind = 'dataset'",
+    )
+    assert problems(ledger) == {(LINEAGE, 0, "link_missing", "")}
+
+
+def test_a_linked_line_that_was_written_twice_is_found(store: Store, ledger: Ledger) -> None:
+    """In the place of another one, so that numbers and balances agree."""
+    ledger.settle(VIEWED, seal)
+    ledger.settle(asked(2, VIEWED), seal)
+    first, second = ledger.journal(lineage=LINEAGE)[-2:]
+    head = next_head(first.head, first.body)
+    tampered(
+        store,
+        f"UPDATE journal SET body = (SELECT body FROM journal WHERE {LINE} AND number = {first.number}),"
+        f" at = '{first.at}', head = '{head}' WHERE {LINE} AND number = {second.number}",
+        f"UPDATE accounts SET head = '{head}' WHERE lineage = '{LINEAGE}' AND kind = 'dataset'",
+    )
+    assert problems(ledger) == {(LINEAGE, second.number, "link_differs", "")}
+
+
+# δ
+
+
+def deltas(ledger: Ledger) -> dict[str, int]:
+    return {state.holder: state.delta_spent for state in ledger.all_accounts() if state.kind == "dataset"}
+
+
+def test_the_delta_of_an_answer_is_paid_by_the_dataset_and_stands_in_the_journal(ledger: Ledger) -> None:
+    ledger.settle(replace(ASKED, delta_atto=DELTA), seal)
+    assert deltas(ledger) == {CARE: 0, LINEAGE: DELTA}
+    assert last(ledger, LINEAGE)["delta"] == "0.000000001"
+    written: list[str] = []
+    ledger.export(written.append)
+    assert [json.loads(json.loads(line)["body"]).get("delta") for line in written].count("0.000000001") == 1
+    assert ledger.verify() == []
+
+
+def test_the_delta_of_a_view_is_paid_in_every_lineage(ledger: Ledger) -> None:
+    ledger.settle(replace(VIEWED, delta_atto=DELTA), seal)
+    assert deltas(ledger) == {CARE: DELTA, LINEAGE: DELTA}
+    assert last(ledger, LINEAGE)["delta"] == "0.000000001"
+    assert ledger.verify() == []
+
+
+def test_delta_above_its_lifetime_total_is_refused_and_changes_nothing(store: Store) -> None:
+    ledger = settle_in_both(store, user="9", shop="9", delta_cap_atto=CAP)
+    for number in range(3):
+        ledger.settle(asked(number, delta_atto=DELTA), seal)
+    before = balances(ledger), deltas(ledger), ledger.journal()
+    with pytest.raises(DeltaExhausted) as settling:
+        ledger.settle(asked(3, delta_atto=1), seal)
+    with pytest.raises(DeltaExhausted) as looking:
+        ledger.fits(
+            lineages=[LINEAGE], user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE, delta_atto=1
+        )
+    for refused in (settling.value, looking.value):
+        assert (refused.needed, refused.remaining) == (Fraction(1, 10**18), 0)
+    assert (balances(ledger), deltas(ledger), ledger.journal()) == before
+
+
+def test_a_dataset_without_a_purse_pays_no_delta(store: Store) -> None:
+    ledger = settle_in_both(store)
+    with pytest.raises(DeltaExhausted):
+        ledger.settle(replace(ASKED, delta_atto=1), seal)
+    assert balances(ledger)["user:aoi"] == "0"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE accounts SET delta_spent = 1 WHERE kind = 'user'",
+        "UPDATE accounts SET delta_granted = 1 WHERE kind = 'user'",
+        "UPDATE accounts SET delta_spent = delta_granted + 1 WHERE kind = 'dataset'",
+        "UPDATE accounts SET delta_spent = -1 WHERE kind = 'dataset'",
+    ],
+)
+def test_the_database_itself_holds_the_lifetime_total_of_delta(
+    store: Store, ledger: Ledger, change: str
+) -> None:
+    with pytest.raises(IntegrityError), store.writing() as tx:
+        tx.exec_driver_sql(change)
+
+
+def test_aoi_has_no_delta_of_her_own(ledger: Ledger) -> None:
+    states = {state.account: state for state in ledger.accounts_of_user(user="aoi")}
+    assert states[AOI].delta_remaining == 0
