@@ -89,9 +89,10 @@ def strategy(
     unions of them with at most `cells_max` cells; the measured grids together have no more either.
 
     Under `power` 1 the problem is convex and the answer within about a thousandth of the optimum; under 2
-    it is the best of many local optima. Never worse than the three it is compared with, but for the
-    rounding of the shares. Deterministic. Axes of size 1 change nothing: grids that differ only in them are
-    one grid.
+    it is the best of many local optima. Never worse than the three it is compared with, but for the rounding
+    of the shares and the least of them (0.2 % where weights differ a millionfold). Deterministic. Axes of
+    size 1 change nothing: grids that differ only in them are one grid. Some hundredths of a second for 20
+    wanted tables, a second or two for 256.
 
     Raises ValueError for a grid that does not fit the sizes, no or too many wanted tables, weights that
     are not positive, or wanted tables of more than `cells_max` cells together.
