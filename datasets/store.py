@@ -268,14 +268,14 @@ def _configuration() -> Config:
     return configuration
 
 
-def migrate(store: Store) -> None:
-    """Bring the database to the newest revision, or leave it as it was. Two at once: one waits."""
+def migrate(store: Store, *, revision: str = "head") -> None:
+    """Bring the database to the newest (or that) revision, or leave it as it was. Two at once: one waits."""
     configuration = _configuration()
     with store.writing() as connection:
         if not store.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "head")
+        command.upgrade(configuration, revision)
 
 
 def is_current(store: Store) -> bool:

@@ -4,10 +4,11 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 
 from sqlalchemy import text
-from town import AOI, CAP, LINEAGE, ONE, SHOP, asked, seal
+from town import AOI, ASKED, CAP, CARE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
 
 from datasets.ledger import AlreadyAnswered, BudgetExhausted, GrantDecided, Ledger, Settlement
 from datasets.store import Store
@@ -54,6 +55,28 @@ def settle_many(url: str, number: int, attempts: int, users: tuple[str, ...], se
             outcomes[refused.kind] += 1
         else:
             outcomes["settled"] += 1
+    store.close()
+    return outcomes
+
+
+CARED = replace(ASKED, dataset="care", lineages=(CARE,))
+SIDES = {"view": VIEWED, "residents": ASKED, "care": CARED}
+
+
+def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:
+    """Ask the view, the residents and care in turn, each process beginning elsewhere; count what settled."""
+    store, outcomes = Store(url), Counter[str]()
+    ledger = Ledger(store)
+    _barrier[0].wait(START_S_MAX)
+    for attempt in range(attempts):
+        side = list(SIDES)[(number + attempt) % 3]
+        user = ("aoi", "ren")[(number + attempt) % 2]
+        try:
+            ledger.settle(asked(number * attempts + attempt, SIDES[side], user=user, delta_atto=1), seal)
+        except BudgetExhausted as refused:
+            outcomes[f"{refused.kind}:{refused.holder}"] += 1
+        else:
+            outcomes[side] += 1
     store.close()
     return outcomes
 

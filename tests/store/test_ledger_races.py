@@ -6,8 +6,18 @@ from collections.abc import Iterator
 from multiprocessing.pool import Pool
 
 import pytest
-from racers import PROCESSES, Settle, do_all, honest, line_up, naive, settle_many, settle_same
-from town import balances, settle_in
+from racers import (
+    PROCESSES,
+    Settle,
+    do_all,
+    honest,
+    line_up,
+    naive,
+    settle_all_sides,
+    settle_many,
+    settle_same,
+)
+from town import CARE, balances, settle_in, settle_in_both
 
 from datasets.store import Store
 
@@ -70,4 +80,23 @@ def test_grants_and_settlements_do_not_wait_in_a_circle(racers: Pool, store: Sto
     tasks = [(store_url, number, 2) for number in range(PROCESSES)]
     assert racers.starmap(do_all, tasks, chunksize=1) == [2] * PROCESSES
     assert balances(ledger)["dataset:residents-1"] == str(2 * PROCESSES)
+    assert ledger.verify() == []
+
+
+def test_a_view_and_its_sources_neither_overspend_nor_wait_in_a_circle(
+    racers: Pool, store: Store, store_url: str
+) -> None:
+    """Every settlement takes rows of one lineage or of both, and begins anywhere in the turn."""
+    attempts = 9
+    limits = {"user": "99", "shop": "99", "care": "99", "care_cap": "99", "cap": str(ADMITTED)}
+    ledger = settle_in_both(store, delta_cap_atto=99, **limits)
+    tasks = [(store_url, number, attempts) for number in range(PROCESSES)]
+    settled = sum(racers.starmap(settle_all_sides, tasks, chunksize=1), Counter())
+    assert settled["view"] + settled["residents"] == ADMITTED
+    assert settled["care"] == PROCESSES * attempts // 3
+    assert sum(settled.values()) == PROCESSES * attempts
+    assert balances(ledger)["dataset:residents-1"] == str(ADMITTED)
+    assert balances(ledger, lineage=CARE)["dataset:care-1"] == str(settled["view"] + settled["care"])
+    deltas = {state.holder: state.delta_spent for state in ledger.all_accounts() if state.kind == "dataset"}
+    assert deltas == {"residents-1": ADMITTED, CARE: settled["view"] + settled["care"]}
     assert ledger.verify() == []

@@ -81,11 +81,13 @@ def found_view(store: Store) -> None:
             tx.execute(text(f"INSERT INTO view_lineages (dataset, lineage) VALUES (:view, {lineage})"), at)
 
 
-def settle_in_both(store: Store, *, care: str = "2", delta_cap_atto: int = 0, **limits: str) -> Ledger:
+def settle_in_both(
+    store: Store, *, care: str = "2", care_cap: str = "10", delta_cap_atto: int = 0, **limits: str
+) -> Ledger:
     """The same town with care registered, too: Aoi and Ren, but not the shop, have an account on it."""
     ledger = settle_in(store, delta_cap_atto=delta_cap_atto, **limits)
     found_view(store)
-    ledger.open(lineage=CARE, cap=Price.parse("10"), actor="mayor", delta_cap_atto=delta_cap_atto)
+    ledger.open(lineage=CARE, cap=Price.parse(care_cap), actor="mayor", delta_cap_atto=delta_cap_atto)
     for account in (AOI, REN):
         ledger.grant(
             lineage=CARE, account=account, amount=Price.parse(care), reason="a contract", requested_by="mayor"

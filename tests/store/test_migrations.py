@@ -1,0 +1,113 @@
+"""A database of an earlier version is brought forward with all that was spent in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from town import ASKED, LINEAGE, asked, balances, seal
+
+from datasets.accounts import Accounts
+from datasets.journal import line, next_head
+from datasets.ledger import DeltaExhausted, Ledger
+from datasets.store import Store, is_current, migrate
+
+AT = "2026-10-01T00:00:00.000000Z"
+OPENED = {"kind": "open", "at": AT, "by": "mayor", "amount": "10"}
+GRANTED = {
+    "kind": "grant",
+    "at": AT,
+    "account": {"kind": "user", "holder": "aoi"},
+    "amount": "2",
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A database of revision 0001 that holds a dataset, its accounts and its journal."""
+    if request.param == "postgresql":
+        store = Store(request.getfixturevalue("postgres_url"))
+        with store.writing() as tx:
+            tx.exec_driver_sql("DROP SCHEMA public CASCADE")
+            tx.exec_driver_sql("CREATE SCHEMA public")
+    else:
+        store = Store(f"sqlite:///{tmp_path}/old.db")
+    migrate(store, revision="0001")
+    fill(store)
+    yield store
+    store.close()
+
+
+def fill(store: Store) -> None:
+    people = Accounts(store, b"a secret for tests only")
+    people.add_organisation("shop")
+    people.add_user("aoi", organisation="shop", role="analyst")
+    head, lines = "", []
+    for number, body in enumerate((OPENED, GRANTED), start=1):
+        written = line(lineage=LINEAGE, body=body)
+        head = next_head(head, written["body"])
+        lines.append(written | {"number": number, "head": head})
+    with store.writing() as tx:
+        tx.execute(text("INSERT INTO lineages VALUES (:lineage, '00', :at)"), {"lineage": LINEAGE, "at": AT})
+        tx.execute(
+            text("INSERT INTO datasets VALUES ('residents', :lineage, 1, :at, NULL)"),
+            {"lineage": LINEAGE, "at": AT},
+        )
+        tx.execute(
+            text("INSERT INTO versions VALUES ('residents', 1, '', 'residents/v1', '', :at)"), {"at": AT}
+        )
+        for kind, holder, granted, entries, last in (
+            ("dataset", LINEAGE, 10 * 10**9, 2, head),
+            ("user", "aoi", 2 * 10**9, 0, ""),
+        ):
+            tx.execute(
+                text("INSERT INTO accounts VALUES (:lineage, :kind, :holder, :granted, 0, :entries, :head)"),
+                {
+                    "lineage": LINEAGE,
+                    "kind": kind,
+                    "holder": holder,
+                    "granted": granted,
+                    "entries": entries,
+                    "head": last,
+                },
+            )
+        for written in lines:
+            tx.execute(
+                text("INSERT INTO journal VALUES (:lineage, :number, :at, :kind, :user, :body, :head)"),
+                written,
+            )
+
+
+def test_a_database_of_the_first_version_is_not_current(old: Store) -> None:
+    assert not is_current(old)
+
+
+def test_what_was_granted_and_written_stays_and_is_proved(old: Store) -> None:
+    migrate(old)
+    ledger = Ledger(old)
+    assert is_current(old)
+    assert ledger.verify() == []
+    assert [entry.kind for entry in ledger.journal(lineage=LINEAGE)] == ["open", "grant"]
+    assert {state.holder: str(state.granted) for state in ledger.all_accounts()} == {
+        LINEAGE: "10",
+        "aoi": "2",
+    }
+
+
+def test_accounts_of_before_are_charged_as_ever_and_hold_no_delta(old: Store) -> None:
+    migrate(old)
+    ledger = Ledger(old)
+    ledger.settle(ASKED, seal)
+    assert balances(ledger) == {"dataset:residents-1": "1", "user:aoi": "1"}
+    with pytest.raises(DeltaExhausted):
+        ledger.settle(asked(2, delta_atto=1), seal)
+    with pytest.raises(IntegrityError), old.writing() as tx:
+        tx.exec_driver_sql("UPDATE accounts SET delta_spent = 1")
+    assert ledger.verify() == []
+
+
+def test_the_journal_still_only_grows(old: Store) -> None:
+    migrate(old)
+    with pytest.raises(Exception, match="only grows"), old.writing() as tx:
+        tx.exec_driver_sql("DELETE FROM journal")
