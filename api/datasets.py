@@ -14,9 +14,11 @@ from api.services import services
 from datasets.accounts import Caller
 from datasets.catalog import Held
 from datasets.questions import NotOpen
-from privacy import accuracy
-from privacy.plan import CELLS_MAX, KEYS_MAX, STATISTICS_MAX, in_units
-from privacy.schema import AnyColumn, Category, Date, Number, Text, day_of
+from privacy.axes import CELLS_MAX, KEYS_MAX
+from privacy.measurement import CONFIDENCE
+from privacy.plan import STATISTICS_MAX
+from privacy.pricing import count_within
+from privacy.schema import AnyColumn, Category, Date, Number, Text, day_of, in_units
 
 blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
 WITHIN = (10, 50, 100, 500)
@@ -88,13 +90,12 @@ def visible(who: Caller, id: str) -> Held:
 
 def _left(held: Held, within: int, nano: int) -> dict[str, Any]:
     """How many counts within ±`within` (95 %) the remaining budget buys; null where no query reaches it."""
-    schema = held.schema
-    price = accuracy.price_of(schema.rows_per_person, within, accuracy.CONFIDENCE, schema.price_per_query_max)
+    price = count_within(held.schema, within)
     return {
         "question": "count",
         "within": within,
-        "confidence": accuracy.CONFIDENCE,
-        "epsilon": str(price) if price else None,
+        "confidence": CONFIDENCE,
+        "epsilon" if held.schema.measure == "pure" else "rho": str(price) if price else None,
         "answers": nano // price.nano if price else 0,
     }
 

@@ -17,6 +17,23 @@ DESCRIPTION = (
 )
 ALWAYS = ("unauthenticated", "invalid_query", "rate_limited", "internal", "unavailable")
 OF_OPERATION: dict[str, tuple[str, ...]] = {
+    "POST /v1/datasets/{id}/workloads": (
+        "malformed_json",
+        "bad_request",
+        "forbidden",
+        "budget_exhausted",
+        "above_query_limit",
+        "not_found",
+        "not_acceptable",
+        "idempotency_conflict",
+        "in_progress",
+        "gone",
+        "body_too_large",
+        "unsupported_media_type",
+        "invalid_query",
+        "accuracy_not_reachable",
+        "precondition_required",
+    ),
     "POST /v1/datasets/{id}/queries": (
         "malformed_json",
         "bad_request",
@@ -82,7 +99,24 @@ EXAMPLE = {
     "group_by": [{"column": "age", "bins": [20, 40, 65, 119]}],
     "budget": {"epsilon": "0.5"},
 }
-ONE_OF = {"Budget": ("epsilon", "accuracy"), "Grant": ("user", "organisation", "dataset_cap")}
+WORKLOAD_EXAMPLE = {
+    "mode": "quote",
+    "select": [{"as": "residents", "agg": "count"}],
+    "tables": [
+        {"as": "by_sex", "group_by": [{"column": "sex"}]},
+        {"as": "by_age", "group_by": [{"column": "age", "bins": [0, 20, 40, 65, 119]}]},
+    ],
+    "budget": {"epsilon": "0.5"},
+}
+CONDITIONS = (
+    ("Query", "where"),
+    ("Workload", "where"),
+    ("Statistic", "numerator"),
+    ("Statistic", "denominator"),
+)
+"""Members that hold a filter."""
+
+ONE_OF = {"Budget": ("epsilon", "rho", "accuracy"), "Grant": ("user", "organisation", "dataset_cap")}
 """Members of which exactly one is given."""
 
 
@@ -107,7 +141,12 @@ def document(api: Api, app: Flask) -> dict[str, Any]:
     described["security"] = [{"key": []}]
     components["responses"] = {}
     schemas = components["schemas"]
-    schemas["Query"]["properties"]["where"] = {"$ref": "#/components/schemas/Condition"}
+    for name, member in CONDITIONS:
+        said = schemas[name]["properties"][member].get("description")
+        schemas[name]["properties"][member] = {
+            "$ref": "#/components/schemas/Condition",
+            **({"description": said} if said else {}),
+        }
     for name, members in ONE_OF.items():
         schemas[name]["oneOf"] = [{"required": [member]} for member in members]
     for path, operations in described["paths"].items():
@@ -129,13 +168,14 @@ def _finish(operation: dict[str, Any], name: str) -> None:
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     operation["responses"] = responses
-    if "queries" in name and name != "GET /v1/queries":
+    if ("queries" in name or "workloads" in name) and name != "GET /v1/queries":
         content = responses["200"]["content"]
         content[CSV] = {"schema": {"type": "string"}}
         content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
     if name.startswith("POST /v1/datasets"):
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
-        operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLE
+        example = EXAMPLE if "queries" in name else WORKLOAD_EXAMPLE
+        operation["requestBody"]["content"]["application/json"]["example"] = example
     if name == "GET /v1/queries/{id}":
         responses["304"] = {"description": "Not modified"}
 

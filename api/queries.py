@@ -15,10 +15,11 @@ from api.blueprints import Blueprint, json_body
 from api.errors import Refusal
 from api.formats import AVAILABLE, JSON, chosen, content_type, rendered
 from api.limits import wait_for_quantum
-from api.schemas import PageSchema, QuerySchema, to_query
+from api.schemas import PageSchema, QuerySchema, WorkloadSchema, to_query
 from api.services import services
 from datasets.ledger import NoAnswer, StoredAnswer
 from datasets.questions import Asked, Conflict, digest_of, joined
+from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
 View = TypeVar("View", bound=Callable[..., Any])
@@ -44,6 +45,21 @@ def replayed_first(view: View) -> View:
     return answered  # type: ignore[return-value]
 
 
+@blueprint.route("/v1/datasets/<id>/workloads", methods=["POST"])
+@allowed("analyst")
+@replayed_first
+@blueprint.arguments(WorkloadSchema)
+@blueprint.response(200, AnswerSchema)
+def ask_workload(loaded: dict[str, Any], id: str) -> Response:
+    """Ask for several tables at once, at one price for all.
+
+    The server chooses what to measure so that the total squared error is least, estimates all tables from
+    that, and says so in a quote's `strategy`. The answer's rows stand table after table; a key that a table
+    does not have is told as its total. Otherwise as for one question.
+    """
+    return ask_query(to_query(loaded), id)
+
+
 @blueprint.route("/v1/datasets/<id>/queries", methods=["POST"])
 @allowed("analyst")
 @replayed_first
@@ -55,7 +71,12 @@ def ask(loaded: dict[str, Any], id: str) -> Response:
     `run` needs an Idempotency-Key and charges the accounts; the same key gives the same bytes for ever.
     `quote` and `dummy` open no data and cost nothing.
     """
-    kind, query, desk = _format(), to_query(loaded), services().desk
+    return ask_query(to_query(loaded), id)
+
+
+def ask_query(query: Query, id: str) -> Response:
+    """Quote, rehearse or answer."""
+    kind, desk = _format(), services().desk
     key = _key(required=query.mode == "run")
     if query.mode == "quote":
         return _respond(wire.dumps(desk.quote(caller(), id, query)), JSON)

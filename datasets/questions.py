@@ -30,11 +30,12 @@ from datasets.ledger import (
     StoredAnswer,
 )
 from datasets.store import new_id, now
-from privacy.answer import Table, expectation, release, retold, table
-from privacy.budget import Price
+from privacy.answer import Table, release, retold, table
+from privacy.budget import Price, epsilon_of
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
 from privacy.query import Query
+from privacy.telling import expectation, narrower_bound, strategy
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")
@@ -118,6 +119,8 @@ class Desk:
             "accounts": _accounts(held, states),
             "cells": planned.cells,
             "expected": expectation(planned),
+            **strategy(planned),
+            **narrower_bound(planned),
         }
 
     def rehearse(self, caller: Caller, dataset: str, query: Query) -> dict[str, Any]:
@@ -316,7 +319,15 @@ def _charge(planned: Plan, amount: Price) -> dict[str, Any]:
     """The price of a plan and its split; all zero where nothing is charged."""
     free = amount == NOTHING
     split = {part.name: "0" if free else str(part.price) for part in planned.measurements}
-    return {"measure": "epsilon", "amount": str(amount), "split": split}
+    charge = {"measure": "epsilon", "amount": str(amount), "split": split}
+    if planned.schema.measure == "zcdp":
+        assert planned.schema.delta is not None
+        epsilon, delta = epsilon_of(amount, planned.schema.delta), planned.schema.delta
+        charge |= {
+            "measure": "rho",
+            "as": {"epsilon": f"{float(epsilon):.6f}", "delta": f"{float(delta):.3g}"},
+        }
+    return charge
 
 
 def _accounts(held: Held, states: list[AccountState]) -> list[dict[str, str]]:

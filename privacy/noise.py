@@ -1,4 +1,4 @@
-"""The only door to randomness: discrete Laplace noise on vectors of int64, drawn by OpenDP.
+"""The only door to randomness: discrete noise on vectors of int64, and noisy choices, drawn by OpenDP.
 
 Refuses everything else: no floats, no OpenDP aggregators, no scale of zero, no seed. Before every draw
 OpenDP's own privacy map must agree that the noise costs no more than the price charged.
@@ -10,29 +10,64 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import opendp.prelude as dp
 
 from privacy.budget import NANO, Price
+from privacy.schema import Measure
 
 dp.enable_features("contrib")
 
 Integers = npt.NDArray[np.int64]
+Kind = Literal["discrete_laplace", "discrete_gaussian", "noisy_max"]
 CELLS_PER_THREAD = 500
 THREADS_MAX = 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mechanism:
+    """One drawing of noise: which law, under which measure, at which price, for which sensitivity.
+
+    `sensitivity` is what one person moves the vector by: in L1 for discrete Laplace noise, *squared* in L2
+    for discrete Gaussian noise, and in L∞ (over the scores) for a noisy choice.
+    """
+
+    kind: Kind
+    measure: Measure
+    sensitivity: int
+    price: Price
+
+    @property
+    def scale(self) -> float:
+        """The least scale that costs no more than the price: b of Laplace, σ of Gaussian noise.
+
+        Pure ε: b = Δ/ε; a choice 2Δ/ε. zCDP at ρ: σ = Δ/√(2ρ) (Bun & Steinke 2016, proposition 1.6); Laplace
+        noise of ε = √(2ρ), since ε-DP implies ε²/2-zCDP (the same, proposition 1.4); a choice of ε = √(8ρ),
+        since the exponential mechanism has a bounded range (Cesar & Rogers 2021, lemma 3.4).
+        """
+        return calibrate(self)
+
+
 class Noise(Protocol):
-    """Adds noise to a vector of exact integers."""
+    """Adds noise to a vector of exact integers, or chooses the largest of noisy scores."""
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
-        """Return `exact` plus discrete Laplace noise of scale `calibrate(sensitivity, price)`, cell by cell.
+    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
+        """Return `exact` plus independent noise of `mechanism.scale`, cell by cell.
 
-        ε-differentially private for ε = `price` when one person changes `exact` by at most `sensitivity`
-        in L1 (Ghosh, Roughgarden & Sundararajan 2009; sampler of Canonne, Kamath & Steinke 2020).
+        Costs no more than the mechanism's price when one person changes `exact` by at most its sensitivity
+        (discrete Laplace: Ghosh, Roughgarden & Sundararajan 2009; discrete Gaussian and both samplers:
+        Canonne, Kamath & Steinke 2020).
+        """
+        ...
+
+    def top(self, scores: Integers, mechanism: Mechanism) -> int:
+        """The place of the largest score after noise: report noisy max.
+
+        Costs no more than the mechanism's price when one person changes each score by at most its
+        sensitivity (permute-and-flip, McKenna & Sheldon 2020; Gumbel noise under zCDP).
         """
         ...
 
@@ -40,9 +75,10 @@ class Noise(Protocol):
 class OpendpNoise:
     """Real noise."""
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
-        measurement = _measurement(calibrate(sensitivity, price))
-        assert _cost(measurement, sensitivity) <= Fraction(price.nano, NANO), "the noise is too small"
+    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
+        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale)
+        assert mechanism.kind != "noisy_max"
+        assert _cost(measurement, mechanism) <= mechanism.price.nano, "the noise is too small"
         assert exact.dtype == np.int64
         assert exact.ndim == 1
         chunks = np.array_split(exact, max(1, math.ceil(len(exact) / CELLS_PER_THREAD)))
@@ -52,16 +88,22 @@ class OpendpNoise:
             noisy = threads.map(lambda chunk: measurement(chunk.tolist()), chunks)
             return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])
 
+    def top(self, scores: Integers, mechanism: Mechanism) -> int:
+        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale)
+        assert mechanism.kind == "noisy_max"
+        assert _cost(measurement, mechanism) <= mechanism.price.nano, "the noise is too small"
+        assert scores.dtype == np.int64
+        return int(measurement(scores.tolist()))
+
 
 @dataclass
 class Draw:
-    """One call of the mechanism: what went in, and the noise that came out."""
+    """One call of a mechanism: what went in, and the noise (or the place) that came out."""
 
-    sensitivity: int
-    price: Price
-    scale: float
+    mechanism: Mechanism
     exact: Integers
     noise: Integers
+    scale: float
 
 
 @dataclass
@@ -69,45 +111,79 @@ class RecordedNoise:
     """Noise for tests: records each draw, and repeats the noise of an earlier recording cell by cell.
 
     Run once on a dataset with `source=OpendpNoise()`, then on its neighbour with `replay=first.draws`.
+    A repeated choice gives the place chosen before.
     """
 
     source: Noise | None = None
     replay: Sequence[Draw] = ()
     draws: list[Draw] = field(default_factory=list)
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
+    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
         if self.source is not None:
-            noise = self.source.laplace(exact, sensitivity=sensitivity, price=price) - exact
+            noise = self.source.add(exact, mechanism) - exact
         else:
             noise = self.replay[len(self.draws)].noise
-        scale = calibrate(sensitivity, price)
-        self.draws.append(
-            Draw(sensitivity=sensitivity, price=price, scale=scale, exact=exact.copy(), noise=noise)
-        )
+        self._record(mechanism, exact, noise)
         return exact + noise
+
+    def top(self, scores: Integers, mechanism: Mechanism) -> int:
+        if self.source is not None:
+            place = self.source.top(scores, mechanism)
+        else:
+            place = int(self.replay[len(self.draws)].noise[0])
+        self._record(mechanism, scores, np.array([place], dtype=np.int64))
+        return place
+
+    def _record(self, mechanism: Mechanism, exact: Integers, noise: Integers) -> None:
+        self.draws.append(Draw(mechanism, exact.copy(), noise, mechanism.scale))
 
 
 @lru_cache(maxsize=4096)
-def calibrate(sensitivity: int, price: Price) -> float:
-    """The least scale b at which OpenDP prices a change of `sensitivity` in L1 at no more than `price`.
+def calibrate(mechanism: Mechanism) -> float:
+    """The least scale at which OpenDP prices the mechanism's sensitivity at no more than its price.
 
-    b ≥ sensitivity / ε, rounded up: the caller is charged at least what the noise is worth.
+    Rounded up: the caller is charged at least what the noise is worth.
     """
-    if sensitivity < 1 or price.nano < 1:
+    if mechanism.sensitivity < 1 or mechanism.price.nano < 1:
         raise ValueError("noise needs a sensitivity and a price above zero")
-    exact = Fraction(sensitivity * NANO, price.nano)
-    scale = float(exact)
-    while Fraction(scale) < exact or _cost(_measurement(scale), sensitivity) > Fraction(price.nano, NANO):
+    assert mechanism.measure == "zcdp" or mechanism.kind != "discrete_gaussian"
+    scale = _ideal(mechanism)
+    while _cost(_measurement(mechanism.kind, mechanism.measure, scale), mechanism) > mechanism.price.nano:
         scale = math.nextafter(scale, math.inf)
     return scale
 
 
+def _ideal(mechanism: Mechanism) -> float:
+    """The scale by the formula, rounded down a little where a root is taken."""
+    factor = 2 if mechanism.kind == "noisy_max" else 1
+    if mechanism.measure == "pure":
+        exact = Fraction(factor * mechanism.sensitivity * NANO, mechanism.price.nano)
+        scale = float(exact)
+        return scale if Fraction(scale) >= exact else math.nextafter(scale, math.inf)
+    rho = mechanism.price.nano / NANO
+    if mechanism.kind == "discrete_gaussian":
+        return math.sqrt(mechanism.sensitivity / (2 * rho)) * (1 - 1e-15)
+    epsilon = math.sqrt((8 if mechanism.kind == "noisy_max" else 2) * rho)
+    return factor * mechanism.sensitivity / epsilon * (1 - 1e-15)
+
+
 @lru_cache(maxsize=1024)
-def _measurement(scale: float) -> dp.Measurement:
+def _measurement(kind: Kind, measure: Measure, scale: float) -> dp.Measurement:
     assert scale > 0, "a scale of zero means no noise"
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l1_distance(T="i64")
-    return dp.m.make_laplace(*space, scale=scale)
+    vector = dp.vector_domain(dp.atom_domain(T="i64"))
+    if kind == "noisy_max":
+        divergence = dp.max_divergence() if measure == "pure" else dp.zero_concentrated_divergence()
+        return dp.m.make_noisy_max(vector, dp.linf_distance(T="i64"), divergence, scale=scale)
+    if kind == "discrete_gaussian":
+        return dp.m.make_gaussian(vector, dp.l2_distance(T="f64"), scale=scale)
+    laplace = dp.m.make_laplace(vector, dp.l1_distance(T="i64"), scale=scale)
+    return laplace if measure == "pure" else dp.c.make_pureDP_to_zCDP(laplace)
 
 
-def _cost(measurement: dp.Measurement, sensitivity: int) -> Fraction:
-    return Fraction(measurement.map(sensitivity))
+def _cost(measurement: dp.Measurement, mechanism: Mechanism) -> Fraction:
+    """What OpenDP says that the mechanism's sensitivity costs at that noise, in billionths."""
+    moved: float = mechanism.sensitivity
+    if mechanism.kind == "discrete_gaussian":
+        moved = math.sqrt(mechanism.sensitivity)
+        moved = moved if Fraction(moved) ** 2 >= mechanism.sensitivity else math.nextafter(moved, math.inf)
+    return Fraction(measurement.map(moved)) * NANO

@@ -15,7 +15,20 @@ Scalar: TypeAlias = str | int | Decimal
 Mode = Literal["run", "quote", "dummy"]
 Reuse = Literal["prefer", "never"]
 
-AGGREGATES = ("count", "count_persons", "sum", "mean")
+AGGREGATES = (
+    "count",
+    "count_persons",
+    "sum",
+    "mean",
+    "variance",
+    "stddev",
+    "median",
+    "quantile",
+    "ratio",
+    "share_kept",
+)
+CALENDAR = ("year", "fiscal_year", "quarter", "month")
+MECHANISMS = ("discrete_laplace", "discrete_gaussian")
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "in", "between", "is_missing")
 
 
@@ -50,20 +63,33 @@ class NotReachable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistic:
-    """One selected value column: an aggregate, of a column where it needs one, clamped on request."""
+    """One selected value column: an aggregate, of a column where it needs one, clamped on request.
+
+    `per_person_clamp` bounds a person's whole sum in a cell; `q` are the quantiles asked for, and
+    `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions.
+    """
 
     name: str
     agg: str
     column: str | None = None
     clamp: tuple[Scalar, Scalar] | None = None
+    per_person_clamp: tuple[Scalar, Scalar] | None = None
+    q: tuple[Scalar, ...] | None = None
+    value_bounds: bool | None = None
+    numerator: "Where | None" = None
+    denominator: "Where | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One grouping key: all values of a column's domain, or its bins; `missing` adds a cell for missing."""
+    """One grouping key: all values of a column's domain, its bins, or of a date the years, quarters ….
+
+    `missing` adds a cell for missing.
+    """
 
     column: str
     bins: tuple[Scalar, ...] | None = None
+    by: str | None = None
     missing: bool = False
 
 
@@ -96,17 +122,39 @@ Where: TypeAlias = All | Any | Not | Compare
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """A budget said as an error: `of` within ±`within` with probability `confidence`, at the least price."""
+    """A budget said as an error: `of` within ±`within` with probability `confidence`, at the least price.
+
+    Of one cell, or of `every_cell` at once. Where the error depends on how many rows a cell holds, it is
+    promised for cells of at least `rows`. `relative` lets a large cell be off by that share instead; since
+    any cell may be small, it lowers no price.
+    """
 
     of: str
     within: Scalar
     confidence: Decimal
+    every_cell: bool = False
+    rows: int | None = None
+    relative: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableAsked:
+    """One table of a workload: its name and keys."""
+
+    name: str
+    group_by: tuple[Key, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """A whole request. `weights` share the price over the statistics; those not named weigh 1;
-    `weights_at` is where the caller wrote them."""
+    `weights_at` is where the caller wrote them.
+
+    `rows_per_person` narrows the dataset's bound; `totals` adds the margins of the keys; `whole` asks for
+    whole, non-negative counts in a table with totals; `tables` are the tables of a workload, which has no
+    keys of its own; `mechanism` insists on one;
+    `priced_in` is the name that the caller gave the price: epsilon or rho.
+    """
 
     select: tuple[Statistic, ...]
     budget: Price | Accuracy
@@ -114,5 +162,11 @@ class Query:
     group_by: tuple[Key, ...] = ()
     weights: dict[str, Fraction] = field(default_factory=dict)
     weights_at: str = "/budget/weights"
+    rows_per_person: int | None = None
+    totals: bool = False
+    whole: bool = False
+    tables: tuple[TableAsked, ...] = ()
+    mechanism: str | None = None
+    priced_in: str = ""
     mode: Mode = "run"
     reuse: Reuse = "prefer"

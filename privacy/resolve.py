@@ -44,7 +44,7 @@ class Resolver:
             case Category():
                 return self._category(column, value, pointer)
             case Number():
-                code = self._number(column, value, pointer)
+                code = self.steps(column, value, pointer)
             case Date():
                 code = self._date(value, pointer)
         if code is not None and not column.low <= code <= column.high + beyond:
@@ -58,7 +58,8 @@ class Resolver:
             return None
         return column.values.index(value)
 
-    def _number(self, column: Number, value: Scalar, pointer: str) -> int | None:
+    def steps(self, column: Number, value: Scalar, pointer: str) -> int | None:
+        """A number as whole steps of a column, whatever its domain."""
         if isinstance(value, str):
             self.refuse(pointer, "not_a_number", value)
             return None

@@ -15,6 +15,9 @@ from privacy.budget import Price
 
 EPOCH = date(1970, 1, 1)
 Labels = dict[str, tuple[str, ...]]
+Label = str | int | float | None
+"""How a code or an interval of codes is told: None stands for missing."""
+
 Measure = Literal["pure", "zcdp"]
 
 
@@ -122,3 +125,10 @@ def day_number(day: date) -> int:
 def day_of(code: int) -> date:
     """The date of a code."""
     return EPOCH + timedelta(days=code)
+
+
+def in_units(steps: int, step: Decimal) -> int | float:
+    """Steps in the column's unit: a whole number where the step is whole."""
+    if step == step.to_integral_value():
+        return steps * int(step)
+    return float(Fraction(step) * steps)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 
@@ -19,11 +20,25 @@ from datasets.catalog import Held, NoSuchDataset
 from datasets.store import Store
 from privacy.answer import release
 from privacy.budget import Price
+from privacy.exact import Exact, Needed, Over, cells_over
 from privacy.filters import Every, Filter, Member
-from privacy.noise import Integers
-from privacy.plan import Exact, Plan
-from privacy.query import All, Any, Compare, Key, Not, Query, Scalar, Statistic, Where
-from privacy.schema import Category, Column, Date, Number, Schema, day_of
+from privacy.noise import Integers, Mechanism
+from privacy.plan import Plan
+from privacy.query import (
+    AGGREGATES,
+    CALENDAR,
+    All,
+    Any,
+    Compare,
+    Key,
+    Not,
+    Query,
+    Scalar,
+    Statistic,
+    TableAsked,
+    Where,
+)
+from privacy.schema import Category, Column, Date, Measure, Number, Schema, day_of
 
 Row = tuple[int, ...]
 Person = list[Row]
@@ -33,8 +48,11 @@ ONE = Price.parse("1")
 class Silence:
     """No noise at all."""
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
+    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
         return exact.copy()
+
+    def top(self, scores: Integers, mechanism: Mechanism) -> int:
+        return int(np.argmax(scores))
 
 
 @dataclass
@@ -43,9 +61,13 @@ class CountingNoise:
 
     draws: int = 0
 
-    def laplace(self, exact: Integers, *, sensitivity: int, price: Price) -> Integers:
+    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
         self.draws += 1
         return exact + self.draws
+
+    def top(self, scores: Integers, mechanism: Mechanism) -> int:
+        self.draws += 1
+        return self.draws % len(scores)
 
 
 @dataclass
@@ -56,14 +78,22 @@ class MadeUpEngine:
     failure: Exception | None = None
     opened: list[Path] = field(default_factory=list)
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
         self.opened.append(file)
         if self.failure is not None:
             raise self.failure
         return self.rehearse(plan)
 
-    def rehearse(self, plan: Plan) -> Mapping[Exact, Integers]:
-        return {exact: np.full(plan.cells, self.value, dtype=np.int64) for exact in plan.exacts}
+    def rehearse(self, plan: Plan) -> Mapping[Needed, Integers]:
+        return filled(plan, self.value)
+
+
+def filled(plan: Plan, value: int) -> dict[Needed, Integers]:
+    """The same exact integer wherever one is needed."""
+    return {
+        (over, exact): np.full(cells_over(plan.axes, over) * exact.size, value, dtype=np.int64)
+        for over, exact in plan.needed
+    }
 
 
 @dataclass
@@ -96,30 +126,46 @@ class RacedStore(Store):
 # A slow engine
 
 
-def exact_by_hand(plan: Plan, people: Sequence[Person]) -> dict[Exact, Integers]:
+def exact_by_hand(plan: Plan, people: Sequence[Person]) -> dict[Needed, Integers]:
     """What an engine must find for a plan, row by row in Python's own integers."""
-    columns = plan.schema.queryable
-    found = {exact: [0] * plan.cells for exact in plan.exacts}
+    return {needed: _by_hand(plan, people, *needed) for needed in plan.needed}
+
+
+def _by_hand(plan: Plan, people: Sequence[Person], over: Over, exact: Exact) -> Integers:
+    found = [0] * (cells_over(plan.axes, over) * exact.size)
     for person in people:
-        met = set()
-        for row in person:
-            cell = cell_of(plan, row)
+        totals: dict[int, int] = {}
+        ranked = sorted(person)[: None if exact.all_rows else plan.bound]
+        for row in ranked:
+            cell = cell_of(plan, over, row)
             if cell is None or not holds(plan.filter, row):
                 continue
-            for exact in plan.exacts:
-                code = row[exact.column]
-                present = code != columns[exact.column].missing
-                match exact.kind:
-                    case "rows":
-                        found[exact][cell] += 1
-                    case "persons":
-                        found[exact][cell] += (exact, cell) not in met
-                        met.add((exact, cell))
-                    case "present":
-                        found[exact][cell] += present
-                    case "total":
-                        found[exact][cell] += min(max(code, exact.low), exact.high) if present else 0
-    return {exact: np.array(cells, dtype=np.int64) for exact, cells in found.items()}
+            code = row[exact.column]
+            present = code != plan.schema.queryable[exact.column].missing
+            clamped = min(max(code, exact.low), exact.high)
+            above = (clamped - exact.low + exact.grid // 2) // exact.grid if exact.grid else 0
+            match exact.kind:
+                case "rows":
+                    found[cell] += exact.where is None or holds(exact.where, row)
+                case "persons":
+                    found[cell] += cell not in totals
+                    totals[cell] = 0
+                case "present":
+                    found[cell] += present
+                case "total":
+                    found[cell] += (above if exact.grid else clamped) if present else 0
+                case "square":
+                    found[cell] += above**2 if present else 0
+                case "person_total":
+                    if present:
+                        totals[cell] = totals.get(cell, 0) + clamped
+                case "spread":
+                    if present:
+                        found[cell * exact.size + (clamped - exact.low) // exact.grid] += 1
+        if exact.kind == "person_total":
+            for cell, total in totals.items():
+                found[cell] += min(max(total, exact.person_low), exact.person_high)
+    return np.array(found, dtype=np.int64)
 
 
 def holds(tree: Filter, row: Row) -> bool:
@@ -130,10 +176,10 @@ def holds(tree: Filter, row: Row) -> bool:
     return all(found) if isinstance(tree, Every) else any(found)
 
 
-def cell_of(plan: Plan, row: Row) -> int | None:
-    """The cell a row falls in, counted in the order of the answer; None outside every bucket."""
+def cell_of(plan: Plan, over: Over, row: Row) -> int | None:
+    """The cell a row falls in, over some of the plan's axes; None outside every bucket."""
     cell = 0
-    for axis in plan.axes:
+    for axis in (plan.axes[place] for place in over):
         inside = [place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high]
         if not inside:
             return None
@@ -142,8 +188,8 @@ def cell_of(plan: Plan, row: Row) -> int | None:
 
 
 def exact_vectors(plan: Plan, people: Sequence[Person]) -> list[list[int]]:
-    """The vector that each measurement of a plan adds noise to."""
-    return [part.tolist() for part in release(plan, exact_by_hand(plan, people), Silence())]
+    """The vector that each draw of a plan adds noise to."""
+    return [part.ravel().tolist() for part in release(plan, exact_by_hand(plan, people), Silence())]
 
 
 def write_statistics(file: Path, schema: Schema, people: Sequence[Person], *, types: Sequence[str]) -> Path:
@@ -166,7 +212,9 @@ def write_statistics(file: Path, schema: Schema, people: Sequence[Person], *, ty
 # Registers
 
 
-def register(*columns: Column, rows: int = 1, limit: str = "10", cap: str = "1000") -> Schema:
+def register(
+    *columns: Column, rows: int = 1, limit: str = "10", cap: str = "1000", measure: Measure = "pure"
+) -> Schema:
     """A register of persons with at most so many rows each."""
     return Schema(
         id="town",
@@ -177,6 +225,8 @@ def register(*columns: Column, rows: int = 1, limit: str = "10", cap: str = "100
         cap=Price.parse(cap),
         price_per_query_max=Price.parse(limit),
         columns=columns,
+        measure=measure,
+        delta=Fraction(1, 10**9) if measure == "zcdp" else None,
     )
 
 
@@ -230,7 +280,8 @@ def columns(draw: st.DrawFn, name: str) -> Column:
 def schemas(draw: st.DrawFn, made_of: object = columns) -> Schema:
     """Up to three columns, the last one of numbers more often than not, and up to three rows a person."""
     made = [draw(made_of(f"k{place}")) for place in range(draw(st.integers(1, 3)))]  # type: ignore[operator]
-    return register(*made, rows=draw(st.integers(1, 3)))
+    measure = draw(st.sampled_from(("pure", "zcdp")))
+    return register(*made, rows=draw(st.integers(1, 3)), measure=measure)
 
 
 @st.composite
@@ -277,38 +328,75 @@ def wheres(schema: Schema) -> st.SearchStrategy[Where]:
 
 @st.composite
 def keys(draw: st.DrawFn, column: Column) -> Key:
-    bins = None
+    bins, by = None, None
     wide = column.high - column.low > 50
-    if not isinstance(column, Category) and (wide or draw(st.booleans())):
+    if isinstance(column, Date) and draw(st.booleans()):
+        by = draw(st.sampled_from(CALENDAR))
+    elif not isinstance(column, Category) and (wide or draw(st.booleans())):
         edges = draw(st.sets(st.integers(column.low, column.high + 1), min_size=2, max_size=5))
         bins = tuple(literal(column, edge) for edge in sorted(edges))
-    return Key(column=column.name, bins=bins, missing=draw(st.booleans()))
+    return Key(column=column.name, bins=bins, by=by, missing=draw(st.booleans()))
+
+
+ADDITIVE = ("count", "sum", "mean", "variance", "stddev", "ratio")
+OF_NUMBERS = ("sum", "mean", "variance", "stddev", "median", "quantile")
 
 
 @st.composite
-def statistics(draw: st.DrawFn, schema: Schema, name: str) -> Statistic:
+def statistics(
+    draw: st.DrawFn, schema: Schema, name: str, aggregates: Sequence[str] = AGGREGATES
+) -> Statistic:
     numbers = [column for column in schema.queryable if isinstance(column, Number)]
-    plain = ("count", "count_persons")
-    agg = draw(st.sampled_from((*plain, "sum", "sum", "mean") if numbers else plain))
-    if agg in plain:
+    agg = draw(st.sampled_from([agg for agg in aggregates if numbers or agg not in OF_NUMBERS]))
+    if agg == "ratio":
+        denominator = draw(st.none() | wheres(schema))
+        return Statistic(name=name, agg=agg, numerator=draw(wheres(schema)), denominator=denominator)
+    if agg not in OF_NUMBERS:
         return Statistic(name=name, agg=agg)
     column = draw(st.sampled_from(numbers))
-    clamp = None
-    if draw(st.booleans()):
-        low = draw(st.integers(column.low, column.high - 1))
-        high = draw(st.integers(low + 1, column.high))
-        clamp = (literal(column, low), literal(column, high))
-    return Statistic(name=name, agg=agg, column=column.name, clamp=clamp)
+    ends = st.tuples(st.integers(column.low, column.high), st.integers(column.low, column.high))
+    clamp = draw(st.none() | ends.filter(lambda pair: pair[0] < pair[1]))
+    least = column.low if clamp is None else clamp[0]
+    limits = st.tuples(st.integers(least - 9, least), st.integers(least + 1, least + 9))
+    person = draw(st.none() | limits) if agg == "sum" and schema.rows_per_person > 1 else None
+    many = st.lists(st.sampled_from((0, Decimal("0.1"), Decimal("0.5"), Decimal("0.9"), 1)), min_size=1)
+    return Statistic(
+        name=name,
+        agg=agg,
+        column=column.name,
+        clamp=_literals(column, clamp),
+        per_person_clamp=_literals(column, person),
+        q=tuple(sorted(set(draw(many)))) if agg == "quantile" else None,
+        value_bounds=draw(st.booleans()) if agg in ("median", "quantile") else None,
+    )
+
+
+def _literals(column: Column, ends: tuple[int, int] | None) -> tuple[Scalar, Scalar] | None:
+    return None if ends is None else (literal(column, ends[0]), literal(column, ends[1]))
 
 
 @st.composite
 def queries(draw: st.DrawFn, schema: Schema) -> Query:
-    """A question that fits the schema."""
+    """A question or a workload that fits the schema."""
     grouped = draw(st.lists(st.sampled_from(schema.queryable), max_size=2, unique_by=lambda key: key.name))
+    group_by = tuple(draw(keys(column)) for column in grouped)
+    kind = draw(st.sampled_from(("plain", "plain", "totals", "tables"))) if grouped else "plain"
+    bound = draw(st.integers(1, schema.rows_per_person))
+    aggregates = ADDITIVE if kind != "plain" else AGGREGATES
+    if bound == schema.rows_per_person:
+        aggregates = tuple(agg for agg in aggregates if agg != "share_kept")
+    tables = (TableAsked(name="whole", group_by=group_by), TableAsked(name="last", group_by=group_by[-1:]))
     return Query(
-        select=tuple(draw(statistics(schema, f"s{place}")) for place in range(draw(st.integers(1, 3)))),
+        select=tuple(
+            draw(statistics(schema, f"s{place}", aggregates)) for place in range(draw(st.integers(1, 3)))
+        ),
         where=draw(st.none() | wheres(schema)),
-        group_by=tuple(draw(keys(column)) for column in grouped),
+        group_by=() if kind == "tables" else group_by,
+        tables=tables if kind == "tables" else (),
+        totals=kind == "totals",
+        whole=kind == "totals" and draw(st.booleans()),
+        rows_per_person=bound,
+        mechanism=draw(st.none() | st.just("discrete_laplace")),
         budget=Price(draw(st.sampled_from((10**7, 10**8 + 1, 3 * 10**8, 10**9, 9_999_999_999)))),
     )
 

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import MIMEAccept
 
-from privacy.answer import Table, Value
+from privacy.answer import Table
+from privacy.schema import Label
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,13 +52,22 @@ def _csv(told: Table) -> bytes:
     return text.getvalue().encode()
 
 
-def _array(values: tuple[Value, ...]) -> "pa.Array":
-    """An Arrow array; whole numbers beyond 64 bits (a sum times a large step) become decimals, not a fault."""
+def _array(values: Sequence[Label]) -> "pa.Array":
+    """An Arrow array; whole numbers beyond 64 bits (a sum times a large step) become decimals, not a fault.
+
+    Numbers beside text (ages with a total) become text.
+    """
     import pyarrow as pa
+
+    kinds = {type(value) for value in values if value is not None}
+    if str in kinds and len(kinds) > 1:
+        return pa.array([None if value is None else str(value) for value in values])
+    if float in kinds:
+        return pa.array([None if value is None else float(value) for value in values])
 
     if any(isinstance(value, int) and abs(value) > INT64_MAX for value in values):
         return pa.array([Decimal(value) for value in values if value is not None], pa.decimal128(38))
-    return pa.array(values)
+    return pa.array(list(values))
 
 
 def _arrow(told: Table, answer: dict[str, Any]) -> bytes:

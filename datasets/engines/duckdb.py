@@ -16,9 +16,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from datasets.engines.sql import PERSON, RANK, TABLE, one_cell, roll_up, statement
+from datasets.engines.sql import PERSON, RANK, TABLE, Pass, is_grouped, one_cell, passes, roll_up, statement
+from privacy.exact import Needed
 from privacy.noise import Integers
-from privacy.plan import Exact, Plan
+from privacy.plan import Plan
 from privacy.schema import Schema
 
 STATISTICS_FILE = "statistics.duckdb"
@@ -86,27 +87,32 @@ class DuckdbEngine:
         self._lock = threading.Lock()
         self._open: OrderedDict[object, duckdb.DuckDBPyConnection] = OrderedDict()
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
         """The exact integers of a plan, one int64 a cell. Raises EngineFailed."""
         return self._run(plan, self._connection(file, lambda: self._connect(file)))
 
-    def rehearse(self, plan: Plan) -> Mapping[Exact, Integers]:
+    def rehearse(self, plan: Plan) -> Mapping[Needed, Integers]:
         """The same from generated rows of the same schema: no data is opened."""
         schema = plan.schema
         return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
 
-    def _run(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> Mapping[Exact, Integers]:
-        asked = statement(plan, "duckdb")
+    def _run(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> Mapping[Needed, Integers]:
+        found: dict[Needed, Integers] = {}
         try:
             with connection.cursor() as cursor, self._watchdog.limiting(cursor, self.timeout_s):
-                found = cursor.execute(asked.text, asked.values)
-                if not plan.axes:
-                    return one_cell(plan, found.fetchall()[0])
-                columns = list(found.fetchnumpy().values())
-            integers = [np.asarray(column, dtype=np.int64) for column in columns]
-            return roll_up(plan, integers[0], integers[1:])
+                for part in passes(plan):
+                    found |= self._pass(plan, part, cursor)
         except (duckdb.Error, MemoryError) as failure:
             raise EngineFailed from failure
+        return found
+
+    def _pass(self, plan: Plan, part: Pass, cursor: duckdb.DuckDBPyConnection) -> dict[Needed, Integers]:
+        asked = statement(plan, part, "duckdb")
+        answered = cursor.execute(asked.text, asked.values)
+        if not is_grouped(part):
+            return one_cell(part, answered.fetchall()[0])
+        columns = [np.asarray(column, dtype=np.int64) for column in answered.fetchnumpy().values()]
+        return roll_up(plan, part, columns[0], columns[1:])
 
     def _connection(self, key, connect) -> duckdb.DuckDBPyConnection:  # type: ignore[no-untyped-def]
         """An open connection for this process, the least recently used dropped beyond the limit."""

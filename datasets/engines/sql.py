@@ -1,4 +1,7 @@
-"""A plan's exact part as one SQL aggregate over integers, compiled by sqlglot and cached by its shape.
+"""A plan's exact part as SQL aggregates over integers, compiled by sqlglot and cached by their shape.
+
+Each pass over the table is one statement: all plain aggregates over the same cells together, each histogram
+(spread) and each sum of persons' clamped totals by itself.
 
 Literals never enter the text: they are bound, in the order in which `Statement.values` lists them. Codes
 are widened before arithmetic, so that no row can overflow a narrow column.
@@ -18,9 +21,10 @@ from functools import lru_cache
 import numpy as np
 from sqlglot import exp
 
+from privacy.exact import Axis, Exact, Needed, Over, cells_over
 from privacy.filters import Every, Filter, Member
 from privacy.noise import Integers
-from privacy.plan import Axis, Exact, Plan
+from privacy.plan import Plan
 from privacy.schema import Column
 
 RAW_GROUPS_MAX = 1 << 18
@@ -39,48 +43,80 @@ class Statement:
     values: tuple[int, ...]
 
 
-def statement(plan: Plan, dialect: str) -> Statement:
-    """The one aggregate statement that gives every exact integer of the plan."""
-    shape = _Shape.of(plan)
-    return Statement(_text(shape, dialect), tuple(_values(plan, shape)))
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One statement's part of a plan: exact integers over the same cells and rows."""
+
+    over: Over
+    exacts: tuple[Exact, ...]
+
+    @property
+    def first(self) -> Exact:
+        """What stands alone in its pass: a spread or a total of persons; else the first of several."""
+        return self.exacts[0]
 
 
-def roll_up(plan: Plan, groups: Integers, exacts: Sequence[Integers]) -> dict[Exact, Integers]:
+def passes(plan: Plan) -> tuple[Pass, ...]:
+    """The statements that a plan needs."""
+    together: dict[tuple[Over, bool, Exact | None], list[Exact]] = {}
+    for over, exact in plan.needed:
+        alone = exact if exact.kind in ("spread", "person_total") else None
+        together.setdefault((over, exact.all_rows, alone), []).append(exact)
+    return tuple(Pass(key[0], tuple(exacts)) for key, exacts in together.items())
+
+
+def statement(plan: Plan, part: Pass, dialect: str) -> Statement:
+    """The aggregate statement of one pass."""
+    shape = _Shape.of(plan, part)
+    return Statement(_text(shape, dialect), tuple(_values(plan, part, shape)))
+
+
+def roll_up(plan: Plan, part: Pass, groups: Integers, exacts: Sequence[Integers]) -> dict[Needed, Integers]:
     """Add the statement's groups into the plan's cells; cells without a group are zero."""
-    cells = _cell_of_group(plan)[groups]
+    size = part.first.size
+    cells = _cell_of_group(plan, part)[groups // size]
     inside = cells >= 0
+    places = cells[inside] * size + groups[inside] % size
     totals = {}
-    for exact, column in zip(plan.exacts, exacts, strict=True):
-        summed = np.zeros(plan.cells, dtype=np.int64)
-        np.add.at(summed, cells[inside], column[inside])
-        totals[exact] = summed
+    for exact, column in zip(part.exacts, exacts, strict=True):
+        summed = np.zeros(cells_over(plan.axes, part.over) * size, dtype=np.int64)
+        np.add.at(summed, places, column[inside])
+        totals[part.over, exact] = summed
     return totals
 
 
-def one_cell(plan: Plan, row: Sequence[int]) -> dict[Exact, Integers]:
-    """The exact integers of a plan without keys, from the statement's only row."""
+def one_cell(part: Pass, row: Sequence[int]) -> dict[Needed, Integers]:
+    """The exact integers of a pass without keys, from the statement's only row."""
     return {
-        exact: np.array([value], dtype=np.int64) for exact, value in zip(plan.exacts, row[1:], strict=True)
+        (part.over, exact): np.array([value], dtype=np.int64)
+        for exact, value in zip(part.exacts, row[1:], strict=True)
     }
+
+
+def is_grouped(part: Pass) -> bool:
+    """Whether the statement has a row for each group, rather than one row."""
+    return bool(part.over) or part.first.kind == "spread"
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Everything of a plan that decides the SQL text; literals left out."""
+    """Everything of a pass that decides the SQL text; literals left out."""
 
     keys: tuple[tuple[int, int, bool], ...]
     raw: bool
     filter: object
-    exacts: tuple[tuple[str, int, bool, bool], ...]
+    bounded: bool
+    exacts: tuple["_ExactShape", ...]
     persons_by_rank: bool
 
     @classmethod
-    def of(cls, plan: Plan) -> "_Shape":
+    def of(cls, plan: Plan, part: Pass) -> "_Shape":
         columns = plan.schema.queryable
-        sizes = [_codes(columns[axis.column]) for axis in plan.axes]
-        persons = any(exact.kind == "persons" for exact in plan.exacts)
-        raw = not persons and math.prod(sizes) <= RAW_GROUPS_MAX
-        alone = plan.exacts == (Exact("persons"),) and not plan.axes and plan.filter == Every()
+        axes = _axes(plan, part)
+        sizes = [_codes(columns[axis.column]) for axis in axes]
+        persons = any(exact.kind in ("persons", "person_total") for exact in part.exacts)
+        raw = not persons and math.prod(sizes) * part.first.size <= RAW_GROUPS_MAX
+        alone = part.exacts == (Exact(kind="persons"),) and not axes and plan.filter == Every()
         return cls(
             keys=tuple(
                 (
@@ -88,13 +124,47 @@ class _Shape:
                     0 if raw or _is_plain(axis) else len(_segments(axis)),
                     _is_wide(columns[axis.column]),
                 )
-                for axis in plan.axes
+                for axis in axes
             ),
             raw=raw,
             filter=_outline(plan.filter),
-            exacts=tuple((exact.kind, exact.column, *_narrowed(columns, exact)) for exact in plan.exacts),
+            bounded=_is_bounded(plan, part),
+            exacts=tuple(_ExactShape.of(columns, exact) for exact in part.exacts),
             persons_by_rank=alone,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _ExactShape:
+    """An exact integer without its literals; `below`, `above`: it clamps tighter than the stored codes."""
+
+    kind: str
+    column: int
+    below: bool
+    above: bool
+    grid: int
+    where: object
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], exact: Exact) -> "_ExactShape":
+        clamped = exact.kind not in ("rows", "persons", "present")
+        return cls(
+            kind=exact.kind,
+            column=exact.column,
+            below=clamped and exact.low > columns[exact.column].low,
+            above=clamped and exact.high < columns[exact.column].high,
+            grid=min(exact.grid, 2),
+            where=None if exact.where is None else _outline(exact.where),
+        )
+
+
+def _axes(plan: Plan, part: Pass) -> list[Axis]:
+    return [plan.axes[place] for place in part.over]
+
+
+def _is_bounded(plan: Plan, part: Pass) -> bool:
+    """Whether ranks beyond the plan's bound must be left out."""
+    return plan.bound < plan.schema.rows_per_person and not part.first.all_rows
 
 
 def _is_plain(axis: Axis) -> bool:
@@ -106,14 +176,6 @@ def _is_plain(axis: Axis) -> bool:
 def _is_wide(column: Column) -> bool:
     """Whether a column's codes need 64 bits."""
     return max(abs(column.missing), abs(column.high)) >= 1 << 30
-
-
-def _narrowed(columns: Sequence[Column], exact: Exact) -> tuple[bool, bool]:
-    """Whether a total clamps tighter than the stored codes already are, below and above."""
-    if exact.kind != "total":
-        return False, False
-    column = columns[exact.column]
-    return exact.low > column.low, exact.high < column.high
 
 
 def _outline(tree: Filter) -> object:
@@ -128,24 +190,52 @@ def _text(shape: _Shape, dialect: str) -> str:
     if shape.persons_by_rank:
         count = exp.select(exp.Literal.number(0), exp.Count(this=exp.Star())).from_(TABLE)
         return count.where(exp.column(RANK).eq(exp.Literal.number(1))).sql(dialect)
-    query = exp.select(exp.alias_(_group(shape), "cell"), *map(_aggregate, shape.exacts)).from_(TABLE)
+    first = shape.exacts[0]
+    if first.kind == "person_total":
+        inner = _from_rows(
+            shape, exp.select(exp.alias_(_group(shape), "cell"), exp.alias_(_sum(first), "total"))
+        )
+        persons = inner.group_by("cell", exp.column(PERSON)).subquery("persons")
+        query = exp.select("cell" if shape.keys else exp.Literal.number(0), _clamped_total()).from_(persons)
+        return (query.group_by("cell") if shape.keys else query).sql(dialect)
+    query = _from_rows(shape, exp.select(exp.alias_(_group(shape), "cell"), *map(_aggregate, shape.exacts)))
+    return (query.group_by("cell") if shape.keys or first.kind == "spread" else query).sql(dialect)
+
+
+def _from_rows(shape: _Shape, query: exp.Select) -> exp.Select:
+    """The rows that take part."""
     conditions = [_condition(shape.filter)] if shape.filter != ("every",) else []
+    if shape.bounded:
+        conditions.append(exp.LTE(this=exp.column(RANK), expression=_mark()))
+    if shape.exacts[0].kind in ("spread", "person_total"):
+        conditions.append(exp.NEQ(this=_code(shape.exacts[0].column), expression=_mark()))
     if not shape.raw:
         conditions += [
             exp.Between(this=_code(column), low=_mark(), high=_mark()) for column, *_ in shape.keys
         ]
-    if conditions:
-        query = query.where(exp.and_(*conditions))
-    return (query.group_by("cell") if shape.keys else query).sql(dialect)
+    query = query.from_(TABLE)
+    return query.where(exp.and_(*conditions)) if conditions else query
 
 
 def _group(shape: _Shape) -> exp.Expression:
-    """The number of a row's group: the keys' numbers in mixed radix, the first key the slowest."""
+    """The number of a row's group: the keys' numbers in mixed radix, the first key the slowest, a bin last."""
     number: exp.Expression = exp.cast(exp.Literal.number(0), "INTEGER")
     for place, (column, segments, wide) in enumerate(shape.keys):
         digit = exp.cast(_segment(column, 0, segments), "BIGINT") if segments else _offset(column, wide)
         number = exp.paren(number * _mark() + digit) if place else digit
+    first = shape.exacts[0]
+    if first.kind == "spread":
+        number = exp.paren(number * _mark() + _bin(first)) if shape.keys else _bin(first)
     return number
+
+
+def _bin(exact: _ExactShape) -> exp.Expression:
+    """The number of a histogram's bin, for rows where the column is not missing."""
+    offset: exp.Expression = exp.paren(_big(_code(exact.column)) - _mark())
+    if exact.grid > 1:
+        offset = exp.paren(exp.IntDiv(this=offset, expression=_mark()))
+    cases = _ends(exact)
+    return exp.paren(exp.Case(ifs=cases, default=offset)) if cases else offset
 
 
 def _segment(column: int, first: int, last: int) -> exp.Expression:
@@ -161,25 +251,61 @@ def _segment(column: int, first: int, last: int) -> exp.Expression:
     )
 
 
-def _aggregate(exact: tuple[str, int, bool, bool]) -> exp.Expression:
+def _aggregate(exact: _ExactShape) -> exp.Expression:
     """An aggregate as plain comparisons and one sum: faster here than FILTER, LEAST and GREATEST."""
-    kind, column, below, above = exact
-    if kind == "rows":
-        return exp.Count(this=exp.Star())
-    if kind == "persons":
+    if exact.kind in ("rows", "spread"):
+        if exact.where is None:
+            return exp.Count(this=exp.Star())
+        test = exp.If(this=_condition(exact.where), true=exp.Literal.number(1))
+        return _whole(exp.Case(ifs=[test], default=exp.Literal.number(0)))
+    if exact.kind == "persons":
         return exp.Count(this=exp.Distinct(expressions=[exp.column(PERSON)]))
-    cases = [exp.If(this=_code(column).eq(_mark()), true=exp.Literal.number(0))]
+    return _whole(_case(exact, [exp.If(this=_code(exact.column).eq(_mark()), true=exp.Literal.number(0))]))
+
+
+def _sum(exact: _ExactShape) -> exp.Expression:
+    """The total of one person's rows in a cell."""
+    return _whole(_case(exact, []))
+
+
+def _case(exact: _ExactShape, cases: list[exp.If]) -> exp.Expression:
+    """What a row adds: 1, its clamped code, or (the square of) its distance above the lower clamp."""
     value: exp.Expression = exp.Literal.number(1)
-    if kind == "total":
-        value = _code(column)
-        ends = ((exp.LT, below), (exp.GT, above))
-        cases += [
-            exp.If(this=side(this=_code(column), expression=_mark()), true=_mark())
-            for side, narrowed in ends
-            if narrowed
-        ]
-    total = exp.Sum(this=exp.Case(ifs=cases, default=value))
-    return exp.cast(exp.func("COALESCE", total, exp.Literal.number(0)), "BIGINT")
+    if exact.kind in ("total", "person_total"):
+        value = _distance(exact) if exact.grid else _code(exact.column)
+    elif exact.kind == "square":
+        value = _distance(exact) * _distance(exact)
+    cases += _ends(exact)
+    return exp.Case(ifs=cases, default=value) if cases else value
+
+
+def _ends(exact: _ExactShape) -> list[exp.If]:
+    """What stands for the values outside the clamp."""
+    sides = ((exp.LT, exact.below), (exp.GT, exact.above))
+    return [
+        exp.If(this=side(this=_code(exact.column), expression=_mark()), true=_mark())
+        for side, narrowed in sides
+        if narrowed
+    ]
+
+
+def _distance(exact: _ExactShape) -> exp.Expression:
+    """How far a code lies above the lower clamp, in grids."""
+    offset: exp.Expression = exp.paren(_big(_code(exact.column)) - _mark())
+    return exp.paren(exp.IntDiv(this=offset, expression=_mark())) if exact.grid > 1 else offset
+
+
+def _clamped_total() -> exp.Expression:
+    total = exp.column("total")
+    cases = [
+        exp.If(this=side(this=total.copy(), expression=_mark()), true=_mark()) for side in (exp.LT, exp.GT)
+    ]
+    return _whole(exp.Case(ifs=cases, default=total.copy()))
+
+
+def _whole(value: exp.Expression) -> exp.Expression:
+    """A sum as a 64-bit integer, zero of no rows."""
+    return exp.cast(exp.func("COALESCE", exp.Sum(this=value), exp.Literal.number(0)), "BIGINT")
 
 
 def _condition(outline: object) -> exp.Expression:
@@ -200,28 +326,55 @@ def _condition(outline: object) -> exp.Expression:
     return exp.paren(combine(*(_condition(part) for part in parts)))
 
 
-def _values(plan: Plan, shape: _Shape) -> Iterator[int]:
-    """The literals in the order of their placeholders: keys, aggregates, filter, then key ranges."""
+def _values(plan: Plan, part: Pass, shape: _Shape) -> Iterator[int]:
+    """The literals in the order of their placeholders.
+
+    A total of persons first clamps outside; then keys, aggregates, filter, bound, missing, key ranges.
+    """
     if shape.persons_by_rank:
         return
     columns = plan.schema.queryable
-    yield from _key_values(plan, shape, columns)
-    for exact, (_, _, below, above) in zip(plan.exacts, shape.exacts, strict=True):
-        if exact.kind in ("present", "total"):
-            yield columns[exact.column].missing
-        if below:
-            yield from (exact.low, exact.low)
-        if above:
-            yield from (exact.high, exact.high)
+    first = part.first
+    if first.kind == "person_total":
+        yield from (first.person_low, first.person_low, first.person_high, first.person_high)
+    yield from _key_values(plan, part, shape, columns)
+    for exact, outline in zip(part.exacts, shape.exacts, strict=True):
+        yield from _exact_values(exact, outline, columns)
     if plan.filter != Every():
         yield from _filter_values(plan.filter)
+    if shape.bounded:
+        yield plan.bound
+    if first.kind in ("spread", "person_total"):
+        yield columns[first.column].missing
     if not shape.raw:
-        for axis in plan.axes:
+        for axis in _axes(plan, part):
             yield from (_segments(axis)[0][0], max(high for _, high in axis.buckets))
 
 
-def _key_values(plan: Plan, shape: _Shape, columns: Sequence[Column]) -> Iterator[int]:
-    for place, (axis, (_, segments, _)) in enumerate(zip(plan.axes, shape.keys, strict=True)):
+def _exact_values(exact: Exact, shape: _ExactShape, columns: Sequence[Column]) -> Iterator[int]:
+    if exact.kind == "rows":
+        if exact.where is not None:
+            yield from _filter_values(exact.where)
+        return
+    if exact.kind in ("spread", "persons"):
+        return
+    if exact.kind != "person_total":
+        yield columns[exact.column].missing
+    squared = 2 if exact.kind == "square" else 1
+    top = (exact.high - exact.low + exact.grid // 2) // exact.grid if exact.grid else exact.high
+    if shape.below:
+        yield from (exact.low, 0 if exact.grid else exact.low)
+    if shape.above:
+        yield from (exact.high, top**squared)
+    if exact.grid:
+        for _ in range(squared):
+            yield exact.low - exact.grid // 2
+            if exact.grid > 1:
+                yield exact.grid
+
+
+def _key_values(plan: Plan, part: Pass, shape: _Shape, columns: Sequence[Column]) -> Iterator[int]:
+    for place, (axis, (_, segments, _)) in enumerate(zip(_axes(plan, part), shape.keys, strict=True)):
         column = columns[axis.column]
         lows = [low for low, _ in _segments(axis)]
         if place:
@@ -230,6 +383,20 @@ def _key_values(plan: Plan, shape: _Shape, columns: Sequence[Column]) -> Iterato
             yield from _edges(lows, 0, len(lows))
         else:
             yield column.missing if shape.raw else lows[0]
+    if part.first.kind == "spread":
+        yield from _bin_values(part.first, shape)
+
+
+def _bin_values(exact: Exact, shape: _Shape) -> Iterator[int]:
+    if shape.keys:
+        yield exact.size
+    if shape.exacts[0].below:
+        yield from (exact.low, 0)
+    if shape.exacts[0].above:
+        yield from (exact.high, exact.size - 1)
+    yield exact.low
+    if exact.grid > 1:
+        yield exact.grid
 
 
 def _edges(lows: Sequence[int], first: int, last: int) -> Iterator[int]:
@@ -250,11 +417,11 @@ def _filter_values(tree: Filter) -> Iterator[int]:
             yield from _filter_values(term)
 
 
-def _cell_of_group(plan: Plan) -> Integers:
-    """For each group number of the statement the cell it belongs to, -1 for none."""
-    raw = _Shape.of(plan).raw
+def _cell_of_group(plan: Plan, part: Pass) -> Integers:
+    """For each group number of the statement, bins aside, the cell it belongs to, -1 for none."""
+    raw = _Shape.of(plan, part).raw
     cells = np.zeros(1, dtype=np.int64)
-    for axis in plan.axes:
+    for axis in _axes(plan, part):
         digits = _buckets_of_codes(plan, axis) if raw else np.array([bucket for _, bucket in _segments(axis)])
         outer = cells[:, None] * len(axis.buckets) + digits[None, :]
         cells = np.where((cells[:, None] < 0) | (digits[None, :] < 0), -1, outer).ravel()
@@ -293,6 +460,10 @@ def _code(column: int) -> exp.Column:
 
 def _offset(column: int, wide: bool) -> exp.Expression:
     return exp.paren(exp.cast(_code(column), "BIGINT" if wide else "INTEGER") - _mark())
+
+
+def _big(value: exp.Expression) -> exp.Expression:
+    return exp.cast(value, "BIGINT")
 
 
 def _mark() -> exp.Placeholder:

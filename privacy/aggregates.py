@@ -1,0 +1,407 @@
+"""What each additive aggregate measures, how far one person can move it, and how noise becomes an estimate.
+
+Every aggregate here is a vector of integers per cell that adds up over rows (or persons), so that it can be
+measured over any cells and corrected by least squares. Quantiles, which do not add up, are in
+`privacy.quantiles`. Reads no data and draws nothing.
+
+The sensitivities hold for at most k rows a person, each row in exactly one cell of a table (or in none). A
+row's share of the vector is stated with each class; a person moves the table by at most k of them in L1, and
+in L2 by as much, since all k may fall into one cell.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from privacy.bounds import share_of, variance_of
+from privacy.exact import Exact
+from privacy.laws import Law
+from privacy.noise import Integers
+
+DIGITS, SHARE_DIGITS = 4, 6
+"""Estimates that are no whole numbers are shown to a ten-thousandth of a step, shares to a millionth."""
+
+Get = Callable[[Exact], Integers]
+Numbers = npt.NDArray[np.float64] | Integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Values and bounds per cell, as whole multiples of `fine` (in units of the answer); None: no bound."""
+
+    values: list[int]
+    low: list[int | None]
+    high: list[int | None]
+    fine: Decimal
+
+
+class Aggregate(Protocol):
+    """One statistic as a vector of `len(components)` integers per cell."""
+
+    @property
+    def key(self) -> str:
+        """The canonical text of the statistic."""
+        ...
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of the values."""
+        ...
+
+    @property
+    def exacts(self) -> tuple[Exact, ...]:
+        """The exact integers that the vector is made of."""
+        ...
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The names of the vector's components; one empty name where the vector is the answer."""
+        ...
+
+    def l1(self, cells: int) -> int:
+        """How far one person moves the vector over that many cells, in L1."""
+        ...
+
+    def squared(self, cells: int) -> int:
+        """The same in L2, squared."""
+        ...
+
+    def vector(self, get: Get) -> Integers:
+        """The exact vector, of shape (components, cells)."""
+        ...
+
+    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
+        """Values and bounds from the noisy vector, each component's noise following `law`."""
+        ...
+
+    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+        """The half-width of the bounds to expect at worst in a cell of so many rows, in units."""
+        ...
+
+    @property
+    def depends_on_rows(self) -> bool:
+        """Whether `half_width` depends on the number of rows, so on the data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """A count or a sum: the noisy integer is the answer. A row moves it by at most `reach`.
+
+    - count: by 1, so k in L1 and in L2.
+    - count_persons: a person moves a cell by 1 at most, and at most min(k, cells) cells: min(k, cells) in L1
+      and its root in L2.
+    - sum of codes clamped to [l, h]: by max(|l|, |h|).
+    - sum clamped per person to [L, H], P = max(|L|, |H|), k rows of reach R: at most m = min(k, cells) cells
+      move, each by at most P: mP in L1, mP² in squared L2. Where 0 lies in [L, H] the clamp only shrinks
+      totals whose sizes add up to kR at most, so kR in L1 and, since Σt² ≤ max|t|·Σ|t|, kRP in squared L2.
+    """
+
+    key: str
+    exact: Exact
+    rows: int
+    reach: int = 1
+    unit: str | None = None
+    step: Decimal = Decimal(1)
+
+    @property
+    def exacts(self) -> tuple[Exact, ...]:
+        return (self.exact,)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return ("",)
+
+    @property
+    def depends_on_rows(self) -> bool:
+        return False
+
+    def l1(self, cells: int) -> int:
+        whole = self.rows * self.reach
+        touched = min(self.rows, cells)
+        if self.exact.kind == "persons":
+            return touched
+        if self.exact.kind == "person_total":
+            capped = touched * self._person_reach
+            return min(whole, capped) if self._holds_zero else capped
+        return whole
+
+    def squared(self, cells: int) -> int:
+        touched = min(self.rows, cells)
+        if self.exact.kind == "persons":
+            return touched
+        if self.exact.kind == "person_total":
+            person = self._person_reach
+            capped = touched * person**2
+            return min(capped, self.l1(cells) * person) if self._holds_zero else capped
+        return (self.rows * self.reach) ** 2
+
+    @property
+    def _person_reach(self) -> int:
+        return max(abs(self.exact.person_low), abs(self.exact.person_high))
+
+    @property
+    def _holds_zero(self) -> bool:
+        return self.exact.person_low <= 0 <= self.exact.person_high
+
+    def vector(self, get: Get) -> Integers:
+        return get(self.exact)[None, :]
+
+    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
+        width = law.half_width(confidence)
+        if noisy.dtype == np.int64:
+            values, fine = [int(value) for value in noisy[0].tolist()], self.step
+        else:
+            values, fine = _scaled(noisy[0]), self.step / 10**DIGITS
+            width = math.ceil(law.half_width_real(confidence) * 10**DIGITS)
+        low = [value - width for value in values]
+        return Estimate(values=values, low=[*low], high=[value + width for value in values], fine=fine)
+
+    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+        return law.half_width(confidence) * float(self.step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """The mean of codes clamped to [l, h], from A = Σ(x-l) and B = Σ(h-x): l + (h-l)·A/(A+B).
+
+    A row moves (A, B) by (x-l) + (h-x) = h-l in L1, and by no more in L2. The L1 ball is the convex hull of
+    what a row can do to (sum, count), so no other norm fits tighter (the K-norm mechanism of Hardt & Talwar
+    2010), and the whole price serves sum and count together instead of being split between them.
+    """
+
+    key: str
+    column: int
+    rows: int
+    low: int
+    high: int
+    unit: str | None
+    step: Decimal
+
+    @property
+    def exacts(self) -> tuple[Exact, ...]:
+        total = Exact(kind="total", column=self.column, low=self.low, high=self.high)
+        return total, Exact(kind="present", column=self.column)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return "from_low", "to_high"
+
+    @property
+    def depends_on_rows(self) -> bool:
+        return True
+
+    def l1(self, cells: int) -> int:
+        return self.rows * (self.high - self.low)
+
+    def squared(self, cells: int) -> int:
+        return self.l1(cells) ** 2
+
+    def vector(self, get: Get) -> Integers:
+        total, present = (get(exact) for exact in self.exacts)
+        return np.stack([total - self.low * present, self.high * present - total])
+
+    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
+        share, low, high = share_of(noisy[0], noisy[1], law, confidence, classes=2)
+        span, base, fine = (self.high - self.low) * 10**DIGITS, self.low * 10**DIGITS, self.step / 10**DIGITS
+        return Estimate(
+            values=[base + round(span * value) for value in share.tolist()],
+            low=[base + math.floor(span * value) for value in low.tolist()],
+            high=[base + math.ceil(span * value) for value in high.tolist()],
+            fine=fine,
+        )
+
+    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+        """At worst where the mean is one of the bounds."""
+        span = self.high - self.low
+        share = float(law.tail(confidence, np.ones((1, 1)))[0]) / (rows * span)
+        return min(1.0, share) * span * float(self.step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variance:
+    """The population variance of codes clamped to [l, h], or its root.
+
+    Measured as the three sums B₀ = Σ(R-u)², B₁ = 2Σu(R-u), B₂ = Σu², where u is the distance above l in
+    steps (or in `grid` steps, rounded, where the square of the whole span would not fit) and R its greatest
+    value: the Bernstein polynomials of degree 2. They are non-negative and add up to R² for every row, so a
+    row moves them by exactly R² in L1 and by at most R² in L2, and nothing is split. With n = (B₀+B₁+B₂)/R²
+    the variance is R²·(B₀B₂ - B₁²/4)/(B₀+B₁+B₂)².
+    """
+
+    key: str
+    column: int
+    rows: int
+    low: int
+    high: int
+    grid: int
+    root: bool
+    unit: str | None
+    step: Decimal
+
+    @property
+    def top(self) -> int:
+        """R: the greatest distance above `low`, in grids."""
+        return (self.high - self.low + self.grid // 2) // self.grid
+
+    @property
+    def exacts(self) -> tuple[Exact, ...]:
+        bounds = {"column": self.column, "low": self.low, "high": self.high, "grid": self.grid}
+        return (
+            Exact(kind="present", column=self.column),
+            Exact(kind="total", **bounds),  # type: ignore[arg-type]
+            Exact(kind="square", **bounds),  # type: ignore[arg-type]
+        )
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return "near_low", "between", "near_high"
+
+    @property
+    def depends_on_rows(self) -> bool:
+        return True
+
+    def l1(self, cells: int) -> int:
+        return self.rows * self.top**2
+
+    def squared(self, cells: int) -> int:
+        return self.l1(cells) ** 2
+
+    def vector(self, get: Get) -> Integers:
+        present, total, square = (get(exact) for exact in self.exacts)
+        top = self.top
+        return np.stack([top * top * present - 2 * top * total + square, 2 * (top * total - square), square])
+
+    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
+        value, low, high = variance_of(noisy.astype(np.float64), law, confidence)
+        side = self.top * self.grid * self.step
+        if self.root:
+            value, low, high, unit = np.sqrt(value), np.sqrt(low), np.sqrt(high), side
+        else:
+            unit = side * side
+        fine = self.step / 10**DIGITS if self.root else self.step * self.step / 10**DIGITS
+        counts = float(unit / fine)
+        return Estimate(
+            values=[round(counts * one) for one in value.tolist()],
+            low=[math.floor(counts * one) for one in low.tolist()],
+            high=[math.ceil(counts * one) for one in high.tolist()],
+            fine=fine,
+        )
+
+    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+        """At worst where all values lie at one of the bounds."""
+        side = float(self.top * self.grid * self.step)
+        share = min(0.25, float(law.tail(confidence, np.ones((1, 1)))[0]) / (rows * self.top**2))
+        return side * math.sqrt(share) if self.root else side**2 * share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """The share of some rows in all: those that match a condition, or that a narrower bound keeps.
+
+    Counted in two disjoint classes: each row moves one of both by 1, so k in L1 and in L2, and nothing is
+    split. `rows` is the *dataset's* bound where left-out rows count too.
+    """
+
+    key: str
+    rows: int
+    some: Exact
+    all: Exact
+    components: tuple[str, ...] = ("matching", "others")
+    unit: str | None = None
+
+    @property
+    def exacts(self) -> tuple[Exact, ...]:
+        return self.some, self.all
+
+    @property
+    def depends_on_rows(self) -> bool:
+        return True
+
+    def l1(self, cells: int) -> int:
+        return self.rows
+
+    def squared(self, cells: int) -> int:
+        return self.rows**2
+
+    def vector(self, get: Get) -> Integers:
+        some, whole = get(self.some), get(self.all)
+        return np.stack([some, whole - some])
+
+    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
+        share, low, high = share_of(noisy[0], noisy[1], law, confidence, classes=2)
+        return _parts(share.tolist(), low.tolist(), high.tolist())
+
+    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+        """At worst over all shares."""
+        return min(1.0, float(law.tail(confidence, np.ones((1, 1)))[0]) / rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """Rows that match one condition for each row that matches another.
+
+    Measured over the disjoint classes only the first, both, only the second. A row lies in one class at most
+    and moves its count by 1, so k in L1 and in L2: nothing is split.
+    """
+
+    key: str
+    rows: int
+    numerator: Exact
+    both: Exact
+    denominator: Exact
+    unit: str | None = None
+    components: tuple[str, ...] = ("numerator_only", "both", "denominator_only")
+
+    @property
+    def exacts(self) -> tuple[Exact, ...]:
+        return self.numerator, self.both, self.denominator
+
+    @property
+    def depends_on_rows(self) -> bool:
+        return True
+
+    def l1(self, cells: int) -> int:
+        return self.rows
+
+    def squared(self, cells: int) -> int:
+        return self.rows**2
+
+    def vector(self, get: Get) -> Integers:
+        above, both, below = (get(exact) for exact in self.exacts)
+        return np.stack([above - both, both, below - both])
+
+    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
+        """By way of s = N/(N+D), so that a ratio without upper bound is an ordinary share."""
+        found = share_of(noisy[0] + noisy[1], noisy[1] + noisy[2], law, confidence, classes=3)
+        value, low, high = ([_odds(share) for share in shares.tolist()] for shares in found)
+        return _parts([one or 0.0 for one in value], [one or 0.0 for one in low], high)
+
+    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+        """At worst over ratios up to 1, for so many rows in the denominator."""
+        return float(law.tail(confidence, np.ones((2, 1)))[0]) / rows
+
+
+def _odds(share: float) -> float | None:
+    """s/(1-s); None where there is no end to it."""
+    return share / (1 - share) if share < 1 - 1e-9 else None
+
+
+def _parts(value: Sequence[float], low: Sequence[float], high: Sequence[float | None]) -> Estimate:
+    """An estimate in millionths."""
+    fine = 10**SHARE_DIGITS
+    return Estimate(
+        values=[round(one * fine) for one in value],
+        low=[math.floor(one * fine) for one in low],
+        high=[None if one is None else math.ceil(one * fine) for one in high],
+        fine=Decimal(1).scaleb(-SHARE_DIGITS),
+    )
+
+
+def _scaled(values: Numbers) -> list[int]:
+    return [round(value * 10**DIGITS) for value in values.tolist()]

@@ -1,0 +1,64 @@
+"""The exact integers that a plan asks an engine for. Names them; computes nothing."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from privacy.filters import Filter, Interval
+from privacy.schema import Label
+
+ExactKind = Literal["rows", "persons", "present", "total", "square", "person_total", "spread"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """One grouping key: `buckets[i]` is the closed interval of codes that `labels[i]` stands for."""
+
+    name: str
+    column: int
+    buckets: tuple[Interval, ...]
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exact:
+    """An exact integer per cell, over the rows of the plan's filter.
+
+    - rows: rows, of those that match `where` if given;
+    - persons: distinct persons;
+    - present: rows where `column` is not missing;
+    - total, square: Σu and Σu² over those rows, where the code x is clamped to `low` … `high` and u is x
+      itself or, on a `grid` above zero, the nearest whole number of grids that x lies above `low`;
+    - person_total: Σ over persons of their total in the cell, each clamped to `person_low` … `person_high`;
+    - spread: `size` integers per cell: rows by bins of `grid` codes from `low` to `high`, values outside
+      counting in the first or the last bin, missing ones in none.
+
+    Rows of a person beyond the plan's bound take no part unless `all_rows`.
+    """
+
+    kind: ExactKind
+    column: int = -1
+    low: int = 0
+    high: int = 0
+    grid: int = 0
+    person_low: int = 0
+    person_high: int = 0
+    where: Filter | None = None
+    all_rows: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many integers a cell has."""
+        return (self.high - self.low) // self.grid + 1 if self.kind == "spread" else 1
+
+
+Over = tuple[int, ...]
+"""Numbers of the plan's axes, ascending: the cells over which an exact integer is wanted."""
+
+Needed = tuple[Over, Exact]
+"""What a measurement names and an engine delivers: an array of cells (times the size of a spread)."""
+
+
+def cells_over(axes: tuple[Axis, ...], over: Over) -> int:
+    """The number of cells of some of the axes; 1 of none."""
+    return math.prod(len(axes[place].buckets) for place in over)

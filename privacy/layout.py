@@ -1,0 +1,116 @@
+"""Which tables an answer has and over which cells its statistics are measured. Reads no data.
+
+A plain answer has one table, measured as it stands. An answer with margins, or a workload, has several: then
+`privacy.margins` chooses the grids to measure, and every table is estimated from all of them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from itertools import combinations
+
+from privacy import margins
+from privacy.exact import Axis, Over, cells_over
+from privacy.schema import Measure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTable:
+    """A table of the answer: its cells are those of some of the plan's axes, `keys` in the order asked for."""
+
+    name: str
+    keys: tuple[int, ...]
+
+    @property
+    def over(self) -> Over:
+        """The same axes in the plan's order."""
+        return tuple(sorted(self.keys))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Tables to answer, grids to measure, and each grid's share of a statistic's price.
+
+    `chosen` compares the strategy with others; None where there is nothing to choose.
+    """
+
+    axes: tuple[Axis, ...]
+    tables: tuple[PlannedTable, ...]
+    grids: tuple[Over, ...]
+    shares: tuple[Fraction, ...] = (Fraction(1),)
+    chosen: margins.Strategy | None = field(default=None, compare=False)
+
+    @property
+    def direct(self) -> bool:
+        """Whether the one table is measured as it stands, so that nothing needs to be fitted."""
+        return self.chosen is None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(len(axis.buckets) for axis in self.axes)
+
+    @property
+    def cells(self) -> int:
+        """The cells of all tables together: the answer's rows."""
+        return sum(cells_over(self.axes, table.over) for table in self.tables)
+
+    def variances(self, measured: Sequence[float]) -> list[float]:
+        """The variance of a cell of each table after least squares, from those of the grids' noise.
+
+        By the closed form of `privacy.margins`: Σ over subspaces T of dim_T / (cells² · J_T).
+        """
+        sizes = self.sizes
+        masks = [margins.mask_of(sizes, grid) for grid in self.grids]
+        informs = [
+            1 / (variance * margins.cells_of(sizes, mask))
+            for mask, variance in zip(masks, measured, strict=True)
+        ]
+        found = []
+        for table in self.tables:
+            mask = margins.mask_of(sizes, table.over)
+            total = 0.0
+            for part in margins.below([mask]):
+                known = sum(
+                    inform for other, inform in zip(masks, informs, strict=True) if part | other == other
+                )
+                dimension = math.prod(sizes[axis] - 1 for axis in margins.axes_of(part))
+                total += dimension / known
+            found.append(total / margins.cells_of(sizes, mask) ** 2)
+        return found
+
+
+def plain(axes: tuple[Axis, ...]) -> Layout:
+    """One table over all axes."""
+    whole = tuple(range(len(axes)))
+    return Layout(axes=axes, tables=(PlannedTable(name="", keys=whole),), grids=(whole,))
+
+
+def with_totals(axes: tuple[Axis, ...], measure: Measure, cells_max: int) -> Layout:
+    """A table and all its margins, the finest first, the grand total last."""
+    whole = range(len(axes))
+    overs = [over for size in range(len(axes), -1, -1) for over in combinations(whole, size)]
+    return _chosen(axes, tuple(PlannedTable(name="", keys=over) for over in overs), measure, cells_max)
+
+
+def workload(
+    axes: tuple[Axis, ...], tables: tuple[PlannedTable, ...], measure: Measure, cells_max: int
+) -> Layout:
+    """Several tables that share their axes."""
+    return _chosen(axes, tables, measure, cells_max)
+
+
+def _chosen(
+    axes: tuple[Axis, ...], tables: tuple[PlannedTable, ...], measure: Measure, cells_max: int
+) -> Layout:
+    sizes = tuple(len(axis.buckets) for axis in axes)
+    found = _strategy(sizes, tuple(table.over for table in tables), measure, cells_max)
+    return Layout(axes=axes, tables=tables, grids=found.grids, shares=found.shares, chosen=found)
+
+
+@lru_cache(maxsize=256)
+def _strategy(
+    sizes: tuple[int, ...], wanted: tuple[Over, ...], measure: Measure, cells_max: int
+) -> margins.Strategy:
+    return margins.strategy(sizes, wanted, power=2 if measure == "pure" else 1, cells_max=cells_max)

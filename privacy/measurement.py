@@ -1,0 +1,157 @@
+"""How a priced statistic is measured: which draws of which mechanism, and the noise of each table's values."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+from privacy.aggregates import Aggregate, Plain
+from privacy.budget import Price, split
+from privacy.exact import Over, cells_over
+from privacy.laws import Law
+from privacy.layout import Layout
+from privacy.noise import Kind, Mechanism
+from privacy.quantiles import Quantiles
+from privacy.query import Statistic
+from privacy.schema import Measure, Schema
+from privacy.statistics import Form, value_names
+
+CONFIDENCE = 0.95
+
+
+class TermsOf(Protocol):
+    """What the whole query settles for all of its statistics."""
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def layout(self) -> Layout: ...
+
+    @property
+    def mechanism(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """One drawing of noise: over which axes, by which mechanism."""
+
+    over: Over
+    mechanism: Mechanism
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One statistic as it will be measured and told.
+
+    `names` are those of its values. An additive form has a draw for each grid; quantiles by choice one for
+    each choice. `laws` is the noise of the values of each table of the layout; empty for choices.
+    """
+
+    name: str
+    agg: str
+    names: tuple[str, ...]
+    form: Form
+    price: Price
+    draws: tuple[Draw, ...]
+    laws: tuple[Law, ...]
+
+    @property
+    def key(self) -> str:
+        return self.form.key
+
+    @property
+    def mechanisms(self) -> list[Mechanism]:
+        return [draw.mechanism for draw in self.draws]
+
+
+def is_additive(form: Form) -> bool:
+    """Whether a statistic's cells add up to those of a margin."""
+    if isinstance(form, Quantiles):
+        return False
+    return not isinstance(form, Plain) or form.exact.kind in ("rows", "total")
+
+
+def measured(statistic: Statistic, form: Form, price: Price, terms: TermsOf) -> Measurement:
+    """Settle the draws of a statistic at its price."""
+    draws = draws_of(form, price, terms)
+    return Measurement(
+        name=statistic.name,
+        agg=statistic.agg,
+        names=value_names(statistic),
+        form=form,
+        price=price,
+        draws=draws,
+        laws=laws_of(draws, terms.layout),
+    )
+
+
+def draws_of(form: Form, price: Price, terms: TermsOf) -> tuple[Draw, ...]:
+    """The draws that the price buys."""
+    layout, measure = terms.layout, terms.schema.measure
+    if isinstance(form, Quantiles) and not form.by_tree:
+        (over,) = layout.grids
+        return tuple(Draw(over=over, mechanism=one) for one in form.mechanisms(price, measure))
+    parts = split(price, list(layout.shares))
+    draws = []
+    for over, part in zip(layout.grids, parts, strict=True):
+        cells = cells_over(layout.axes, over)
+        kind = terms.mechanism or best_kind(form, cells, part, measure)
+        draws.append(Draw(over=over, mechanism=mechanism_of(form, cells, part, measure, kind)))
+    return tuple(draws)
+
+
+def mechanism_of(
+    form: Aggregate | Quantiles, cells: int, price: Price, measure: Measure, kind: str
+) -> Mechanism:
+    """Additive noise of one kind for a form over so many cells."""
+    laplace = kind == "discrete_laplace"
+    return Mechanism(
+        kind="discrete_laplace" if laplace else "discrete_gaussian",
+        measure=measure,
+        sensitivity=form.l1(cells) if laplace else form.squared(cells),
+        price=price,
+    )
+
+
+def best_kind(form: Aggregate | Quantiles, cells: int, price: Price, measure: Measure) -> Kind:
+    """The mechanism with the narrower bounds at the price; pure ε knows Laplace noise only."""
+    if measure == "pure" or price.nano < 1:
+        return "discrete_laplace"
+    widths = widths_by_kind(form, cells, price, measure)
+    return (
+        "discrete_laplace"
+        if widths["discrete_laplace"] < widths["discrete_gaussian"]
+        else "discrete_gaussian"
+    )
+
+
+def widths_by_kind(form: Aggregate | Quantiles, cells: int, price: Price, measure: Measure) -> dict[str, int]:
+    """The half-width of one draw's bounds under each mechanism."""
+    kinds = ("discrete_laplace", "discrete_gaussian")
+    return {
+        kind: law_of(mechanism_of(form, cells, price, measure, kind)).half_width(CONFIDENCE) for kind in kinds
+    }
+
+
+def law_of(mechanism: Mechanism) -> Law:
+    """The law of additive noise."""
+    assert mechanism.kind != "noisy_max"
+    return Law("laplace" if mechanism.kind == "discrete_laplace" else "gaussian", mechanism.scale)
+
+
+def laws_of(draws: tuple[Draw, ...], layout: Layout) -> tuple[Law, ...]:
+    """The noise of each table's values: that of the one draw, or of the least-squares estimates."""
+    if draws[0].mechanism.kind == "noisy_max":
+        return ()
+    laws = tuple(law_of(draw.mechanism) for draw in draws)
+    if layout.direct:
+        return laws
+    kind = "gaussian" if all(law.kind == "gaussian" for law in laws) else "mixed"
+    found = _table_variances(layout, tuple(law.deviation**2 for law in laws))
+    return tuple(Law(kind, math.sqrt(variance)) for variance in found)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1024)
+def _table_variances(layout: Layout, measured: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(layout.variances(measured))

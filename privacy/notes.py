@@ -1,0 +1,50 @@
+"""What answers and quotes say in words, in English and Japanese, by code."""
+
+NOTES = {
+    "may_be_negative": {
+        "text": "Counts and sums carry noise around zero and may be negative; they add up without bias.",
+        "text_ja": "件数や合計には 0 を中心とする誤差が加わり、負になることがあります。足しても偏りません。",
+    },
+    "bounds_per_cell": {
+        "text": "Each pair of bounds holds the exact value of its cell with probability 0.95.",
+        "text_ja": "各区間は、そのセルの正確な値を 95 % の確率で含みます。",
+    },
+    "mean_from_sums": {
+        "text": "A mean is the ratio of two released sums: distance above the lower clamp and below the upper.",
+        "text_ja": "平均は、公表された二つの和（下限からの距離の和と上限までの距離の和）の比です。",
+    },
+    "variance_from_sums": {
+        "text": "A variance is that of the whole population (divided by n), made from three released sums.",
+        "text_ja": "分散は母分散（n で割ったもの）で、公表された三つの和から求めています。",
+    },
+    "ratio_from_counts": {
+        "text": "A ratio is made from released counts of disjoint groups of rows.",
+        "text_ja": "比率は、互いに重ならない区分の公表された件数から求めています。",
+    },
+    "quantile_ranks": {
+        "text": "Between a quantile told and the exact one lie at most `within_rows` rows, with probability 0.95.",
+        "text_ja": "示した分位点と正確な分位点の間にある行は、95 % の確率で within_rows 行以内です。",
+    },
+    "totals": {
+        "text": "Rows with * are totals over that key. All rows were estimated together and add up.",
+        "text_ja": "* の行はその項目についての合計です。すべての行を合わせて推定しており、足すと一致します。",
+    },
+    "narrower_bound": {
+        "text": (
+            "At most `rows_per_person` rows of each person count here: less noise, but what a person has beyond "
+            "that is left out."
+        ),
+        "text_ja": (
+            "ここでは 1 人につき rows_per_person 行までを数えています。"
+            "誤差は小さくなりますが、それを超える行は含まれません。"
+        ),
+    },
+    "whole_numbers": {
+        "text": "Values were moved to whole numbers of zero or more that still add up; raw values stand beside them.",
+        "text_ja": "値は 0 以上の整数で合計が一致するように調整しています。調整前の値も併記しています。",
+    },
+    "dummy_data": {
+        "text": "This answer was made from generated data. It says nothing about any person.",
+        "text_ja": "この回答は生成した模擬データによるもので、実在の人については何も示しません。",
+    },
+}

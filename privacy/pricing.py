@@ -1,0 +1,174 @@
+"""The price of a query: what was said, or the least that reaches an accuracy. Knows no data."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from privacy.aggregates import Plain
+from privacy.budget import Price, split
+from privacy.exact import Exact
+from privacy.layout import Layout, plain
+from privacy.measurement import CONFIDENCE, draws_of, laws_of
+from privacy.quantiles import Quantiles
+from privacy.query import Accuracy, NotReachable, Query
+from privacy.resolve import Resolver
+from privacy.schema import Schema, in_units
+from privacy.statistics import Form
+
+PRICE_MIN = Price(1_000)
+"""The least price of one draw of noise, 0.000001: below it the noise could leave the int64 range."""
+
+CONFIDENCE_MIN, CONFIDENCE_MAX = Decimal("0.5"), Decimal("0.999999")
+WITHIN_MIN = Decimal("1e-12")
+
+
+class AboveQueryLimit(ValueError):
+    """The price of one query is above what the owner lets a single query cost."""
+
+    def __init__(self, *, price: Price, limit: Price) -> None:
+        super().__init__("above the limit of one query")
+        self.price, self.limit = price, limit
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A statistic that fits the schema, not yet priced."""
+
+    name: str
+    form: Form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the whole query settles for all of its statistics."""
+
+    schema: Schema
+    layout: Layout
+    mechanism: str | None
+
+
+def check_accuracy(query: Query, forms: Sequence[Form], resolver: Resolver) -> None:
+    """Note what is wrong with a budget said as an accuracy."""
+    asked = query.budget
+    if not isinstance(asked, Accuracy):
+        return
+    names = [statistic.name for statistic in query.select]
+    if asked.of not in names:
+        resolver.refuse("/budget/accuracy/of", "unknown_statistic", asked.of, ", ".join(names))
+    elif asked.rows is None and depends_on_rows(forms[names.index(asked.of)]):
+        resolver.refuse("/budget/accuracy/rows", "error_depends_on_rows", asked.of)
+    if isinstance(asked.within, str) or asked.within <= 0:
+        resolver.refuse("/budget/accuracy/within", "not_positive", asked.within)
+    elif asked.within < WITHIN_MIN:
+        resolver.refuse("/budget/accuracy/within", "outside_domain", asked.within, f"{WITHIN_MIN} …")
+    if not CONFIDENCE_MIN <= asked.confidence <= CONFIDENCE_MAX:
+        expected = f"{CONFIDENCE_MIN} … {CONFIDENCE_MAX}"
+        resolver.refuse("/budget/accuracy/confidence", "outside_domain", asked.confidence, expected)
+    if asked.rows is not None and asked.rows < 1:
+        resolver.refuse("/budget/accuracy/rows", "not_positive", asked.rows)
+    if asked.relative is not None and not 0 < asked.relative < 1:
+        resolver.refuse("/budget/accuracy/relative", "outside_domain", asked.relative, "0 … 1")
+
+
+def depends_on_rows(form: Form) -> bool:
+    """Whether the error depends on how many rows a cell holds, so on the data."""
+    return isinstance(form, Quantiles) or form.depends_on_rows
+
+
+def price(query: Query, terms: Terms, drafts: Sequence[Draft], weights: Sequence[Fraction]) -> Price:
+    """The price said, or the least price that reaches the accuracy said."""
+    limit = terms.schema.price_per_query_max
+    if isinstance(query.budget, Accuracy):
+        return _price_of_accuracy(query.budget, terms, drafts, list(weights))
+    if query.budget > limit:
+        raise AboveQueryLimit(price=query.budget, limit=limit)
+    return query.budget
+
+
+def _price_of_accuracy(
+    asked: Accuracy, terms: Terms, drafts: Sequence[Draft], weights: list[Fraction]
+) -> Price:
+    """Solve for the statistic's share, then for the whole price that gives it that share."""
+    limit = terms.schema.price_per_query_max
+    place = next(place for place, draft in enumerate(drafts) if draft.name == asked.of)
+    form = drafts[place].form
+    least = _least_share(terms.layout, form)
+    shares = [weight / sum(weights) for weight in weights]
+    most = Price(int(limit.nano * shares[place]))
+    part = _solve(asked, form, terms, least, most)
+    if part is None:
+        raise NotReachable(
+            pointer="/budget/accuracy/within",
+            within=str(asked.within),
+            reachable=_shown(form, error_at(asked, form, terms, max(most, least))),
+            limit=limit,
+        )
+    total = Price(max(math.ceil(part.nano / shares[place]), math.ceil(PRICE_MIN.nano / min(shares))))
+    while split(total, weights)[place] < part:
+        total = total + Price(1)
+    if total > limit:
+        raise AboveQueryLimit(price=total, limit=limit)
+    return total
+
+
+def _least_share(layout: Layout, form: Form) -> Price:
+    """The least price at which every draw of a statistic costs PRICE_MIN."""
+    if isinstance(form, Quantiles) and not form.by_tree:
+        return Price(PRICE_MIN.nano * len(form.choices()) * (2 if form.value_bounds else 1))
+    return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)) + len(layout.shares))
+
+
+def _solve(asked: Accuracy, form: Form, terms: Terms, least: Price, most: Price) -> Price | None:
+    """Bisect over whole billionths, the error falling as the price rises; None if `most` is not enough."""
+    assert not isinstance(asked.within, str)
+    within = Fraction(asked.within)
+    if most < least or error_at(asked, form, terms, most) > within:
+        return None
+    low, high = least.nano, most.nano
+    while low < high:
+        middle = (low + high) // 2
+        if error_at(asked, form, terms, Price(middle)) <= within:
+            high = middle
+        else:
+            low = middle + 1
+    return Price(high)
+
+
+def error_at(asked: Accuracy, form: Form, terms: Terms, part: Price) -> Fraction:
+    """The half-width of the bounds at a price, in units; of a quantile the share of rows in between.
+
+    In every cell at once: the noise of different cells is independent where each is measured alone, so each
+    must hold with confidence c^(1/cells); estimates from several grids share noise, so the doubt is divided
+    (Bonferroni). A choice's error is bounded cell by cell, and cells are independent.
+    """
+    confidence, layout = float(asked.confidence), terms.layout
+    if asked.every_cell:
+        cells = layout.cells
+        confidence = confidence ** (1 / cells) if layout.direct else 1 - (1 - confidence) / cells
+    draws = draws_of(form, part, terms)
+    rows = asked.rows or 1
+    laws = laws_of(draws, layout)
+    if isinstance(form, Quantiles):
+        law = laws[0] if laws else None
+        return Fraction(form.rank_error(law, confidence, [draw.mechanism for draw in draws]), rows)
+    if isinstance(form, Plain) and layout.direct:
+        return laws[0].half_width(confidence) * Fraction(form.step)
+    return max(Fraction(form.half_width(law, confidence, rows)) for law in laws)
+
+
+def _shown(form: Form, error: Fraction) -> str:
+    """The reachable error, rounded up where it is no whole number of steps."""
+    if isinstance(form, Plain) and (error / Fraction(form.step)).denominator == 1:
+        return str(in_units(int(error / Fraction(form.step)), form.step))
+    digits = max(0, 3 - math.floor(math.log10(float(error) or 1.0)))
+    return f"{Decimal(math.ceil(error * 10**digits)).scaleb(-digits).normalize():f}"
+
+
+def count_within(schema: Schema, within: int) -> Price | None:
+    """The least price of one count within ±`within` at 95 %; None where no query may cost as much."""
+    form = Plain(key="count", exact=Exact(kind="rows"), rows=schema.rows_per_person)
+    asked = Accuracy(of="", within=within, confidence=Decimal(str(CONFIDENCE)))
+    terms = Terms(schema=schema, layout=plain(()), mechanism=None)
+    return _solve(asked, form, terms, PRICE_MIN, schema.price_per_query_max)

@@ -1,0 +1,316 @@
+"""A selected statistic, held against the schema: what it measures, or why it does not fit. Reads no data."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import TypeAlias
+
+from privacy import filters
+from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
+from privacy.exact import Exact
+from privacy.filters import Filter
+from privacy.quantiles import Quantiles, plan_bins, plan_branching
+from privacy.query import AGGREGATES, Problem, Scalar, Statistic
+from privacy.resolve import Resolver, domain_text
+from privacy.schema import Category, Date, Number, Schema
+
+Form: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles
+"""What is measured for a statistic."""
+
+QUANTILES_MAX = 99
+QUANTILE_DECIMALS_MAX = 4
+ROW_CAPACITY = 2**33
+NOISE_SCALES = 2**10
+SCALE_PER_PRICE = 10**6
+INT64_MAX = 2**63 - 1
+
+_COLUMN, _CLAMP = "column", "clamp"
+MEMBERS: dict[str, tuple[str, ...]] = {
+    "count": (),
+    "count_persons": (),
+    "sum": (_COLUMN, _CLAMP, "per_person_clamp"),
+    "mean": (_COLUMN, _CLAMP),
+    "variance": (_COLUMN, _CLAMP),
+    "stddev": (_COLUMN, _CLAMP),
+    "median": (_COLUMN, _CLAMP, "value_bounds"),
+    "quantile": (_COLUMN, _CLAMP, "q", "value_bounds"),
+    "ratio": ("numerator", "denominator"),
+    "share_kept": (),
+}
+"""Which members each aggregate takes."""
+
+
+def largest_reach(rows_per_person: int) -> int:
+    """The most that one row may add to a sum, in whole steps, so that no noisy sum leaves 64 bits.
+
+    A dataset holds at most 2^33 rows, so its exact sum is at most 2^33 reaches. One person moves a sum by at
+    most rows_per_person reaches, and the smallest price of a statistic is 10^-6, so a Laplace scale is at
+    most rows_per_person * reach * 10^6 (a Gaussian one, and Laplace under zCDP, less); beyond 2^10 scales
+    noise has probability e^-1024. Exact sum and noise together must stay below 2^63.
+    """
+    return INT64_MAX // (ROW_CAPACITY + NOISE_SCALES * rows_per_person * SCALE_PER_PRICE)
+
+
+class Reader:
+    """Reads the statistics of one query: a table of `cells` cells, at most `rows` rows a person."""
+
+    def __init__(self, schema: Schema, resolver: Resolver, *, rows: int, cells: int) -> None:
+        self.schema, self.resolver, self.rows, self.cells = schema, resolver, rows, cells
+
+    def form(self, statistic: Statistic, pointer: str) -> Form | None:
+        """What a statistic measures; None, and problems noted, if it does not fit."""
+        if statistic.agg not in AGGREGATES:
+            self.resolver.refuse(f"{pointer}/agg", "unknown_aggregate", statistic.agg, ", ".join(AGGREGATES))
+            return None
+        self._refuse_strange_members(statistic, pointer)
+        match statistic.agg:
+            case "count":
+                unit = "persons" if self.rows == 1 else "rows"
+                return Plain(key="count", exact=Exact(kind="rows"), rows=self.rows, unit=unit)
+            case "count_persons":
+                exact = Exact(kind="rows" if self.rows == 1 else "persons")
+                return Plain(key="count_persons", exact=exact, rows=self.rows, unit="persons")
+            case "share_kept":
+                return self._share_kept(statistic, pointer)
+            case "ratio":
+                return self._ratio(statistic, pointer)
+            case _:
+                return self._of_column(statistic, pointer)
+
+    def _refuse_strange_members(self, statistic: Statistic, pointer: str) -> None:
+        for members in MEMBERS.values():
+            for member in members:
+                known = member in MEMBERS[statistic.agg]
+                if not known and getattr(statistic, member) is not None:
+                    problem = Problem(
+                        pointer=f"{pointer}/{member}", reason="takes_no_member", given=statistic.agg
+                    )
+                    if problem not in self.resolver.problems:
+                        self.resolver.problems.append(problem)
+
+    def _share_kept(self, statistic: Statistic, pointer: str) -> Share | None:
+        if self.rows == self.schema.rows_per_person:
+            self.resolver.refuse(f"{pointer}/agg", "needs_narrower_bound", statistic.agg)
+            return None
+        return Share(
+            key="share_kept",
+            rows=self.schema.rows_per_person,
+            some=Exact(kind="rows"),
+            all=Exact(kind="rows", all_rows=True),
+            components=("kept", "left_out"),
+        )
+
+    def _ratio(self, statistic: Statistic, pointer: str) -> Share | Ratio | None:
+        if statistic.numerator is None:
+            self.resolver.refuse(f"{pointer}/numerator", "required")
+            return None
+        above = self.resolver.where(statistic.numerator, f"{pointer}/numerator")
+        name = f"ratio({filters.canonical_text(above)}"
+        if statistic.denominator is None:
+            some = Exact(kind="rows", where=above)
+            return Share(key=f"{name})", rows=self.rows, some=some, all=Exact(kind="rows"))
+        below = self.resolver.where(statistic.denominator, f"{pointer}/denominator")
+        return Ratio(
+            key=f"{name}/{filters.canonical_text(below)})",
+            rows=self.rows,
+            numerator=_rows(above),
+            both=_rows(filters.every([above, below])),
+            denominator=_rows(below),
+        )
+
+    def _of_column(self, statistic: Statistic, pointer: str) -> Form | None:
+        if statistic.column is None:
+            self.resolver.refuse(f"{pointer}/column", "column_needed", statistic.agg)
+            return None
+        place = self.resolver.place(statistic.column, f"{pointer}/column")
+        if place is None:
+            return None
+        column = self.resolver.columns[place]
+        ordered = statistic.agg in ("median", "quantile")
+        if isinstance(column, Category) or (isinstance(column, Date) and not ordered):
+            self.resolver.refuse(f"{pointer}/column", "not_numeric", statistic.column)
+            return None
+        bounds = self._clamp(statistic.clamp, column, f"{pointer}/clamp")
+        if bounds is None:
+            return None
+        if ordered:
+            return self._quantiles(statistic, place, column, bounds, pointer)
+        assert isinstance(column, Number)
+        return self._of_number(statistic, place, column, bounds, pointer)
+
+    def _of_number(
+        self, statistic: Statistic, place: int, column: Number, bounds: tuple[int, int], pointer: str
+    ) -> Form | None:
+        low, high = bounds
+        key = f"{statistic.agg}({column.name},{low},{high})"
+        if statistic.agg == "sum":
+            return self._sum(statistic, place, column, bounds, pointer)
+        if statistic.agg == "mean":
+            return Mean(
+                key=key, column=place, rows=self.rows, low=low, high=high, unit=column.unit, step=column.step
+            )
+        root = statistic.agg == "stddev"
+        squared = f"{column.unit}²" if column.unit else None
+        return Variance(
+            key=key,
+            column=place,
+            rows=self.rows,
+            low=low,
+            high=high,
+            grid=_grid(high - low, self.rows),
+            root=root,
+            unit=column.unit if root else squared,
+            step=column.step,
+        )
+
+    def _sum(
+        self, statistic: Statistic, place: int, column: Number, bounds: tuple[int, int], pointer: str
+    ) -> Plain | None:
+        low, high = bounds
+        exact = Exact(kind="total", column=place, low=low, high=high)
+        key = f"sum({column.name},{low},{high})"
+        if statistic.per_person_clamp is not None:
+            person = self._person_clamp(statistic.per_person_clamp, column, f"{pointer}/per_person_clamp")
+            if person is None:
+                return None
+            key = f"sum({column.name},{low},{high},{person[0]},{person[1]})"
+            if self.rows == 1:
+                low, high = (min(max(end, person[0]), person[1]) for end in bounds)
+                exact = Exact(kind="total", column=place, low=low, high=high)
+                if low == high:
+                    self.resolver.refuse(f"{pointer}/per_person_clamp", "apart", domain_text(column))
+                    return None
+            else:
+                exact = Exact(
+                    kind="person_total",
+                    column=place,
+                    low=low,
+                    high=high,
+                    person_low=person[0],
+                    person_high=person[1],
+                )
+        reach = max(abs(low), abs(high))
+        return Plain(key=key, exact=exact, rows=self.rows, reach=reach, unit=column.unit, step=column.step)
+
+    def _person_clamp(
+        self, clamp: tuple[Scalar, Scalar], column: Number, pointer: str
+    ) -> tuple[int, int] | None:
+        """Bounds of a person's whole sum: any numbers, since many rows may add up beyond the domain."""
+        codes = [self.resolver.steps(column, end, f"{pointer}/{place}") for place, end in enumerate(clamp)]
+        low, high = codes
+        if low is None or high is None:
+            return None
+        widest = largest_reach(self.rows) * self.rows
+        if low >= high or max(abs(low), abs(high)) > widest:
+            reason = "not_ascending" if low >= high else "outside_domain"
+            step = column.step
+            self.resolver.refuse(pointer, reason, list(clamp), f"{-widest * step} … {widest * step}")
+            return None
+        return low, high
+
+    def _quantiles(
+        self,
+        statistic: Statistic,
+        place: int,
+        column: Number | Date,
+        bounds: tuple[int, int],
+        pointer: str,
+    ) -> Quantiles | None:
+        qs = self._qs(statistic, f"{pointer}/q")
+        if qs is None:
+            return None
+        low, high = bounds
+        ends = statistic.value_bounds is True
+        draws = len(qs) * (3 if ends else 1)
+        width = plan_bins(low, high, self.cells, draws)
+        bins = (high - low) // width + 1
+        if bins < min(16, high - low + 1):
+            self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws)
+            return None
+        branching = plan_branching(bins, qs, self.schema.measure, value_bounds=ends)
+        shown = ",".join(str(q) for q in qs)
+        return Quantiles(
+            key=f"quantile({column.name},{low},{high},{shown}{',bounds' if ends else ''})",
+            column=place,
+            rows=self.rows,
+            low=low,
+            high=high,
+            width=width,
+            qs=qs,
+            value_bounds=ends,
+            branching=branching,
+            unit=column.unit if isinstance(column, Number) else None,
+            step=column.step if isinstance(column, Number) else Decimal(1),
+            dates=isinstance(column, Date),
+        )
+
+    def _qs(self, statistic: Statistic, pointer: str) -> tuple[Fraction, ...] | None:
+        """The quantiles asked for, ascending and distinct."""
+        if statistic.agg == "median":
+            return (Fraction(1, 2),)
+        if statistic.q is None:
+            self.resolver.refuse(pointer, "required")
+            return None
+        found: list[Fraction] = []
+        several = len(statistic.q) > 1
+        for place, value in enumerate(statistic.q):
+            here = f"{pointer}/{place}" if several else pointer
+            if isinstance(value, str):
+                self.resolver.refuse(here, "not_a_number", value)
+            elif not 0 <= value <= 1:
+                self.resolver.refuse(here, "outside_domain", value, "0 … 1")
+            elif (Fraction(value) * 10**QUANTILE_DECIMALS_MAX).denominator != 1:
+                self.resolver.refuse(here, "off_step", value, str(Decimal(1).scaleb(-QUANTILE_DECIMALS_MAX)))
+            elif found and Fraction(value) <= found[-1]:
+                self.resolver.refuse(pointer, "not_ascending", list(statistic.q))
+            else:
+                found.append(Fraction(value))
+        return tuple(found) if len(found) == len(statistic.q) else None
+
+    def _clamp(
+        self, clamp: tuple[Scalar, Scalar] | None, column: Number | Date, pointer: str
+    ) -> tuple[int, int] | None:
+        if clamp is None:
+            return column.low, column.high
+        low, high = (self.resolver.code(column, end, f"{pointer}/{place}") for place, end in enumerate(clamp))
+        if low is None or high is None:
+            return None
+        if low >= high:
+            self.resolver.refuse(pointer, "not_ascending", list(clamp), domain_text(column))
+            return None
+        return low, high
+
+
+def _rows(where: Filter) -> Exact:
+    return Exact(kind="rows", where=where)
+
+
+def _grid(span: int, rows: int) -> int:
+    """The finest grid on which the square of the span still fits."""
+    grid = 1
+    while ((span + grid // 2) // grid) ** 2 > largest_reach(rows):
+        grid *= 2
+    return grid
+
+
+def value_names(statistic: Statistic) -> tuple[str, ...]:
+    """The names of the values that a statistic brings: several quantiles have one each, as p90_q99_5."""
+    if statistic.agg != "quantile" or statistic.q is None or len(statistic.q) == 1:
+        return (statistic.name,)
+    return tuple(f"{statistic.name}_{quantile_name(q)}" for q in statistic.q)
+
+
+def quantile_name(q: Scalar | Fraction) -> str:
+    """0.975 as q97_5."""
+    if isinstance(q, str):
+        return "q"
+    percent = Decimal(Fraction(q).numerator * 100) / Decimal(Fraction(q).denominator)
+    return "q" + re.sub(r"\W", "_", f"{percent.normalize():f}")
+
+
+def component_names(statistic: Statistic, form: Form | None) -> Sequence[str]:
+    """The names of the raw columns: the noisy sums that an estimate is made of."""
+    if form is None or isinstance(form, Plain | Quantiles):
+        return ()
+    return tuple(f"{statistic.name}_{name}" for name in form.components)
