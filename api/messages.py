@@ -226,9 +226,33 @@ REASONS: dict[str, tuple[str, str]] = {
     "column_needed": ("{given} needs a column", "{given} には column が必要です"),
     "not_numeric": ("{given} is not a numeric column", "{given} は数値の列ではありません"),
     "not_positive": ("{given} must be above zero", "{given} は 0 より大きくなければなりません"),
-    "error_depends_on_data": (
-        "the error of {given} depends on the data; ask accuracy of one of {expected}",
-        "{given} の誤差はデータに依存します。精度は {expected} に対して指定してください",
+    "error_depends_on_rows": (
+        "the error of {given} depends on how many rows a cell holds; say for at least how many",
+        "{given} の誤差はセルの行数によります。何行以上のセルについてかを指定してください",
+    ),
+    "not_a_whole_number": ("{given} is not a whole number", "{given} は整数ではありません"),
+    "not_a_date_column": ("{given} is not a date column", "{given} は日付の列ではありません"),
+    "needs_narrower_bound": (
+        "{given} needs a rows_per_person below the dataset's bound",
+        "{given} にはデータセットの上限より小さい rows_per_person が必要です",
+    ),
+    "apart": (
+        "these bounds and the clamp {expected} have no room between them",
+        "この範囲と clamp {expected} は重なりません",
+    ),
+    "needs_totals": ("this goes with {expected}", "これは {expected} と併せて指定します"),
+    "needs_keys": ("totals need a {expected}", "totals には {expected} が必要です"),
+    "needs_zcdp": (
+        "{given} needs a dataset whose measure is zcdp; here it is {expected}",
+        "{given} は measure が zcdp のデータセットでのみ使えます。ここでは {expected} です",
+    ),
+    "not_additive": (
+        "{given} does not add up over cells, so it has neither totals nor shared tables",
+        "{given} はセルを足し合わせられないため、合計や複数の表には使えません",
+    ),
+    "cut_differently": (
+        "{given} is cut differently in an earlier table; all tables must cut a column alike",
+        "{given} の区切り方が前の表と異なります。一つの列の区切り方は全表で同じにしてください",
     ),
     "share_too_small": (
         "its share {given} of the price is below {expected}",

@@ -13,8 +13,11 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from api.wire import Unreadable, escaped
 from privacy import query as q
+from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.budget import InvalidAmount, Price
-from privacy.plan import CELLS_MAX, CONFIDENCE_MAX, CONFIDENCE_MIN, KEYS_MAX, STATISTICS_MAX
+from privacy.plan import STATISTICS_MAX, TABLES_MAX
+from privacy.pricing import CONFIDENCE_MAX, CONFIDENCE_MIN
+from privacy.statistics import QUANTILES_MAX
 
 TERMS_MAX = 1_000
 EDGES_MAX = 1_001
@@ -126,6 +129,48 @@ class Part(_Coded, fields.Nested):
     default_error_messages = {"type": "not_an_object"}  # noqa: RUF012
 
 
+class Whole(_Coded):
+    """A whole number written as one."""
+
+    default_error_messages = {"invalid": "not_a_whole_number"}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**15:
+            raise ValidationError("not_a_whole_number")
+        return value
+
+
+class Several(_Coded):
+    """One literal or a list of them."""
+
+    def __init__(self, *, most: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.most = most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[q.Scalar, ...]:
+        values = value if isinstance(value, list) else [value]
+        if not 1 <= len(values) <= self.most:
+            raise ValidationError("wrong_length")
+        faults = {}
+        for place, one in enumerate(values):
+            if isinstance(one, bool) or not isinstance(one, str | int | Decimal):
+                faults[Pointer(f"/{place}" if isinstance(value, list) else "")] = ["not_scalar"]
+        if faults:
+            raise ValidationError(faults)
+        return tuple(values)
+
+
+class Condition(_Coded):
+    """A filter: a comparison, or all / any / not of filters. Turned into `privacy.query` values."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> q.Where:
+        reader = _ConditionReader()
+        where = reader.read(value, "")
+        if reader.faults:
+            raise ValidationError(reader.faults)
+        return where
+
+
 class StatisticSchema(Strict):
     """One statistic to compute."""
 
@@ -145,6 +190,29 @@ class StatisticSchema(Strict):
         most=2,
         metadata={"description": "Bounds inside the declared domain; values outside are moved onto them."},
     )
+    per_person_clamp = Items(
+        Scalar(metadata=SCALAR),
+        least=2,
+        most=2,
+        metadata={"description": "sum: bounds of one person's whole sum in a cell."},
+    )
+    q = Several(
+        most=QUANTILES_MAX,
+        metadata={
+            "description": "quantile: which, of 0 to 1; several ascending in a list.",
+            "anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "maxItems": 99}],
+        },
+    )
+    value_bounds = Flag(
+        metadata={
+            "type": "boolean",
+            "description": "median, quantile: spend half of the price on bounds of the value.",
+        }
+    )
+    numerator = Condition(metadata={"description": "ratio: the rows counted above the line."})
+    denominator = Condition(
+        metadata={"description": "ratio: the rows counted below the line; by default all of the cell."}
+    )
 
 
 class KeySchema(Strict):
@@ -157,6 +225,7 @@ class KeySchema(Strict):
         most=EDGES_MAX,
         metadata={"description": "Ascending edges of half-open bins, the last one closed."},
     )
+    by = Choice(q.CALENDAR, metadata={"description": "Of a date: its years, fiscal years from April …"})
     missing = Flag(metadata={"type": "boolean", "description": "Add a cell for missing values."})
 
 
@@ -171,6 +240,22 @@ class AccuracySchema(Strict):
             "default": 0.95,
             "minimum": float(CONFIDENCE_MIN),
             "maximum": float(CONFIDENCE_MAX),
+        }
+    )
+    every_cell = Flag(metadata={"type": "boolean", "description": "All cells at once, not each by itself."})
+    rows = Whole(
+        metadata={
+            "type": "integer",
+            "minimum": 1,
+            "description": "For cells of at least so many rows, where the error depends on that.",
+        }
+    )
+    relative = Scalar(
+        metadata={
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "exclusiveMaximum": 1,
+            "description": "Large cells may be off by this share instead. Lowers no price.",
         }
     )
 
@@ -202,19 +287,9 @@ class BudgetSchema(Strict):
     """What the whole request may cost: a price, or an accuracy from which the least price follows."""
 
     epsilon = Amount(metadata={**AMOUNT, "example": "0.5"})
+    rho = Amount(metadata={**AMOUNT, "example": "0.05", "description": "Where the measure is zcdp."})
     accuracy = Part(AccuracySchema)
     weights = Weights(metadata=WEIGHTS)
-
-
-class Condition(_Coded):
-    """A filter: a comparison, or all / any / not of filters. Turned into `privacy.query` values."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> q.Where:
-        reader = _ConditionReader()
-        where = reader.read(value, "")
-        if reader.faults:
-            raise ValidationError(reader.faults)
-        return where
 
 
 class _ConditionReader:
@@ -304,24 +379,71 @@ class _ConditionReader:
         return tuple(values)
 
 
-class QuerySchema(Strict):
-    """A question about a dataset."""
+KEYS = Items(
+    Part(KeySchema),
+    least=0,
+    most=KEYS_MAX,
+    load_default=list,
+    metadata={"description": f"Every combination of the keys is answered, at most {CELLS_MAX} cells."},
+)
+
+
+class _Asked(Strict):
+    """What questions and workloads have in common."""
 
     mode = Choice(
         MODES, load_default="run", metadata={"description": "run, or quote (free), or dummy (free)."}
     )
     select = Items(Part(StatisticSchema), least=1, most=STATISTICS_MAX, required=True)
     where = Condition()
-    group_by = Items(
-        Part(KeySchema),
-        least=0,
-        most=KEYS_MAX,
-        load_default=list,
-        metadata={"description": f"Every combination of the keys is answered, at most {CELLS_MAX} cells."},
-    )
     budget = Part(BudgetSchema, required=True)
     weights = Weights(metadata=WEIGHTS)
+    rows_per_person = Whole(
+        metadata={
+            "type": "integer",
+            "minimum": 1,
+            "description": "A narrower bound than the dataset's: less noise, more rows left out.",
+        }
+    )
+    mechanism = Choice(
+        q.MECHANISMS, metadata={"description": "zcdp: insist on one; by default the better one."}
+    )
+    non_negative_integers = Flag(
+        load_default=False,
+        metadata={
+            "type": "boolean",
+            "description": "With totals: move counts to whole numbers of zero or more that still add up.",
+        },
+    )
     reuse = Choice(("prefer", "never"), load_default="prefer")
+
+
+class QuerySchema(_Asked):
+    """A question about a dataset."""
+
+    group_by = KEYS
+    totals = Flag(
+        load_default=False,
+        metadata={"type": "boolean", "description": "Add the margins of group_by; all rows add up."},
+    )
+
+
+class TableSchema(Strict):
+    """One table of a workload."""
+
+    name = Text(
+        data_key="as",
+        required=True,
+        validate=validate.Regexp(re.compile(rf"{NAME.pattern}\Z"), error="bad_name"),
+        metadata={"pattern": rf"^{NAME.pattern}$"},
+    )
+    group_by = KEYS
+
+
+class WorkloadSchema(_Asked):
+    """Several tables of the same statistics at once, measured together with the least total error."""
+
+    tables = Items(Part(TableSchema), least=1, most=TABLES_MAX, required=True)
 
 
 CONDITION = {
@@ -366,51 +488,79 @@ CONDITION = {
 
 
 def to_query(loaded: dict[str, Any]) -> q.Query:
-    """A loaded QuerySchema as the language of `privacy.query`. Raises InvalidQuery."""
+    """A loaded QuerySchema or WorkloadSchema as the language of `privacy.query`. Raises InvalidQuery."""
     budget, problems = loaded["budget"], []
-    if ("epsilon" in budget) == ("accuracy" in budget):
-        problems.append(q.Problem(pointer="/budget", reason="choose_one", expected="epsilon, accuracy"))
+    named = [name for name in ("epsilon", "rho", "accuracy") if name in budget]
+    if len(named) != 1:
+        problems.append(q.Problem(pointer="/budget", reason="choose_one", expected="epsilon, rho, accuracy"))
     if "weights" in loaded and "weights" in budget:
         problems.append(
             q.Problem(pointer="/weights", reason="choose_one", expected="/weights, /budget/weights")
         )
+    for member in ("confidence", "relative"):
+        given = budget.get("accuracy", {}).get(member)
+        if isinstance(given, str):
+            place = f"/budget/accuracy/{member}"
+            problems.append(q.Problem(pointer=place, reason="not_a_number", given=given))
     if problems:
         raise q.InvalidQuery(problems)
-    confidence = budget.get("accuracy", {}).get("confidence")
-    if isinstance(confidence, str):
-        fault = q.Problem(pointer="/budget/accuracy/confidence", reason="not_a_number", given=confidence)
-        raise q.InvalidQuery([fault])
     return q.Query(
         mode=loaded["mode"],
         reuse=loaded["reuse"],
         select=tuple(_statistic(statistic) for statistic in loaded["select"]),
         where=loaded.get("where"),
-        group_by=tuple(_key(key) for key in loaded["group_by"]),
-        budget=budget["epsilon"] if "epsilon" in budget else _accuracy(budget["accuracy"]),
+        group_by=tuple(_key(key) for key in loaded.get("group_by", [])),
+        tables=tuple(
+            q.TableAsked(name=table["name"], group_by=tuple(_key(key) for key in table["group_by"]))
+            for table in loaded.get("tables", [])
+        ),
+        budget=_accuracy(budget["accuracy"]) if named[0] == "accuracy" else budget[named[0]],
+        priced_in=named[0],
         weights=budget.get("weights", loaded.get("weights", {})),
         weights_at="/weights" if "weights" in loaded else "/budget/weights",
+        rows_per_person=loaded.get("rows_per_person"),
+        totals=loaded.get("totals", False),
+        whole=loaded["non_negative_integers"],
+        mechanism=loaded.get("mechanism"),
     )
 
 
 def _statistic(loaded: dict[str, Any]) -> q.Statistic:
     default = re.sub(r"\W", "_", "_".join(filter(None, (loaded["agg"], loaded.get("column")))))
-    clamp = loaded.get("clamp")
     return q.Statistic(
         name=loaded.get("name", default),
         agg=loaded["agg"],
         column=loaded.get("column"),
-        clamp=(clamp[0], clamp[1]) if clamp else None,
+        clamp=_pair(loaded.get("clamp")),
+        per_person_clamp=_pair(loaded.get("per_person_clamp")),
+        q=loaded.get("q"),
+        value_bounds=loaded.get("value_bounds"),
+        numerator=loaded.get("numerator"),
+        denominator=loaded.get("denominator"),
     )
+
+
+def _pair(ends: list[q.Scalar] | None) -> tuple[q.Scalar, q.Scalar] | None:
+    return (ends[0], ends[1]) if ends else None
 
 
 def _key(loaded: dict[str, Any]) -> q.Key:
     bins = tuple(loaded["bins"]) if "bins" in loaded else None
-    return q.Key(column=loaded["column"], bins=bins, missing=loaded.get("missing", False))
+    return q.Key(
+        column=loaded["column"], bins=bins, by=loaded.get("by"), missing=loaded.get("missing", False)
+    )
 
 
 def _accuracy(loaded: dict[str, Any]) -> q.Accuracy:
-    confidence = Decimal(loaded.get("confidence", "0.95"))
-    return q.Accuracy(of=loaded["of"], within=loaded["within"], confidence=confidence)
+    relative = loaded.get("relative")
+    return q.Accuracy(
+        of=loaded["of"],
+        within=loaded["within"],
+        confidence=Decimal(loaded.get("confidence", "0.95")),
+        every_cell=loaded.get("every_cell", False),
+        rows=loaded.get("rows"),
+        relative=None if relative is None else Decimal(relative),
+    )
 
 
 class GrantSchema(Strict):
@@ -465,12 +615,17 @@ EXPECTED: dict[str, dict[str, str]] = {
         "reuse": "prefer, never",
         "agg": ", ".join(q.AGGREGATES),
         "op": ", ".join(q.COMPARISONS),
+        "by": ", ".join(q.CALENDAR),
+        "mechanism": ", ".join(q.MECHANISMS),
         "decision": ", ".join(DECISIONS),
     },
     "wrong_length": {
         "select": f"1 … {STATISTICS_MAX}",
         "group_by": f"0 … {KEYS_MAX}",
         "clamp": "2",
+        "per_person_clamp": "2",
+        "q": f"1 … {QUANTILES_MAX}",
+        "tables": f"1 … {TABLES_MAX}",
         "bins": f"2 … {EDGES_MAX}",
         "value": "1 or more (between: 2)",
         "reason": f"0 … {REASON_LENGTH_MAX}",

@@ -358,7 +358,8 @@ def statistics(
     clamp = draw(st.none() | ends.filter(lambda pair: pair[0] < pair[1]))
     least = column.low if clamp is None else clamp[0]
     limits = st.tuples(st.integers(least - 9, least), st.integers(least + 1, least + 9))
-    person = draw(st.none() | limits) if agg == "sum" and schema.rows_per_person > 1 else None
+    alone = agg == "sum" and aggregates is not ADDITIVE
+    person = draw(st.none() | limits) if alone and schema.rows_per_person > 1 else None
     many = st.lists(st.sampled_from((0, Decimal("0.1"), Decimal("0.5"), Decimal("0.9"), 1)), min_size=1)
     return Statistic(
         name=name,
