@@ -638,6 +638,7 @@ class _ViewReader:
         sources = self._sources()
         per_query = _amount(self.tree, self.content["privacy"], "max_per_query")
         columns = tuple(self._columns(sources))
+        names = [column.name for column in columns]
         if self.tree.faults:
             return None
         return View(
@@ -649,7 +650,7 @@ class _ViewReader:
             price_per_query_max=per_query,
             columns=columns,
             text=text,
-            places={**self.tree.values, **self.tree.keys},
+            places=self.tree.values | {("columns", name): self.tree.keys["columns", name] for name in names},
         )
 
     def _sources(self) -> tuple[str, ...]:
