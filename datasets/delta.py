@@ -58,6 +58,6 @@ def read(text: str) -> int:
     """What `shown` wrote, of any size. Raises ValueError."""
     whole, _, decimals = text.partition(".")
     atto = int(whole) * ATTO + int(decimals.ljust(18, "0"))
-    if shown(atto) != text:
+    if atto < 0 or shown(atto) != text:
         raise ValueError("not an amount as the journal writes it")
     return atto

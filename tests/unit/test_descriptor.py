@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,14 @@ from datasets.descriptor import (
     ROW_CAPACITY,
     SCALE_PER_PRICE,
     SCHEMA_FILE,
+    Descriptor,
     DescriptorError,
     SourceOptions,
+    View,
+    ViewColumn,
     largest_reach,
     parse,
+    read,
 )
 from privacy.budget import Price
 from privacy.schema import Category, Date, Number, Text
@@ -45,15 +50,37 @@ columns:
 """
 
 
+ZCDP = RESIDENTS.replace('measure: pure\n  cap: "20"', 'measure: zcdp\n  delta: "1e-9"\n  cap: "20"')
+PURSE = ZCDP.replace('"1e-9"', '"1e-9"\n  delta_per_query: "1e-10"\n  delta_cap: 0.000001')
+VIEW = """\
+id: residents-care
+title: {ja: 住民と介護, en: Residents and care}
+body: "131016"
+view: {of: [residents, care]}
+privacy: {max_rows_per_person: 6, max_per_query: "1"}
+columns:
+  district: {from: residents}
+  level: {from: care, column: care_level}
+"""
+
+
 def faults_of(text: str) -> list[tuple[int, int, str]]:
     with pytest.raises(DescriptorError) as refused:
-        parse(text)
+        read(text)
     return [(fault.line, fault.column, fault.message) for fault in refused.value.faults]
 
 
-def changed(old: str, new: str) -> str:
-    assert RESIDENTS.count(old) == 1
-    return RESIDENTS.replace(old, new)
+def changed(old: str, new: str, text: str = RESIDENTS) -> str:
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+def fault_is_at_triangle(text: str, message: str) -> None:
+    """The place where the fault belongs is marked by a triangle."""
+    before, after = text.split("▸")
+    place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    found = faults_of(before + after)
+    assert any(place == (line, column) and message in told for line, column, told in found), found
 
 
 def test_a_good_descriptor_becomes_a_schema():
@@ -153,11 +180,94 @@ def test_a_renamed_dataset_keeps_the_account_of_its_lineage():
     ],
 )
 def test_a_fault_names_its_line_and_column(old, new, message):
-    """The place where the fault belongs is marked by a triangle."""
-    before, after = changed(old, new).split("▸")
-    place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-    found = faults_of(before + after)
-    assert any(place == (line, column) and message in told for line, column, told in found), found
+    fault_is_at_triangle(changed(old, new), message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('\n  delta: "1e-9"', "", "zcdp needs a delta"),
+        ('delta: "1e-9"', 'delta: ▸"0"', "above 0 and at most 0.001"),
+        ('delta: "1e-9"', 'delta: ▸"0.01"', "above 0 and at most 0.001"),
+        ('delta: "1e-9"', 'delta: ▸"1e-19"', "at most 18 decimals"),
+        ('delta: "1e-9"', "delta: ▸-1", "above 0 and at most 0.001"),
+        ('delta: "1e-9"', "delta: ▸[1e-9]", "must be a δ above 0"),
+        ('\n  delta_per_query: "1e-10"', "", "needs delta_per_query beside it"),
+        ("\n  delta_cap: 0.000001", "", "needs delta_cap beside it"),
+        ('delta_per_query: "1e-10"', 'delta_per_query: ▸"1e-5"', "is above delta_cap"),
+        ("delta_cap: 0.000001", "delta_cap: ▸1", "above 0 and at most 0.001"),
+        ("delta_cap: 0.000001", "▸delta_total: 1", "unknown key 'delta_total'"),
+    ],
+)
+def test_a_fault_in_terms_of_zcdp_names_its_line_and_column(old, new, message):
+    text = changed(old, new, PURSE)
+    if "▸" not in text:  # what stands there without the other half
+        at = {"zcdp": "zcdp", "delta_per_query": "delta_cap", "delta_cap": "delta_per_query"}
+        wanted = next(at[key] for key in at if key in message)
+        text = text.replace(wanted, f"▸{wanted}", 1)
+    fault_is_at_triangle(text, message)
+
+
+def test_a_dataset_may_be_accounted_in_rho():
+    schema = parse(PURSE).schema
+    assert (schema.measure, schema.delta) == ("zcdp", Fraction(1, 10**9))
+    assert (schema.delta_per_query, schema.delta_cap) == (Fraction(1, 10**10), Fraction(1, 10**6))
+    assert (schema.cap, schema.price_per_query_max) == (Price.parse("20"), Price.parse("1"))
+
+
+def test_a_purse_of_delta_may_be_left_out():
+    schema = parse(ZCDP).schema
+    assert (schema.measure, schema.delta_per_query, schema.delta_cap) == ("zcdp", None, None)
+
+
+@pytest.mark.parametrize("key", ["delta", "delta_per_query", "delta_cap"])
+def test_no_delta_belongs_to_a_pure_dataset(key):
+    text = changed('cap: "20"', f'cap: "20"\n  ▸{key}: "1e-9"')
+    fault_is_at_triangle(text, f"{key} belongs to zcdp; pure needs none")
+
+
+def test_a_view_says_what_it_joins_and_takes_from_where():
+    view = read(VIEW)
+    assert isinstance(view, View)
+    assert (view.id, view.sources, view.rows_per_person) == ("residents-care", ("residents", "care"), 6)
+    assert view.price_per_query_max == Price.parse("1")
+    assert view.columns == (
+        ViewColumn(name="district", source="residents", column="district"),
+        ViewColumn(name="level", source="care", column="care_level"),
+    )
+
+
+def test_a_view_is_not_the_descriptor_of_a_source():
+    with pytest.raises(DescriptorError, match="line 4, column 7: view: this describes a view"):
+        parse(VIEW)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[residents, care]", "▸[residents]", "at least 2 entries"),
+        ("[residents, care]", "[residents, ▸residents]", "stands twice"),
+        ("[residents, care]", "[residents, care, ▸residents-care]", "is the view itself"),
+        ("[residents, care]", "[residents, ▸Care]", "a small letter"),
+        ("view: {of: [residents, care]}", "view: ▸[residents, care]", "must be a mapping such as"),
+        ("of: [residents, care]", "of: [residents, care], ▸on: pid", "unknown key 'on'"),
+        ("of: [residents, care]", "of: [" + ", ".join(f"d{n}" for n in range(9)) + "]", "at most 8 entries"),
+        ("{from: residents}", "{from: ▸school}", "must be one of residents, care"),
+        ("{from: residents}", "▸{column: district}", "'from' is missing"),
+        ("{from: residents}", "{from: residents, ▸type: text}", "unknown key 'type'"),
+        ("{from: residents}", "▸residents", "must be a mapping such as {from: residents}"),
+        ("  district:", "  ▸dis trict:", "a column name is a letter"),
+        ("  level:", "  ▸District:", "differs from 'district' by capitals only"),
+        ("max_rows_per_person: 6", "max_rows_per_person: ▸0", "at least 1"),
+        ("max_rows_per_person: 6", "max_rows_per_person: 6, ▸measure: pure", "unknown key 'measure'"),
+        ('max_per_query: "1"', 'max_per_query: ▸"0"', "above zero"),
+        ('body: "131016"', 'body: "131016"\n▸lineage: residents', "unknown key 'lineage'"),
+        ('body: "131016"', 'body: "131016"\n▸source: {}', "unknown key 'source'"),
+    ],
+)
+def test_a_fault_in_a_view_names_its_line_and_column(old, new, message):
+    text = changed(old, new, VIEW)
+    fault_is_at_triangle(text if "▸" in text else text.replace("of: [", "of: ▸["), message)
 
 
 def test_all_faults_are_told_in_the_order_of_the_text():
@@ -233,9 +343,13 @@ def test_the_schema_file_is_a_json_schema():
     ids=str,
 )
 def test_the_descriptors_that_come_with_sudare_are_good(file):
-    assert parse(file.read_text("utf-8")).schema.queryable
+    described = read(file.read_text("utf-8"))
+    assert described.columns if isinstance(described, View) else described.schema.queryable
 
 
 def test_the_descriptor_in_the_guide_is_good():
     guide = (ROOT / "docs" / "datasets.md").read_text("utf-8")
-    assert parse(guide.split("```yaml\n")[1].split("```")[0]).lineage == "old-residents"
+    dataset, view = (read(part.split("```")[0]) for part in guide.split("```yaml\n")[1:])
+    assert isinstance(dataset, Descriptor)
+    assert isinstance(view, View)
+    assert (dataset.lineage, view.sources) == ("old-residents", ("residents", "care"))
