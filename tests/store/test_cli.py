@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import main
+from datasets.store import Store
 
 DESCRIPTOR = """
 id: town
@@ -17,6 +18,26 @@ columns:
   sex: {type: category, values: [female, male]}
   age: {type: integer, min: 0, max: 119}
 """
+CARE = """
+id: care
+title: {ja: 介護, en: Care}
+body: "131016"
+privacy: {unit: person, max_rows_per_person: 3, measure: pure, cap: "4", max_per_query: "1"}
+columns:
+  care_level: {type: integer, min: 1, max: 5}
+"""
+CARE_ROWS = "person,care_level\n1,1\n1,2\n2,3\n99,4\n"
+VIEW = """
+id: town-care
+title: {ja: 町と介護, en: Town and care}
+body: "131016"
+view: {of: [town, care]}
+privacy: {max_rows_per_person: 2, max_per_query: "1"}
+columns:
+  sex: {from: town}
+  level: {from: care, column: care_level}
+"""
+IN_RHO = DESCRIPTOR.replace("pure", 'zcdp, delta: "1e-9", delta_per_query: "1e-10", delta_cap: "1e-6"')
 ROWS = "id,sex,age\n" + "".join(
     f"{number},{'female' if number % 2 else 'male'},{number % 90}\n" for number in range(60)
 )
@@ -157,3 +178,115 @@ def test_checking_a_source_finds_unreadable_cells_without_quoting_them(sudare, t
 
 def test_an_unknown_dataset_is_named(sudare):
     assert "no dataset nowhere" in sudare("dataset", "show", "nowhere", exit_code=1)
+
+
+@pytest.fixture
+def view(sudare, town):
+    (town / "care.yaml").write_text(CARE, encoding="utf-8")
+    (town / "care.csv").write_text(CARE_ROWS, encoding="utf-8")
+    (town / "view.yaml").write_text(VIEW, encoding="utf-8")
+    sudare("dataset", "register", town / "care.yaml", "--data", town / "care.csv")
+    output = sudare("dataset", "register", town / "view.yaml")
+    assert "town-care version 1 is serving" in output
+    assert "3 rows read, 3 kept of 2 persons" in output
+    return town
+
+
+def test_a_view_tells_which_versions_it_was_joined_from(sudare, view):
+    sudare("dataset", "register", view / "care.yaml", "--data", view / "care.csv")
+    assert "town-care v1 pure (a view of town v1, care v1)" in sudare("dataset", "list")
+    assert "town-care v1 pure (a view of town v1, care v1): sex, level" in sudare(
+        "dataset", "show", "town-care"
+    )
+    shown = json.loads(sudare("dataset", "show", "town-care", "--json"))
+    assert (shown["lineages"], shown["sources"]) == (["care", "town"], {"town": 1, "care": 1})
+    assert [line["account"] for line in shown["accounts"]] == ["dataset:care", "dataset:town"]
+
+
+def test_a_view_has_no_data_and_a_dataset_has(sudare, view):
+    words = ["dataset", "register", view / "view.yaml", "--data", view / "care.csv"]
+    assert "leave --data out" in sudare(*words, exit_code=2)
+    words[1] = "check"
+    assert "leave --data out" in sudare(*words, exit_code=2)
+    assert "give --data" in sudare("dataset", "register", view / "care.yaml", exit_code=2)
+
+
+def test_checking_a_view_looks_at_the_text_alone(sudare, view):
+    assert "town-care, 2 columns, no faults in itself" in sudare("dataset", "check", view / "view.yaml")
+
+
+def test_a_view_that_its_sources_do_not_allow_names_line_and_column(sudare, view):
+    (view / "view.yaml").write_text(VIEW.replace("care_level", "nothing"), encoding="utf-8")
+    output = sudare("dataset", "register", view / "view.yaml", exit_code=1)
+    assert "line 9, column 31" in output
+    assert "care declares no column 'nothing'" in output
+    assert "town-care v1" in sudare("dataset", "list")
+
+
+def test_budget_for_a_view_is_granted_on_its_sources(sudare, view):
+    words = ["--user", "aoi", "--epsilon", "1", "--reason", "x"]
+    assert "grant on town, care" in sudare("grant", "--dataset", "town-care", *words, exit_code=1)
+    sudare("grant", "--dataset", "town", *words)
+    sudare("grant", "--dataset", "care", *words)
+    shown = sudare("budget", "show", "--dataset", "town-care")
+    assert shown.count("user:aoi: 0 of 1 spent") == 2
+    assert "agree" in sudare("ledger", "verify")
+
+
+@pytest.fixture
+def town_in_rho(sudare, tmp_path):
+    (tmp_path / "town.yaml").write_text(IN_RHO, encoding="utf-8")
+    sudare("dataset", "register", tmp_path / "town.yaml", "--data", tmp_path / "town.csv")
+    sudare("org", "add", "sunrise")
+    sudare("user", "add", "aoi", "--org", "sunrise", "--role", "analyst")
+    return tmp_path
+
+
+def test_budget_in_rho_is_granted_by_rho_and_shown_as_epsilon_and_delta(sudare, town_in_rho):
+    words = ["grant", "--dataset", "town", "--user", "aoi", "--reason", "x"]
+    assert "granted rho 0.5 to user:aoi" in sudare(*words, "--rho", "0.5")
+    shown = sudare("budget", "show")
+    assert "user:aoi: 0 of 0.5 spent (ρ), which is ε 0 at δ 0.000000001" in shown
+    assert "dataset:town: 0 of 2 spent (ρ)" in shown
+    assert "0 of 0.000001 spent of δ" in shown
+    (line,) = (
+        item for item in json.loads(sudare("budget", "show", "--json")) if item["account"] == "user:aoi"
+    )
+    assert (line["measure"], line["spent_as"]) == ("zcdp", {"epsilon": "0", "delta": "0.000000001"})
+    assert "town v1 zcdp" in sudare("dataset", "list")
+
+
+def test_spent_rho_is_shown_as_an_epsilon_rounded_up(sudare, town_in_rho, store_url):
+    store = Store(store_url)
+    with store.writing() as tx:
+        tx.exec_driver_sql("UPDATE accounts SET spent = 100000000 WHERE kind = 'dataset'")
+    store.close()
+    (line,) = json.loads(sudare("budget", "show", "--json"))
+    assert line["spent"] == "0.1"
+    assert (
+        2.5 < float(line["spent_as"]["epsilon"]) < 2.96
+    )  # above, ρ + 2√(ρ ln 1/δ): the rule that is not tight
+    assert "at δ 0.000000001" in sudare("budget", "show")
+
+
+@pytest.mark.parametrize(
+    ("given", "dataset", "message"),
+    [
+        (["--epsilon", "1"], "rho", "town is accounted in zcdp: give --rho, and nothing else"),
+        (["--epsilon", "1", "--rho", "1"], "rho", "give --rho, and nothing else"),
+        ([], "rho", "give --rho, and nothing else"),
+        (["--rho", "1"], "pure", "town is accounted in pure: give --epsilon, and nothing else"),
+        (["--epsilon", "1", "--rho", "1"], "pure", "give --epsilon, and nothing else"),
+        ([], "pure", "give --epsilon, and nothing else"),
+    ],
+)
+def test_an_amount_in_the_wrong_measure_is_wrong_use(sudare, request, given, dataset, message):
+    request.getfixturevalue("town_in_rho" if dataset == "rho" else "town")
+    words = ["grant", "--dataset", "town", "--user", "aoi", "--reason", "x", *given]
+    assert message in sudare(*words, exit_code=2)
+
+
+def test_a_dataset_never_changes_its_measure(sudare, town):
+    (town / "town.yaml").write_text(IN_RHO, encoding="utf-8")
+    output = sudare("dataset", "register", town / "town.yaml", "--data", town / "town.csv", exit_code=1)
+    assert "a lineage never changes its measure. Keep `measure: pure`" in output
