@@ -11,14 +11,15 @@ from api.blueprints import Blueprint
 from api.errors import Refusal
 from api.schemas import TERMS_MAX
 from api.services import services
+from datasets import delta
 from datasets.accounts import Caller
 from datasets.catalog import Held
-from datasets.questions import NotOpen
+from datasets.questions import NotOpen, account_lines
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.measurement import CONFIDENCE
 from privacy.plan import STATISTICS_MAX
 from privacy.pricing import count_within
-from privacy.schema import AnyColumn, Category, Date, Number, Text, day_of, in_units
+from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, day_of, in_units
 
 blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
 WITHIN = (10, 50, 100, 500)
@@ -57,6 +58,7 @@ def one(id: str) -> Response:
                 "measure": schema.measure,
                 "cap": str(schema.cap),
                 "max_per_query": str(schema.price_per_query_max),
+                **_deltas(schema),
             },
             "columns": [_column(column) for column in schema.columns],
             "limits": {
@@ -66,16 +68,19 @@ def one(id: str) -> Response:
                 "filter_terms": TERMS_MAX,
                 "body_bytes": wire.BODY_BYTES_MAX,
             },
-            "accounts": [
-                {
-                    "account": f"{state.kind}:{held.id if state.kind == 'dataset' else state.holder}",
-                    "remaining": str(state.remaining),
-                }
-                for state in states
-            ],
+            "accounts": account_lines(held, states),
             "answers_left": [_left(held, within, left.nano if left else 0) for within in WITHIN],
         }
     )
+
+
+def _deltas(schema: Schema) -> dict[str, str]:
+    """The amounts of δ that a dataset in ρ declares."""
+    names = ("delta", "delta_per_query", "delta_cap")
+    amounts = {name: getattr(schema, name) for name in names}
+    return {
+        name: delta.shown(delta.atto_of(amount)) for name, amount in amounts.items() if amount is not None
+    }
 
 
 def visible(who: Caller, id: str) -> Held:

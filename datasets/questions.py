@@ -116,7 +116,7 @@ class Desk:
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, planned.price),
             "fits": all(planned.price <= state.remaining for state in states),
-            "accounts": _accounts(held, states),
+            "accounts": account_lines(held, states),
             "cells": planned.cells,
             "expected": expectation(planned),
             **strategy(planned),
@@ -299,7 +299,7 @@ def _sealer(settlement: Settlement, held: Held, planned: Plan) -> Callable[[list
         charged = {"dataset": settlement.dataset_charge}
         accounts = [
             {"account": line["account"], "charged": str(charged.get(state.kind, settlement.charge)), **line}
-            for state, line in zip(states, _accounts(held, states), strict=True)
+            for state, line in zip(states, account_lines(held, states), strict=True)
         ]
         envelope = {
             "id": settlement.id,
@@ -330,24 +330,14 @@ def _charge(planned: Plan, amount: Price) -> dict[str, Any]:
     return charge
 
 
-def _accounts(held: Held, states: list[AccountState]) -> list[dict[str, str]]:
+def account_lines(held: Held, states: list[AccountState]) -> list[dict[str, str]]:
     """The accounts as callers see them: a dataset by its id, and for a view which lineage each belongs to."""
-    if len(held.lineages) > 1:
-        return [
-            {
-                "account": f"{state.kind}:{state.holder}",
-                "lineage": state.lineage,
-                "remaining": str(state.remaining),
-            }
-            for state in states
-        ]
-    return [
-        {
-            "account": f"{state.kind}:{held.id if state.kind == 'dataset' else state.holder}",
-            "remaining": str(state.remaining),
-        }
-        for state in states
-    ]
+    lines = []
+    for state in states:
+        several = {"lineage": state.lineage} if len(held.lineages) > 1 else {}
+        holder = held.id if state.kind == "dataset" and not several else state.holder
+        lines.append({"account": f"{state.kind}:{holder}", **several, "remaining": str(state.remaining)})
+    return lines
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -167,4 +167,6 @@ def test_an_amount_in_the_wrong_measure_is_refused(
 
 def test_the_schema_of_a_dataset_in_rho_names_its_measure(taxes: Visitor) -> None:
     taxes.post("/v1/grants", {**TO_AOI, "rho": "0.5"})
-    assert taxes.get("/v1/datasets/taxes").json["privacy"]["measure"] == "zcdp"
+    told = taxes.get("/v1/datasets/taxes").json["privacy"]
+    assert (told["measure"], told["delta"]) == ("zcdp", "0.000000001")
+    assert "delta_cap" not in told
