@@ -240,6 +240,18 @@ REASONS: dict[str, tuple[str, str]] = {
         "these bounds and the clamp {expected} have no room between them",
         "この範囲と clamp {expected} は重なりません",
     ),
+    "open_column": (
+        "{given} has no declared values; it can only be grouped by",
+        "{given} の値は宣言されていないため、group_by でのみ使えます",
+    ),
+    "open_key_alone": (
+        "{given} has no declared values: group by it alone, with one count, without bins or totals",
+        "{given} の値は宣言されていないため、単独で（bins や totals なしで、件数一つとともに）指定してください",
+    ),
+    "only_counts_open": (
+        "{given} is not available by undeclared values; count and count_persons are",
+        "宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",
+    ),
     "needs_totals": ("this goes with {expected}", "これは {expected} と併せて指定します"),
     "needs_keys": ("totals need a {expected}", "totals には {expected} が必要です"),
     "needs_zcdp": (

@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from datasets import delta
 from datasets.accounts import Caller
 from datasets.catalog import Catalog, Held
 from datasets.engines.duckdb import DuckdbEngine
@@ -30,7 +31,7 @@ from datasets.ledger import (
     StoredAnswer,
 )
 from datasets.store import new_id, now
-from privacy.answer import Table, release, retold, table
+from privacy.answer import Released, Table, codes_told, release, retold, table
 from privacy.budget import Price, epsilon_of
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
@@ -127,7 +128,10 @@ class Desk:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
         held = self.open_to(caller, dataset)
         planned = plan(query, held.schema)
-        made = table(planned, release(planned, self._engine.rehearse(planned), self._noise))
+        released = release(planned, self._engine.rehearse(planned), self._noise)
+        made = table(
+            planned, released, [f"value {code + 1}" for code in codes_told(planned, released).tolist()]
+        )
         return {
             "dataset": {"id": held.id, "version": held.version},
             "mode": "dummy",
@@ -194,22 +198,33 @@ class Desk:
         The dataset is charged nothing: no new information leaves.
         """
         charge = NOTHING if earlier.user == asked.caller.name else planned.price
-        self._must_fit(asked, held, charge=charge, dataset_charge=NOTHING)
+        self._must_fit(asked, held, charge=charge, dataset_charge=NOTHING, delta_atto=0)
         told = retold(Table.from_json(json.loads(self.table_of(earlier))), planned)
         return self._settle(asked, held, planned, told, charge=charge, dataset_charge=NOTHING)
 
     def _measure(self, asked: Asked, held: Held, planned: Plan) -> StoredAnswer:
         """Open the data, add noise, settle. From the first line on, failing costs as much as succeeding."""
-        self._must_fit(asked, held, charge=planned.price, dataset_charge=planned.price)
+        price, delta_atto = planned.price, delta.atto_of(planned.delta)
+        self._must_fit(asked, held, charge=price, dataset_charge=price, delta_atto=delta_atto)
         try:
             exact = self._engine.exact(planned, held.file)
-            made = table(planned, release(planned, exact, self._noise))
+            made = self._told(planned, held, release(planned, exact, self._noise))
         except Exception as failure:  # noqa: BLE001 - the last resort: whatever failed, the data was open
             log.error("answer_failed", kind=type(failure).__name__, dataset=held.id)
             made = None
-        return self._settle(asked, held, planned, made, charge=planned.price, dataset_charge=planned.price)
+        return self._settle(
+            asked, held, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto
+        )
 
-    def _must_fit(self, asked: Asked, held: Held, *, charge: Price, dataset_charge: Price) -> None:
+    def _told(self, planned: Plan, held: Held, released: Released) -> Table:
+        """The table; words of released codes, where there are any, are looked up after the release only."""
+        codes = codes_told(planned, released)
+        words = self._engine.words(planned, held.file, codes) if len(codes) else []
+        return table(planned, released, words)
+
+    def _must_fit(
+        self, asked: Asked, held: Held, *, charge: Price, dataset_charge: Price, delta_atto: int
+    ) -> None:
         try:
             self._ledger.fits(
                 lineages=held.lineages,
@@ -217,6 +232,7 @@ class Desk:
                 organisation=asked.caller.organisation,
                 charge=charge,
                 dataset_charge=dataset_charge,
+                delta_atto=delta_atto,
             )
         except NoAccount:
             raise NotOpen from None
@@ -230,6 +246,7 @@ class Desk:
         *,
         charge: Price,
         dataset_charge: Price,
+        delta_atto: int = 0,
     ) -> StoredAnswer:
         settlement = Settlement(
             id=new_id("q"),
@@ -245,6 +262,7 @@ class Desk:
             outcome="failed" if told is None else "answered",
             charge=charge,
             dataset_charge=dataset_charge,
+            delta_atto=delta_atto,
             question=asked.text,
             table=b"{}" if told is None else _json(told.as_json()),
         )
@@ -319,14 +337,16 @@ def _charge(planned: Plan, amount: Price) -> dict[str, Any]:
     """The price of a plan and its split; all zero where nothing is charged."""
     free = amount == NOTHING
     split = {part.name: "0" if free else str(part.price) for part in planned.measurements}
-    charge = {"measure": "epsilon", "amount": str(amount), "split": split}
+    charge: dict[str, Any] = {"measure": "epsilon", "amount": str(amount), "split": split}
     if planned.schema.measure == "zcdp":
         assert planned.schema.delta is not None
-        epsilon, delta = epsilon_of(amount, planned.schema.delta), planned.schema.delta
+        epsilon = epsilon_of(amount, planned.schema.delta)
         charge |= {
             "measure": "rho",
-            "as": {"epsilon": f"{float(epsilon):.6f}", "delta": f"{float(delta):.3g}"},
+            "as": {"epsilon": f"{float(epsilon):.6f}", "delta": f"{float(planned.schema.delta):.3g}"},
         }
+    if planned.delta:
+        charge["delta"] = "0" if free else delta.shown(delta.atto_of(planned.delta))
     return charge
 
 

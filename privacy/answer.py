@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from privacy import telling
 from privacy.budget import Price
 from privacy.exact import Exact, Needed, Over
@@ -17,6 +19,7 @@ from privacy.notes import NOTES
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.telling import AnswerColumn
+from privacy.unknown import OpenCount
 
 Released = tuple[Integers, ...]
 
@@ -75,6 +78,9 @@ def _release(part: Measurement, exact: Mapping[Needed, Integers], noise: Noise) 
     """The released arrays of one statistic: (components, cells) for each draw, or (choices, cells) at once."""
     if isinstance(part.form, Quantiles) and not part.form.by_tree:
         return [part.form.choose(_over(exact, part.draws[0].over), part.mechanisms, noise)]
+    if isinstance(part.form, OpenCount):
+        (draw,) = part.draws
+        return [part.form.choose(_over(exact, draw.over), draw.mechanism, noise)]
     found = []
     for draw in part.draws:
         get = _over(exact, draw.over)
@@ -92,8 +98,17 @@ def _over(exact: Mapping[Needed, Integers], over: Over):  # type: ignore[no-unty
     return get
 
 
-def table(plan: Plan, released: Released) -> Table:
-    """Make the answer's table from released arrays."""
+def codes_told(plan: Plan, released: Released) -> Integers:
+    """The codes of the undeclared values that an answer names; their words are then looked up."""
+    opened = any(isinstance(part.form, OpenCount) for part in plan.measurements)
+    return released[0][0] if opened else np.zeros(0, dtype=np.int64)
+
+
+def table(plan: Plan, released: Released, words: Sequence[str] = ()) -> Table:
+    """Make the answer's table from released arrays, and from the words of `codes_told` in that order."""
+    if any(isinstance(part.form, OpenCount) for part in plan.measurements):
+        columns = list(telling.by_word(plan, plan.measurements[0], released[0], words))
+        return Table(columns=tuple(columns), notes=tuple(telling.notes(plan)), postprocessing=())
     columns = list(telling.keys(plan))
     rest = list(released)
     done: list[str] = []

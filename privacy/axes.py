@@ -6,7 +6,7 @@ from privacy.exact import Axis
 from privacy.filters import Interval
 from privacy.query import CALENDAR, Key
 from privacy.resolve import Resolver
-from privacy.schema import Category, Column, Date, Label, Number, day_number, day_of, in_units
+from privacy.schema import Category, Column, Date, Label, Number, Open, day_number, day_of, in_units
 
 CELLS_MAX = 100_000
 KEYS_MAX = 8
@@ -44,6 +44,9 @@ def _pairs(column: Column, key: Key, resolver: Resolver, pointer: str) -> list[t
     if key.bins is not None and key.by is not None:
         resolver.refuse(pointer, "choose_one", expected="bins, by")
         return []
+    if isinstance(column, Open):
+        resolver.refuse(f"{pointer}/column", "open_key_alone", key.column)
+        return []
     if key.bins is not None:
         return [*resolver.bins(column, key, pointer)]
     if key.by is not None:
@@ -57,7 +60,7 @@ def _pairs(column: Column, key: Key, resolver: Resolver, pointer: str) -> list[t
     return [((code, code), _label(column, code)) for code in range(column.low, column.high + 1)]
 
 
-def _label(column: Category | Number | Date, code: int) -> Label:
+def _label(column: Column, code: int) -> Label:
     match column:
         case Category(values=values):
             return values[code]
@@ -65,6 +68,8 @@ def _label(column: Category | Number | Date, code: int) -> Label:
             return day_of(code).isoformat()
         case Number(step=step):
             return in_units(code, step)
+        case Open():
+            raise AssertionError("has no labels")
 
 
 def periods(column: Date, by: str) -> list[tuple[Interval, str]]:

@@ -7,7 +7,9 @@ from typing import Literal
 from privacy.filters import Filter, Interval
 from privacy.schema import Label
 
-ExactKind = Literal["rows", "persons", "present", "total", "square", "person_total", "spread"]
+ExactKind = Literal[
+    "rows", "persons", "present", "total", "square", "person_total", "spread", "words", "word_persons"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,9 @@ class Exact:
       itself or, on a `grid` above zero, the nearest whole number of grids that x lies above `low`;
     - person_total: Σ over persons of their total in the cell, each clamped to `person_low` … `person_high`;
     - spread: `size` integers per cell: rows by bins of `grid` codes from `low` to `high`, values outside
-      counting in the first or the last bin, missing ones in none.
+      counting in the first or the last bin, missing ones in none;
+    - words, word_persons: rows or distinct persons by the values of an open `column`, those that occur: an
+      array of shape (2, values), of codes and counts.
 
     Rows of a person beyond the plan's bound take no part unless `all_rows`.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from privacy.aggregates import Aggregate, Plain
+from privacy.aggregates import Plain
 from privacy.budget import Price, split
 from privacy.exact import Over, cells_over
 from privacy.laws import Law
@@ -15,6 +15,7 @@ from privacy.quantiles import Quantiles
 from privacy.query import Statistic
 from privacy.schema import Measure, Schema
 from privacy.statistics import Form, value_names
+from privacy.unknown import OpenCount
 
 CONFIDENCE = 0.95
 
@@ -67,7 +68,7 @@ class Measurement:
 
 def is_additive(form: Form) -> bool:
     """Whether a statistic's cells add up to those of a margin."""
-    if isinstance(form, Quantiles):
+    if isinstance(form, Quantiles | OpenCount):
         return False
     return not isinstance(form, Plain) or form.exact.kind in ("rows", "total")
 
@@ -97,13 +98,13 @@ def draws_of(form: Form, price: Price, terms: TermsOf) -> tuple[Draw, ...]:
     for over, part in zip(layout.grids, parts, strict=True):
         cells = cells_over(layout.axes, over)
         kind = terms.mechanism or best_kind(form, cells, part, measure)
+        if isinstance(form, OpenCount):
+            kind = "discrete_gaussian"
         draws.append(Draw(over=over, mechanism=mechanism_of(form, cells, part, measure, kind)))
     return tuple(draws)
 
 
-def mechanism_of(
-    form: Aggregate | Quantiles, cells: int, price: Price, measure: Measure, kind: str
-) -> Mechanism:
+def mechanism_of(form: Form, cells: int, price: Price, measure: Measure, kind: str) -> Mechanism:
     """Additive noise of one kind for a form over so many cells."""
     laplace = kind == "discrete_laplace"
     return Mechanism(
@@ -114,7 +115,7 @@ def mechanism_of(
     )
 
 
-def best_kind(form: Aggregate | Quantiles, cells: int, price: Price, measure: Measure) -> Kind:
+def best_kind(form: Form, cells: int, price: Price, measure: Measure) -> Kind:
     """The mechanism with the narrower bounds at the price; pure ε knows Laplace noise only."""
     if measure == "pure" or price.nano < 1:
         return "discrete_laplace"
@@ -126,7 +127,7 @@ def best_kind(form: Aggregate | Quantiles, cells: int, price: Price, measure: Me
     )
 
 
-def widths_by_kind(form: Aggregate | Quantiles, cells: int, price: Price, measure: Measure) -> dict[str, int]:
+def widths_by_kind(form: Form, cells: int, price: Price, measure: Measure) -> dict[str, int]:
     """The half-width of one draw's bounds under each mechanism."""
     kinds = ("discrete_laplace", "discrete_gaussian")
     return {

@@ -43,6 +43,16 @@ NOTES = {
         "text": "Values were moved to whole numbers of zero or more that still add up; raw values stand beside them.",
         "text_ja": "値は 0 以上の整数で合計が一致するように調整しています。調整前の値も併記しています。",
     },
+    "above_threshold": {
+        "text": (
+            "Only values whose noisy count reaches the threshold are named; which rare values exist stays hidden. "
+            "Counts just above the threshold are more often too high than too low."
+        ),
+        "text_ja": (
+            "誤差を加えた件数がしきい値以上の値だけを示します。まれな値があるかどうかは示しません。"
+            "しきい値をわずかに超える件数は、実際より大きいことが多くなります。"
+        ),
+    },
     "dummy_data": {
         "text": "This answer was made from generated data. It says nothing about any person.",
         "text_ja": "この回答は生成した模擬データによるもので、実在の人については何も示しません。",

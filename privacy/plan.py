@@ -22,8 +22,9 @@ from privacy.measurement import Measurement, is_additive, measured
 from privacy.pricing import PRICE_MIN, AboveQueryLimit
 from privacy.query import MECHANISMS, InvalidQuery, Key, Problem, Query, Statistic
 from privacy.resolve import Resolver
-from privacy.schema import Schema
+from privacy.schema import Open, Schema
 from privacy.statistics import Form, Reader, component_names, value_names
+from privacy.unknown import OpenCount
 
 __all__ = ["AboveQueryLimit", "Plan", "plan"]
 
@@ -46,6 +47,14 @@ class Plan:
     measurements: tuple[Measurement, ...]
     price: Price
     fingerprint: str
+
+    @property
+    def delta(self) -> Fraction:
+        """What an answer costs in δ: nothing unless it names values that nobody declared."""
+        return max(
+            (part.form.delta for part in self.measurements if isinstance(part.form, OpenCount)),
+            default=Fraction(0),
+        )
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -87,7 +96,13 @@ def plan(query: Query, schema: Schema) -> Plan:
     layout = _layout(query, schema, resolver)
     tree = resolver.where(query.where)
     reader = Reader(schema, resolver, rows=bound, cells=layout.cells)
-    forms = [reader.form(statistic, f"/select/{place}") for place, statistic in enumerate(query.select)]
+    opened = open_key(query, schema)
+    forms = [
+        reader.form(statistic, f"/select/{place}")
+        if opened is None
+        else reader.open_form(statistic, opened, f"/select/{place}")
+        for place, statistic in enumerate(query.select)
+    ]
     _check_size(query, layout, resolver)
     _check_names(query, forms, layout, resolver)
     _check_mechanism(query, schema, resolver)
@@ -134,6 +149,12 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     """The tables, and the grids to measure; problems are noted, and then the layout is a stand-in."""
     if query.tables:
         return _workload(query, schema, resolver)
+    if open_key(query, schema) is not None:
+        if query.totals or len(query.select) > 1:
+            resolver.refuse(
+                "/totals" if query.totals else "/select", "open_key_alone", query.group_by[0].column
+            )
+        return layouts.plain(())
     axes = axes_of(query.group_by, resolver)
     if query.whole and not query.totals:
         resolver.refuse("/non_negative_integers", "needs_totals", expected="totals")
@@ -148,6 +169,16 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     if resolver.problems:
         return layouts.plain(axes)
     return layouts.with_totals(axes, schema.measure, CELLS_MAX)
+
+
+def open_key(query: Query, schema: Schema) -> int | None:
+    """The number of the open column that a query groups by, if that is its one and plain key."""
+    if len(query.group_by) != 1 or query.group_by[0] != Key(column=query.group_by[0].column):
+        return None
+    for place, column in enumerate(schema.queryable):
+        if isinstance(column, Open) and column.name == query.group_by[0].column:
+            return place
+    return None
 
 
 def _workload(query: Query, schema: Schema, resolver: Resolver) -> Layout:
@@ -197,7 +228,7 @@ def column_names(statistic: Statistic, form: Form | None, layout: Layout) -> tup
 
 
 def _check_names(query: Query, forms: Sequence[Form | None], layout: Layout, resolver: Resolver) -> None:
-    taken = {axis.name for axis in layout.axes}
+    taken = {key.column for key in query.group_by} | {axis.name for axis in layout.axes}
     for place, (statistic, form) in enumerate(zip(query.select, forms, strict=True)):
         names = column_names(statistic, form, layout)
         if taken.intersection(names) or len(set(names)) < len(names):
@@ -258,6 +289,7 @@ def _fingerprint(
         "group_by": [[axis.column, [list(bucket) for bucket in axis.buckets]] for axis in layout.axes],
         "select": sorted({part.key for part in measurements}),
         "where": canonical(tree),
+        "open": [part.form.column for part in measurements if isinstance(part.form, OpenCount)],
         "rows_per_person": bound,
         "tables": [[table.name, list(table.keys)] for table in layout.tables],
         "whole": query.whole,

@@ -16,6 +16,7 @@ from privacy.query import Accuracy, NotReachable, Query
 from privacy.resolve import Resolver
 from privacy.schema import Schema, in_units
 from privacy.statistics import Form
+from privacy.unknown import OpenCount
 
 PRICE_MIN = Price(1_000)
 """The least price of one draw of noise, 0.000001: below it the noise could leave the int64 range."""
@@ -153,6 +154,8 @@ def error_at(asked: Accuracy, form: Form, terms: Terms, part: Price) -> Fraction
     if isinstance(form, Quantiles):
         law = laws[0] if laws else None
         return Fraction(form.rank_error(law, confidence, [draw.mechanism for draw in draws]), rows)
+    if isinstance(form, OpenCount):
+        return Fraction(laws[0].half_width(confidence))
     if isinstance(form, Plain) and layout.direct:
         return laws[0].half_width(confidence) * Fraction(form.step)
     return max(Fraction(form.half_width(law, confidence, rows)) for law in laws)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from privacy import filters
 from privacy.filters import Filter, Interval, Member
 from privacy.query import All, Any, Compare, InvalidQuery, Key, Not, Problem, Scalar, Where
-from privacy.schema import Category, Column, Date, Number, Schema, Text, day_number, day_of
+from privacy.schema import Category, Column, Date, Number, Open, Schema, Text, day_number, day_of
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -47,6 +47,9 @@ class Resolver:
                 code = self.steps(column, value, pointer)
             case Date():
                 code = self._date(value, pointer)
+            case Open():
+                self.refuse(pointer, "open_column", column.name)
+                return None
         if code is not None and not column.low <= code <= column.high + beyond:
             self.refuse(pointer, "outside_domain", value, domain_text(column))
             return None
@@ -100,6 +103,9 @@ class Resolver:
         if place is None:
             return filters.EVERYTHING
         column = self.columns[place]
+        if isinstance(column, Open) and compare.op != "is_missing":
+            self.refuse(f"{pointer}/column", "open_column", column.name)
+            return filters.EVERYTHING
         if isinstance(column, Category) and compare.op in ("<", "<=", ">", ">=", "between"):
             self.refuse(f"{pointer}/op", "no_order", compare.op, "=, !=, in, is_missing")
             return filters.EVERYTHING
@@ -141,7 +147,7 @@ class Resolver:
     def bins(self, column: Column, key: Key, pointer: str) -> list[tuple[Interval, str]]:
         """The half-open bins of a key, the last one closed, as intervals of codes with their labels."""
         assert key.bins is not None
-        if isinstance(column, Category):
+        if isinstance(column, Category | Open):
             self.refuse(f"{pointer}/bins", "no_order", list(key.bins))
             return []
         edges = [
@@ -174,6 +180,8 @@ def domain_text(column: Column) -> str:
             return f"{low * step} … {high * step}"
         case Date(low=low, high=high):
             return f"{day_of(low)} … {day_of(high)}"
+        case Open():
+            return "…"
 
 
 def _listed(values: tuple[str, ...]) -> str:

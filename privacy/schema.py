@@ -76,6 +76,17 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A column of values that nobody declared, held as keyed digests of 62 bits; see `privacy.unknown`."""
+
+    name: str
+    low: int = 0
+    high: int = 2**62 - 1
+    missing: int = -1
+    missing_allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """A column held for record sets only; no query can name it."""
 
@@ -83,8 +94,8 @@ class Text:
     role: str = "identifier"
 
 
-Column = Category | Number | Date
-AnyColumn = Category | Number | Date | Text
+Column = Category | Number | Date | Open
+AnyColumn = Category | Number | Date | Open | Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

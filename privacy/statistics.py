@@ -13,9 +13,10 @@ from privacy.filters import Filter
 from privacy.quantiles import Quantiles, plan_bins, plan_branching
 from privacy.query import AGGREGATES, Problem, Scalar, Statistic
 from privacy.resolve import Resolver, domain_text
-from privacy.schema import Category, Date, Number, Schema
+from privacy.schema import Category, Date, Number, Open, Schema
+from privacy.unknown import OpenCount
 
-Form: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles
+Form: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles | OpenCount
 """What is measured for a statistic."""
 
 QUANTILES_MAX = 99
@@ -78,6 +79,24 @@ class Reader:
             case _:
                 return self._of_column(statistic, pointer)
 
+    def open_form(self, statistic: Statistic, column: int, pointer: str) -> OpenCount | None:
+        """What is counted by the values of an open column."""
+        if statistic.agg not in ("count", "count_persons"):
+            self.resolver.refuse(f"{pointer}/agg", "only_counts_open", statistic.agg)
+            return None
+        self._refuse_strange_members(statistic, pointer)
+        persons = statistic.agg == "count_persons" or self.rows == 1
+        delta = self.schema.delta_per_query
+        assert delta is not None, "the descriptor sees to that"
+        return OpenCount(
+            key=statistic.agg,
+            column=column,
+            rows=self.rows,
+            persons=persons,
+            delta=delta,
+            unit="persons" if persons else "rows",
+        )
+
     def _refuse_strange_members(self, statistic: Statistic, pointer: str) -> None:
         for members in MEMBERS.values():
             for member in members:
@@ -128,7 +147,7 @@ class Reader:
             return None
         column = self.resolver.columns[place]
         ordered = statistic.agg in ("median", "quantile")
-        if isinstance(column, Category) or (isinstance(column, Date) and not ordered):
+        if isinstance(column, Category | Open) or (isinstance(column, Date) and not ordered):
             self.resolver.refuse(f"{pointer}/column", "not_numeric", statistic.column)
             return None
         bounds = self._clamp(statistic.clamp, column, f"{pointer}/clamp")
@@ -311,6 +330,6 @@ def quantile_name(q: Scalar | Fraction) -> str:
 
 def component_names(statistic: Statistic, form: Form | None) -> Sequence[str]:
     """The names of the raw columns: the noisy sums that an estimate is made of."""
-    if form is None or isinstance(form, Plain | Quantiles):
+    if form is None or isinstance(form, Plain | Quantiles | OpenCount):
         return ()
     return tuple(f"{statistic.name}_{name}" for name in form.components)

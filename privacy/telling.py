@@ -23,6 +23,7 @@ from privacy.noise import Integers
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.schema import Label, day_of, in_units
+from privacy.unknown import OpenCount
 
 TABLE_COLUMN = "table"
 SIZES = (100, 1_000, 10_000, 100_000)
@@ -88,6 +89,7 @@ def columns(plan: Plan, part: Measurement, released: Sequence[Integers]) -> Iter
     if isinstance(part.form, Quantiles):
         yield from _quantiles(plan, part, released[0])
         return
+    assert not isinstance(part.form, OpenCount)
     if plan.layout.direct:
         estimate = part.form.estimate(released[0], part.laws[0], CONFIDENCE)
         raw: list[Sequence[int | None]] = [row.tolist() for row in released[0]]
@@ -162,7 +164,7 @@ def _fitted(
     plan: Plan, part: Measurement, released: Sequence[Integers]
 ) -> tuple[Estimate, list[Sequence[int | None]]]:
     """Least-squares estimates of all tables, one after the other, and the raw noisy numbers of each."""
-    assert not isinstance(part.form, Quantiles)
+    assert not isinstance(part.form, Quantiles | OpenCount)
     layout = plan.layout
     overs = [table.over for table in layout.tables]
     variances = [law_of(draw.mechanism).deviation ** 2 for draw in part.draws]
@@ -222,7 +224,7 @@ def _joined(estimates: Sequence[Estimate]) -> Estimate:
 
 def _raw(plan: Plan, part: Measurement, released: Sequence[Integers]) -> list[Sequence[int | None]]:
     """The released integers of each component; None in the cells of tables that were not measured."""
-    assert not isinstance(part.form, Quantiles)
+    assert not isinstance(part.form, Quantiles | OpenCount)
     measured = dict(zip(plan.layout.grids, released, strict=True))
     raw: list[list[int | None]] = [[] for _ in part.form.components]
     for table in plan.layout.tables:
@@ -279,6 +281,41 @@ def _shown_code(form: Quantiles, halves: int) -> Label:
     return in_units(halves // 2, form.step) if halves % 2 == 0 else in_units(halves, form.step / 2)
 
 
+# Values that nobody declared
+
+
+def by_word(
+    plan: Plan, part: Measurement, released: Integers, words: Sequence[str]
+) -> Iterator[AnswerColumn]:
+    """The told values in alphabetical order, and their noisy counts."""
+    form, mechanism = part.form, part.draws[0].mechanism
+    assert isinstance(form, OpenCount)
+    order = sorted(range(len(words)), key=lambda place: words[place])
+    counts = [int(released[1][place]) for place in order]
+    width = part.laws[0].half_width(CONFIDENCE)
+    about = {
+        "undeclared": True,
+        "threshold": form.threshold(mechanism),
+        "delta": f"{float(form.delta):.3g}",
+    }
+    yield AnswerColumn(
+        name=plan.query.group_by[0].column,
+        role="key",
+        values=[words[place] for place in order],
+        about=about,
+    )
+    values = {"": counts, "_low": [one - width for one in counts], "_high": [one + width for one in counts]}
+    for end, shown in values.items():
+        told = {**_common(part), **_mechanism(plan, part), **_price(plan, part)}
+        bound = {**_common(part), "of": part.name, "confidence": CONFIDENCE}
+        yield AnswerColumn(
+            name=f"{part.name}{end}",
+            role="bound" if end else "value",
+            values=shown,
+            about=bound if end else told,
+        )
+
+
 # Words
 
 
@@ -307,9 +344,12 @@ def notes(plan: Plan) -> list[str]:
     """The notes that belong to an answer, by code."""
     forms = [part.form for part in plan.measurements]
     holds = {
+        "above_threshold": any(isinstance(form, OpenCount) for form in forms),
         "may_be_negative": any(isinstance(form, Plain) for form in forms) and not plan.query.whole,
         "bounds_per_cell": any(
-            not isinstance(form, Quantiles) or form.by_tree or form.value_bounds for form in forms
+            not isinstance(form, Quantiles | OpenCount)
+            or (isinstance(form, Quantiles) and (form.by_tree or form.value_bounds))
+            for form in forms
         ),
         "mean_from_sums": any(isinstance(form, Mean) for form in forms),
         "variance_from_sums": any(isinstance(form, Variance) for form in forms),
@@ -346,6 +386,15 @@ def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
             "method": "noisy_tree" if form.by_tree else "noisy_max",
             "resolution": f"{form.width} d" if form.dates else _shown_code(form, form.width * 2),
         }
+    if isinstance(form, OpenCount):
+        width, least = part.laws[0].half_width(CONFIDENCE), form.threshold(part.draws[0].mechanism)
+        return {
+            **about,
+            "half_width": width,
+            "threshold": least,
+            "told_at_least_95_percent_from": least + width,
+            "delta": f"{float(form.delta):.3g}",
+        }
     about |= _choice_of_mechanism(plan, part)
     if plan.layout.direct:
         return {**about, **_widths(part, 0)}
@@ -359,7 +408,7 @@ def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
 def _widths(part: Measurement, place: int) -> dict[str, Any]:
     """The expected half-widths in one table."""
     form, law = part.form, part.laws[place]
-    assert not isinstance(form, Quantiles)
+    assert not isinstance(form, Quantiles | OpenCount)
     if isinstance(form, Plain):
         return {"half_width": in_units(law.half_width(CONFIDENCE), form.step)}
     if not form.depends_on_rows:

@@ -16,16 +16,29 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from datasets.engines.sql import PERSON, RANK, TABLE, Pass, is_grouped, one_cell, passes, roll_up, statement
+from datasets.engines.sql import (
+    PERSON,
+    RANK,
+    TABLE,
+    WORDS,
+    Pass,
+    is_grouped,
+    one_cell,
+    passes,
+    roll_up,
+    statement,
+)
 from privacy.exact import Needed
 from privacy.noise import Integers
 from privacy.plan import Plan
-from privacy.schema import Schema
+from privacy.schema import Open, Schema
+from privacy.unknown import OpenCount
 
 STATISTICS_FILE = "statistics.duckdb"
 OPEN_FILES_MAX = 16
 MEMORY_LIMIT = "1GB"
 DUMMY_ROWS = 10_000
+DUMMY_WORDS = 12
 LOOK_S = 0.1
 
 
@@ -96,6 +109,19 @@ class DuckdbEngine:
         schema = plan.schema
         return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
 
+    def words(self, plan: Plan, file: Path, codes: Integers) -> list[str]:
+        """The words behind released codes of the open column that the plan groups by, in that order."""
+        (column,) = (part.form.column for part in plan.measurements if isinstance(part.form, OpenCount))
+        wanted = [int(code) for code in codes]
+        asked = f"SELECT code, word FROM {WORDS} WHERE place = ? AND code IN (SELECT unnest(?::BIGINT[]))"
+        try:
+            connection = self._connection(file, lambda: self._connect(file))
+            with connection.cursor() as cursor, self._watchdog.limiting(cursor, self.timeout_s):
+                known = dict(cursor.execute(asked, [column, wanted]).fetchall())
+        except (duckdb.Error, MemoryError) as failure:
+            raise EngineFailed from failure
+        return [known[code] for code in wanted]
+
     def _run(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> Mapping[Needed, Integers]:
         found: dict[Needed, Integers] = {}
         try:
@@ -112,6 +138,8 @@ class DuckdbEngine:
         if not is_grouped(part):
             return one_cell(part, answered.fetchall()[0])
         columns = [np.asarray(column, dtype=np.int64) for column in answered.fetchnumpy().values()]
+        if part.first.kind in ("words", "word_persons"):
+            return {(part.over, part.first): np.stack(columns)}
         return roll_up(plan, part, columns[0], columns[1:])
 
     def _connection(self, key, connect) -> duckdb.DuckDBPyConnection:  # type: ignore[no-untyped-def]
@@ -154,6 +182,9 @@ class DuckdbEngine:
             f"(i % {schema.rows_per_person} + 1) AS {RANK}",
         ]
         for place, column in enumerate(schema.queryable):
+            if isinstance(column, Open):
+                columns.append(f"(hash(i, {place}) % {DUMMY_WORDS})::BIGINT AS c{place}")
+                continue
             spread = f"{column.low} + (hash(i, {place}) % {column.high - column.low + 1})::BIGINT"
             missing = f"hash({place}, i) % 20 = 0"
             columns.append(f"CASE WHEN {missing} THEN {column.missing} ELSE {spread} END AS c{place}")

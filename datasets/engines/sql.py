@@ -29,7 +29,13 @@ from privacy.schema import Column
 
 RAW_GROUPS_MAX = 1 << 18
 TABLE = "rows"
+WORDS = "words"
 PERSON, RANK = "person", "rank"
+ALONE = ("spread", "person_total", "words", "word_persons")
+"""What needs a statement of its own."""
+
+GROUPED = ("spread", "words", "word_persons")
+"""What gives a row for each group even without keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def passes(plan: Plan) -> tuple[Pass, ...]:
     """The statements that a plan needs."""
     together: dict[tuple[Over, bool, Exact | None], list[Exact]] = {}
     for over, exact in plan.needed:
-        alone = exact if exact.kind in ("spread", "person_total") else None
+        alone = exact if exact.kind in ALONE else None
         together.setdefault((over, exact.all_rows, alone), []).append(exact)
     return tuple(Pass(key[0], tuple(exacts)) for key, exacts in together.items())
 
@@ -95,7 +101,7 @@ def one_cell(part: Pass, row: Sequence[int]) -> dict[Needed, Integers]:
 
 def is_grouped(part: Pass) -> bool:
     """Whether the statement has a row for each group, rather than one row."""
-    return bool(part.over) or part.first.kind == "spread"
+    return bool(part.over) or part.first.kind in GROUPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ class _ExactShape:
 
     @classmethod
     def of(cls, columns: Sequence[Column], exact: Exact) -> "_ExactShape":
-        clamped = exact.kind not in ("rows", "persons", "present")
+        clamped = exact.kind in ("total", "square", "person_total", "spread")
         return cls(
             kind=exact.kind,
             column=exact.column,
@@ -199,7 +205,7 @@ def _text(shape: _Shape, dialect: str) -> str:
         query = exp.select("cell" if shape.keys else exp.Literal.number(0), _clamped_total()).from_(persons)
         return (query.group_by("cell") if shape.keys else query).sql(dialect)
     query = _from_rows(shape, exp.select(exp.alias_(_group(shape), "cell"), *map(_aggregate, shape.exacts)))
-    return (query.group_by("cell") if shape.keys or first.kind == "spread" else query).sql(dialect)
+    return (query.group_by("cell") if shape.keys or first.kind in GROUPED else query).sql(dialect)
 
 
 def _from_rows(shape: _Shape, query: exp.Select) -> exp.Select:
@@ -207,7 +213,7 @@ def _from_rows(shape: _Shape, query: exp.Select) -> exp.Select:
     conditions = [_condition(shape.filter)] if shape.filter != ("every",) else []
     if shape.bounded:
         conditions.append(exp.LTE(this=exp.column(RANK), expression=_mark()))
-    if shape.exacts[0].kind in ("spread", "person_total"):
+    if shape.exacts[0].kind in ALONE:
         conditions.append(exp.NEQ(this=_code(shape.exacts[0].column), expression=_mark()))
     if not shape.raw:
         conditions += [
@@ -224,6 +230,8 @@ def _group(shape: _Shape) -> exp.Expression:
         digit = exp.cast(_segment(column, 0, segments), "BIGINT") if segments else _offset(column, wide)
         number = exp.paren(number * _mark() + digit) if place else digit
     first = shape.exacts[0]
+    if first.kind in ("words", "word_persons"):
+        return _big(_code(first.column))
     if first.kind == "spread":
         number = exp.paren(number * _mark() + _bin(first)) if shape.keys else _bin(first)
     return number
@@ -253,12 +261,12 @@ def _segment(column: int, first: int, last: int) -> exp.Expression:
 
 def _aggregate(exact: _ExactShape) -> exp.Expression:
     """An aggregate as plain comparisons and one sum: faster here than FILTER, LEAST and GREATEST."""
-    if exact.kind in ("rows", "spread"):
+    if exact.kind in ("rows", "spread", "words"):
         if exact.where is None:
             return exp.Count(this=exp.Star())
         test = exp.If(this=_condition(exact.where), true=exp.Literal.number(1))
         return _whole(exp.Case(ifs=[test], default=exp.Literal.number(0)))
-    if exact.kind == "persons":
+    if exact.kind in ("persons", "word_persons"):
         return exp.Count(this=exp.Distinct(expressions=[exp.column(PERSON)]))
     return _whole(_case(exact, [exp.If(this=_code(exact.column).eq(_mark()), true=exp.Literal.number(0))]))
 
@@ -344,7 +352,7 @@ def _values(plan: Plan, part: Pass, shape: _Shape) -> Iterator[int]:
         yield from _filter_values(plan.filter)
     if shape.bounded:
         yield plan.bound
-    if first.kind in ("spread", "person_total"):
+    if first.kind in ALONE:
         yield columns[first.column].missing
     if not shape.raw:
         for axis in _axes(plan, part):
@@ -356,7 +364,7 @@ def _exact_values(exact: Exact, shape: _ExactShape, columns: Sequence[Column]) -
         if exact.where is not None:
             yield from _filter_values(exact.where)
         return
-    if exact.kind in ("spread", "persons"):
+    if exact.kind in ("spread", "persons", "words", "word_persons"):
         return
     if exact.kind != "person_total":
         yield columns[exact.column].missing
