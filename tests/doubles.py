@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from itertools import product
+from itertools import combinations_with_replacement, product
 from pathlib import Path
 
 import duckdb
@@ -22,7 +22,7 @@ from privacy.answer import release
 from privacy.budget import Price
 from privacy.exact import Exact, Needed, Over, cells_over
 from privacy.filters import Every, Filter, Member
-from privacy.noise import Integers, Mechanism
+from privacy.noise import Draw, Integers, Mechanism, RecordedNoise
 from privacy.plan import Plan
 from privacy.query import (
     AGGREGATES,
@@ -192,6 +192,45 @@ def exact_vectors(plan: Plan, people: Sequence[Person]) -> list[list[int]]:
     return [part.ravel().tolist() for part in release(plan, exact_by_hand(plan, people), Silence())]
 
 
+def drawn(plan: Plan, people: Sequence[Person]) -> list[Draw]:
+    """Every call of a mechanism for a plan, with the vector or the scores that went in."""
+    noise = RecordedNoise(source=Silence())
+    release(plan, exact_by_hand(plan, people), noise)
+    return noise.draws
+
+
+def moved(plan: Plan, left: Sequence[Person], right: Sequence[Person]) -> list[int]:
+    """How far apart two crowds are, for each draw of a plan, in the norm of its sensitivity.
+
+    L1 for Laplace noise, squared L2 for Gaussian noise; for a choice the scores' L∞, added up over the cells.
+    """
+    distances = [
+        _apart(draw.mechanism, (draw.exact - other.exact).tolist())
+        for draw, other in zip(drawn(plan, left), drawn(plan, right), strict=True)
+    ]
+    found, rest = [], iter(distances)
+    for part in plan.measurements:
+        if part.draws[0].mechanism.kind != "noisy_max":
+            found += [next(rest) for _ in part.draws]
+            continue
+        cells = [[next(rest) for _ in range(plan.cells)] for _ in part.draws]
+        found += [sum(choice) for choice in cells]
+    return found
+
+
+def _apart(mechanism: Mechanism, differences: Sequence[int]) -> int:
+    sizes = [abs(one) for one in differences]
+    if mechanism.kind == "discrete_laplace":
+        return sum(sizes)
+    return sum(one**2 for one in sizes) if mechanism.kind == "discrete_gaussian" else max(sizes)
+
+
+def everybody(schema: Schema) -> Iterator[Person]:
+    """Every person there can be: every choice of up to `rows_per_person` rows."""
+    for rows in range(1, schema.rows_per_person + 1):
+        yield from map(list, combinations_with_replacement(every_row(schema), rows))
+
+
 def write_statistics(file: Path, schema: Schema, people: Sequence[Person], *, types: Sequence[str]) -> Path:
     """A statistics file as registration makes it: one narrow integer a column, rank and person."""
     columns = [f"c{place} {kind} NOT NULL" for place, kind in enumerate(types)]
@@ -358,7 +397,7 @@ def statistics(
     clamp = draw(st.none() | ends.filter(lambda pair: pair[0] < pair[1]))
     least = column.low if clamp is None else clamp[0]
     limits = st.tuples(st.integers(least - 9, least), st.integers(least + 1, least + 9))
-    alone = agg == "sum" and aggregates is not ADDITIVE
+    alone = agg == "sum" and "median" in aggregates
     person = draw(st.none() | limits) if alone and schema.rows_per_person > 1 else None
     many = st.lists(st.sampled_from((0, Decimal("0.1"), Decimal("0.5"), Decimal("0.9"), 1)), min_size=1)
     return Statistic(
