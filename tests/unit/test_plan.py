@@ -1,19 +1,17 @@
 """Plans: sensitivities against brute force, fingerprints, and the price of an accuracy."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations_with_replacement
 
 import pytest
 from doubles import (
     FAMILIES,
     TOWN,
-    Person,
     count,
     every_row,
-    exact_vectors,
+    everybody,
+    moved,
     queries,
     query,
     register,
@@ -22,41 +20,55 @@ from doubles import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.accuracy import half_width
 from privacy.budget import Price
-from privacy.noise import calibrate
-from privacy.plan import PRICE_MIN, AboveQueryLimit, Plan, in_units, plan
-from privacy.query import Accuracy, Compare, InvalidQuery, Key, NotReachable, Statistic
-from privacy.schema import Category, Number, Schema
+from privacy.plan import AboveQueryLimit, Plan, plan
+from privacy.pricing import PRICE_MIN
+from privacy.query import (
+    MECHANISMS,
+    Accuracy,
+    Compare,
+    InvalidQuery,
+    Key,
+    Not,
+    Query,
+    Statistic,
+    TableAsked,
+)
+from privacy.schema import Category, Number, in_units
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
 TINY = (Category(name="k", values=("a", "b")), Number(name="n", low=-3, high=1))
 WITHIN_5 = Accuracy(of="n", within=5, confidence=Decimal("0.95"))
+POSITIVE = Compare(column="n", op=">", values=(0,))
+OF_A = Compare(column="k", op="=", values=("a",))
+GROUPED = [(), (Key(column="k"),), (Key(column="k", missing=True), Key(column="n"))]
 
 
 def total(name: str = "s", **changes: object) -> Statistic:
     return Statistic(**{"name": name, "agg": "sum", "column": "n", **changes})  # type: ignore[arg-type]
 
 
-def everybody(schema: Schema) -> Iterator[Person]:
-    """Every person there can be: every choice of up to `rows_per_person` rows."""
-    for rows in range(1, schema.rows_per_person + 1):
-        yield from map(list, combinations_with_replacement(every_row(schema), rows))
+def variance(**changes: object) -> Statistic:
+    return total(**{"agg": "variance", **changes})
 
 
-def moved(planned: Plan, crowd: list[Person], person: Person) -> list[int]:
-    """How far one person moves each measurement of a plan in L1."""
-    without, having = exact_vectors(planned, crowd), exact_vectors(planned, [*crowd, person])
-    return [
-        sum(abs(a - b) for a, b in zip(left, right, strict=True))
-        for left, right in zip(without, having, strict=True)
-    ]
+def ratio(*conditions: object) -> Statistic:
+    numerator, denominator = (*conditions, None)[:2]
+    return Statistic(name="s", agg="ratio", numerator=numerator, denominator=denominator)  # type: ignore[arg-type]
+
+
+def both_measures(asked: Query, rows: int, *columns: object) -> list[Plan]:
+    """The same question with Laplace noise on a pure dataset and with Gaussian noise on a zCDP one."""
+    pure, zcdp = (register(*(columns or TINY), rows=rows, measure=measure) for measure in ("pure", "zcdp"))
+    return [plan(asked, pure), plan(replace(asked, mechanism="discrete_gaussian"), zcdp)]
+
+
+def sensitivities(planned: Plan) -> list[int]:
+    return [draw.mechanism.sensitivity for part in planned.measurements for draw in part.draws]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-@pytest.mark.parametrize(
-    "group_by", [(), (Key(column="k"),), (Key(column="k", missing=True), Key(column="n"))]
-)
+@pytest.mark.parametrize("group_by", GROUPED)
 @pytest.mark.parametrize(
     "statistic",
     [
@@ -67,14 +79,79 @@ def moved(planned: Plan, crowd: list[Person], person: Person) -> list[int]:
         total(clamp=(0, 1)),
         total(agg="mean"),
         total(agg="mean", clamp=(-1, 1)),
+        variance(),
+        variance(clamp=(-1, 1)),
+        variance(agg="stddev", clamp=(0, 1)),
+        ratio(OF_A),
+        ratio(OF_A, POSITIVE),
+        ratio(POSITIVE, Not(OF_A)),
     ],
     ids=lambda statistic: f"{statistic.agg}{statistic.clamp or ''}",
 )
 def test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more(statistic, group_by, rows) -> None:
-    schema = register(*TINY, rows=rows)
-    planned = plan(query(statistic, group_by=group_by), schema)
-    most = max(moved(planned, [], person)[0] for person in everybody(schema))
-    assert planned.measurements[0].sensitivity == most
+    """In L1 for Laplace noise, in squared L2 for Gaussian noise."""
+    for planned in both_measures(query(statistic, group_by=group_by), rows):
+        most = max(moved(planned, [], [person])[0] for person in everybody(planned.schema))
+        assert sensitivities(planned) == [most]
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+@pytest.mark.parametrize("group_by", GROUPED[:2])
+@pytest.mark.parametrize(
+    ("person", "tight"),
+    [
+        ((-3, 3), True),
+        ((-3, -2), True),
+        ((-4, 4), False),
+        ((-1, 1), True),
+        ((-7, 0), False),
+        ((-100, 100), False),
+        ((2, 5), False),
+        ((-9, -5), False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_sums_clamped_per_person_move_no_further_than_their_sensitivity(
+    group_by, rows, person, tight
+) -> None:
+    """With zero inside the clamp and outside; reached where a single row can reach the clamp's farther end."""
+    asked = query(total(per_person_clamp=person), group_by=group_by)
+    for planned in both_measures(asked, rows):
+        most = max(moved(planned, [], [one])[0] for one in everybody(planned.schema))
+        (bound,) = sensitivities(planned)
+        assert most == bound if tight else most <= bound
+
+
+def test_a_clamp_per_person_lowers_the_sensitivity_of_many_rows() -> None:
+    asked = query(total(per_person_clamp=(-4, 4)))
+    assert [sensitivities(planned) for planned in both_measures(asked, 3)] == [[4], [16]]
+    far = query(total(per_person_clamp=(-100, 100)))
+    assert sensitivities(both_measures(far, 3)[0]) == [9]
+
+
+@pytest.mark.parametrize(("bound", "rows"), [(1, 2), (1, 3), (2, 3)])
+def test_a_narrower_bound_lowers_sensitivities_but_not_that_of_the_share_kept(bound: int, rows: int) -> None:
+    """Rows left out count as well, so a person moves the share kept by all rows; in L2 that is an upper bound."""
+    asked = query(count("a"), variance(), Statistic(name="kept", agg="share_kept"), rows_per_person=bound)
+    for planned in both_measures(asked, rows):
+        everyone = [moved(planned, [], [person]) for person in everybody(planned.schema)]
+        *most, kept = [max(column) for column in zip(*everyone, strict=True)]
+        power = 1 if planned.schema.measure == "pure" else 2
+        assert sensitivities(planned) == [*most, rows**power]
+        assert most == [bound**power, (16 * bound) ** power]
+        assert kept == (rows if power == 1 else bound**2 + (rows - bound) ** 2)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("agg", ["count", "sum", "mean", "variance"])
+def test_each_grid_of_margins_and_workloads_has_the_sensitivity_of_a_table(agg: str, rows: int) -> None:
+    statistic = total(agg=agg) if agg != "count" else count("s")
+    keys = (Key(column="k", missing=True), Key(column="n", bins=(-3, 0, 2)))
+    tables = tuple(TableAsked(name=f"t{place}", group_by=(key,)) for place, key in enumerate(keys))
+    for asked in (query(statistic, group_by=keys, totals=True), query(statistic, tables=tables)):
+        for planned in both_measures(asked, rows):
+            everyone = [moved(planned, [], [person]) for person in everybody(planned.schema)]
+            assert sensitivities(planned) == [max(column) for column in zip(*everyone, strict=True)]
 
 
 @SMALL
@@ -84,8 +161,11 @@ def test_nobody_moves_a_measurement_further_than_its_sensitivity(data) -> None:
     planned = plan(data.draw(queries(schema)), schema)
     rows = st.sampled_from(every_row(schema))
     person = data.draw(st.lists(rows, min_size=1, max_size=schema.rows_per_person))
-    for part, distance in zip(planned.measurements, moved(planned, [], person), strict=True):
-        assert distance <= part.sensitivity
+    others = data.draw(st.lists(st.lists(rows, min_size=1, max_size=schema.rows_per_person), max_size=3))
+    for bound, distance in zip(
+        sensitivities(planned), moved(planned, others, [*others, person]), strict=True
+    ):
+        assert distance <= bound
 
 
 @SMALL
@@ -94,6 +174,17 @@ def test_prices_of_the_parts_add_up_to_the_price_of_the_question(data) -> None:
     schema = data.draw(schemas())
     planned = plan(data.draw(queries(schema)), schema)
     assert sum(part.price.nano for part in planned.measurements) == planned.price.nano
+    for part in planned.measurements:
+        assert sum(draw.mechanism.price.nano for draw in part.draws) == part.price.nano
+
+
+def test_laplace_noise_is_told_l1_and_gaussian_noise_squared_l2() -> None:
+    """Three rows of one person: 3 in L1, 9 in squared L2; one person in three cells: 3 in both."""
+    zcdp = register(*TINY, rows=3, measure="zcdp")
+    persons = Statistic(name="p", agg="count_persons")
+    asked = query(count("c"), persons, group_by=(Key(column="n"),))
+    found = {kind: sensitivities(plan(replace(asked, mechanism=kind), zcdp)) for kind in MECHANISMS}
+    assert found == {"discrete_laplace": [3, 3], "discrete_gaussian": [9, 3]}
 
 
 def test_weights_share_the_price() -> None:
@@ -108,8 +199,8 @@ def test_of_two_equal_statistics_the_dearer_price_stands() -> None:
 
 def test_persons_with_one_row_each_are_counted_as_rows() -> None:
     asked = query(Statistic(name="p", agg="count_persons"))
-    assert plan(asked, TOWN).exacts == plan(query(), TOWN).exacts
-    assert plan(asked, FAMILIES).exacts != plan(query(), FAMILIES).exacts
+    assert plan(asked, TOWN).needed == plan(query(), TOWN).needed
+    assert plan(asked, FAMILIES).needed != plan(query(), FAMILIES).needed
 
 
 # Fingerprints
@@ -129,6 +220,7 @@ BASE = query(count("n"), total("s", column="age"), group_by=(Key(column="age", b
         replace(BASE, group_by=(Key(column="age", bins=(Decimal("0.0"), 20, 120)),)),
         replace(BASE, weights={"n": Fraction(7)}),
         replace(BASE, reuse="never"),
+        replace(BASE, rows_per_person=1),
     ],
 )
 def test_equal_questions_have_one_fingerprint(same) -> None:
@@ -146,34 +238,50 @@ def test_equal_questions_have_one_fingerprint(same) -> None:
         replace(BASE, group_by=(Key(column="age", bins=(0, 20, 119)),)),
         replace(BASE, group_by=(Key(column="age", bins=(0, 20, 120), missing=True),)),
         replace(BASE, where=Compare(column="age", op="<", values=(120,))),
+        replace(BASE, select=(BASE.select[0], total("s", column="age", agg="variance"))),
+        replace(BASE, select=(BASE.select[0], total("s", column="age", agg="median"))),
+        replace(BASE, select=(BASE.select[0], total("s", column="age", agg="median", value_bounds=True))),
+        replace(BASE, select=(BASE.select[0], total("s", column="age", per_person_clamp=(0, 100)))),
+        replace(BASE, totals=True),
+        replace(BASE, totals=True, whole=True),
+        replace(BASE, group_by=(), tables=(TableAsked(name="t", group_by=BASE.group_by),)),
+        replace(BASE, group_by=(), tables=(TableAsked(name="u", group_by=BASE.group_by),)),
     ],
 )
 def test_different_questions_have_different_fingerprints(other) -> None:
     assert plan(other, TOWN).fingerprint != plan(BASE, TOWN).fingerprint
 
 
+def test_questions_that_differ_in_one_member_all_have_their_own_fingerprint() -> None:
+    quantile = total("q", column="age", agg="quantile")
+    asked = [
+        query(replace(quantile, q=(Decimal("0.5"),))),
+        query(replace(quantile, q=(Decimal("0.9"),))),
+        query(replace(quantile, q=(Decimal("0.5"), Decimal("0.9")))),
+        query(replace(quantile, q=(Decimal("0.5"),), value_bounds=True)),
+        query(ratio(Compare(column="age", op="<", values=(9,)))),
+        query(ratio(Compare(column="age", op="<", values=(8,)))),
+        query(
+            ratio(Compare(column="age", op="<", values=(9,)), Compare(column="sex", op="=", values=("f",)))
+        ),
+        query(),
+        query(rows_per_person=1),
+        query(group_by=(Key(column="born", by="year"),)),
+        query(group_by=(Key(column="born", by="fiscal_year"),)),
+        query(mechanism="discrete_laplace"),
+    ]
+    assert len({plan(one, FAMILIES).fingerprint for one in asked}) == len(asked)
+
+
+def test_the_median_and_the_half_quantile_are_one_question() -> None:
+    half = total("q", column="age", agg="quantile", q=(Decimal("0.50"),))
+    assert (
+        plan(query(half), TOWN).fingerprint
+        == plan(query(total("m", column="age", agg="median")), TOWN).fingerprint
+    )
+
+
 # Prices and limits
-
-
-@pytest.mark.parametrize("schema", [TOWN, FAMILIES], ids=["one row", "three rows"])
-@pytest.mark.parametrize("within", [1, 5, 25, 1_000, Decimal("24.9")])
-def test_the_price_of_an_accuracy_is_the_least_that_reaches_it(schema: Schema, within) -> None:
-    planned = plan(query(budget=replace(WITHIN_5, within=within)), schema)
-    part = planned.measurements[0]
-    dearer, cheaper = part.scale, calibrate(part.sensitivity, Price(part.price.nano - 1))
-    assert half_width(dearer) <= within < half_width(cheaper)
-
-
-def test_the_price_of_an_accuracy_in_units_counts_the_step() -> None:
-    half = plan(query(total("n", column="income"), budget=WITHIN_5), TOWN).measurements[0]
-    assert half_width(half.scale) * half.step <= 5 < (half_width(half.scale) + 1) * half.step
-
-
-def test_an_accuracy_of_one_statistic_prices_the_others_by_their_weights() -> None:
-    alone = plan(query(budget=WITHIN_5), TOWN)
-    both = plan(query(count("n"), count("m"), budget=WITHIN_5, weights={"m": Fraction(3)}), TOWN)
-    assert both.measurements[0].price == alone.price
-    assert both.price.nano == 4 * alone.price.nano
 
 
 def test_a_question_above_the_limit_of_one_query_is_refused_with_both_amounts() -> None:
@@ -184,22 +292,6 @@ def test_a_question_above_the_limit_of_one_query_is_refused_with_both_amounts() 
 
 def test_the_limit_of_one_query_itself_is_allowed() -> None:
     assert str(plan(query(budget=Price.parse("10")), TOWN).price) == "10"
-
-
-def test_an_accuracy_beyond_the_limit_is_refused_with_the_best_that_can_be_had() -> None:
-    tight = register(*TOWN.columns, limit="0.1")
-    with pytest.raises(NotReachable) as refused:
-        plan(query(budget=WITHIN_5), tight)
-    best = int(refused.value.reachable)
-    assert plan(query(budget=replace(WITHIN_5, within=best)), tight).price <= tight.price_per_query_max
-    with pytest.raises(NotReachable):
-        plan(query(budget=replace(WITHIN_5, within=best - 1)), tight)
-
-
-def test_an_accuracy_whose_neighbours_must_cost_too_much_is_above_the_limit() -> None:
-    wide = Accuracy(of="n", within=10**9, confidence=Decimal("0.95"))
-    with pytest.raises(AboveQueryLimit):
-        plan(query(count("n"), count("m"), budget=wide, weights={"n": Fraction(10**8)}), TOWN)
 
 
 def test_a_share_below_the_least_price_is_refused() -> None:
