@@ -10,6 +10,7 @@ FIT = "tests/statistical/test_distribution.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
 CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all"
+VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_and_measures.py"
 RACED = f"{DESK}::test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused"
 FITS = f"{FIT}::test_noise_of_few_cells_is_of_the_same_kind"
 
@@ -230,6 +231,52 @@ MUTANTS = (
         '"spent >= 0 AND spent <= granted"',
         '"spent >= 0"',
         (f"{DESK}::test_the_database_itself_refuses_to_hold_more_spent_than_granted",),
+    ),
+    Mutant(
+        "view that only its first lineage pays for",
+        "datasets/ledger.py",
+        "    for lineage in asked.lineages[1:]:\n",
+        "    for lineage in ():\n",
+        (f"{VIEWS}::test_every_lineage_of_a_view_pays_the_same[sqlite]",),
+    ),
+    Mutant(
+        "view open to whoever has an account in one lineage",
+        "datasets/questions.py",
+        'if sum(state.kind == "user" for state in accounts) < len(held.lineages):',
+        'if not any(state.kind == "user" for state in accounts):',
+        (f"{OVER_HTTP}::test_a_view_is_open_to_those_who_have_an_account_everywhere",),
+    ),
+    Mutant(
+        "proof that overlooks the other lineages' lines",
+        "datasets/journal.py",
+        """        elif body.get("kind") == LINKED:
+            problems += self._link(body, told)
+""",
+        "",
+        (f"{VIEWS}::test_a_linked_line_that_was_written_twice_is_found[sqlite]",),
+    ),
+    Mutant(
+        "proof that does not count the other lineages' lines",
+        "datasets/journal.py",
+        "if links > self.links:",
+        "if False:",
+        (
+            f"{VIEWS}::test_a_linked_line_that_was_taken_out_without_a_trace_in_its_journal_is_missed[sqlite]",
+        ),
+    ),
+    Mutant(
+        "delta that is never charged",
+        "datasets/ledger.py",
+        "    if asked.delta_atto:\n",
+        "    if False:\n",
+        (f"{VIEWS}::test_the_delta_of_a_view_is_paid_in_every_lineage[sqlite]",),
+    ),
+    Mutant(
+        "joined rows of whoever is near enough in spelling",
+        "datasets/ingest/joining.py",
+        "columns = [f\"{named(part.unit)} AS person\"]",
+        "columns = [f\"lower({named(part.unit)}) AS person\"]",
+        ("tests/store/test_views.py::test_the_join_is_what_a_loop_over_all_pairs_finds",),
     ),
     Mutant(
         "dataset charged nothing",
