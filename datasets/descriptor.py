@@ -28,7 +28,7 @@ from jsonschema.validators import extend
 
 from datasets import delta
 from privacy.budget import InvalidAmount, Price
-from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, day_number
+from privacy.schema import AnyColumn, Category, Date, Number, Open, Schema, Text, day_number
 
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "descriptor.schema.json"
 
@@ -43,6 +43,7 @@ UNITS_DIGITS_MAX = 18
 ROW_CAPACITY = 2**33
 NOISE_SCALES = 2**10
 SCALE_PER_PRICE = 10**6
+OPEN_LENGTH = 100
 DELTAS = ("delta", "delta_per_query", "delta_cap")
 INT64_MAX = 2**63 - 1
 
@@ -537,6 +538,8 @@ class _Reader:
                 return self._date(name, declared, path)
             case "text":
                 return Text(name=name, role=str(declared.get("role", "identifier")))
+            case "open":
+                return self._open(name, declared, path)
             case _:
                 number = self._number(name, declared, path)
                 self._check_sums_fit(number, path, rows_per_person)
@@ -561,6 +564,17 @@ class _Reader:
             other=self._other(declared, values, path),
             missing_allowed="missing" in declared,
         )
+
+    def _open(self, name: str, declared: dict[str, Any], path: Path_) -> Open:
+        """A column of undeclared values: which of them are told costs δ, so the owner must have set some aside."""
+        if self.privacy["measure"] != "zcdp" or any(key not in self.privacy for key in DELTAS):
+            message = (
+                "open needs measure: zcdp, and delta_per_query and delta_cap under privacy, since naming "
+                "undeclared values costs δ; or declare the values, with type: category"
+            )
+            self.tree.fault((*path, "type"), message)
+        length = int(declared.get("max_length", OPEN_LENGTH))
+        return Open(name=name, length_max=length)
 
     def _other(self, declared: dict[str, Any], values: tuple[str, ...], path: Path_) -> str | None:
         other = declared.get("other")

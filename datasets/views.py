@@ -14,7 +14,7 @@ from datasets import delta
 from datasets.catalog import Held
 from datasets.descriptor import Descriptor, DescriptorError, Fault, View, ViewColumn, parse
 from privacy.budget import Price
-from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, day_of
+from privacy.schema import AnyColumn, Category, Date, Number, Open, Schema, Text, day_of
 
 Sources = Mapping[str, Held]
 
@@ -80,6 +80,14 @@ def _column_faults(view: View, sources: Sources) -> Iterator[Fault]:
         elif isinstance(declared, Text):
             message = f"{wanted.column} is text in {wanted.source}: no question can name it, so leave it out"
             yield view.fault(path, message)
+        elif isinstance(declared, Open):
+            for id in view.sources:
+                if sources[id].schema.delta_cap is None:
+                    message = (
+                        f"{wanted.column} has undeclared values, and telling them costs every source δ, but {id} "
+                        "declares no delta_per_query and delta_cap: leave the column out"
+                    )
+                    yield view.fault(path, message)
 
 
 def _declared(wanted: ViewColumn, schema: Schema) -> AnyColumn | None:
@@ -168,6 +176,8 @@ def _column(column: AnyColumn) -> dict[str, Any]:
             written |= {} if unit is None else {"unit": unit}
         case Date(low=low, high=high):
             written = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
+        case Open(length_max=length):
+            return {"type": "open", "max_length": length}
         case Text():
             raise AssertionError("no view has a text column")
     return written | ({"missing": "allowed"} if column.missing_allowed else {})

@@ -77,9 +77,13 @@ class Date:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """A column of values that nobody declared, held as keyed digests of 62 bits; see `privacy.unknown`."""
+    """A column of values that nobody declared, held as keyed digests of 62 bits; see `privacy.unknown`.
+
+    Values of more than `length_max` characters are missing.
+    """
 
     name: str
+    length_max: int = 100
     low: int = 0
     high: int = 2**62 - 1
     missing: int = -1

@@ -4,11 +4,14 @@ A raw code is a whole number that also tells what happened: `low` … `high` as 
 bounds, `high + 1` above them, `low - 2` empty, `low - 3` not readable or not declared. The final code keeps
 `low` … `high` and `low - 1` for missing. Numbers are read as exact decimals, never as floats, and divided by
 the step with a true floor: DuckDB's `//` truncates, so it is only ever given numbers from zero up.
+
+The code of an undeclared word is a keyed digest of that word alone: never its place in a list of the words that
+occur, for then a new word would change other persons' codes, hence the order of their rows and which are kept.
 """
 
 from datasets.descriptor import decimals_of
 from datasets.ingest.engine import quoted
-from privacy.schema import Category, Column, Date, Number
+from privacy.schema import Category, Column, Date, Number, Open
 
 EMPTY, STRANGE = 2, 3
 
@@ -17,6 +20,9 @@ _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?)([0-9]+))?$"
 _TIME = r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 _DAY = r"[0-9]{4}(?:-[0-9]{2}-|/[0-9]{2}/)[0-9]{2}" + _TIME
+_EDGES = r"^[\p{Z}\t]+|[\p{Z}\t]+$"
+_UNTOLD = r"[\p{Cc}\p{Zl}\p{Zp}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
+"""Characters of no word: controls, line and paragraph separators, and what turns the direction of text."""
 
 
 def integer_type(low: int, high: int) -> str:
@@ -33,12 +39,17 @@ def code_type(column: Column) -> str:
     return integer_type(column.missing, column.high)
 
 
-def raw_code(column: Column, text: str) -> str:
-    """SQL for the raw code of the text expression `text`."""
+def raw_code(column: Column, text: str, key: str = "") -> str:
+    """SQL for the raw code of the text expression `text`; of an open column it is one that `word` made.
+
+    `key` are secret hex digits, needed for open columns only.
+    """
     empty, strange = column.low - EMPTY, column.low - STRANGE
     trimmed = f"trim({text}, e' \\t')"
     if isinstance(column, Category):
         value = _category(column, text)
+    elif isinstance(column, Open):
+        value = _digest(column, text, key)
     elif isinstance(column, Date):
         value = _in_turn(_usual_day(column, text), _any_day(column, trimmed), trimmed, empty)
     else:
@@ -72,6 +83,18 @@ def final_code(column: Column, raw: str) -> str:
 def _category(column: Category, text: str) -> str:
     """Through an ENUM, whose cast looks the text up in a hash table."""
     return f"enum_code(TRY_CAST({text} AS ENUM({', '.join(map(quoted, column.values))})))::{raw_type(column)}"
+
+
+def word(text: str) -> str:
+    """SQL for the word that a text stands for: without spaces at its ends, in Unicode's composed form (NFC)."""
+    return f"nfc_normalize(regexp_replace({text}, {quoted(_EDGES)}, '', 'g'))"
+
+
+def _digest(column: Open, word: str, key: str) -> str:
+    """62 bits of a digest of the secret key and the word; NULL of what is too long or holds a control."""
+    assert key, "without a key anybody could look words up by their codes"
+    told = f"length({word}) <= {column.length_max} AND NOT regexp_matches({word}, {quoted(_UNTOLD)})"
+    return f"CASE WHEN {told} THEN (md5_number_lower({quoted(key)} || {word}) >> 2)::BIGINT END"
 
 
 def _clamped(value: str, low: int, high: int) -> str:

@@ -4,6 +4,10 @@ The privacy argument of the bound: a row's place within its person depends on th
 alone (a hash of the row's own codes, ties broken by the codes themselves, so that rows that still tie are
 equal). Hence one person more or less changes no other person's kept rows, and a query moves by at most
 `rows_per_person` rows. Row numbers of the source take no part.
+
+Where nobody declared a column's values, a second table `words` tells which word a code stands for. It is read for
+codes that were released already, so it may be exact. A code is 62 bits of a keyed digest, so two words share one
+with probability at most words²/2^63; only then could the word told for a code depend on a rare one.
 """
 
 import glob
@@ -13,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.descriptor import Descriptor
-from datasets.ingest.coding import EMPTY, STRANGE, code_type, final_code, integer_type, raw_code
+from datasets.ingest.coding import EMPTY, STRANGE, code_type, final_code, integer_type, raw_code, word
 from datasets.ingest.engine import Engine, named, quoted
 from datasets.ingest.files import sync
 from datasets.ingest.problems import PROBLEMS_SHOWN_MAX, ImportProblem
 from datasets.ingest.report import ColumnCounts, Kind
-from privacy.schema import Category, Column, Schema
+from privacy.schema import Category, Column, Open, Schema
 
 PRIME = 2**31 - 1
 SALT_BYTES_MIN = 16
@@ -48,12 +52,14 @@ def build(
     made = scratch / target.name
     _attach(engine, made, "made")
     _attach(engine, scratch / "work.duckdb", "work")
-    engine.run(CODING, _coded(schema, vault), end=0.9)
+    engine.run(CODING, _coded(schema, vault, salt), end=0.9)
     columns = _column_counts(schema, engine)
     without = _without_person(schema, engine)
     places = _places(schema, columns, without, engine)
     sizes = _sizes(schema, engine)
+    _gather_words(schema, engine)
     _write_rows(schema, salt, sizes, engine)
+    _write_words(schema, engine)
     kept = engine.run(WRITING, "SELECT count(*) FROM made.rows", begin=0.95)[0][0]
     engine.run(WRITING, "CHECKPOINT made", begin=1.0)
     engine.run(WRITING, "DETACH made", begin=1.0)
@@ -83,15 +89,27 @@ def _codes(schema: Schema) -> list[tuple[str, Column]]:
     return [(f"c{place}", column) for place, column in enumerate(schema.queryable)]
 
 
-def _coded(schema: Schema, vault: Path) -> str:
-    """Raw codes of all rows, the row's place in the source, and the unit's text (NULL: no person).
+def _open_places(schema: Schema) -> list[int]:
+    """The numbers of the columns whose values nobody declared."""
+    return [place for place, column in enumerate(schema.queryable) if isinstance(column, Open)]
+
+
+def _coded(schema: Schema, vault: Path, salt: bytes) -> str:
+    """Raw codes of all rows, undeclared words (w0, …), the row's place in the source, and the unit's text (NULL:
+    no person).
 
     Source columns are renamed first, so that no declared name can mean anything to the code's expressions.
     """
-    texts = [f"{named(column.name)} AS t{place}" for place, column in enumerate(schema.queryable)]
-    columns = [
-        f"{raw_code(column, f't{place}')} AS c{place}" for place, column in enumerate(schema.queryable)
+    opened = _open_places(schema)
+    texts = [
+        f"{word(named(column.name)) if place in opened else named(column.name)} AS t{place}"
+        for place, column in enumerate(schema.queryable)
     ]
+    key = _derived(salt, b"words").hex()
+    columns = [
+        f"{raw_code(column, f't{place}', key)} AS c{place}" for place, column in enumerate(schema.queryable)
+    ]
+    columns += [f"t{place} AS w{place}" for place in opened]
     if schema.unit is not None:
         texts.append(f"{named(schema.unit)} AS unit_text")
         columns.append("CASE WHEN trim(unit_text) <> '' THEN unit_text END AS unit")
@@ -199,6 +217,41 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: E
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
     engine.run(WRITING, f"CREATE TABLE made.rows ({', '.join(definitions)})", end=0.0)
     engine.run(WRITING, f"INSERT INTO made.rows BY NAME {rows}{ordered}", end=0.95)
+
+
+# Words
+
+
+def _gather_words(schema: Schema, engine: Engine) -> None:
+    """Which word each code of an open column stands for, among all rows."""
+    if not (opened := _open_places(schema)):
+        return
+    each = [
+        f"SELECT {place} AS place, c{place} AS code, min(w{place}) AS word FROM work.coded"
+        f" WHERE c{place} >= 0 GROUP BY code"
+        for place in opened
+    ]
+    engine.run(CODING, f"CREATE TABLE work.words AS {' UNION ALL '.join(each)}", begin=0.97)
+
+
+def _write_words(schema: Schema, engine: Engine) -> None:
+    """Keep the words of codes that occur in the table, in the order of the secret digests."""
+    if not (opened := _open_places(schema)):
+        return
+    known = " UNION ".join(f"SELECT {place} AS place, c{place} AS code FROM made.rows" for place in opened)
+    engine.run(
+        WRITING,
+        "CREATE TABLE made.words (place INTEGER NOT NULL, code BIGINT NOT NULL, word VARCHAR NOT NULL)",
+        begin=0.95,
+        end=0.95,
+    )
+    engine.run(
+        WRITING,
+        f"INSERT INTO made.words SELECT place, code, word FROM work.words SEMI JOIN ({known}) AS known"
+        " USING (place, code) ORDER BY place, code",
+        begin=0.95,
+        end=0.95,
+    )
 
 
 def _rank_type(schema: Schema) -> str:
