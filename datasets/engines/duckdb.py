@@ -39,6 +39,9 @@ OPEN_FILES_MAX = 16
 MEMORY_LIMIT = "1GB"
 DUMMY_ROWS = 10_000
 DUMMY_WORDS = 12
+PERFECT_HASH_BITS = 20
+"""Groups of up to 2^20 possible numbers are found by their number, not by hashing: twice as fast."""
+
 LOOK_S = 0.1
 
 
@@ -165,6 +168,7 @@ class DuckdbEngine:
         self.temporary.mkdir(parents=True, exist_ok=True)
         settings = {
             "threads": self.threads,
+            "perfect_ht_threshold": PERFECT_HASH_BITS,
             "memory_limit": f"'{MEMORY_LIMIT}'",
             "temp_directory": f"'{self.temporary}'",
             "enable_external_access": "false",

@@ -150,6 +150,7 @@ class _ExactShape:
     above: bool
     grid: int
     where: object
+    wide: bool
 
     @classmethod
     def of(cls, columns: Sequence[Column], exact: Exact) -> "_ExactShape":
@@ -161,6 +162,7 @@ class _ExactShape:
             above=clamped and exact.high < columns[exact.column].high,
             grid=min(exact.grid, 2),
             where=None if exact.where is None else _outline(exact.where),
+            wide=exact.column >= 0 and _is_wide(columns[exact.column]),
         )
 
 
@@ -239,7 +241,7 @@ def _group(shape: _Shape) -> exp.Expression:
 
 def _bin(exact: _ExactShape) -> exp.Expression:
     """The number of a histogram's bin, for rows where the column is not missing."""
-    offset: exp.Expression = exp.paren(_big(_code(exact.column)) - _mark())
+    offset = _offset(exact.column, exact.wide)
     if exact.grid > 1:
         offset = exp.paren(exp.IntDiv(this=offset, expression=_mark()))
     cases = _ends(exact)
