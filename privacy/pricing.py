@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from privacy.aggregates import Plain
-from privacy.budget import Price, split
+from privacy.budget import PRICE_NANO_MAX, Price, split
 from privacy.exact import Exact
 from privacy.layout import Layout, plain
 from privacy.measurement import CONFIDENCE, draws_of, laws_of
@@ -106,19 +106,27 @@ def _price_of_accuracy(
             reachable=_shown(form, error_at(asked, form, terms, max(most, least))),
             limit=limit,
         )
-    total = Price(max(math.ceil(part.nano / shares[place]), math.ceil(PRICE_MIN.nano / min(shares))))
-    while split(total, weights)[place] < part:
-        total = total + Price(1)
-    if total > limit:
-        raise AboveQueryLimit(price=total, limit=limit)
-    return total
+    floor = math.ceil(PRICE_MIN.nano / min(shares))
+    if floor > limit.nano:
+        raise AboveQueryLimit(price=Price(min(floor, PRICE_NANO_MAX)), limit=limit)
+    low = max(math.ceil((part.nano - 1) / shares[place]), floor)
+    high = max(math.ceil(part.nano / shares[place]), floor)
+    while low < high:
+        middle = (low + high) // 2
+        if split(Price(middle), weights)[place] >= part:
+            high = middle
+        else:
+            low = middle + 1
+    if high > limit.nano:
+        raise AboveQueryLimit(price=Price(high), limit=limit)
+    return Price(high)
 
 
 def _least_share(layout: Layout, form: Form) -> Price:
     """The least price at which every draw of a statistic costs PRICE_MIN."""
     if isinstance(form, Quantiles) and not form.by_tree:
-        return Price(PRICE_MIN.nano * len(form.choices()) * (2 if form.value_bounds else 1))
-    return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)) + len(layout.shares))
+        return Price(PRICE_MIN.nano * len(form.qs) * (4 if form.value_bounds else 1))
+    return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)))
 
 
 def _solve(asked: Accuracy, form: Form, terms: Terms, least: Price, most: Price) -> Price | None:
