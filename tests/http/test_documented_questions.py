@@ -1,4 +1,8 @@
-"""Every question in the guide for askers is answered as it stands there."""
+"""Every question in the guide for askers is answered as it stands there.
+
+A block of JSON is a question to `residents`, unless a dataset is named behind the word json; `workload` behind
+that says where it is sent.
+"""
 
 import json
 import re
@@ -15,56 +19,67 @@ from datasets.registry import register
 from datasets.sample import generate
 from datasets.store import Store
 from privacy.budget import Price
+from privacy.query import AGGREGATES
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "asking.md").read_text(encoding="utf-8")
-QUESTIONS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)]
+BLOCKS = re.findall(r"```json *(\S*) *(\S*)\n(.*?)```", GUIDE, re.DOTALL)
+QUESTIONS = [
+    (dataset or "residents", "workloads" if kind == "workload" else "queries", json.loads(block))
+    for dataset, kind, block in BLOCKS
+]
+SAMPLE = {"residents": "residents", "care-benefits": "care"}
 
 
 @pytest.fixture(scope="module")
-def residents(tmp_path_factory, sqlite_template):
-    """A client of a server that holds the register of a city of 300."""
+def city(tmp_path_factory, sqlite_template):
+    """Asks a server that holds the registers of a city of 300."""
     folder = tmp_path_factory.mktemp("city")
     (folder / "sudare.db").write_bytes(sqlite_template)
     settings = Settings(
         database_url=f"sqlite:///{folder / 'sudare.db'}", data_dir=folder / "data", response_quantum_ms=0
     )
     store = Store(settings.database_url)
-    register(
-        store=store,
-        data_dir=settings.data_dir,
-        descriptor=parse((ROOT / "datasets/sample/residents.yaml").read_text(encoding="utf-8")),
-        source=generate(folder, residents=300, files=("residents",))["residents"],
-        actor="test",
-        progress=lambda stage, share: None,
-    )
     accounts = Accounts(store, settings.secret())
     accounts.add_organisation("sunrise")
     key = accounts.add_user("aoi", organisation="sunrise", role="analyst")
-    Ledger(store).grant(
-        lineage="residents",
-        account=Account(kind="user", holder="aoi"),
-        amount=Price.parse("10"),
-        reason="test",
-        requested_by="test",
-    )
+    sources = generate(folder, residents=300, files=tuple(SAMPLE.values()))
+    for dataset, file in SAMPLE.items():
+        register(
+            store=store,
+            data_dir=settings.data_dir,
+            descriptor=parse((ROOT / f"datasets/sample/{file}.yaml").read_text(encoding="utf-8")),
+            source=sources[file],
+            actor="test",
+            progress=lambda stage, share: None,
+        )
+        Ledger(store).grant(
+            lineage=dataset,
+            account=Account(kind="user", holder="aoi"),
+            amount=Price.parse("10"),
+            reason="test",
+            requested_by="test",
+        )
     client = create_app(settings).test_client()
 
-    def ask(question, number):
+    def ask(dataset, kind, question, number):
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"documented-{number}"}
-        return client.post("/v1/datasets/residents/queries", json=question, headers=headers)
+        return client.post(f"/v1/datasets/{dataset}/{kind}", json=question, headers=headers)
 
     yield ask
     store.close()
 
 
-def test_the_guide_holds_questions():
-    assert len(QUESTIONS) >= 4
+def test_the_guide_holds_questions_on_every_statistic():
+    assert len(QUESTIONS) >= 12
+    asked = {statistic["agg"] for _, _, question in QUESTIONS for statistic in question["select"]}
+    assert asked == set(AGGREGATES)
 
 
 @pytest.mark.parametrize("number", range(len(QUESTIONS)))
 @pytest.mark.parametrize("mode", ["quote", "dummy", "run"])
-def test_a_documented_question_is_answered(residents, number, mode):
-    answer = residents({**QUESTIONS[number], "mode": mode}, number)
+def test_a_documented_question_is_answered(city, number, mode):
+    dataset, kind, question = QUESTIONS[number]
+    answer = city(dataset, kind, {**question, "mode": mode}, number)
     assert answer.status_code == 200, answer.get_data(as_text=True)
     assert answer.json["mode"] == mode
