@@ -295,13 +295,14 @@ def test_vectors_of_one_answer_get_independent_noise(select: tuple[Statistic, ..
 
 
 def test_tables_of_one_answer_get_independent_noise() -> None:
-    schema = register(Number(name="k", low=1, high=1_000), Number(name="v", low=1, high=20))
+    schema = register(Number(name="k", low=1, high=200), Number(name="v", low=1, high=200))
     rows = noise_of(plan(query(group_by=(Key(column="k"), Key(column="v")), totals=True), schema))
-    coarse, fine = sorted(rows, key=len)[-2:]
-    assert (len(coarse), len(fine)) == (1_000, 20_000)
-    assert not correlated(coarse, fine[::20])
-    assert not correlated(coarse, fine[:1_000])
-    assert not correlated(coarse, fine.reshape(-1, 20).sum(axis=1))
+    one, other, fine = sorted(rows, key=len)[-3:]
+    assert (len(one), len(other), len(fine)) == (200, 200, 40_000)
+    assert not correlated(one, other)
+    for part in (fine[:200], fine[::200], *(fine.reshape(200, 200).sum(axis=axis) for axis in (0, 1))):
+        assert not correlated(one, part)
+        assert not correlated(other, part)
 
 
 def test_choices_of_different_cells_are_independent() -> None:
