@@ -8,18 +8,19 @@ An answer from a view costs the same in every lineage that the view joins: the f
 after the other, in the order of their names, so that again nobody waits in a circle. All pay or nobody does. The
 first lineage's journal gets the answer's line, the others' a `linked` line that names it.
 
-    LedgerError
+    LedgerError           (datasets.budgets)
     ├── NoAccount         there is no such account: nothing may be asked
+    ├── NobodyNamed       an act without the person who answers for it
     ├── BudgetExhausted   the charge doesn't fit
     ├── DeltaExhausted    the charge of δ doesn't fit
     ├── NoAnswer          no such answer, or another user's
     ├── AlreadyAnswered   this user has used the idempotency key: `stored` is what it got
+    │                     (datasets.grants)
     ├── NoSuchHolder      a grant for a user or an organisation that doesn't exist
     ├── NoSuchGrant       no grant of that name
     ├── GrantDecided      the grant has been decided already
     ├── SamePerson        the second person is the first one
-    ├── NoReason          a grant without a reason, or with one that is too long
-    └── NobodyNamed       an act without the person who answers for it
+    └── NoReason          a grant without a reason, or with one that is too long
 """
 
 import json
@@ -29,35 +30,74 @@ from fractions import Fraction
 from itertools import chain
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Row, text
 
 from datasets import delta, journal
-from datasets.journal import PAGE_ROWS_MAX, Finding, JournalEntry
-from datasets.store import REFUSED, Direct, Step, Store, new_id, now, sha256_hex
-from privacy.budget import PRICE_NANO_MAX, InvalidAmount, Price
+from datasets.budgets import (
+    ACCOUNT,
+    ACCOUNT_COLUMNS,
+    APPEND,
+    CHARGED,
+    DEBIT_DATASET,
+    KEEP_ENTRY,
+    NEXT_HEAD,
+    NEXT_HEAD_POSTGRESQL,
+    NOTHING,
+    Account,
+    AccountKind,
+    AccountState,
+    LedgerError,
+    NoAccount,
+    NobodyNamed,
+    account_key,
+    account_of,
+    delta_member,
+    exists,
+    open_dataset,
+    place_of,
+)
+from datasets.grants import (
+    LAST_ID,
+    Grant,
+    GrantDecided,
+    Grants,
+    NoReason,
+    NoSuchGrant,
+    NoSuchHolder,
+    SamePerson,
+    page_rows,
+)
+from datasets.journal import Finding, JournalEntry
+from datasets.store import REFUSED, Direct, Step, now, sha256_hex
+from privacy.budget import Price
 
-AccountKind = Literal["user", "organisation", "dataset"]
+__all__ = [
+    "Account",
+    "AccountState",
+    "AlreadyAnswered",
+    "BudgetExhausted",
+    "DeltaExhausted",
+    "Finding",
+    "Grant",
+    "GrantDecided",
+    "Ledger",
+    "LedgerError",
+    "NoAccount",
+    "NoAnswer",
+    "NoReason",
+    "NoSuchGrant",
+    "NoSuchHolder",
+    "NobodyNamed",
+    "SamePerson",
+    "Settlement",
+    "StoredAnswer",
+    "open_dataset",
+]
+
 Outcome = Literal["answered", "failed"]
 
-REASON_CHARACTERS_MAX = 1_000
-PERSON_CHARACTERS_MAX = 64
 SAME_QUESTION_ROWS_MAX = 1_000
-NOTHING = Price(0)
 PAYERS = ("user", "organisation", "dataset")
-LAST_ID = "z" * 33  # sorts after every id, whatever the collation
-
-
-class LedgerError(Exception):
-    """Something the ledger refuses."""
-
-
-class NoAccount(LedgerError):
-    """There is no such account."""
-
-    def __init__(self, *, kind: AccountKind, holder: str) -> None:
-        super().__init__(f"no account {kind}:{holder}")
-        self.kind = kind
-        self.holder = holder
 
 
 class BudgetExhausted(LedgerError):
@@ -92,72 +132,6 @@ class AlreadyAnswered(LedgerError):
     def __init__(self, stored: "StoredAnswer") -> None:
         super().__init__(f"answered as {stored.id}")
         self.stored = stored
-
-
-class NoSuchHolder(LedgerError):
-    """A grant for somebody who doesn't exist."""
-
-    def __init__(self, *, kind: AccountKind, holder: str) -> None:
-        super().__init__(f"no {kind} named {holder}")
-        self.kind = kind
-        self.holder = holder
-
-
-class NoSuchGrant(LedgerError):
-    """There is no grant of that name."""
-
-
-class GrantDecided(LedgerError):
-    """The grant was decided before; `state` is how."""
-
-    def __init__(self, *, state: str) -> None:
-        super().__init__(f"the grant is {state}")
-        self.state = state
-
-
-class SamePerson(LedgerError):
-    """More of a lifetime cap takes two people."""
-
-
-class NoReason(LedgerError):
-    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
-
-
-class NobodyNamed(LedgerError):
-    """The person who answers for it is missing, blank or longer than PERSON_CHARACTERS_MAX."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Whose budget: a user's or an organisation's name, or for a dataset the lineage's."""
-
-    kind: AccountKind
-    holder: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountState:
-    """What an account was ever granted and has ever spent; of δ, in 10^-18, a dataset's alone."""
-
-    lineage: str
-    kind: AccountKind
-    holder: str
-    granted: Price
-    spent: Price
-    delta_granted: int = 0
-    delta_spent: int = 0
-
-    @property
-    def remaining(self) -> Price:
-        return self.granted - self.spent
-
-    @property
-    def delta_remaining(self) -> Fraction:
-        return delta.delta_of(self.delta_granted - self.delta_spent)
-
-    @property
-    def account(self) -> Account:
-        return Account(kind=self.kind, holder=self.holder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,29 +193,12 @@ class StoredAnswer:
     envelope: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A wish for more, or more. `state` is pending, effective or declined."""
-
-    id: str
-    lineage: str
-    account: Account
-    amount: Price
-    reason: str
-    state: str
-    requested_by: str
-    decided_by: str | None
-    at: str
-
-
 Seal = Callable[[list[AccountState]], bytes]
 
-ACCOUNT_COLUMNS = "lineage, kind, holder, granted, spent, delta_granted, delta_spent"
 KEEP_TABLE = """
     INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :table_digest, :table)
     ON CONFLICT DO NOTHING
 """
-CHARGED = f"RETURNING {ACCOUNT_COLUMNS}, entries, head"
 DEBIT_USER = (
     """
     UPDATE accounts SET spent = spent + :charge
@@ -257,20 +214,10 @@ DEBIT_ORGANISATION = (
 """
     + CHARGED
 )
-DEBIT_DATASET = (
-    """
-    UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = {head}
-    WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage
-        AND spent + :dataset_charge <= granted {and_also}
-"""
-    + CHARGED
-)
 ORGANISATION = """
     SELECT 1 FROM accounts WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
 """
 DIGEST = f"CASE WHEN EXISTS ({ORGANISATION}) THEN :digest_with_organisation ELSE :digest END"
-NEXT_HEAD = "sha256_hex(head || {digest})"
-NEXT_HEAD_POSTGRESQL = "encode(sha256(convert_to(head || {digest}, 'UTF8')), 'hex')"
 ORGANISATION_FITS = f"AND NOT EXISTS ({ORGANISATION} AND spent + :charge > granted)"
 AFTER_TABLE = "AND (SELECT count(*) FROM kept) >= 0"
 AFTER_USER = "AND EXISTS (SELECT 1 FROM first)"
@@ -309,14 +256,6 @@ DEBIT_DELTA = Step.of("""
         AND delta_spent + :delta_atto <= delta_granted
     RETURNING delta_spent
 """)
-LINK = Step.of(
-    DEBIT_DATASET.format(head=NEXT_HEAD.format(digest=":digest"), and_also=""),
-    postgresql=DEBIT_DATASET.format(head=NEXT_HEAD_POSTGRESQL.format(digest=":digest"), and_also=""),
-)
-KEEP_ENTRY = """
-    INSERT INTO journal (lineage, number, at, kind, "user", body, head)
-    VALUES (:lineage, :number, :at, :kind, :user, :body, :head)
-"""
 KEEP_ANSWER = """
     INSERT INTO answers (id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
         fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope, table_digest)
@@ -324,7 +263,6 @@ KEEP_ANSWER = """
         :fingerprint, :charge, :dataset_charge, :prices, :outcome, :asked_at, :question, :envelope,
         :table_digest)
 """
-APPEND = Step.of(KEEP_ENTRY)
 KEEP = Step.of(KEEP_ENTRY, KEEP_ANSWER, postgresql=f"WITH line AS ({KEEP_ENTRY}) {KEEP_ANSWER}")
 ANSWER_COLUMNS = """id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
     fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope"""
@@ -350,9 +288,6 @@ LOAD = text("""
         ON answer_tables.lineage = answers.lineage AND answer_tables.digest = answers.table_digest
     WHERE answers.id = :id
 """)
-ACCOUNT = Step.of(f"""
-    SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE lineage = :lineage AND kind = :kind AND holder = :holder
-""")
 ACCOUNTS = text(f"""
     SELECT {ACCOUNT_COLUMNS} FROM accounts
     WHERE lineage = :lineage AND (kind = 'user' AND holder = :user
@@ -372,39 +307,10 @@ ALL_ACCOUNTS = text(f"""
     SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE (lineage, kind, holder) > (:lineage, :kind, :holder)
     ORDER BY lineage, kind, holder LIMIT :limit
 """)
-OPEN = text(f"""
-    INSERT INTO accounts (lineage, kind, holder, granted, spent, entries, head, delta_granted, delta_spent)
-    VALUES (:lineage, :kind, :holder, :granted, 0, 0, '', :delta_granted, 0) ON CONFLICT DO NOTHING
-    RETURNING {ACCOUNT_COLUMNS}
-""")
-RAISE = text(f"""
-    UPDATE accounts SET granted = granted + :amount
-    WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND granted + :amount <= :limit
-    RETURNING {ACCOUNT_COLUMNS}
-""")
-HOLDERS = {
-    "user": text("SELECT 1 FROM users WHERE name = :holder"),
-    "organisation": text("SELECT 1 FROM organisations WHERE name = :holder"),
-}
-KEEP_GRANT = text("""
-    INSERT INTO grants (id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at)
-    VALUES (:id, :lineage, :kind, :holder, :amount, :reason, :state, :requested_by, :decided_by, :at)
-""")
-GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
-GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
-GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
-PENDING = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE state = 'pending' ORDER BY id LIMIT :limit")
-DECIDE = text(f"""
-    UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
-    RETURNING {GRANT_COLUMNS}
-""")
 
 
-class Ledger:
+class Ledger(Grants):
     """What was granted, what was spent and what was told for it."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     # Accounts
 
@@ -422,20 +328,20 @@ class Ledger:
         with self._store.reading() as connection:
             for lineage in lineages:
                 who = {"lineage": lineage, "user": user, "organisation": organisation}
-                states += [_account(row) for row in connection.execute(ACCOUNTS, who)]
+                states += [account_of(row) for row in connection.execute(ACCOUNTS, who)]
         return states
 
     def accounts_of_user(self, *, user: str) -> list[AccountState]:
         """Everything that limits this user: by lineage, then user, organisation, dataset."""
         with self._store.reading() as connection:
-            return [_account(row) for row in connection.execute(ACCOUNTS_OF_USER, {"user": user})]
+            return [account_of(row) for row in connection.execute(ACCOUNTS_OF_USER, {"user": user})]
 
     def all_accounts(self, *, after: AccountState | None = None, limit: int = 100) -> list[AccountState]:
         """A page of every account there is, ordered by lineage, kind and holder, for administrators."""
         last = (after.lineage, after.kind, after.holder) if after else ("", "", "")
-        page = dict(zip(("lineage", "kind", "holder"), last, strict=True)) | {"limit": _page(limit)}
+        page = dict(zip(("lineage", "kind", "holder"), last, strict=True)) | {"limit": page_rows(limit)}
         with self._store.reading() as connection:
-            return [_account(row) for row in connection.execute(ALL_ACCOUNTS, page)]
+            return [account_of(row) for row in connection.execute(ALL_ACCOUNTS, page)]
 
     def fits(
         self,
@@ -501,7 +407,7 @@ class Ledger:
 
     def history(self, *, user: str, after: str | None = None, limit: int = 100) -> list[StoredAnswer]:
         """The user's answers, newest first; `after` is the id of the last one seen."""
-        page = {"user": user, "after": after or LAST_ID, "limit": _page(limit)}
+        page = {"user": user, "after": after or LAST_ID, "limit": page_rows(limit)}
         with self._store.reading() as connection:
             return [_answer(row) for row in connection.execute(HISTORY, page)]
 
@@ -528,75 +434,6 @@ class Ledger:
             return
         raise AlreadyAnswered(stored)
 
-    # Grants
-
-    def grant(
-        self,
-        *,
-        lineage: str,
-        account: Account,
-        amount: Price,
-        reason: str,
-        requested_by: str,
-        approved_by: str | None = None,
-    ) -> Grant:
-        """Give an account more. A dataset's cap waits for a second person unless `approved_by` names one.
-
-        A user's or an organisation's account is opened by its first grant.
-        """
-        if amount == NOTHING:
-            raise InvalidAmount("a grant is above zero")
-        waits = account.kind == "dataset" and approved_by is None
-        grant = Grant(
-            id=new_id("g"),
-            lineage=lineage,
-            account=account,
-            amount=amount,
-            reason=_reason(reason),
-            state="pending" if waits else "effective",
-            requested_by=_person(requested_by),
-            decided_by=None if approved_by is None else _person(approved_by),
-            at=now(),
-        )
-        if approved_by is not None:
-            _must_differ(grant, approved_by)
-        with self._store.writing() as tx:
-            _must_exist(tx, grant)
-            tx.execute(KEEP_GRANT, _grant_row(grant))
-            _carry_out(tx, grant, at=grant.at)
-        return grant
-
-    def approve(self, *, grant_id: str, decided_by: str) -> Grant:
-        """Make a pending grant effective. Raises SamePerson, NoSuchGrant or GrantDecided."""
-        return self._decide(grant_id, "effective", _person(decided_by))
-
-    def decline(self, *, grant_id: str, decided_by: str) -> Grant:
-        """Refuse a pending grant, or take it back. Raises NoSuchGrant or GrantDecided."""
-        return self._decide(grant_id, "declined", _person(decided_by))
-
-    def _decide(self, grant_id: str, state: str, decided_by: str) -> Grant:
-        with self._store.writing() as tx:
-            asked = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
-            if state == "effective":
-                _must_differ(asked, decided_by)
-            decision = {"id": grant_id, "state": state, "decided_by": decided_by}
-            if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
-                raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)
-            grant = _one_grant(row)
-            _carry_out(tx, grant, at=now())
-        return grant
-
-    def pending_grants(self) -> list[Grant]:
-        """What waits for a second person, oldest first."""
-        with self._store.reading() as connection:
-            return [_one_grant(row) for row in connection.execute(PENDING, {"limit": PAGE_ROWS_MAX})]
-
-    def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
-        """All grants, newest first; `after` is the id of the last one seen."""
-        with self._store.reading() as connection:
-            rows = connection.execute(GRANTS, {"after": after or LAST_ID, "limit": _page(limit)})
-            return [_one_grant(row) for row in rows]
-
     # Journal
 
     def journal(
@@ -604,7 +441,7 @@ class Ledger:
     ) -> list[JournalEntry]:
         """A page by (lineage, number), of one lineage or of all; `after` names the last line seen."""
         with self._store.reading() as connection:
-            return journal.page(connection, lineage=lineage, after=after or ("", 0), limit=_page(limit))
+            return journal.page(connection, lineage=lineage, after=after or ("", 0), limit=page_rows(limit))
 
     def export(self, write: Callable[[str], object]) -> int:
         """Write the whole journal as JSON lines, in one unchanging view; the number of lines is returned.
@@ -625,20 +462,6 @@ class Ledger:
         """
         with self._store.viewing() as connection:
             return journal.findings(connection, progress)
-
-
-def open_dataset(
-    tx: Connection, *, lineage: str, cap: Price, actor: str, delta_cap_atto: int = 0
-) -> AccountState:
-    """Open a lineage's dataset account within the transaction that registers it. Never resets one."""
-    key = _account_key(lineage, Account(kind="dataset", holder=lineage))
-    limits = {"granted": cap.nano, "delta_granted": delta_cap_atto}
-    row = tx.execute(OPEN, key | limits).one_or_none()
-    if row is None:
-        return _account(Direct(tx).rows(ACCOUNT, key)[0])
-    body = {"kind": "open", "at": now(), "by": _person(actor), "amount": str(cap)}
-    _append(tx, lineage, body | _delta(delta_cap_atto))
-    return _account(row)
 
 
 def _exported(entry: JournalEntry) -> str:
@@ -682,15 +505,15 @@ def _debit(
         raise _refusal(tx, asked, lineage, paid=rows.keys())
     if asked.delta_atto:
         _debit_delta(tx, lineage, asked.delta_atto)
-    line = (together if "organisation" in rows else alone) | _place(rows["dataset"])
-    return [_account(rows[kind]) for kind in PAYERS if kind in rows], line
+    line = (together if "organisation" in rows else alone) | place_of(rows["dataset"])
+    return [account_of(rows[kind]) for kind in PAYERS if kind in rows], line
 
 
 def _debit_delta(tx: Direct, lineage: str, delta_atto: int) -> None:
     """The dataset's row is locked already, so that this waits for nobody."""
     if not tx.rows(DEBIT_DELTA, {"lineage": lineage, "delta_atto": delta_atto}):
-        key = _account_key(lineage, Account(kind="dataset", holder=lineage))
-        raise _delta_exhausted(_account(tx.rows(ACCOUNT, key)[0]), delta_atto)
+        key = account_key(lineage, Account(kind="dataset", holder=lineage))
+        raise _delta_exhausted(account_of(tx.rows(ACCOUNT, key)[0]), delta_atto)
 
 
 def _lines(asked: Settlement, lineage: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -717,19 +540,15 @@ def _refusal(tx: Direct, asked: Settlement, lineage: str, *, paid: Collection[st
     if "user" not in paid:
         return _why_not(tx, lineage, Account(kind="user", holder=asked.user), asked.charge)
     organisation = Account(kind="organisation", holder=asked.organisation)
-    if "organisation" not in paid and _exists(tx, _account_key(lineage, organisation)):
+    if "organisation" not in paid and exists(tx, account_key(lineage, organisation)):
         return _why_not(tx, lineage, organisation, asked.charge)
     dataset = Account(kind="dataset", holder=lineage)
     return _why_not(tx, lineage, dataset, asked.dataset_charge)
 
 
-def _exists(tx: Direct, key: Mapping[str, Any]) -> bool:
-    return tx.rows(ACCOUNT, key) != []
-
-
 def _why_not(tx: Direct, lineage: str, account: Account, charge: Price) -> LedgerError:
-    for row in tx.rows(ACCOUNT, _account_key(lineage, account)):
-        return _exhausted(_account(row), charge)
+    for row in tx.rows(ACCOUNT, account_key(lineage, account)):
+        return _exhausted(account_of(row), charge)
     return NoAccount(kind=account.kind, holder=account.holder)
 
 
@@ -761,7 +580,7 @@ def _charge_body(asked: Settlement, table_digest: str) -> dict[str, Any]:
         "table": table_digest,
         "question": sha256_hex(asked.question),
         "prices": sha256_hex(journal.canonical(asked.prices)),
-        **_delta(asked.delta_atto),
+        **delta_member(asked.delta_atto),
         **({"linked": list(asked.lineages[1:])} if asked.lineages[1:] else {}),
     }
 
@@ -777,13 +596,8 @@ def _link_body(asked: Settlement, line: Mapping[str, Any]) -> dict[str, Any]:
         "version": asked.version,
         "query": asked.id,
         "of": {"lineage": line["lineage"], "entry": line["number"]},
-        **_delta(asked.delta_atto),
+        **delta_member(asked.delta_atto),
     }
-
-
-def _delta(atto: int) -> dict[str, str]:
-    """The member of a line that tells an amount of δ; none where there is none."""
-    return {"delta": delta.shown(atto)} if atto else {}
 
 
 def _kind(asked: Settlement) -> str:
@@ -815,111 +629,7 @@ def _stored(asked: Settlement, *, at: str, entry: int, envelope: bytes) -> Store
     )
 
 
-# The journal
-
-
-def _place(dataset: Sequence[Any]) -> dict[str, Any]:
-    """Where a line stands in its chain, from the row of the dataset that was charged for it."""
-    *_, number, head = dataset
-    return {"number": number, "head": head}
-
-
-def _append(tx: Connection, lineage: str, body: Mapping[str, Any]) -> None:
-    """Journal what charges nothing."""
-    line = journal.line(lineage=lineage, body=body)
-    values = {"lineage": lineage, "digest": line["digest"], "dataset_charge": 0}
-    (dataset,) = Direct(tx).rows(LINK, values)
-    Direct(tx).run(APPEND, line | _place(dataset))
-
-
-# Grants
-
-
-def _carry_out(tx: Connection, grant: Grant, *, at: str) -> None:
-    """Journal a grant as it now stands and, if it is effective, raise the account."""
-    if grant.state == "effective":
-        _raise(tx, grant)
-    _append(tx, grant.lineage, _grant_body(grant, at=at))
-
-
-def _raise(tx: Connection, grant: Grant) -> None:
-    key = _account_key(grant.lineage, grant.account)
-    if grant.account.kind != "dataset":
-        tx.execute(OPEN, key | {"granted": 0, "delta_granted": 0})
-    amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
-    if tx.execute(RAISE, key | amounts).one_or_none() is None:
-        raise InvalidAmount("the account's lifetime total would pass the limit of amounts")
-
-
-def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
-    kinds = {"pending": "grant_requested", "effective": "grant", "declined": "grant_declined"}
-    return {
-        "kind": kinds[grant.state],
-        "at": at,
-        "grant": grant.id,
-        "account": {"kind": grant.account.kind, "holder": grant.account.holder},
-        "amount": str(grant.amount),
-        "reason": grant.reason,
-        "requested_by": grant.requested_by,
-        "decided_by": grant.decided_by,
-    }
-
-
-def _must_exist(tx: Connection, grant: Grant) -> None:
-    """A grant is for somebody known, on a lineage that has its cap."""
-    dataset = Account(kind="dataset", holder=grant.lineage)
-    if not _exists(Direct(tx), _account_key(grant.lineage, dataset)):
-        raise NoAccount(kind="dataset", holder=grant.lineage)
-    kind, holder = grant.account.kind, grant.account.holder
-    if kind == "dataset":
-        known = holder == grant.lineage
-    else:
-        known = tx.execute(HOLDERS[kind], {"holder": holder}).one_or_none() is not None
-    if not known:
-        raise NoSuchHolder(kind=kind, holder=holder)
-
-
-def _must_differ(grant: Grant, decided_by: str) -> None:
-    if grant.requested_by.casefold() == decided_by.strip().casefold():
-        raise SamePerson
-
-
-def _reason(given: str) -> str:
-    reason = given.strip()
-    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
-        raise NoReason
-    return reason
-
-
-def _person(given: str) -> str:
-    person = given.strip()
-    if not 1 <= len(person) <= PERSON_CHARACTERS_MAX:
-        raise NobodyNamed
-    return person
-
-
 # Rows
-
-
-def _page(limit: int) -> int:
-    return max(1, min(limit, PAGE_ROWS_MAX))
-
-
-def _account_key(lineage: str, account: Account) -> dict[str, Any]:
-    return {"lineage": lineage, "kind": account.kind, "holder": account.holder}
-
-
-def _account(row: Sequence[Any]) -> AccountState:
-    lineage, kind, holder, granted, spent, delta_granted, delta_spent, *_ = row
-    return AccountState(
-        lineage=lineage,
-        kind=kind,
-        holder=holder,
-        granted=Price(granted),
-        spent=Price(spent),
-        delta_granted=delta_granted,
-        delta_spent=delta_spent,
-    )
 
 
 def _one_answer(row: Row[Any] | None) -> StoredAnswer:
@@ -944,16 +654,3 @@ def _answer_row(stored: StoredAnswer) -> dict[str, Any]:
     values["charge"] = stored.charge.nano
     values["dataset_charge"] = stored.dataset_charge.nano
     return values
-
-
-def _one_grant(row: Row[Any] | None) -> Grant:
-    if row is None:
-        raise NoSuchGrant
-    values = row._asdict()
-    account = Account(kind=values.pop("kind"), holder=values.pop("holder"))
-    return Grant(**values | {"account": account, "amount": Price(row.amount)})
-
-
-def _grant_row(grant: Grant) -> dict[str, Any]:
-    values = {name: getattr(grant, name) for name in Grant.__slots__ if name != "account"}
-    return values | {"kind": grant.account.kind, "holder": grant.account.holder, "amount": grant.amount.nano}

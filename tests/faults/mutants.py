@@ -188,7 +188,7 @@ MUTANTS = (
     # Charging
     Mutant(
         "lifetime cap without a condition",
-        "datasets/ledger.py",
+        "datasets/budgets.py",
         "        AND spent + :dataset_charge <= granted {and_also}",
         "        {and_also}",
         (f"{DESK}::test_the_lifetime_cap_holds_between_users_that_race",),
