@@ -40,6 +40,26 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str]] = {
         {"select": [{"agg": "sum", "column": "income", "clamp": CLAMP}], "group_by": [{"column": "region"}]},
         f"SELECT region, sum({INCOME}) FROM raw GROUP BY region",
     ),
+    "median age": (
+        {"select": [{"agg": "median", "column": "age"}]},
+        "SELECT median(age) FROM raw",
+    ),
+    "median income": (
+        {"select": [{"agg": "median", "column": "income", "clamp": CLAMP}]},
+        f"SELECT median({INCOME}) FROM raw",
+    ),
+    "variance": (
+        {"select": [{"agg": "variance", "column": "income", "clamp": CLAMP}]},
+        f"SELECT var_pop({INCOME}) FROM raw",
+    ),
+    "count with totals": (
+        {
+            "select": [{"agg": "count"}],
+            "group_by": [{"column": "region"}, {"column": "sex"}],
+            "totals": True,
+        },
+        "SELECT region, sex, count(*) FROM raw GROUP BY CUBE (region, sex)",
+    ),
 }
 
 
