@@ -5,6 +5,7 @@ as a count of its declared step, a date as days since 1970-01-01. A column's cod
 `missing` is the code `low - 1`, so that missing is a value like any other and never NULL.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -144,6 +145,13 @@ def day_of(code: int) -> date:
 
 def in_units(steps: int, step: Decimal) -> int | float:
     """Steps in the column's unit: a whole number where the step is whole."""
-    if step == step.to_integral_value():
-        return steps * int(step)
-    return float(Fraction(step) * steps)
+    above, below = step.as_integer_ratio()
+    return steps * above if below == 1 else steps * above / below
+
+
+def all_in_units(steps: Iterable[int | None], step: Decimal) -> list[Label]:
+    """The same of many; None stays None."""
+    above, below = step.as_integer_ratio()
+    if below == 1:
+        return [None if one is None else one * above for one in steps]
+    return [None if one is None else one * above / below for one in steps]

@@ -4,7 +4,7 @@ Post-processing only: deterministic, from noisy integers and the plan alone.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -22,10 +22,9 @@ from privacy.measurement import CONFIDENCE, Measurement, law_of, widths_by_kind
 from privacy.noise import Integers
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.schema import Label, day_of, in_units
+from privacy.schema import Label, all_in_units, day_of
 from privacy.unknown import OpenCount
 
-TABLE_COLUMN = "table"
 SIZES = (100, 1_000, 10_000, 100_000)
 """Numbers of rows for which a quote tells the error of what depends on them."""
 
@@ -60,7 +59,7 @@ def keys(plan: Plan) -> Iterator[AnswerColumn]:
     tables = plan.layout.tables
     if plan.query.tables:
         names = [table.name for table in tables for _ in range(_cells(plan, table))]
-        yield AnswerColumn(name=TABLE_COLUMN, role="key", values=names, about={})
+        yield AnswerColumn(name=plan.layout.table_column, role="key", values=names, about={})
     for place, axis in enumerate(plan.axes):
         values: list[Label] = []
         for table in tables:
@@ -101,26 +100,20 @@ def columns(plan: Plan, part: Measurement, released: Sequence[Integers]) -> Iter
         names = [f"{part.name}_noisy"]
     for name, values in zip(names, raw, strict=False):
         about = {**_common(part), "of": part.name, **_mechanism(plan, part)}
-        shown = [None if value is None else in_units(value, raw_step(part)) for value in values]
+        shown = all_in_units(values, raw_step(part))
         yield AnswerColumn(name=name, role="raw", values=shown, about=about)
 
 
 def _with_bounds(plan: Plan, part: Measurement, estimate: Estimate) -> Iterator[AnswerColumn]:
     about = {**_common(part), **_mechanism(plan, part), **_price(plan, part)}
     yield AnswerColumn(
-        name=part.name, role="value", values=_units(estimate.values, estimate.fine), about=about
+        name=part.name, role="value", values=all_in_units(estimate.values, estimate.fine), about=about
     )
     for end, values in (("low", estimate.low), ("high", estimate.high)):
         bound = {**_common(part), "of": part.name, "confidence": CONFIDENCE}
         yield AnswerColumn(
-            name=f"{part.name}_{end}", role="bound", values=_units(values, estimate.fine), about=bound
+            name=f"{part.name}_{end}", role="bound", values=all_in_units(values, estimate.fine), about=bound
         )
-
-
-def _units(values: Iterable[int | None], fine: Decimal) -> list[Label]:
-    if fine == 1:
-        return [*values]
-    return [None if value is None else in_units(value, fine) for value in values]
 
 
 def _common(part: Measurement) -> dict[str, Any]:
