@@ -22,7 +22,7 @@ from privacy.measurement import CONFIDENCE, Measurement, law_of, widths_by_kind
 from privacy.noise import Integers
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.schema import Label, all_in_units, day_of
+from privacy.schema import Label, all_in_units, day_of, in_units
 from privacy.unknown import OpenCount
 
 SIZES = (100, 1_000, 10_000, 100_000)
