@@ -1,5 +1,6 @@
 """What can be asked: GET /v1/datasets and GET /v1/datasets/{id}. Public schema only, nothing from the data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response
@@ -14,14 +15,18 @@ from api.services import services
 from datasets import delta
 from datasets.accounts import Caller
 from datasets.catalog import Held
+from datasets.ledger import AccountState
 from datasets.questions import NotOpen, account_lines
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.measurement import CONFIDENCE
 from privacy.plan import STATISTICS_MAX
 from privacy.pricing import count_within
-from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, day_of, in_units
+from privacy.schema import AnyColumn, Category, Date, Number, Open, Schema, Text, day_of, in_units
 
 blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
+ASKED_OPEN = {"group_by": "alone", "select": ["count", "count_persons"], "where": ["is_missing"]}
+"""How a column of undeclared values can be asked."""
+
 WITHIN = (10, 50, 100, 500)
 
 
@@ -59,6 +64,7 @@ def one(id: str) -> Response:
                 "cap": str(schema.cap),
                 "max_per_query": str(schema.price_per_query_max),
                 **_deltas(schema),
+                **_delta_left(states),
             },
             "columns": [_column(column) for column in schema.columns],
             "limits": {
@@ -81,6 +87,12 @@ def _deltas(schema: Schema) -> dict[str, str]:
     return {
         name: delta.shown(delta.atto_of(amount)) for name, amount in amounts.items() if amount is not None
     }
+
+
+def _delta_left(states: Sequence[AccountState]) -> dict[str, str]:
+    """What is left for answers that name undeclared values; of a view the least of its sources'."""
+    left = [state.delta_remaining for state in states if state.kind == "dataset" and state.delta_granted]
+    return {"delta_left": delta.shown(delta.atto_of(min(left)))} if left else {}
 
 
 def visible(who: Caller, id: str) -> Held:
@@ -127,6 +139,8 @@ def _column(column: AnyColumn) -> dict[str, Any]:
             domain |= {"step": str(step), "unit": unit}
         case Date(name=name, low=low, high=high):
             domain = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
+        case Open(name=name, length_max=length):
+            domain = {"type": "open", "max_length": length, "asked_by": ASKED_OPEN}
     return {"name": name, **domain, "missing": column.missing_allowed, "queryable": True}
 
 

@@ -115,8 +115,8 @@ class Desk:
             "dataset": {"id": held.id, "version": held.version},
             "mode": "quote",
             "fingerprint": planned.fingerprint,
-            "charge": _charge(planned, planned.price),
-            "fits": all(planned.price <= state.remaining for state in states),
+            "charge": _charge(planned, planned.price, delta.atto_of(planned.delta)),
+            "fits": all(_affords(state, planned) for state in states),
             "accounts": account_lines(held, states),
             "cells": planned.cells,
             "expected": expectation(planned),
@@ -136,7 +136,7 @@ class Desk:
             "dataset": {"id": held.id, "version": held.version},
             "mode": "dummy",
             "fingerprint": planned.fingerprint,
-            "charge": _charge(planned, NOTHING),
+            "charge": _charge(planned, NOTHING, 0),
             **made.as_json(),
         }
 
@@ -326,15 +326,21 @@ def _sealer(settlement: Settlement, held: Held, planned: Plan) -> Callable[[list
             "reused": settlement.dataset_charge == NOTHING,
             "fingerprint": settlement.fingerprint,
             "asked_at": asked_at,
-            "charge": {**_charge(planned, settlement.charge), "accounts": accounts},
+            "charge": {**_charge(planned, settlement.charge, settlement.delta_atto), "accounts": accounts},
         }
         return _json(envelope)
 
     return seal
 
 
-def _charge(planned: Plan, amount: Price) -> dict[str, Any]:
-    """The price of a plan and its split; all zero where nothing is charged."""
+def _affords(state: AccountState, planned: Plan) -> bool:
+    """Whether an account could pay for a plan now; δ is the dataset's alone to pay."""
+    paid_in_delta = state.kind != "dataset" or planned.delta <= state.delta_remaining
+    return planned.price <= state.remaining and paid_in_delta
+
+
+def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
+    """The price of a plan and its split; all zero where nothing is charged. Telling again costs no δ."""
     free = amount == NOTHING
     split = {part.name: "0" if free else str(part.price) for part in planned.measurements}
     charge: dict[str, Any] = {"measure": "epsilon", "amount": str(amount), "split": split}
@@ -346,7 +352,7 @@ def _charge(planned: Plan, amount: Price) -> dict[str, Any]:
             "as": {"epsilon": f"{float(epsilon):.6f}", "delta": f"{float(planned.schema.delta):.3g}"},
         }
     if planned.delta:
-        charge["delta"] = "0" if free else delta.shown(delta.atto_of(planned.delta))
+        charge["delta"] = delta.shown(delta_atto)
     return charge
 
 

@@ -11,6 +11,7 @@ from werkzeug.datastructures import MIMEAccept
 
 from privacy.answer import Table
 from privacy.schema import Label
+from privacy.telling import AnswerColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,6 +20,12 @@ INT64_MAX = 2**63 - 1
 JSON = "application/json"
 CSV = "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
+FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
+"""What spreadsheets take for the beginning of a formula (after OWASP, "CSV injection"), and our own mark.
+
+Tabs and line ends belong there, too, but no undeclared word begins with one.
+"""
+
 AVAILABLE = (JSON, CSV, ARROW)
 
 
@@ -48,17 +55,27 @@ def _csv(told: Table) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([column.name for column in told.columns])
-    writer.writerows(zip(*(column.values for column in told.columns), strict=True))
+    writer.writerows(zip(*(_fields(column) for column in told.columns), strict=True))
     return text.getvalue().encode()
 
 
-def _array(values: Sequence[Label]) -> "pa.Array":
+def _fields(column: AnswerColumn) -> Sequence[Label]:
+    """Undeclared words come from the register: one that a spreadsheet would run begins with an apostrophe."""
+    if not column.about.get("undeclared"):
+        return column.values
+    return [f"'{word}" if str(word).startswith(FORMULA_STARTS) else word for word in column.values]
+
+
+def _array(values: Sequence[Label], role: str) -> "pa.Array":
     """An Arrow array; whole numbers beyond 64 bits (a sum times a large step) become decimals, not a fault.
 
-    Numbers beside text (ages with a total) become text.
+    Numbers beside text (ages with a total) become text. Without values, keys are text and all else is whole
+    numbers: only counts by undeclared words can be of no words at all.
     """
     import pyarrow as pa
 
+    if not values:
+        return pa.array([], pa.string() if role == "key" else pa.int64())
     kinds = {type(value) for value in values if value is not None}
     if str in kinds and len(kinds) > 1:
         return pa.array([None if value is None else str(value) for value in values])
@@ -79,7 +96,7 @@ def _arrow(told: Table, answer: dict[str, Any]) -> bytes:
         for name in ("id", "dataset", "charge", "notes", "postprocessing")
         if name in answer
     }
-    columns = [_array(column.values) for column in told.columns]
+    columns = [_array(column.values, column.role) for column in told.columns]
     fields = [
         pa.field(column.name, array.type, metadata={"sudare": json.dumps(column.description())})
         for column, array in zip(told.columns, columns, strict=True)
