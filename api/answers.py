@@ -10,6 +10,7 @@ class DatasetRef(Schema):
 
 class AccountLine(Schema):
     account = fields.String(required=True, metadata={"example": "user:aoi"})
+    lineage = fields.String(metadata={"description": "Of a view: which source's account this is."})
     charged = fields.String(metadata={"example": "0.5"})
     remaining = fields.String(required=True, metadata={"example": "1.5"})
 
@@ -17,9 +18,10 @@ class AccountLine(Schema):
 class ChargeSchema(Schema):
     """What an answer cost, how the price was split, and what every account has left."""
 
-    measure = fields.String(required=True, metadata={"enum": ["epsilon"]})
+    measure = fields.String(required=True, metadata={"enum": ["epsilon", "rho"]})
     amount = fields.String(required=True)
     split = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    delta = fields.String(metadata={"description": "Of an answer by undeclared values: its price in δ."})
     accounts = fields.List(fields.Nested(AccountLine))
 
 
@@ -33,8 +35,11 @@ class ColumnSchema(Schema):
     unit = fields.String()
     mechanism = fields.String()
     epsilon = fields.String()
+    rho = fields.String()
     scale = fields.String()
     confidence = fields.Float()
+    within_rows = fields.Integer(metadata={"description": "How far a quantile's rank may be off."})
+    total = fields.String(metadata={"description": "How a total over this key is told."})
 
 
 class NoteSchema(Schema):
@@ -57,6 +62,8 @@ class AnswerSchema(Schema):
     accounts = fields.List(fields.Nested(AccountLine))
     cells = fields.Integer()
     expected = fields.List(fields.Dict())
+    strategy = fields.Dict(metadata={"description": "How several tables are measured, and why."})
+    rows_per_person = fields.Dict(metadata={"description": "What a narrower bound does."})
     columns = fields.List(fields.Nested(ColumnSchema))
     rows = fields.List(fields.Dict())
     postprocessing = fields.List(fields.String())
@@ -100,9 +107,20 @@ class DatasetSchema(DatasetItem):
     answers_left = fields.List(fields.Dict(), required=True)
 
 
+class SpentAs(Schema):
+    """A spent ρ as (ε, δ)."""
+
+    epsilon = fields.String(required=True)
+    delta = fields.String(required=True)
+
+
 class BudgetLine(Schema):
     dataset = fields.String(required=True)
     account = fields.String(required=True)
+    measure = fields.String(required=True, metadata={"enum": ["pure", "zcdp"]})
+    spent_as = fields.Nested(SpentAs)
+    delta_cap = fields.String()
+    delta_spent = fields.String()
     granted = fields.String(required=True)
     spent = fields.String(required=True)
     remaining = fields.String(required=True)
@@ -118,7 +136,8 @@ class GrantAnswerSchema(Schema):
     id = fields.String(required=True)
     dataset = fields.String(required=True)
     account = fields.String(required=True)
-    epsilon = fields.String(required=True)
+    epsilon = fields.String(metadata={"description": "Of a dataset whose measure is pure."})
+    rho = fields.String(metadata={"description": "Of a dataset whose measure is zcdp."})
     reason = fields.String(required=True)
     state = fields.String(required=True, metadata={"enum": ["pending", "effective", "declined"]})
     requested_by = fields.String(required=True)
