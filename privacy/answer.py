@@ -54,7 +54,7 @@ class Table:
             AnswerColumn(
                 name=about["name"],
                 role=about["role"],
-                values=tuple(row[about["name"]] for row in body["rows"]),
+                values=[row[about["name"]] for row in body["rows"]],
                 about={key: value for key, value in about.items() if key not in ("name", "role")},
             )
             for about in body["columns"]

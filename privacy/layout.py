@@ -48,6 +48,14 @@ class Layout:
         return self.chosen is None
 
     @property
+    def table_column(self) -> str:
+        """The name of the column that tells the tables of a workload apart: "table" unless a key is called so."""
+        name = "table"
+        while name in (axis.name for axis in self.axes):
+            name += "_"
+        return name
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(len(axis.buckets) for axis in self.axes)
 

@@ -26,8 +26,14 @@ NOTES = {
         "text_ja": "示した分位点と正確な分位点の間にある行は、95 % の確率で within_rows 行以内です。",
     },
     "totals": {
-        "text": "Rows with * are totals over that key. All rows were estimated together and add up.",
-        "text_ja": "* の行はその項目についての合計です。すべての行を合わせて推定しており、足すと一致します。",
+        "text": (
+            "Rows with * are totals over that key. All were estimated together and add up. What a key has no row "
+            "for (values that are missing or in no bin) counts in none of them."
+        ),
+        "text_ja": (
+            "* の行はその項目についての合計です。すべての行を合わせて推定しており、足すと一致します。"
+            "どの行にも当てはまらない値（欠損や区間の外）はいずれの行にも含まれません。"
+        ),
     },
     "narrower_bound": {
         "text": (

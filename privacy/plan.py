@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from privacy import filters, pricing
 from privacy import layout as layouts
-from privacy import pricing
 from privacy.axes import CELLS_MAX, axes_of
 from privacy.budget import Price, split
 from privacy.exact import Axis, Needed, cells_over
@@ -94,7 +94,7 @@ def plan(query: Query, schema: Schema) -> Plan:
     resolver = Resolver(schema)
     bound = _bound(query, schema, resolver)
     layout = _layout(query, schema, resolver)
-    tree = resolver.where(query.where)
+    tree = _inside(layout, resolver.where(query.where), schema)
     reader = Reader(schema, resolver, rows=bound, cells=layout.cells)
     opened = open_key(query, schema)
     forms = [
@@ -208,6 +208,18 @@ def _workload(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     return layouts.workload(tuple(axes), tuple(tables), schema.measure, CELLS_MAX)
 
 
+def _inside(layout: Layout, tree: Filter, schema: Schema) -> Filter:
+    """Several tables are fitted to each other, so all count the same rows: those that every key has a cell for."""
+    if layout.direct:
+        return tree
+    inside = [filters.Member(axis.column, filters.union(axis.buckets)) for axis in layout.axes]
+    domains = [
+        (schema.queryable[axis.column].missing, schema.queryable[axis.column].high) for axis in layout.axes
+    ]
+    partial = [one for one, domain in zip(inside, domains, strict=True) if one.intervals != (domain,)]
+    return filters.every([tree, *partial])
+
+
 def _check_size(query: Query, layout: Layout, resolver: Resolver) -> None:
     if not 1 <= len(query.select) <= STATISTICS_MAX:
         resolver.refuse("/select", "too_many_statistics", len(query.select), STATISTICS_MAX)
@@ -229,6 +241,7 @@ def column_names(statistic: Statistic, form: Form | None, layout: Layout) -> tup
 
 def _check_names(query: Query, forms: Sequence[Form | None], layout: Layout, resolver: Resolver) -> None:
     taken = {key.column for key in query.group_by} | {axis.name for axis in layout.axes}
+    taken |= {layout.table_column} if query.tables else set()
     for place, (statistic, form) in enumerate(zip(query.select, forms, strict=True)):
         names = column_names(statistic, form, layout)
         if taken.intersection(names) or len(set(names)) < len(names):

@@ -10,13 +10,13 @@ from doubles import FAMILIES, TOWN, Silence, count, crowds, exact_by_hand, queri
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.accuracy import half_width
-from privacy.answer import Table, expectation, release, retold, table
+from privacy.answer import Table, release, retold, table
 from privacy.budget import Price
 from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
-from privacy.query import Key, Query, Statistic
+from privacy.query import Compare, Key, Query, Statistic, TableAsked
 from privacy.schema import Number
+from privacy.telling import expectation
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
 BY_SEX = (Key(column="sex"),)
@@ -24,15 +24,21 @@ INCOME = Statistic(name="pay", agg="mean", column="income")
 
 
 def told(asked: Query, *released: list[int]) -> Table:
-    return table(plan(asked, TOWN), tuple(np.array(cells) for cells in released))
+    """A table made from released integers, several of one component a statistic after each other."""
+    planned = plan(asked, TOWN)
+    arrays = [
+        np.array(cells).reshape(len(part.form.components), -1)
+        for part, cells in zip(planned.measurements, released, strict=True)
+    ]
+    return table(planned, tuple(arrays))
 
 
 def column(made: Table, name: str) -> tuple[object, ...]:
-    return next(column.values for column in made.columns if column.name == name)
+    return next(tuple(column.values) for column in made.columns if column.name == name)
 
 
 def width(planned: Plan, place: int = 0) -> int:
-    return half_width(planned.measurements[place].scale)
+    return planned.measurements[place].laws[0].half_width(0.95)
 
 
 def test_every_cell_is_told_with_its_keys_in_declared_order() -> None:
@@ -87,6 +93,18 @@ def test_notes_follow_from_the_question_alone() -> None:
     assert told(query(), [1]).notes == ("may_be_negative", "bounds_per_cell")
     assert told(query(INCOME), [1, 1]).notes == ("bounds_per_cell", "mean_from_sums")
     assert told(query(mode="dummy"), [1]).notes[-1] == "dummy_data"
+    assert answered(query(RICH["variance"])).notes == ("bounds_per_cell", "variance_from_sums")
+    assert answered(query(RICH["ratio"])).notes == ("bounds_per_cell", "ratio_from_counts")
+    assert "quantile_ranks" in answered(query(RICH["median"])).notes
+    assert "narrower_bound" in answered(query(rows_per_person=2)).notes
+    assert answered(query(group_by=BY_SEX, totals=True)).notes == (
+        "may_be_negative",
+        "bounds_per_cell",
+        "totals",
+    )
+    whole = answered(query(group_by=BY_SEX, totals=True, whole=True))
+    assert whole.notes == ("bounds_per_cell", "totals", "whole_numbers")
+    assert whole.postprocessing == ("weighted_least_squares", "non_negative_integers")
     assert told(query(INCOME), [1, 1]).postprocessing == ("mean_from_sums",)
 
 
@@ -116,11 +134,8 @@ def test_every_statistic_gets_its_own_noise_at_its_own_price() -> None:
     asked = query(count("n"), INCOME, count("m"), weights={"n": Fraction(2)}, group_by=BY_SEX)
     planned, noise = plan(asked, FAMILIES), RecordedNoise(source=Silence())
     release(planned, exact_by_hand(planned, []), noise)
-    assert [(draw.sensitivity, str(draw.price), len(draw.exact)) for draw in noise.draws] == [
-        (3, "0.5", 3),
-        (75, "0.25", 6),
-        (3, "0.25", 3),
-    ]
+    drawn = [(draw.mechanism.sensitivity, str(draw.mechanism.price), len(draw.exact)) for draw in noise.draws]
+    assert drawn == [(3, "0.5", 3), (75, "0.25", 6), (3, "0.25", 3)]
 
 
 # Telling again
@@ -153,6 +168,61 @@ def test_of_two_equal_statistics_the_more_exact_is_told_again() -> None:
     assert column(again, "n") == (222,)
 
 
+YOUNG = Compare(column="age", op="<", values=(20,))
+KNOWN = Compare(column="sex", op="!=", values=("x",))
+RICH = {
+    "variance": Statistic(name="s", agg="variance", column="age"),
+    "stddev": Statistic(name="s", agg="stddev", column="income"),
+    "ratio": Statistic(
+        name="s", agg="ratio", numerator=YOUNG, denominator=Compare(column="sex", op="!=", values=("x",))
+    ),
+    "share": Statistic(name="s", agg="ratio", numerator=YOUNG),
+    "median": Statistic(name="s", agg="median", column="born"),
+    "bounded median": Statistic(name="s", agg="median", column="age", value_bounds=True),
+    "quantiles": Statistic(name="s", agg="quantile", column="age", q=(Decimal("0.1"), Decimal("0.975"))),
+    "one quantile": Statistic(name="s", agg="quantile", column="age", q=(Decimal("0.25"),)),
+    "clamped sum": Statistic(name="s", agg="sum", column="income", per_person_clamp=(0, 30)),
+    "share kept": Statistic(name="s", agg="share_kept"),
+}
+PEOPLE = [
+    [(place % 3, 7 * place % 120, place % 20, 11 * place % 200)] * (1 + place % 3) for place in range(50)
+]
+
+
+def answered(asked: Query) -> Table:
+    planned = plan(asked, FAMILIES)
+    return table(planned, release(planned, exact_by_hand(planned, PEOPLE), Silence()))
+
+
+@pytest.mark.parametrize("statistic", RICH.values(), ids=RICH)
+@pytest.mark.parametrize("group_by", [(), BY_SEX], ids=["alone", "grouped"])
+def test_every_statistic_is_told_again_with_its_bounds_and_raw_numbers_renamed(statistic, group_by) -> None:
+    before = query(count("n"), statistic, group_by=group_by, rows_per_person=2)
+    after = replace(before, select=(replace(statistic, name="other"), count("s")))
+    again = retold(answered(before), plan(after, FAMILIES))
+    assert again == answered(after)
+    assert [column.description() for column in again.columns] == [
+        column.description() for column in answered(after).columns
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"group_by": (*BY_SEX, Key(column="age", bins=(0, 20, 120))), "totals": True},
+        {"group_by": BY_SEX, "totals": True, "whole": True},
+        {"tables": (TableAsked(name="a", group_by=BY_SEX), TableAsked(name="b", group_by=()))},
+    ],
+    ids=["totals", "whole", "tables"],
+)
+def test_margins_and_workloads_are_told_again_with_their_noisy_numbers_renamed(changes) -> None:
+    before = query(count("n"), RICH["variance"], **changes)
+    after = replace(before, select=(replace(RICH["variance"], name="n"), count("people")))
+    again, fresh = retold(answered(before), plan(after, FAMILIES)), answered(after)
+    assert (again.columns, again.notes) == (fresh.columns, fresh.notes)
+    assert set(again.postprocessing) == set(fresh.postprocessing)
+
+
 # What to expect
 
 
@@ -171,5 +241,5 @@ def test_the_error_to_expect_of_a_mean_falls_with_the_rows_of_its_cell() -> None
 def test_large_steps_keep_whole_numbers_whole() -> None:
     pay = register(Number(name="pay", low=0, high=100, step=Decimal(100_000)))
     planned = plan(query(Statistic(name="m", agg="mean", column="pay")), pay)
-    made = table(planned, (np.array([10_000, 30_000]),))
+    made = table(planned, (np.array([[10_000], [30_000]]),))
     assert column(made, "m") == (2_500_000,)

@@ -59,5 +59,5 @@ def test_numpy_draws_only_the_made_up_city() -> None:
 
 
 def test_the_rule_looks_at_files_at_all() -> None:
-    assert importing("numpy", "privacy") >= {"privacy/noise.py", "privacy/answer.py"}
+    assert importing("numpy", "privacy") >= {"privacy/noise.py", "privacy/aggregates.py"}
     assert importing("numpy.random") != set()
