@@ -78,23 +78,21 @@ def periods(column: Date, by: str) -> list[tuple[Interval, str]]:
     Labels are 2026, 2026-Q3 (calendar quarters), 2026-07, and FY2026 for April 2026 to March 2027.
     """
     assert by in CALENDAR
-    found, day = [], day_of(column.low)
-    while day_number(day) <= column.high:
-        following = _following(day, by)
-        last = min(day_number(following) - 1, column.high)
-        found.append(((day_number(day), last), _name(day, by)))
-        day = following
+    found, low = [], column.low
+    while low <= column.high:
+        high = min(day_number(_last(day_of(low), by)), column.high)
+        found.append(((low, high), _name(day_of(low), by)))
+        low = high + 1
     return found
 
 
-def _following(day: date, by: str) -> date:
-    """The first day of the period after the one that holds `day`."""
-    if by == "year":
-        return date(day.year, 12, 31) + timedelta(days=1)
+def _last(day: date, by: str) -> date:
+    """The last day of the period that holds `day`; the calendar itself ends with the year 9999."""
     if by == "fiscal_year":
-        return date(_fiscal_year(day) + 1, FISCAL_YEAR_BEGINS, 1)
-    month = day.month if by == "month" else (day.month + 2) // 3 * 3
-    return date(day.year, 12, 31) + timedelta(days=1) if month == 12 else date(day.year, month + 1, 1)
+        year = _fiscal_year(day) + 1
+        return date(year, FISCAL_YEAR_BEGINS, 1) - timedelta(days=1) if year <= date.max.year else date.max
+    month = {"year": 12, "quarter": (day.month + 2) // 3 * 3, "month": day.month}[by]
+    return date(day.year, 12, 31) if month == 12 else date(day.year, month + 1, 1) - timedelta(days=1)
 
 
 def _name(day: date, by: str) -> str:

@@ -304,22 +304,7 @@ def test_a_share_below_the_least_price_is_refused() -> None:
     ]
 
 
-# Axes
-
-
-def test_bins_cover_from_the_first_edge_to_the_last_which_is_inside() -> None:
-    axis = plan(query(group_by=(Key(column="age", bins=(0, 20, 65, 120), missing=True),)), TOWN).axes[0]
-    assert axis.buckets == ((0, 19), (20, 64), (65, 120), (-1, -1))
-    assert axis.labels == ("[0,20)", "[20,65)", "[65,120]", None)
-
-
-def test_an_edge_one_step_above_the_domain_closes_the_last_bin_at_the_domain() -> None:
-    assert plan(query(group_by=(Key(column="age", bins=(100, 121)),)), TOWN).axes[0].buckets == ((100, 120),)
-
-
-def test_a_key_without_bins_has_every_declared_value_in_order() -> None:
-    assert plan(query(group_by=(Key(column="sex"),)), TOWN).axes[0].labels == ("f", "m", "x")
-    assert plan(query(group_by=(Key(column="born"),)), TOWN).axes[0].labels[100] == "1970-01-01"
+# Units
 
 
 @pytest.mark.parametrize(
