@@ -22,7 +22,7 @@ from privacy.answer import release
 from privacy.budget import Price
 from privacy.exact import Exact, Needed, Over, cells_over
 from privacy.filters import Every, Filter, Member
-from privacy.noise import Draw, Integers, Mechanism, RecordedNoise
+from privacy.noise import Draw, Integers, Mechanism, OpendpNoise, RecordedNoise
 from privacy.plan import Plan
 from privacy.query import (
     AGGREGATES,
@@ -68,6 +68,30 @@ class CountingNoise:
     def top(self, scores: Integers, mechanism: Mechanism) -> int:
         self.draws += 1
         return self.draws % len(scores)
+
+
+@dataclass
+class NoiseOfManyRuns:
+    """Real noise for `runs` releases of one plan, each draw of all runs made at once, which is quicker."""
+
+    runs: int
+    run: int = -1
+    made: int = 0
+    blocks: list[Integers] = field(default_factory=list)
+
+    def next_run(self) -> "NoiseOfManyRuns":
+        self.run, self.made = self.run + 1, 0
+        return self
+
+    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
+        if self.made == len(self.blocks):
+            zeros = np.zeros(len(exact) * self.runs, dtype=np.int64)
+            self.blocks.append(OpendpNoise().add(zeros, mechanism).reshape(self.runs, -1))
+        self.made += 1
+        return exact + self.blocks[self.made - 1][self.run]
+
+    def top(self, scores: Integers, mechanism: Mechanism) -> int:
+        return OpendpNoise().top(scores, mechanism)
 
 
 @dataclass
