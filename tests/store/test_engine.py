@@ -1,6 +1,7 @@
 """The embedded engine finds the same integers as a slow evaluator in Python, and nothing else."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from doubles import (
     columns,
+    count,
     crowds,
     exact_by_hand,
     literal,
@@ -24,10 +26,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.engines.duckdb import DuckdbEngine, EngineFailed
-from datasets.engines.sql import RAW_GROUPS_MAX, statement
+from datasets.engines.sql import RAW_GROUPS_MAX, passes, statement
+from privacy.exact import cells_over
 from privacy.plan import Plan, plan
-from privacy.query import All, Any, Compare, Key, Statistic
-from privacy.schema import Category, Column, Date, Number, Schema
+from privacy.query import CALENDAR, All, Any, Compare, Key, Not, Statistic, TableAsked
+from privacy.schema import Category, Column, Date, Number, Schema, day_number
 
 REAL = settings(deadline=None, derandomize=True, max_examples=40)
 SIGNED = (("TINYINT", 8), ("SMALLINT", 16), ("INTEGER", 32), ("BIGINT", 64))
@@ -70,6 +73,12 @@ def assert_alike(engine: DuckdbEngine, file: Path, planned: Plan, people: list) 
     for exact, cells in expected.items():
         assert found[exact].dtype == np.int64
         assert found[exact].tolist() == cells.tolist()
+
+
+def sql_of(planned: Plan) -> str:
+    """The text of a plan's only statement."""
+    (only,) = passes(planned)
+    return statement(planned, only, "duckdb").text
 
 
 @st.composite
@@ -119,7 +128,10 @@ def test_exact_integers_at_the_ends_of_every_width_are_those_found_by_hand(engin
 def test_rehearsals_of_any_question_succeed_in_every_cell(engine, data) -> None:
     schema = data.draw(schemas() | schemas(partial(extreme_columns, widths=(8, 16, 32))))
     planned = plan(data.draw(queries(schema)), schema)
-    assert {len(cells) for cells in engine.rehearse(planned).values()} == {planned.cells}
+    found = engine.rehearse(planned)
+    assert set(found) == set(planned.needed)
+    for (over, exact), cells in found.items():
+        assert len(cells) == cells_over(planned.axes, over) * exact.size
 
 
 def test_an_empty_table_has_every_cell_and_all_are_zero(engine, files) -> None:
@@ -129,11 +141,19 @@ def test_an_empty_table_has_every_cell_and_all_are_zero(engine, files) -> None:
         Statistic(name="p", agg="count_persons"),
         Statistic(name="s", agg="sum", column="n"),
         Statistic(name="m", agg="mean", column="n"),
+        Statistic(name="v", agg="variance", column="n"),
+        Statistic(name="q", agg="median", column="n"),
+        Statistic(name="t", agg="sum", column="n", per_person_clamp=(0, 9)),
+        Statistic(name="r", agg="ratio", numerator=Compare(column="k", op="=", values=("a",))),
+        Statistic(name="x", agg="share_kept"),
     )
+    file = written(files, schema, [])
     for group_by in ((), (Key(column="k", missing=True), Key(column="n"))):
-        planned = plan(query(*select, group_by=group_by), schema)
-        found = engine.exact(planned, written(files, schema, []))
-        assert {tuple(cells.tolist()) for cells in found.values()} == {(0,) * planned.cells}
+        planned = plan(query(*select, group_by=group_by, rows_per_person=2), schema)
+        found = engine.exact(planned, file)
+        assert set(found) == set(planned.needed)
+        for (_, exact), cells in found.items():
+            assert cells.tolist() == [0] * (planned.cells * exact.size)
 
 
 WIDE = register(Number(name="a", low=-500, high=499), Number(name="b", low=2**31, high=2**31 + 999), rows=2)
@@ -150,9 +170,7 @@ def test_keys_of_few_and_of_many_codes_are_told_apart_alike(engine, files, agg, 
     keys = tuple(Key(column=name, bins=bins[name], missing=name == "a") for name in grouped)
     planned = plan(query(Statistic(name="s", agg=agg), group_by=keys), WIDE)
     combinations = 1_001 ** len(grouped)
-    assert ("CASE" in statement(planned, "duckdb").text) == (
-        combinations > RAW_GROUPS_MAX or agg == "count_persons"
-    )
+    assert ("CASE" in sql_of(planned)) == (combinations > RAW_GROUPS_MAX or agg == "count_persons")
     codes = (-501, -500, -401, -400, -4, -3, -1, 0, 76, 77, 498, 499)
     others = (2**31 - 1, 2**31, 2**31 + 1, 2**31 + 2, 2**31 + 499, 2**31 + 500, 2**31 + 999)
     people = [[(a, b), (codes[place - 1], b)] for place, a in enumerate(codes) for b in others]
@@ -164,7 +182,7 @@ def test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all(en
     clamped = Statistic(name="m", agg="mean", column="n", clamp=(3, 7))
     planned = plan(query(clamped), schema)
     found = engine.exact(planned, written(files, schema, [[(-1,), (0,)], [(9,), (5,)]]))
-    assert [found[exact].tolist() for exact in planned.exacts] == [[3 + 7 + 5], [3]]
+    assert [found[needed].tolist() for needed in planned.needed] == [[3 + 7 + 5], [3]]
 
 
 def test_a_person_in_two_codes_of_one_bin_is_counted_once(engine, files) -> None:
@@ -172,7 +190,7 @@ def test_a_person_in_two_codes_of_one_bin_is_counted_once(engine, files) -> None
     binned = (Key(column="n", bins=(0, 5, 9)),)
     planned = plan(query(Statistic(name="p", agg="count_persons"), group_by=binned), schema)
     found = engine.exact(planned, written(files, schema, [[(0,), (4,), (9,)], [(1,)]]))
-    assert found[planned.exacts[0]].tolist() == [2, 1]
+    assert found[planned.needed[0]].tolist() == [2, 1]
 
 
 def test_persons_in_tens_of_thousands_of_single_values_are_counted_quickly(engine, files) -> None:
@@ -180,7 +198,7 @@ def test_persons_in_tens_of_thousands_of_single_values_are_counted_quickly(engin
     schema = register(Number(name="n", low=-20_000, high=29_999), rows=2)
     every = (Key(column="n", missing=True),)
     planned = plan(query(Statistic(name="p", agg="count_persons"), group_by=every), schema)
-    assert "CASE" not in statement(planned, "duckdb").text
+    assert "CASE" not in sql_of(planned)
     people = [[(-20_001,), (-20_000,)], [(0,), (0,)], [(29_999,)]]
     assert_alike(engine, written(files, schema, people), planned, people)
 
@@ -206,6 +224,183 @@ def test_the_largest_sums_that_a_descriptor_allows_stay_exact(engine, files) -> 
     for code in (REACH_MAX, -REACH_MAX):
         people = [[(code,)]] * 60
         assert_alike(engine, written(files, schema, people), planned, people)
+
+
+# Each kind of exact integer
+
+
+WHOLE = Number(name="n", low=-3, high=40)
+KIND = Category(name="k", values=("a", "b"))
+DAY = Date(name="d", low=day_number(date(2023, 2, 20)), high=day_number(date(2025, 4, 1)))
+MIXED = register(WHOLE, KIND, DAY, rows=3)
+CODES = (-4, -3, -2, 0, 5, 6, 7, 17, 39, 40)
+PEOPLE = [
+    [
+        (CODES[(place + turn) % 10], (place + turn) % 3 - 1, DAY.low - 1 + 37 * place * turn % 773)
+        for turn in range(1 + place % 3)
+    ]
+    for place in range(60)
+]
+A = Compare(column="k", op="=", values=("a",))
+SMALL_N = Compare(column="n", op="<", values=(6,))
+GROUPS = [(), (Key(column="k"),), (Key(column="k", missing=True), Key(column="n", bins=(-3, 0, 7, 41)))]
+
+
+@pytest.fixture(scope="module")
+def mixed(files) -> Path:
+    return written(files, MIXED, PEOPLE)
+
+
+def of_n(agg: str, **members: object) -> Statistic:
+    return Statistic(**{"name": "s", "agg": agg, "column": "n", **members})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("group_by", GROUPS, ids=["alone", "keyed", "two keys"])
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        Statistic(name="s", agg="count_persons"),
+        *(of_n(agg, clamp=clamp) for agg in ("variance", "median") for clamp in (None, (0, 40), (-3, 17), (5, 7))),
+        *(of_n("sum", per_person_clamp=person) for person in ((-100, 100), (-2, 9), (0, 3), (6, 20), (-9, -1))),
+        of_n("sum", clamp=(0, 6), per_person_clamp=(1, 9)),
+        Statistic(name="s", agg="ratio", numerator=SMALL_N),
+        Statistic(name="s", agg="ratio", numerator=SMALL_N, denominator=A),
+        Statistic(name="s", agg="ratio", numerator=All(()), denominator=Any(())),
+    ],
+    ids=lambda one: f"{one.agg}{one.clamp or ''}{one.per_person_clamp or ''}",
+)  # fmt: skip
+def test_each_kind_of_exact_integer_is_that_found_by_hand(engine, mixed, statistic, group_by, rows) -> None:
+    for where in (None, A, Any((SMALL_N, Not(A)))):
+        planned = plan(query(statistic, group_by=group_by, where=where, rows_per_person=rows), MIXED)
+        assert_alike(engine, mixed, planned, PEOPLE)
+
+
+@pytest.mark.parametrize("group_by", GROUPS, ids=["alone", "keyed", "two keys"])
+def test_rows_beyond_a_narrower_bound_count_only_where_all_rows_are_asked_for(
+    engine, mixed, group_by
+) -> None:
+    kept = Statistic(name="x", agg="share_kept")
+    median = of_n("median", name="m")
+    planned = plan(query(kept, of_n("mean"), median, group_by=group_by, rows_per_person=1), MIXED)
+    assert len(passes(planned)) == 3
+    assert_alike(engine, mixed, planned, PEOPLE)
+    found = engine.exact(planned, mixed)
+    (over, bounded), (_, whole) = planned.needed[:2]
+    assert found[over, bounded].sum() < found[over, whole].sum()
+
+
+@pytest.mark.parametrize("by", CALENDAR)
+@pytest.mark.parametrize(
+    "statistic",
+    [count("s"), Statistic(name="s", agg="count_persons"), of_n("variance"), of_n("median")],
+    ids=lambda one: one.agg,
+)
+def test_periods_of_the_calendar_hold_their_days(engine, files, by: str, statistic: Statistic) -> None:
+    """Every day from February 2023 to April 2025, the leap day among them, and missing dates."""
+    people = [[(5, 0, day)] for day in range(DAY.missing, DAY.high + 1)]
+    planned = plan(query(statistic, group_by=(Key(column="d", by=by, missing=True),)), MIXED)
+    file = written(files, MIXED, people)
+    assert_alike(engine, file, planned, people)
+    if statistic.agg == "count":
+        (cells,) = engine.exact(planned, file).values()
+        days = [high - low + 1 for low, high in planned.axes[0].buckets]
+        assert cells.tolist() == days
+
+
+@pytest.mark.parametrize("by", CALENDAR)
+def test_a_day_at_the_turn_of_a_period_counts_in_the_right_one(engine, files, by: str) -> None:
+    turns = [
+        date(2023, 12, 31),
+        date(2024, 1, 1),
+        date(2024, 2, 29),
+        date(2024, 3, 1),
+        date(2024, 3, 31),
+        date(2024, 4, 1),
+    ]
+    labels = {
+        "year": ["2023", "2024", "2024", "2024", "2024", "2024"],
+        "fiscal_year": ["FY2023", "FY2023", "FY2023", "FY2023", "FY2023", "FY2024"],
+        "quarter": ["2023-Q4", "2024-Q1", "2024-Q1", "2024-Q1", "2024-Q1", "2024-Q2"],
+        "month": ["2023-12", "2024-01", "2024-02", "2024-03", "2024-03", "2024-04"],
+    }[by]
+    planned = plan(query(group_by=(Key(column="d", by=by),)), MIXED)
+    for day, label in zip(turns, labels, strict=True):
+        (cells,) = engine.exact(planned, written(files, MIXED, [[(0, 0, day_number(day))]])).values()
+        assert [name for name, cell in zip(planned.axes[0].labels, cells, strict=True) if cell] == [label]
+
+
+@pytest.mark.parametrize(
+    ("column", "clamp"),
+    [
+        (Number(name="w", low=-7, high=99_999), None),
+        (Number(name="w", low=-7, high=99_999), (-5, 90_000)),
+        (Number(name="w", low=-7, high=99_999), (40_000, 99_999)),
+        (Number(name="w", low=-50_000, high=-1), None),
+        (Number(name="w", low=-50_000, high=-1), (-50_000, -12_345)),
+        (Number(name="w", low=-50_000, high=-1), (-45_001, -2)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("keyed", [False, True])
+def test_wide_columns_are_put_on_a_grid_and_into_bins(engine, files, column, clamp, keyed: bool) -> None:
+    """The variance of a wide span is measured on a grid, its median in bins of several codes."""
+    low, high = clamp or (column.low, column.high)
+    schema = register(column, KIND, rows=2)
+    select = (
+        Statistic(name="v", agg="variance", column="w", clamp=(low, high)),
+        Statistic(name="m", agg="median", column="w", clamp=(low, high)),
+    )
+    group_by = (Key(column="k", missing=True),) if keyed else ()
+    planned = plan(query(*select, group_by=group_by), schema)
+    assert {exact.grid > 1 for _, exact in planned.needed if exact.kind in ("spread", "square")} == {True}
+    codes = sorted(
+        {
+            min(max(code, column.missing), column.high)
+            for end in (column.low, low, high, (low + high) // 2)
+            for code in range(end - 9, end + 10)
+        }
+    )
+    people = [[(code, place % 3 - 1), (codes[-place], 0)] for place, code in enumerate(codes)]
+    assert_alike(engine, written(files, schema, people), planned, people)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("agg", ["sum", "mean", "variance", "median"])
+@pytest.mark.parametrize("person", [False, True])
+def test_narrow_columns_do_not_overflow(engine, files, bits: int, agg: str, person: bool) -> None:
+    """Values at both ends of the stored type, added and squared."""
+    if person and agg != "sum":
+        return
+    low, high = -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1
+    schema = register(Number(name="n", low=low, high=high), rows=3)
+    clamp = (low - 5, high + 5) if person else None
+    statistic = Statistic(name="s", agg=agg, column="n", per_person_clamp=clamp)
+    people = [[(end,)] * 3 for end in (low, high) for _ in range(50)] + [[(low - 1,), (0,)]]
+    planned = plan(query(statistic), schema)
+    assert_alike(engine, written(files, schema, people), planned, people)
+
+
+@pytest.mark.parametrize("kind", ["totals", "tables"])
+def test_margins_and_workloads_find_every_grid(engine, mixed, kind: str) -> None:
+    keys = (Key(column="k"), Key(column="n", bins=(-3, 5, 40)), Key(column="d", by="year"))
+    if kind == "totals":
+        asked = query(count("c"), of_n("variance"), group_by=keys, totals=True)
+    else:
+        tables = tuple(TableAsked(name=f"t{place}", group_by=(key,)) for place, key in enumerate(keys))
+        asked = query(count("c"), of_n("mean"), tables=tables)
+    planned = plan(asked, MIXED)
+    assert_alike(engine, mixed, planned, PEOPLE)
+    assert {over for over, _ in planned.needed} == set(planned.layout.grids)
+
+
+def test_equal_needs_of_several_statistics_are_found_once(engine, mixed) -> None:
+    planned = plan(
+        query(count("a"), count("b"), of_n("mean"), Statistic(name="t", agg="sum", column="n")), MIXED
+    )
+    assert len(planned.needed) == 3
+    assert len(passes(planned)) == 1
+    assert_alike(engine, mixed, planned, PEOPLE)
 
 
 # What an engine cannot do
