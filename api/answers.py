@@ -22,6 +22,9 @@ class ChargeSchema(Schema):
     amount = fields.String(required=True)
     split = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     delta = fields.String(metadata={"description": "Of an answer by undeclared values: its price in δ."})
+    shown_as = fields.Nested(
+        "SpentAs", data_key="as", metadata={"description": "This charge of ρ, by itself, as (ε, δ)."}
+    )
     accounts = fields.List(fields.Nested(AccountLine))
 
 
@@ -39,7 +42,12 @@ class ColumnSchema(Schema):
     scale = fields.String()
     confidence = fields.Float()
     within_rows = fields.Integer(metadata={"description": "How far a quantile's rank may be off."})
+    resolution = fields.Raw(metadata={"description": "The width of the bins a quantile was found in."})
     total = fields.String(metadata={"description": "How a total over this key is told."})
+    asked_as = fields.String(data_key="as", metadata={"description": "The statistic it belongs to."})
+    undeclared = fields.Boolean(metadata={"description": "Its values were declared by nobody."})
+    threshold = fields.Integer(metadata={"description": "The least noisy count that is told."})
+    delta = fields.String()
 
 
 class NoteSchema(Schema):
