@@ -1,0 +1,1 @@
+"""How far answers are from the truth: measured, expected from theory, and beside other libraries at the same ε."""
