@@ -7,7 +7,7 @@ DONE := $(VENV)/.ready-for-tests
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast serve bench audit faults lint openapi clean
+.PHONY: help demo test test-fast serve bench accuracy accuracy-peers audit faults lint openapi clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -44,6 +44,14 @@ audit: $(DONE) ## measure the promised privacy from outside, over HTTP, with mor
 bench: $(DONE) ## run the benchmarks and write docs/performance.md
 	@bash scripts/install-test-tools
 	$(RUN)/python -m bench
+
+accuracy: $(READY) ## measure how far answers are from the truth and write docs/accuracy.md
+	$(INSTALL) --editable '.[accuracy]'
+	$(RUN)/python -m bench.accuracy
+
+accuracy-peers: $(READY) ## measure other libraries for that report, in environments of their own (half an hour; one needs Java)
+	$(RUN)/python -m bench.peers.install
+	$(RUN)/python -m bench.accuracy peers
 
 lint: $(DONE) ## check style and types
 	$(RUN)/ruff check .
