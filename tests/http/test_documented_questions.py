@@ -29,6 +29,7 @@ QUESTIONS = [
     for dataset, kind, block in BLOCKS
 ]
 SAMPLE = {"residents": "residents", "care-benefits": "care"}
+EMPLOYERS = ROOT / "examples" / "employers.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,13 @@ def city(tmp_path_factory, sqlite_template):
     accounts.add_organisation("sunrise")
     key = accounts.add_user("aoi", organisation="sunrise", role="analyst")
     sources = generate(folder, residents=300, files=tuple(SAMPLE.values()))
-    for dataset, file in SAMPLE.items():
+    descriptors = {file: ROOT / f"datasets/sample/{file}.yaml" for file in SAMPLE.values()}
+    sources["employers"], descriptors["employers"] = employers(folder), EMPLOYERS
+    for dataset, file in {**SAMPLE, "employers": "employers"}.items():
         register(
             store=store,
             data_dir=settings.data_dir,
-            descriptor=parse((ROOT / f"datasets/sample/{file}.yaml").read_text(encoding="utf-8")),
+            descriptor=parse(descriptors[file].read_text(encoding="utf-8")),
             source=sources[file],
             actor="test",
             progress=lambda stage, share: None,
@@ -70,6 +73,15 @@ def city(tmp_path_factory, sqlite_template):
     store.close()
 
 
+def employers(folder):
+    """Who works where: two employers of many and some of few."""
+    file = folder / "employers.csv"
+    words = ["株式会社あおば"] * 200 + ["Kita Bank"] * 150 + [f"Workshop {number}" for number in range(30)]
+    lines = [f"p{place},{word},40,permanent\n" for place, word in enumerate(words)]
+    file.write_text("resident_id,employer,hours,contract\n" + "".join(lines), encoding="utf-8")
+    return file
+
+
 def test_the_guide_holds_questions_on_every_statistic():
     assert len(QUESTIONS) >= 12
     asked = {statistic["agg"] for _, _, question in QUESTIONS for statistic in question["select"]}
@@ -83,3 +95,10 @@ def test_a_documented_question_is_answered(city, number, mode):
     answer = city(dataset, kind, {**question, "mode": mode}, number)
     assert answer.status_code == 200, answer.get_data(as_text=True)
     assert answer.json["mode"] == mode
+
+
+def test_the_documented_question_by_employers_names_those_of_many_only(city):
+    number = next(place for place, (dataset, *_) in enumerate(QUESTIONS) if dataset == "employers")
+    dataset, kind, question = QUESTIONS[number]
+    answer = city(dataset, kind, question, f"{number}-names").json
+    assert {row["employer"] for row in answer["rows"]} == {"株式会社あおば", "Kita Bank"}

@@ -3,9 +3,10 @@
 What went wrong elsewhere (OpenDP #2922, `make_laplace_threshold` and `make_gaussian_threshold`, up to 0.16): a
 count is told from the threshold on, the threshold itself included, but the δ that the library reports is the
 chance of noise *above* the threshold. The weight of that one whole number is missing, so with narrow noise δ is
-several times what was said. The like happens when the threshold is computed for one new value where a person may
-bring k (then the chance that any of them is told is k times as large). Both are planted here, and the same
-measurement that passes the mechanism must convict them.
+several times what was said (σ 1, threshold 4: version 0.16.0 says 0.00135, and 0.0046 is measured). Another fault
+of this kind is a threshold computed for one new value where a person may bring k: the chance that any of them is
+told is then k times as large. Both are planted here, and the same measurement that passes the mechanism must
+convict them.
 
 δ is made large to be measurable, and every register holds thousands of persons who each have values that nobody
 else has: the noise of different values is independent, so each of them is one trial.
