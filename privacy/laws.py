@@ -22,10 +22,14 @@ STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """Noise around zero. `scale` is b of Laplace noise, σ of Gaussian noise, the deviation of mixed noise."""
+    """Noise around zero. `scale` is b of Laplace noise, σ of Gaussian noise, the deviation of mixed noise.
+
+    `whole` noise is always a whole number; a least-squares estimate's is not, though made of whole draws.
+    """
 
     kind: Literal["laplace", "gaussian", "mixed"]
     scale: float
+    whole: bool = True
 
     @property
     def deviation(self) -> float:
@@ -42,13 +46,19 @@ class Law:
             alpha = math.exp(-1 / self.scale)
             steps = self.scale * (math.log(2) - math.log1p(alpha) - math.log1p(-confidence))
             return max(0, math.ceil(steps - 1e-9 * max(1.0, steps)) - 1)
+        if not self.whole:
+            return math.ceil(self.half_width_real(confidence))
         if self.kind == "gaussian" and self.scale <= EXACT_SIGMA_MAX:
             return _summed_half_width(self.scale, confidence)
-        return math.ceil(self.half_width_real(confidence))
+        return math.ceil(float(self.tail(confidence, np.ones((1, 1)))[0]))
 
     def half_width_real(self, confidence: float) -> float:
-        """The same for noise that is no whole number, as that of a least-squares estimate."""
-        return float(self.tail(confidence, np.ones((1, 1)))[0])
+        """The same for noise that is no whole number, as that of a least-squares estimate.
+
+        Half a unit wider than the continuous law: one draw may still outweigh the others, and a whole number
+        is up to half a unit further out than a continuous draw that it is the rounding of.
+        """
+        return float(self.tail(confidence, np.ones((1, 1)))[0]) + 0.5
 
     def tail(self, confidence: float, weights: Floats) -> Floats:
         """t with P(|Σ wᵢXᵢ| ≤ t) ≥ `confidence` for independent draws; `weights` is (draws, …)."""

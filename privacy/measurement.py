@@ -150,7 +150,8 @@ def laws_of(draws: tuple[Draw, ...], layout: Layout) -> tuple[Law, ...]:
         return laws
     kind = "gaussian" if all(law.kind == "gaussian" for law in laws) else "mixed"
     found = _table_variances(layout, tuple(law.deviation**2 for law in laws))
-    return tuple(Law(kind, math.sqrt(variance)) for variance in found)  # type: ignore[arg-type]
+    whole = len(laws) == 1  # mere sums of whole numbers
+    return tuple(Law(kind, math.sqrt(variance), whole) for variance in found)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1024)
