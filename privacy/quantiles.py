@@ -158,7 +158,8 @@ class Quantiles:
         """T: with at least `confidence`, at most T rows lie between each value and the exact quantile.
 
         By choice: P(score < -T) ≤ N·e^(-Tε/2Δ) over N bins, since some bin has score 0 (McSherry & Talwar
-        2007, theorem 6; no worse for permute-and-flip). By tree: a band over all bins, each of a deviation
+        2007, theorem 6; no worse for permute-and-flip). Several values are put in order, so that each may be
+        another's choice: all of them keep T at once, by a part of the doubt for each. By tree: a band over all bins, each of a deviation
         that `_rank_deviation` bounds; a sum of Laplace or Gaussian draws of deviation s exceeds √½·s·ln(1/p)
         with probability at most p for p below 0.05 (compare `privacy.laws`).
         """
@@ -167,7 +168,7 @@ class Quantiles:
             deviation = law.deviation * _rank_deviation(self.bins, self.branching, max(self.qs, key=_worst))
             return math.ceil(deviation * math.log(self.bins / (1 - confidence)) / math.sqrt(2))
         errors = [
-            math.ceil(_shift(mechanism, self.bins, 1 - confidence) / choice.q.denominator)
+            math.ceil(_shift(mechanism, self.bins, (1 - confidence) / len(self.qs)) / choice.q.denominator)
             for choice, mechanism in zip(self.choices(), mechanisms, strict=True)
             if choice.place == "value"
         ]
