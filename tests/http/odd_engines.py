@@ -10,8 +10,9 @@ from small_town import Visitor
 
 from datasets.engines.duckdb import EngineFailed
 from datasets.questions import Desk
+from privacy.exact import Needed
 from privacy.noise import Integers, OpendpNoise
-from privacy.plan import Exact, Plan
+from privacy.plan import Plan
 
 
 class NoEngine:
@@ -20,11 +21,11 @@ class NoEngine:
     def __init__(self, real: Any) -> None:
         self.real = real
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
         raise AssertionError("data was opened")
 
-    def rehearse(self, plan: Plan) -> Mapping[Exact, Integers]:
-        found: Mapping[Exact, Integers] = self.real.rehearse(plan)
+    def rehearse(self, plan: Plan) -> Mapping[Needed, Integers]:
+        found: Mapping[Needed, Integers] = self.real.rehearse(plan)
         return found
 
 
@@ -34,7 +35,7 @@ class BrokenEngine:
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure, self.calls = failure or EngineFailed(), 0
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
         self.calls += 1
         raise self.failure
 
@@ -45,10 +46,10 @@ class WaitingEngine:
     def __init__(self, real: Any) -> None:
         self.real, self.entered, self.go_on = real, threading.Event(), threading.Event()
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Exact, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
         self.entered.set()
         assert self.go_on.wait(timeout=30)
-        found: Mapping[Exact, Integers] = self.real.exact(plan, file)
+        found: Mapping[Needed, Integers] = self.real.exact(plan, file)
         return found
 
 

@@ -56,6 +56,37 @@ SELECTS: tuple[Any, ...] = (
     [N, SUM, MEAN, PERSONS],
     [SUM, {**SUM, "as": "again"}],
     [N, N],
+    [{"as": "v", "agg": "variance", "column": "score"}, {"as": "d", "agg": "stddev", "column": "age"}],
+    [{"as": "h", "agg": "median", "column": "age"}],
+    [{"as": "h", "agg": "median", "column": "moved_in", "value_bounds": True}],
+    [{"as": "q", "agg": "quantile", "column": "age", "q": [0, 0.5, 0.999, 1]}],
+    [{"as": "q", "agg": "quantile", "column": "age", "q": [number / 20 for number in range(1, 20)]}],
+    [{"as": "r", "agg": "ratio", "numerator": {"column": "age", "op": "=", "value": 77}}],
+    [
+        {
+            "as": "r",
+            "agg": "ratio",
+            "numerator": {"column": "age", "op": "=", "value": 77},
+            "denominator": {"column": "score", "op": "is_missing"},
+        }
+    ],
+    [{**SUM, "per_person_clamp": [1, 9]}],
+    [{"as": "x", "agg": "share_kept"}],
+)
+KEYED: tuple[Any, ...] = tuple(
+    {"group_by": [{"column": "moved_in", "by": by, "missing": True}]}
+    for by in ("year", "fiscal_year", "quarter", "month", "week")
+)
+MARGINS: tuple[Any, ...] = (
+    {"group_by": GROUPS[1], "totals": True},
+    {"group_by": [*GROUPS[2], *GROUPS[4]], "totals": True},
+    {"group_by": [*GROUPS[2], *GROUPS[4]], "totals": True, "non_negative_integers": True},
+    {"group_by": [], "totals": True},
+)
+WORKLOADS: tuple[Any, ...] = (
+    {"tables": [{"as": "a", "group_by": GROUPS[1]}, {"as": "b", "group_by": GROUPS[4]}]},
+    {"tables": [{"as": "a", "group_by": GROUPS[2]}, {"as": "a", "group_by": []}]},
+    {"tables": [{"as": "a", "group_by": GROUPS[3]}, {"as": "b", "group_by": GROUPS[4]}]},
 )
 BUDGETS: tuple[Any, ...] = (
     {"epsilon": "2"},
@@ -67,6 +98,8 @@ BUDGETS: tuple[Any, ...] = (
     {"accuracy": {"of": "n", "within": 900}},
     {"accuracy": {"of": "n", "within": 1}},
     {"accuracy": {"of": "m", "within": 1}},
+    {"accuracy": {"of": "m", "within": 9, "rows": 500}},
+    {"rho": "1"},
     {},
 )
 
@@ -110,6 +143,13 @@ def odd_requests() -> Iterator[Odd]:
         for accept in (JSON, CSV, ARROW):
             body = {"mode": mode, "select": select, "group_by": GROUPS[2], "budget": CHEAP}
             yield ask(body, accept=accept, user="mei")
+    for shape, mode in itertools.product((*KEYED, *MARGINS), ("run", "quote", "dummy")):
+        accept = (JSON, CSV, ARROW)[next(numbers) % 3]
+        yield ask({"mode": mode, "select": [N, SUM], "budget": CHEAP, **shape}, accept=accept, user="mei")
+    for shape, mode in itertools.product(WORKLOADS, ("run", "quote", "dummy")):
+        body = {"mode": mode, "select": [N, MEAN], "budget": CHEAP, **shape}
+        path, key = "/v1/datasets/residents/workloads", f"k{next(numbers)}"
+        yield Odd(method="POST", path=path, user="mei", body=body, key=key)
     for budget, mode in itertools.product(BUDGETS, ("run", "quote")):
         yield ask({"mode": mode, "select": [N, MEAN], "budget": budget, "reuse": "never"}, user="ren")
     for number in range(4):
@@ -140,6 +180,8 @@ def odd_requests() -> Iterator[Odd]:
             {"select": [{"agg": agg, **column}], "group_by": [{"column": "kind"}], "budget": CHEAP},
             dataset="visits",
         )
+    for bound, agg in itertools.product((0, 1, 2, 3, 4), ("count", "share_kept", "count_persons")):
+        yield ask({"select": [{"agg": agg}], "rows_per_person": bound, "budget": CHEAP}, dataset="visits")
     yield ask({"select": [N], "budget": CHEAP}, accept="image/png")
     for path in (
         "/v1/budgets",
