@@ -159,9 +159,10 @@ class Quantiles:
 
         By choice: P(score < -T) ≤ N·e^(-Tε/2Δ) over N bins, since some bin has score 0 (McSherry & Talwar
         2007, theorem 6; no worse for permute-and-flip). Several values are put in order, so that each may be
-        another's choice: all of them keep T at once, by a part of the doubt for each. By tree: a band over all bins, each of a deviation
-        that `_rank_deviation` bounds; a sum of Laplace or Gaussian draws of deviation s exceeds √½·s·ln(1/p)
-        with probability at most p for p below 0.05 (compare `privacy.laws`).
+        another's choice: all of them keep T at once, by a part of the doubt for each.
+        By tree: a band over all bins, each of a deviation that `_rank_deviation` bounds; a sum of Laplace or
+        Gaussian draws of deviation s exceeds √½·s·ln(1/p) with probability at most p for p below 0.05
+        (compare `privacy.laws`).
         """
         if self.by_tree:
             assert law is not None
