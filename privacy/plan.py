@@ -147,6 +147,8 @@ def _bound(query: Query, schema: Schema, resolver: Resolver) -> int:
 
 def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     """The tables, and the grids to measure; problems are noted, and then the layout is a stand-in."""
+    if query.whole and not query.totals:
+        resolver.refuse("/non_negative_integers", "needs_totals", expected="totals")
     if query.tables:
         return _workload(query, schema, resolver)
     if open_key(query, schema) is not None:
@@ -156,8 +158,6 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
             )
         return layouts.plain(())
     axes = axes_of(query.group_by, resolver)
-    if query.whole and not query.totals:
-        resolver.refuse("/non_negative_integers", "needs_totals", expected="totals")
     if not query.totals:
         return layouts.plain(axes)
     if not axes:
