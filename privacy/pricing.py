@@ -125,7 +125,14 @@ def _price_of_accuracy(
 def _least_share(layout: Layout, form: Form) -> Price:
     """The least price at which every draw of a statistic costs PRICE_MIN."""
     if isinstance(form, Quantiles) and not form.by_tree:
-        return Price(PRICE_MIN.nano * len(form.qs) * (4 if form.value_bounds else 1))
+        low, high = PRICE_MIN.nano, PRICE_MIN.nano * 100 * len(form.qs)
+        while low < high:
+            middle = (low + high) // 2
+            if min(one.price for one in form.mechanisms(Price(middle), "pure")) >= PRICE_MIN:
+                high = middle
+            else:
+                low = middle + 1
+        return Price(high)
     return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)))
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from privacy import splits
 from privacy.aggregates import Get
 from privacy.budget import NANO, Price, split
 from privacy.exact import Exact
@@ -23,19 +24,23 @@ from privacy.noise import Integers, Mechanism, Noise
 from privacy.schema import Measure
 
 BINS_MAX = 1 << 14
-CHOICES_MAX = 1 << 18
 _FAR = 1 << 61
+CHOICES_MAX = 1 << 18
 """How many noisy scores one statistic may draw: a quarter of a million take under a second."""
 
-Place = Literal["value", "low", "high"]
+Place = Literal["value", "share", "low", "high"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One noisy choice: the quantile itself, or an end of its bounds."""
+    """One noisy choice: a quantile itself, the share of a bin that splits, or an end of bounds.
+
+    `q` is the quantile among the rows that are asked; `node` numbers the node of a split.
+    """
 
     q: Fraction
     place: Place
+    node: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,9 @@ class Quantiles:
     q·n - le by at most max(q, 1-q), so k rows by k·max(q, 1-q); scores are scaled by the denominator of q to
     be whole. Cells are disjoint, and the loss is linear in the rows moved, so k rows in several cells cost no
     more than in one (parallel composition).
+
+    By splits, several quantiles are chosen so that the choices of a level share nothing (`privacy.splits`): a
+    level's nodes are asked at the level's price, and the levels' prices add up.
 
     By tree, counts of all nodes of a tree over the bins get additive noise: k rows move k counts on each of
     h levels, so h·k in L1 and h·k² in squared L2. All quantiles then follow without further price.
@@ -62,6 +70,7 @@ class Quantiles:
     qs: tuple[Fraction, ...]
     value_bounds: bool
     branching: int
+    by_splits: bool = False
     unit: str | None
     step: Decimal
     dates: bool = False
@@ -97,15 +106,27 @@ class Quantiles:
         return self.rows**2 * len(self.levels)
 
     def choices(self) -> tuple[Choice, ...]:
-        """What is chosen, in the order of release."""
-        places: tuple[Place, ...] = ("value", "low", "high") if self.value_bounds else ("value",)
-        return tuple(Choice(q, place) for q in self.qs for place in places)
+        """What is chosen: values (and shares of bins that split), then the ends of bounds."""
+        values = [Choice(q, "value") for q in self.qs]
+        if self.by_splits:
+            values = []
+            for number, node in enumerate(splits.nodes_of(self.qs)):
+                values.append(Choice(node.q, "value", number))
+                values += [Choice(node.q, "share", number)] if node.splits else []
+        ends: tuple[Place, ...] = ("low", "high") if self.value_bounds else ()
+        return (*values, *(Choice(q, place) for q in self.qs for place in ends))
 
     def mechanisms(self, price: Price, measure: Measure) -> list[Mechanism]:
-        """The mechanism of each choice. With bounds, a value gets half of its price and each end a quarter."""
-        weights = [
-            Fraction(2 if choice.place == "value" and self.value_bounds else 1) for choice in self.choices()
-        ]
+        """The mechanism of each choice. With bounds, the values get half of the price and each end a quarter.
+
+        Values by splits share their part of the price level by level; a level's nodes all cost the same
+        money, each of them the whole of it, since a row is in one of them only.
+        """
+        count = len(self.qs)
+        value_price, *end_prices = split(
+            price, [Fraction(2 * count), *([Fraction(1)] * 2 * count)] if self.value_bounds else [Fraction(1)]
+        )
+        prices = [*self._value_prices(value_price), *end_prices]
         return [
             Mechanism(
                 kind="noisy_max",
@@ -113,20 +134,47 @@ class Quantiles:
                 sensitivity=self.rows * max(choice.q.numerator, choice.q.denominator - choice.q.numerator),
                 price=part,
             )
-            for choice, part in zip(self.choices(), split(price, weights), strict=True)
+            for choice, part in zip(self.choices(), prices, strict=True)
         ]
 
+    def _value_prices(self, price: Price) -> list[Price]:
+        if not self.by_splits:
+            return split(price, [Fraction(1)] * len(self.qs))
+        levels = split(price, [Fraction(1)] * splits.depth_of(self.qs))
+        found = []
+        for node in splits.nodes_of(self.qs):
+            level = levels[node.depth]
+            found += split(level, [1 - splits.SHARE_PRICE, splits.SHARE_PRICE]) if node.splits else [level]
+        return found
+
     def choose(self, get: Get, mechanisms: Sequence[Mechanism], noise: Noise) -> Integers:
-        """The chosen bins, of shape (choices, cells); -1 and `bins` are the ends of the domain."""
+        """The chosen bins, of shape (values and ends, cells); -1 and `bins` are the ends of the domain.
+
+        For each quantile its value and, with bounds, its low and its high end.
+        """
         histograms = get(self.exact).reshape(-1, self.bins)
         ranks = _Ranks.of(histograms)
-        chosen = [
-            [noise.top(scores, mechanism) for scores in ranks.scores(choice, _shift(mechanism, self.bins))]
-            for choice, mechanism in zip(self.choices(), mechanisms, strict=True)
+        known = list(zip(self.choices(), mechanisms, strict=True))
+        values = self._split_values(histograms, known, noise) if self.by_splits else []
+        found: dict[Place, list[list[int]]] = {"value": values, "low": [], "high": []}
+        for choice, mechanism in known:
+            if choice.node < 0:
+                shift = _shift(mechanism, self.bins)
+                places = [noise.top(scores, mechanism) for scores in ranks.scores(choice, shift)]
+                found[choice.place].append(places if choice.place == "value" else [one - 1 for one in places])
+        columns = [found[place] for place in ("value", "low", "high") if found[place]]
+        return np.array([row for rows in zip(*columns, strict=True) for row in rows], dtype=np.int64)
+
+    def _split_values(
+        self, histograms: Integers, known: Sequence[tuple[Choice, Mechanism]], noise: Noise
+    ) -> list[list[int]]:
+        """The bins of all quantiles, of shape (quantiles, cells)."""
+        nodes = [
+            tuple(mechanism for choice, mechanism in known if choice.node == number)
+            for number in range(len(self.qs))
         ]
-        places = np.array(chosen, dtype=np.int64)
-        offsets = [0 if choice.place == "value" else 1 for choice in self.choices()]
-        return np.asarray(places - np.array(offsets)[:, None])
+        cells = [splits.choose(histogram, self.qs, nodes, noise) for histogram in histograms]
+        return [list(row) for row in zip(*cells, strict=True)]
 
     def counts(self, get: Get) -> Integers:
         """The exact counts of the tree's nodes, level by level from the top, of shape (nodes, cells)."""
@@ -168,12 +216,29 @@ class Quantiles:
             assert law is not None
             deviation = law.deviation * _rank_deviation(self.bins, self.branching, max(self.qs, key=_worst))
             return math.ceil(deviation * math.log(self.bins / (1 - confidence)) / math.sqrt(2))
-        errors = [
-            math.ceil(_shift(mechanism, self.bins, (1 - confidence) / len(self.qs)) / choice.q.denominator)
-            for choice, mechanism in zip(self.choices(), mechanisms, strict=True)
-            if choice.place == "value"
-        ]
-        return max(errors)
+        doubt = (1 - confidence) / len(self.qs)
+        errors: dict[Fraction, int] = {}
+        own = {choice.node: 0 for choice in self.choices()}
+        for choice, mechanism in zip(self.choices(), mechanisms, strict=True):
+            stray = math.ceil(_shift(mechanism, self.bins, doubt / self._draws_behind) / choice.q.denominator)
+            if choice.place == "value" and choice.node < 0:
+                errors[choice.q] = stray
+            elif choice.place in ("value", "share"):
+                own[choice.node] += stray
+        for number, node in enumerate(splits.nodes_of(self.qs) if self.by_splits else ()):
+            before = max(errors.get(node.low, 0), errors.get(node.high, 0))
+            errors[self.qs[node.index]] = before + own[number]
+        return max(errors.values())
+
+    @property
+    def _draws_behind(self) -> int:
+        """How many draws a value depends on at most: those that split before it, and its own."""
+        return 2 * splits.depth_of(self.qs) if self.by_splits else 1
+
+    @property
+    def rank_share(self) -> Fraction:
+        """What `rank_error` leaves out: half a share of each bin that splits, of all rows at most."""
+        return Fraction(splits.depth_of(self.qs) - 1, 2 * splits.PARTS) if self.by_splits else Fraction(0)
 
     def code_bounds(self, place: Place, bin: int) -> float:
         """The code that a bin stands for: its middle as a value, its outer edge as a bound."""
@@ -202,27 +267,41 @@ def _round_numbers() -> Iterator[int]:
         power *= 10
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How quantiles are found: by a tree of that `branching` factor, by splits, or each by a choice."""
+
+    branching: int = 0
+    by_splits: bool = False
+
+
 @lru_cache(maxsize=1024)
-def plan_branching(bins: int, qs: tuple[Fraction, ...], measure: Measure, *, value_bounds: bool) -> int:
-    """The branching factor of the best tree, or 0 where choices have less predicted error.
+def plan_way(bins: int, qs: tuple[Fraction, ...], measure: Measure, *, value_bounds: bool) -> Way:
+    """The way with the least predicted error.
 
     Compared is the standard deviation of a value's rank at equal price, for the worst of the quantiles. A
     choice of range 2Δ at ε has ranks of about Laplace law with scale 2Δ/ε, Δ = max(q, 1-q); m choices share
-    the price (ε/m each, or √(8ρ/m) of zCDP). A tree's rank is a weighted sum of node counts.
+    the price (ε/m each, or √(8ρ/m) of zCDP). Splits: see `privacy.splits`. A tree's rank is a weighted sum of
+    node counts, and its bounds cost nothing more.
     """
     if bins < 2:
-        return 0
+        return Way()
     worst = max(qs, key=_worst)
+    pure = measure == "pure"
+    halved = (2 if pure else math.sqrt(2)) if value_bounds else 1
     spread = 2 * math.sqrt(2) * float(_worst(worst))
-    draws = len(qs) * (2 if value_bounds else 1)
-    best, branching = (spread * draws if measure == "pure" else spread * math.sqrt(draws / 8)), 0
+    best, way = halved * (spread * len(qs) if pure else spread * math.sqrt(len(qs) / 8)), Way()
+    if len(qs) > 2:
+        error = halved * splits.predicted_deviation(qs, zcdp=not pure)
+        if error < best:
+            best, way = error, Way(by_splits=True)
     for factor in range(2, min(bins, 256) + 1):
         levels = len(_levels(bins, factor))
-        scale = levels * math.sqrt(2) if measure == "pure" else math.sqrt(levels / 2)
+        scale = levels * math.sqrt(2) if pure else math.sqrt(levels / 2)
         error = scale * _rank_deviation(bins, factor, worst)
         if error < best:
-            best, branching = error, factor
-    return branching
+            best, way = error, Way(branching=factor)
+    return way
 
 
 def _worst(q: Fraction) -> Fraction:

@@ -10,7 +10,7 @@ from privacy import filters
 from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.exact import Exact
 from privacy.filters import Filter
-from privacy.quantiles import Quantiles, plan_bins, plan_branching
+from privacy.quantiles import Quantiles, plan_bins, plan_way
 from privacy.query import AGGREGATES, Problem, Scalar, Statistic
 from privacy.resolve import Resolver, domain_text
 from privacy.schema import Category, Date, Number, Open, Schema
@@ -247,7 +247,7 @@ class Reader:
         if bins < min(16, high - low + 1):
             self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws)
             return None
-        branching = plan_branching(bins, qs, self.schema.measure, value_bounds=ends)
+        way = plan_way(bins, qs, self.schema.measure, value_bounds=ends)
         shown = ",".join(str(q) for q in qs)
         return Quantiles(
             key=f"quantile({column.name},{low},{high},{shown}{',bounds' if ends else ''})",
@@ -258,7 +258,8 @@ class Reader:
             width=width,
             qs=qs,
             value_bounds=ends,
-            branching=branching,
+            branching=way.branching,
+            by_splits=way.by_splits,
             unit=column.unit if isinstance(column, Number) else None,
             step=column.step if isinstance(column, Number) else Decimal(1),
             dates=isinstance(column, Date),

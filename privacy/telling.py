@@ -247,8 +247,9 @@ def _quantiles(plan: Plan, part: Measurement, released: Integers) -> Iterator[An
     values = np.sort(bins[::each], axis=0)
     about = {
         **_common(part),
-        "mechanism": "noisy_tree" if form.by_tree else "noisy_max",
+        "mechanism": _method(form),
         "within_rows": within,
+        **({"within_share": str(round(float(form.rank_share), 6))} if form.rank_share else {}),
         "resolution": _shown_code(form, form.width * 2) if not form.dates else f"{form.width} d",
         **_price(plan, part),
     }
@@ -262,6 +263,12 @@ def _quantiles(plan: Plan, part: Measurement, released: Integers) -> Iterator[An
             bound = {**_common(part), "of": name, "confidence": CONFIDENCE}
             shown = [_code(form, end, bin) for bin in row]  # type: ignore[arg-type]
             yield AnswerColumn(name=f"{name}_{end}", role="bound", values=shown, about=bound)
+
+
+def _method(form: Quantiles) -> str:
+    if form.by_tree:
+        return "noisy_tree"
+    return "noisy_splits" if form.by_splits else "noisy_max"
 
 
 def _code(form: Quantiles, place: Literal["value", "low", "high"], bin: int) -> Label:
@@ -376,7 +383,7 @@ def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
         return {
             **about,
             "within_rows": form.rank_error(law, CONFIDENCE, part.mechanisms),
-            "method": "noisy_tree" if form.by_tree else "noisy_max",
+            "method": _method(form),
             "resolution": f"{form.width} d" if form.dates else _shown_code(form, form.width * 2),
         }
     if isinstance(form, OpenCount):

@@ -28,7 +28,7 @@ from privacy.quantiles import (
     _monotone,
     _rank_deviation,
     plan_bins,
-    plan_branching,
+    plan_way,
 )
 from privacy.query import InvalidQuery, Key, Statistic
 from privacy.schema import Date, Number, Schema
@@ -159,7 +159,7 @@ def test_each_choice_costs_its_share_and_all_together_the_price() -> None:
     parts = [one.price.nano for one in quantiles(*many).mechanisms(ONE, "pure")]
     assert parts == [333_333_334, 333_333_333, 333_333_333]
     bounded = quantiles(*many, ends=True).mechanisms(Price.parse("1.2"), "pure")
-    assert [str(one.price) for one in bounded] == ["0.2", "0.1", "0.1"] * 3
+    assert [str(one.price) for one in bounded] == ["0.2"] * 3 + ["0.1"] * 6
 
 
 def test_choices_are_drawn_cell_by_cell() -> None:
@@ -287,18 +287,22 @@ def test_the_deviation_of_a_rank_is_never_understated(bins: int, branching: int,
     assert worst <= _rank_deviation(form.bins, branching, q) + 1e-9
 
 
+def percentiles(*several: int) -> tuple[Fraction, ...]:
+    return tuple(Fraction(one, 100) for one in several)
+
+
 @pytest.mark.parametrize("measure", ["pure", "zcdp"])
-def test_few_quantiles_are_chosen_and_many_read_off_a_tree(measure) -> None:
-    one = plan_branching(121, (HALF,), measure, value_bounds=False)
-    many = plan_branching(
-        121, tuple(Fraction(place, 100) for place in range(1, 100)), measure, value_bounds=False
-    )
-    assert one == 0
-    assert many > 0
+def test_one_quantile_is_chosen_several_split_and_many_read_off_a_tree(measure) -> None:
+    one = plan_way(121, (HALF,), measure, value_bounds=False)
+    deciles = plan_way(16_000, percentiles(*range(10, 100, 10)), measure, value_bounds=False)
+    many = plan_way(10, percentiles(*range(1, 100)), measure, value_bounds=False)
+    assert (one.branching, one.by_splits) == (0, False)
+    assert (deciles.branching, deciles.by_splits) == (0, True)
+    assert many.branching > 0
 
 
 def test_one_bin_needs_no_tree() -> None:
-    assert plan_branching(1, (HALF,), "pure", value_bounds=True) == 0
+    assert plan_way(1, (HALF,), "pure", value_bounds=True).branching == 0
 
 
 @SMALL
@@ -380,12 +384,12 @@ def test_a_rank_error_falls_with_the_price() -> None:
         assert errors[0] > errors[-1]
 
 
-def test_choices_are_listed_in_the_order_of_release() -> None:
+def test_choices_are_listed_values_before_ends() -> None:
     assert quantiles(HALF, Fraction(1), ends=True).choices() == (
         Choice(HALF, "value"),
+        Choice(Fraction(1), "value"),
         Choice(HALF, "low"),
         Choice(HALF, "high"),
-        Choice(Fraction(1), "value"),
         Choice(Fraction(1), "low"),
         Choice(Fraction(1), "high"),
     )
