@@ -248,6 +248,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "{given} has no declared values: group by it alone, with one count, without bins or totals",
         "{given} の値は宣言されていないため、単独で（bins や totals なしで、件数一つとともに）指定してください",
     ),
+    "gaussian_only": (
+        "{given} is not available by undeclared values; {expected} is",
+        "宣言されていない値ごとには {given} は使えません。{expected} を使います",
+    ),
     "only_counts_open": (
         "{given} is not available by undeclared values; count and count_persons are",
         "宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",

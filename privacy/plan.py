@@ -251,6 +251,8 @@ def _check_names(query: Query, forms: Sequence[Form | None], layout: Layout, res
 
 def _check_mechanism(query: Query, schema: Schema, resolver: Resolver) -> None:
     """Note a mechanism or a price that belongs to the other measure."""
+    if query.mechanism == "discrete_laplace" and open_key(query, schema) is not None:
+        resolver.refuse("/mechanism", "gaussian_only", query.mechanism, "discrete_gaussian")
     fitting = "epsilon" if schema.measure == "pure" else "rho"
     if query.priced_in in ("epsilon", "rho") and query.priced_in != fitting:
         resolver.refuse(f"/budget/{query.priced_in}", "wrong_measure", query.priced_in, fitting)

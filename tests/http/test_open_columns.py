@@ -258,6 +258,7 @@ def test_a_dataset_says_how_its_open_columns_can_be_asked(jobs: Visitor) -> None
             "not_numeric",
         ),
         ({"budget": {"epsilon": "1"}}, "/budget/epsilon", "wrong_measure"),
+        ({"mechanism": "discrete_laplace"}, "/mechanism", "gaussian_only"),
     ],
 )
 @pytest.mark.parametrize("language", ["en", "ja"])
