@@ -216,37 +216,44 @@ def exact_vectors(plan: Plan, people: Sequence[Person]) -> list[list[int]]:
     return [part.ravel().tolist() for part in release(plan, exact_by_hand(plan, people), Silence())]
 
 
-def drawn(plan: Plan, people: Sequence[Person]) -> list[Draw]:
-    """Every call of a mechanism for a plan, with the vector or the scores that went in."""
-    noise = RecordedNoise(source=Silence())
+def drawn(plan: Plan, people: Sequence[Person], replay: Sequence[Draw] = ()) -> list[Draw]:
+    """Every call of a mechanism for a plan, with the vector or the scores that went in.
+
+    Noiseless, or with the noise and the choices of an earlier run.
+    """
+    noise = RecordedNoise(replay=replay) if replay else RecordedNoise(source=Silence())
     release(plan, exact_by_hand(plan, people), noise)
     return noise.draws
 
 
-def moved(plan: Plan, left: Sequence[Person], right: Sequence[Person]) -> list[int]:
+def moved(plan: Plan, left: Sequence[Person], right: Sequence[Person]) -> list[Fraction]:
     """How far apart two crowds are, for each draw of a plan, in the norm of its sensitivity.
 
-    L1 for Laplace noise, squared L2 for Gaussian noise; for a choice the scores' L∞, added up over the cells.
+    L1 for Laplace noise, squared L2 for Gaussian noise. Of choices, which may follow from each other, it is the
+    part of the statistic's price that they all use up together, times the sensitivity.
     """
-    distances = [
-        _apart(draw.mechanism, (draw.exact - other.exact).tolist())
-        for draw, other in zip(drawn(plan, left), drawn(plan, right), strict=True)
-    ]
-    found, rest = [], iter(distances)
+    first = drawn(plan, left)
+    pairs = iter(list(zip(first, drawn(plan, right, replay=first), strict=True)))
+    found: list[Fraction] = []
     for part in plan.measurements:
         if part.draws[0].mechanism.kind != "noisy_max":
-            found += [next(rest) for _ in part.draws]
+            found += [Fraction(_apart(*next(pairs))) for _ in part.draws]
             continue
-        cells = [[next(rest) for _ in range(plan.cells)] for _ in part.draws]
-        found += [sum(choice) for choice in cells]
+        used = Fraction(0)
+        for one, other in (next(pairs) for _ in range(plan.cells * len(part.draws))):
+            share = Fraction(_apart(one, other), one.mechanism.sensitivity)
+            used += one.mechanism.price.nano * (share if plan.schema.measure == "pure" else share**2)
+        found += [used / part.price.nano * draw.mechanism.sensitivity for draw in part.draws]
+    assert next(pairs, None) is None
     return found
 
 
-def _apart(mechanism: Mechanism, differences: Sequence[int]) -> int:
-    sizes = [abs(one) for one in differences]
-    if mechanism.kind == "discrete_laplace":
+def _apart(one: Draw, other: Draw) -> int:
+    assert one.mechanism == other.mechanism
+    sizes = np.abs(one.exact - other.exact).tolist()
+    if one.mechanism.kind == "discrete_laplace":
         return sum(sizes)
-    return sum(one**2 for one in sizes) if mechanism.kind == "discrete_gaussian" else max(sizes)
+    return sum(size**2 for size in sizes) if one.mechanism.kind == "discrete_gaussian" else max(sizes)
 
 
 def everybody(schema: Schema) -> Iterator[Person]:

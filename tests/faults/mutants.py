@@ -13,6 +13,17 @@ CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_
 VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_and_measures.py"
 RACED = f"{DESK}::test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused"
 FITS = f"{FIT}::test_noise_of_few_cells_is_of_the_same_kind"
+QUANTILES, LAYOUT = "tests/unit/test_quantiles.py", "tests/unit/test_layout.py"
+LEAST_SQUARES = "tests/unit/test_margins.py::test_fit_agrees_with_numpy_least_squares"
+AXES, PRICING = "tests/unit/test_axes.py", "tests/unit/test_pricing.py"
+EACH_KIND = f"{ENGINE}::test_each_kind_of_exact_integer_is_that_found_by_hand"
+TREE = f"{QUANTILES}::test_a_person_moves_one_count_of_each_level_for_every_row"
+RHO = "tests/unit/test_budget.py::test_rho_is_told_as_the_epsilon_of_the_tight_curve"
+ADDED = """        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale)
+        assert mechanism.kind != "noisy_max"
+        assert _cost(measurement, mechanism) <= mechanism.price.nano, "the noise is too small"
+"""
+CHOSEN = ADDED.replace("!=", "==")
 
 
 @dataclass(frozen=True)
@@ -31,10 +42,16 @@ MUTANTS = (
     Mutant(
         "noise of half the scale",
         "privacy/noise.py",
-        """        measurement = _measurement(calibrate(sensitivity, price))
-        assert _cost(measurement, sensitivity) <= Fraction(price.nano, NANO), "the noise is too small"
-""",
-        """        measurement = _measurement(calibrate(sensitivity, price) / 2)
+        ADDED,
+        "        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale / 2)\n",
+        (FITS,),
+    ),
+    Mutant(
+        "gaussian noise at half of its deviation",
+        "privacy/noise.py",
+        ADDED,
+        """        half = 2 if mechanism.kind == "discrete_gaussian" else 1
+        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale / half)
 """,
         (FITS,),
     ),
@@ -43,14 +60,50 @@ MUTANTS = (
         "privacy/noise.py",
         "            return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])",
         "            return (np.concatenate([np.array(part, dtype=np.int64) for part in noisy]) + exact) // 2",
-        (f"{FIT}::test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger[1-0.3]",),
+        (f"{FIT}::test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger[discrete_laplace-pure-1-0.3]",),
     ),
     Mutant(
         "noise that is never checked",
         "privacy/noise.py",
-        'assert _cost(measurement, sensitivity) <= Fraction(price.nano, NANO), "the noise is too small"',
-        "pass",
+        ADDED,
+        ADDED[: ADDED.index("        assert _cost")],
         (f"{NOISE}::test_noise_that_is_too_small_for_its_price_is_never_drawn",),
+    ),
+    Mutant(
+        "choices that are never checked",
+        "privacy/noise.py",
+        CHOSEN,
+        CHOSEN[: CHOSEN.index("        assert _cost")],
+        (f"{NOISE}::test_a_choice_that_is_too_sharp_for_its_price_is_never_made",),
+    ),
+    Mutant(
+        "every thread's noise the same",
+        "privacy/noise.py",
+        "            noisy = threads.map(lambda chunk: measurement(chunk.tolist()), chunks)",
+        "            once = np.array(measurement([0] * len(chunks[0])))\n"
+        "            noisy = threads.map(lambda chunk: chunk + once[: len(chunk)], chunks)",
+        (f"{FIT}::test_threads_do_not_share_their_noise",),
+    ),
+    Mutant(
+        "scale rounded down",
+        "privacy/noise.py",
+        "    while _cost(_measurement(",
+        "    while False and _cost(_measurement(",
+        (f"{NOISE}::test_opendp_prices_a_scale_at_no_more_than_is_charged",),
+    ),
+    Mutant(
+        "the second statistic told without noise",
+        "privacy/answer.py",
+        "    return tuple(array for part in plan.measurements for array in _release(part, exact, noise))",
+        """    from types import SimpleNamespace
+
+    none = SimpleNamespace(add=lambda exact, mechanism: exact)
+    return tuple(
+        array
+        for part in plan.measurements
+        for array in _release(part, exact, noise if part is plan.measurements[0] else none)
+    )""",
+        (f"{ANSWER}::test_every_statistic_gets_its_own_noise_at_its_own_price",),
     ),
     Mutant(
         "empty cells without noise",
@@ -59,60 +112,121 @@ MUTANTS = (
         "            return np.where(exact == 0, 0, np.array(measurement(exact.tolist()), dtype=np.int64))",
         (f"{NOISE}::test_empty_cells_get_noise_like_any_other",),
     ),
-    Mutant(
-        "every thread's noise the same",
-        "privacy/noise.py",
-        "            noisy = threads.map(lambda chunk: measurement(chunk.tolist()), chunks)",
-        "            once = np.array(measurement([0] * len(chunks[0])))\n"
-        "            noisy = threads.map(lambda chunk: chunk + once[: len(chunk)], chunks)",
-        (f"{FIT}::test_cells_of_one_answer_get_independent_noise",),
-    ),
-    Mutant(
-        "scale rounded down",
-        "privacy/noise.py",
-        "    while Fraction(scale) < exact or _cost",
-        "    while False and _cost",
-        (f"{NOISE}::test_a_scale_is_hardly_larger_than_it_must_be",),
-    ),
-    Mutant(
-        "the second statistic told without noise",
-        "privacy/answer.py",
-        "        noise.laplace(_vector(part, exact), sensitivity=part.sensitivity, price=part.price)\n"
-        "        for part in plan.measurements",
-        "        noise.laplace(_vector(part, exact), sensitivity=part.sensitivity, price=part.price)\n"
-        "        if part is plan.measurements[0]\n"
-        "        else _vector(part, exact)\n"
-        "        for part in plan.measurements",
-        (f"{ANSWER}::test_every_statistic_gets_its_own_noise_at_its_own_price",),
-    ),
     # Sensitivity
     Mutant(
         "a person counted once though twice there",
         "privacy/plan.py",
-        "    rows = schema.rows_per_person\n",
-        "    rows = 1\n",
+        "    reader = Reader(schema, resolver, rows=bound,",
+        "    reader = Reader(schema, resolver, rows=1,",
         (SENSITIVITY,),
     ),
     Mutant(
         "count moves by one row only",
-        "privacy/plan.py",
-        'exacts=(Exact("rows"),), sensitivity=rows, unit=unit',
-        'exacts=(Exact("rows"),), sensitivity=1, unit=unit',
+        "privacy/statistics.py",
+        'Plain(key="count", exact=Exact(kind="rows"), rows=self.rows, unit=unit)',
+        'Plain(key="count", exact=Exact(kind="rows"), rows=1, unit=unit)',
         (SENSITIVITY,),
     ),
     Mutant(
         "sensitivity of a mean halved",
-        "privacy/plan.py",
-        "rows * ((high - low) if",
-        "rows * (max(1, (high - low) // 2) if",
+        "privacy/aggregates.py",
+        "        return self.rows * (self.high - self.low)\n",
+        "        return self.rows * max(1, (self.high - self.low) // 2)\n",
+        (SENSITIVITY,),
+    ),
+    Mutant(
+        "sensitivity of a variance halved",
+        "privacy/aggregates.py",
+        "        return self.rows * self.top**2\n",
+        "        return max(1, self.rows * self.top**2 // 2)\n",
         (SENSITIVITY,),
     ),
     Mutant(
         "sensitivity of a sum from its width",
-        "privacy/plan.py",
-        "else max(abs(low), abs(high)))",
-        "else high - low)",
+        "privacy/statistics.py",
+        "        reach = max(abs(low), abs(high))\n",
+        "        reach = high - low\n",
         (SENSITIVITY,),
+    ),
+    Mutant(
+        "a person in many cells counted as if in one",
+        "privacy/aggregates.py",
+        """            return touched
+        if self.exact.kind == "person_total":
+            capped = touched * self._person_reach
+""",
+        """            return 1
+        if self.exact.kind == "person_total":
+            capped = touched * self._person_reach
+""",
+        (SENSITIVITY,),
+    ),
+    Mutant(
+        "L2 where L1 is needed",
+        "privacy/measurement.py",
+        "        sensitivity=form.l1(cells) if laplace else form.squared(cells),",
+        "        sensitivity=math.isqrt(form.squared(cells)) if laplace else form.squared(cells),",
+        (f"{PLAN}::test_laplace_noise_is_told_l1_and_gaussian_noise_squared_l2",),
+    ),
+    Mutant(
+        "L2 that is not squared",
+        "privacy/measurement.py",
+        "        sensitivity=form.l1(cells) if laplace else form.squared(cells),",
+        "        sensitivity=form.l1(cells),",
+        (SENSITIVITY,),
+    ),
+    Mutant(
+        "a clamp per person trusted though zero lies outside",
+        "privacy/aggregates.py",
+        "            return min(whole, capped) if self._holds_zero else capped",
+        "            return min(whole, capped)",
+        (f"{PLAN}::test_sums_clamped_per_person_move_no_further_than_their_sensitivity",),
+    ),
+    Mutant(
+        "rows left out forgotten in the sensitivity of the share kept",
+        "privacy/statistics.py",
+        '''            rows=self.schema.rows_per_person,
+            some=Exact(kind="rows"),
+''',
+        '''            rows=self.rows,
+            some=Exact(kind="rows"),
+''',
+        (f"{PLAN}::test_a_narrower_bound_lowers_sensitivities_but_not_that_of_the_share_kept",),
+    ),
+    Mutant(
+        "levels of a tree forgotten",
+        "privacy/quantiles.py",
+        "        return self.rows * len(self.levels)\n",
+        "        return self.rows\n",
+        (TREE,),
+    ),
+    Mutant(
+        "scores of a low quantile that move further than said",
+        "privacy/quantiles.py",
+        "sensitivity=self.rows * max(choice.q.numerator, choice.q.denominator - choice.q.numerator),",
+        "sensitivity=self.rows * max(1, choice.q.numerator),",
+        (f"{QUANTILES}::test_no_person_moves_a_score_further_than_its_sensitivity_and_somebody_moves_one_as_far",),
+    ),
+    Mutant(
+        "each quantile at the whole price",
+        "privacy/quantiles.py",
+        "            return split(price, [Fraction(1)] * len(self.qs))\n",
+        "            return [price] * len(self.qs)\n",
+        (f"{QUANTILES}::test_each_choice_costs_its_share_and_all_together_the_price",),
+    ),
+    Mutant(
+        "each level of splits at the whole price",
+        "privacy/quantiles.py",
+        "        levels = split(price, [Fraction(1)] * splits.depth_of(self.qs))\n",
+        "        levels = [price] * splits.depth_of(self.qs)\n",
+        ("tests/unit/test_splits.py::test_the_levels_prices_add_up_to_the_whole",),
+    ),
+    Mutant(
+        "each grid of a workload at the whole price",
+        "privacy/measurement.py",
+        "    parts = split(price, list(layout.shares))\n",
+        "    parts = [price] * len(layout.shares)\n",
+        (f"{LAYOUT}::test_the_price_of_a_statistic_is_split_over_its_grids",),
     ),
     Mutant(
         "each statistic at the whole price",
@@ -123,12 +237,100 @@ MUTANTS = (
     ),
     Mutant(
         "persons counted by rows",
-        "privacy/plan.py",
-        'exact = Exact("rows") if rows == 1 else Exact("persons")',
-        'exact = Exact("rows")',
+        "privacy/statistics.py",
+        '                exact = Exact(kind="rows" if self.rows == 1 else "persons")',
+        '                exact = Exact(kind="rows")',
         (SENSITIVITY, f"{PLAN}::test_persons_with_one_row_each_are_counted_as_rows"),
     ),
+    # Estimates and prices
+    Mutant(
+        "weights of least squares inverted",
+        "privacy/margins.py",
+        "        information = 1 / (variance * cells)\n",
+        "        information = variance * cells\n",
+        (LEAST_SQUARES,),
+    ),
+    Mutant(
+        "tables fitted to each other that count different rows",
+        "privacy/plan.py",
+        """    if layout.direct:
+        return tree
+""",
+        "    return tree\n",
+        (f"{LAYOUT}::test_rows_in_no_bin_pull_no_estimate_away",),
+    ),
+    Mutant(
+        "every cell at once with the confidence of one",
+        "privacy/pricing.py",
+        "        confidence = confidence ** (1 / cells) if layout.direct else 1 - (1 - confidence) / cells\n",
+        "        pass\n",
+        (f"{PRICING}::test_every_cell_holds_with_the_confidence_asked_for_all_of_them",),
+    ),
+    Mutant(
+        "rho told as epsilon with the wrong sign",
+        "privacy/budget.py",
+        "- order - log_delta) / beyond",
+        "- order + log_delta) / beyond",
+        (RHO,),
+    ),
     # Exact part
+    Mutant(
+        "a clamp that is missing",
+        "datasets/engines/sql.py",
+        """            below=clamped and exact.low > columns[exact.column].low,
+            above=clamped and exact.high < columns[exact.column].high,
+""",
+        """            below=False,
+            above=False,
+""",
+        (CLAMPED,),
+    ),
+    Mutant(
+        "a clamp per person that is missing",
+        "datasets/engines/sql.py",
+        "        yield from (first.person_low, first.person_low, first.person_high, first.person_high)",
+        "        yield from (-(2**62), -(2**62), 2**62, 2**62)",
+        (EACH_KIND,),
+    ),
+    Mutant(
+        "a narrower bound that is not heeded",
+        "datasets/engines/sql.py",
+        "        yield plan.bound\n",
+        "        yield plan.schema.rows_per_person\n",
+        (f"{ENGINE}::test_rows_beyond_a_narrower_bound_count_only_where_all_rows_are_asked_for",),
+    ),
+    Mutant(
+        "bins that reach one too far",
+        "privacy/resolve.py",
+        "else known[place + 1] - 1),",
+        "else known[place + 1]),",
+        (f"{AXES}::test_bins_cover_from_the_first_edge_to_the_last_which_is_inside",),
+    ),
+    Mutant(
+        "bins of a histogram that begin one too low",
+        "datasets/engines/sql.py",
+        """        yield from (exact.high, exact.size - 1)
+    yield exact.low
+""",
+        """        yield from (exact.high, exact.size - 1)
+    yield exact.low - 1
+""",
+        (EACH_KIND,),
+    ),
+    Mutant(
+        "fiscal years from January",
+        "privacy/axes.py",
+        "FISCAL_YEAR_BEGINS = 4\n",
+        "FISCAL_YEAR_BEGINS = 1\n",
+        (f"{AXES}::test_fiscal_years_run_from_april",),
+    ),
+    Mutant(
+        "empty cells at the end left out",
+        "datasets/engines/sql.py",
+        "        summed = np.zeros(cells_over(plan.axes, part.over) * size, dtype=np.int64)",
+        "        summed = np.zeros(places.max(initial=0) + 1, dtype=np.int64)",
+        (f"{ENGINE}::test_an_empty_table_has_every_cell_and_all_are_zero",),
+    ),
     Mutant(
         "persons counted by rows in the engine",
         "datasets/engines/sql.py",
@@ -137,25 +339,11 @@ MUTANTS = (
         (f"{ENGINE}::test_a_person_in_two_codes_of_one_bin_is_counted_once",),
     ),
     Mutant(
-        "a clamp that is missing",
-        "datasets/engines/sql.py",
-        "    return exact.low > column.low, exact.high < column.high",
-        "    return False, False",
-        (CLAMPED,),
-    ),
-    Mutant(
         "missing cells added to sums as if they were numbers",
         "datasets/engines/sql.py",
         "yield columns[exact.column].missing",
         "yield columns[exact.column].missing - 1",
         (CLAMPED,),
-    ),
-    Mutant(
-        "empty cells at the end left out",
-        "datasets/engines/sql.py",
-        "        summed = np.zeros(plan.cells, dtype=np.int64)",
-        "        summed = np.zeros(cells[inside].max(initial=0) + 1, dtype=np.int64)",
-        (f"{ENGINE}::test_an_empty_table_has_every_cell_and_all_are_zero",),
     ),
     Mutant(
         "missing matches a negated comparison",
@@ -186,6 +374,20 @@ MUTANTS = (
         ("tests/store/test_engine_bound.py::test_nobody_keeps_more_rows_than_the_bound",),
     ),
     # Charging
+    Mutant(
+        "dataset charged nothing",
+        "datasets/questions.py",
+        "            asked, held, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
+        "            asked, held, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
+        (f"{DESK}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
+    ),
+    Mutant(
+        "data opened before the budget is looked at",
+        "datasets/questions.py",
+        "        self._must_fit(asked, held, charge=price, dataset_charge=price, delta_atto=delta_atto)\n",
+        "",
+        (f"{DESK}::test_a_refusal_opens_no_data_and_costs_nothing",),
+    ),
     Mutant(
         "lifetime cap without a condition",
         "datasets/budgets.py",
@@ -279,13 +481,6 @@ MUTANTS = (
         ("tests/store/test_views.py::test_the_join_is_what_a_loop_over_all_pairs_finds",),
     ),
     Mutant(
-        "dataset charged nothing",
-        "datasets/questions.py",
-        "        return self._settle(asked, held, planned, made, charge=planned.price, dataset_charge=planned.price)",
-        "        return self._settle(asked, held, planned, made, charge=planned.price, dataset_charge=NOTHING)",
-        (f"{DESK}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
-    ),
-    Mutant(
         "answer told though it could not be settled",
         "datasets/questions.py",
         """        except AlreadyAnswered as raced:
@@ -306,13 +501,6 @@ MUTANTS = (
         "            made = None\n",
         "            raise AnswerFailed from failure\n",
         (f"{DESK}::test_a_failure_after_data_was_opened_is_charged_and_stays_one",),
-    ),
-    Mutant(
-        "data opened before the budget is looked at",
-        "datasets/questions.py",
-        "        self._must_fit(asked, held, charge=planned.price, dataset_charge=planned.price)\n",
-        "",
-        (f"{DESK}::test_a_refusal_opens_no_data_and_costs_nothing",),
     ),
     Mutant(
         "replay that draws fresh noise",
