@@ -16,6 +16,23 @@ DESCRIPTION = (
     "95 % bounds and its price; every price is charged to a ledger of privacy budgets."
 )
 ALWAYS = ("unauthenticated", "invalid_query", "rate_limited", "internal", "unavailable")
+ASKING = (
+    "malformed_json",
+    "bad_request",
+    "forbidden",
+    "budget_exhausted",
+    "above_query_limit",
+    "not_found",
+    "not_acceptable",
+    "idempotency_conflict",
+    "in_progress",
+    "gone",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_query",
+    "accuracy_not_reachable",
+    "precondition_required",
+)
 OF_OPERATION: dict[str, tuple[str, ...]] = {
     "POST /v1/datasets/{id}/workloads": (
         "malformed_json",
@@ -34,23 +51,8 @@ OF_OPERATION: dict[str, tuple[str, ...]] = {
         "accuracy_not_reachable",
         "precondition_required",
     ),
-    "POST /v1/datasets/{id}/queries": (
-        "malformed_json",
-        "bad_request",
-        "forbidden",
-        "budget_exhausted",
-        "above_query_limit",
-        "not_found",
-        "not_acceptable",
-        "idempotency_conflict",
-        "in_progress",
-        "gone",
-        "body_too_large",
-        "unsupported_media_type",
-        "invalid_query",
-        "accuracy_not_reachable",
-        "precondition_required",
-    ),
+    "POST /v1/datasets/{id}/queries": ASKING,
+    "POST /v1/datasets/{id}/workloads": ASKING,
     "GET /v1/queries": ("invalid_query",),
     "GET /v1/queries/{id}": ("not_found", "not_acceptable"),
     "GET /v1/datasets": (),

@@ -301,23 +301,12 @@ class Variance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """The share of some rows in all: those that match a condition, or that a narrower bound keeps.
-
-    Counted in two disjoint classes: each row moves one of both by 1, so k in L1 and in L2, and nothing is
-    split. `rows` is the *dataset's* bound where left-out rows count too.
-    """
+class _Classes:
+    """Counts of disjoint classes of rows: a row moves one of them by 1."""
 
     key: str
     rows: int
-    some: Exact
-    all: Exact
-    components: tuple[str, ...] = ("matching", "others")
     unit: str | None = None
-
-    @property
-    def exacts(self) -> tuple[Exact, ...]:
-        return self.some, self.all
 
     @property
     def depends_on_rows(self) -> bool:
@@ -328,6 +317,23 @@ class Share:
 
     def squared(self, cells: int) -> int:
         return self.rows**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share(_Classes):
+    """The share of some rows in all: those that match a condition, or that a narrower bound keeps.
+
+    Counted in two disjoint classes: each row moves one of both by 1, so k in L1 and in L2, and nothing is
+    split. `rows` is the *dataset's* bound where left-out rows count too.
+    """
+
+    some: Exact
+    all: Exact
+    components: tuple[str, ...] = ("matching", "others")
+
+    @property
+    def exacts(self) -> tuple[Exact, ...]:
+        return self.some, self.all
 
     def vector(self, get: Get) -> Integers:
         some, whole = get(self.some), get(self.all)
@@ -343,34 +349,21 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio:
+class Ratio(_Classes):
     """Rows that match one condition for each row that matches another.
 
     Measured over the disjoint classes only the first, both, only the second. A row lies in one class at most
     and moves its count by 1, so k in L1 and in L2: nothing is split.
     """
 
-    key: str
-    rows: int
     numerator: Exact
     both: Exact
     denominator: Exact
-    unit: str | None = None
     components: tuple[str, ...] = ("numerator_only", "both", "denominator_only")
 
     @property
     def exacts(self) -> tuple[Exact, ...]:
         return self.numerator, self.both, self.denominator
-
-    @property
-    def depends_on_rows(self) -> bool:
-        return True
-
-    def l1(self, cells: int) -> int:
-        return self.rows
-
-    def squared(self, cells: int) -> int:
-        return self.rows**2
 
     def vector(self, get: Get) -> Integers:
         above, both, below = (get(exact) for exact in self.exacts)
