@@ -11,7 +11,7 @@ DOCS = ROOT / "docs"
 
 
 def main(arguments: list[str]) -> int:
-    """Measure and write the report, or, told `peers [NAME …]`, measure these."""
+    """Measure and write the report, or, told `peers [PEER or CASE …]`, measure these."""
     with tempfile.TemporaryDirectory(prefix="sudare-accuracy-") as name:
         folder = Path(name)
         found = {register.name: register for register in registers(folder)}
@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
         settings = run.Settings(folder / "temporary")
         lines = list(run.lines(found, settings))
         margins = run.compared(found, settings)
+        lines = run.beside_peers(lines, found)
         skipped = [] if "adult" in found else ["Adult"]
         titles = {name: register.title for name, register in found.items()}
         text = report.markdown(titles, lines, margins, run.versions(found), skipped)

@@ -38,22 +38,21 @@ PEERS = (
     Peer(name="diffprivlib", title="diffprivlib"),
     Peer(name="pipelinedp", title="PipelineDP", runs=1_000, runs_of_deciles=200),
     Peer(name="smartnoise", title="SmartNoise"),
-    Peer(name="tmlt", title="Tumult", runs=60, runs_of_deciles=0, epsilons=("1",)),
+    Peer(name="tmlt", title="Tumult", runs=40, runs_of_deciles=0, epsilons=("1",)),
 )
 
 
 def measure(registers: dict[str, Register], folder: Path, names: Sequence[str]) -> None:
-    """Measure the peers named, or all that are installed, and keep the figures."""
+    """Measure the peers and the cases named, or all of them, and keep each figure as it comes."""
+    known = [peer.name for peer in PEERS]
+    cases = [name for name in names if name not in known]
     for peer in PEERS:
-        if names and peer.name not in names:
+        if set(names) & set(known) and peer.name not in names:
             continue
         if not environment(peer.name).exists():
             print(f"{peer.name} is not installed: `make accuracy-peers`", file=sys.stderr)
             continue
-        found = _measured(peer, registers, folder)
-        kept = {**measured(), peer.name: found}
-        MEASURED.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
-        print(peer.name, "measured", flush=True)
+        _measure(peer, registers, folder, cases)
 
 
 def measured() -> dict[str, Any]:
@@ -61,32 +60,46 @@ def measured() -> dict[str, Any]:
     return json.loads(MEASURED.read_text("utf-8")) if MEASURED.exists() else {}
 
 
-def _measured(peer: Peer, registers: dict[str, Register], folder: Path) -> dict[str, Any]:
+def _measure(peer: Peer, registers: dict[str, Register], folder: Path, names: Sequence[str]) -> None:
     asked = {
         case.at(epsilon): (case, registers[case.register], epsilon)
         for case in CASES
         for epsilon in peer.epsilons
         if case.register in registers and case.agg != "ratio" and (len(case.q) < 2 or peer.runs_of_deciles)
+        if not names or case.name in names
     }
-    tasks = [_task(peer, case, register, epsilon, folder) for case, register, epsilon in asked.values()]
-    child = subprocess.run(
-        [environment(peer.name), "-m", f"bench.peers.{peer.name}"],
-        input=as_json(tasks),
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        check=True,
-    )
-    told = json.loads(child.stdout)
-    cases = {}
-    for name, (case, register, _) in asked.items():
-        found = told["results"][name]
-        if "values" in found:
-            cases[name] = asdict(Errors.of(np.array(found["values"]), case.exact(register)))
-        else:
-            cases[name] = found
+    job = folder / f"{peer.name}.json"
+    job.write_text(as_json([_task(peer, *one, folder) for one in asked.values()]), "utf-8")
     data = {name: register.fingerprint for name, register in registers.items()}
-    return {"version": told["version"], "data": data, "cases": cases}
+    runner = [environment(peer.name), "-m", f"bench.peers.{peer.name}"]
+    with (
+        job.open() as given,
+        subprocess.Popen(runner, stdin=given, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child,
+    ):
+        assert child.stdout is not None
+        for line in child.stdout:
+            told = json.loads(line)
+            case, register, _ = asked[told["name"]]
+            _keep(peer.name, told, data, _figures(told, case, register))
+            print(f"{peer.name}: {told['name']}", flush=True)
+    if child.returncode:
+        raise RuntimeError(f"the runner of {peer.name} failed")
+
+
+def _figures(told: dict[str, Any], case: Case, register: Register) -> dict[str, Any]:
+    if "not_offered" in told:
+        return {"not_offered": told["not_offered"]}
+    return asdict(Errors.of(np.array(told["values"]), case.exact(register)))
+
+
+def _keep(peer: str, told: dict[str, Any], data: dict[str, str], figures: dict[str, Any]) -> None:
+    """Keep a figure; those of another version or of other data go."""
+    kept = measured()
+    before = kept.get(peer, {})
+    same = before.get("version") == told["version"] and before.get("data") == data
+    cases = {**(before["cases"] if same else {}), told["name"]: figures}
+    kept[peer] = {"version": told["version"], "data": data, "cases": cases}
+    MEASURED.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def _task(peer: Peer, case: Case, register: Register, epsilon: str, folder: Path) -> Task:

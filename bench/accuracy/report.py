@@ -121,8 +121,8 @@ sampling error.
 - **RMSE** is the root mean square of the error over all cells and runs, ± its standard error; **95 %** the 95th
   percentile of the error's size. Ours is drawn 1,000 times (quantiles of income and amount 100, deciles of income
   50, workloads 200), PipelineDP 1,000 times (deciles 200), diffprivlib and SmartNoise 200 times (deciles 50), Tumult
-  60 times. With one cell and 1,000 draws of Laplace noise a standard error is 3.5 %, with 200 it is 8 %, with 60 it
-  is 14 %; the best of several peers is flattered by as much.
+  40 times. With one cell and 1,000 draws of Laplace noise a standard error is 3.5 %, with 200 it is 8 %, with 40 it
+  is 18 %; the best of several peers is flattered by as much.
 - Our answers go the real way: plan → exact integers → `release` → `table` with OpenDP's noise. The truth is
   computed beside it with NumPy from the same rows.
 - **Theory** is worked out anew from sensitivities (`bench/accuracy/theory.py`), not read from our plans: closed

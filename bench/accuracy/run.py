@@ -1,7 +1,7 @@
 """Draws every case and gathers the report's lines."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,27 @@ class Settings:
 
 def lines(registers: Mapping[str, Register], settings: Settings) -> Iterator[Line]:
     """All cases of the registers that are there, at both prices, and some of them in ρ."""
-    kept = peers.measured()
     for case in CASES:
         if case.register in registers:
             for epsilon in peers.EPSILONS:
-                yield _line(case, registers[case.register], epsilon, kept, settings)
+                yield _line(case, registers[case.register], epsilon, settings)
             if case.name in IN_RHO:
                 yield _line_in_rho(case, margins.in_rho(registers[case.register]), settings)
+
+
+def beside_peers(found: Iterable[Line], registers: Mapping[str, Register]) -> list[Line]:
+    """The same lines with the figures kept of peers that were given these very rows."""
+    kept = peers.measured()
+    return [replace(line, peers=_of_peers(line, registers[line.register], kept)) for line in found]
+
+
+def _of_peers(line: Line, register: Register, kept: Mapping[str, Any]) -> dict[str, Errors | str]:
+    name = f"{line.register}: {line.name} at {line.price.removeprefix('ε ')}"
+    return {
+        peer: errors_of(told["cases"][name])
+        for peer, told in kept.items()
+        if told["data"].get(register.name) == register.fingerprint and name in told["cases"]
+    }
 
 
 def compared(registers: Mapping[str, Register], settings: Settings) -> dict[str, Compared]:
@@ -58,14 +72,8 @@ def _same_data(peer: Mapping[str, Any], registers: Mapping[str, Register]) -> bo
     return all(peer["data"].get(name) == register.fingerprint for name, register in registers.items())
 
 
-def _line(case: Case, register: Register, epsilon: str, kept: Mapping[str, Any], settings: Settings) -> Line:
+def _line(case: Case, register: Register, epsilon: str, settings: Settings) -> Line:
     (part,) = plan(case.query(epsilon), register.schema).measurements
-    told = {
-        name: errors_of(found)
-        for name, peer in kept.items()
-        if peer["data"].get(register.name) == register.fingerprint
-        and (found := peer["cases"].get(case.at(epsilon))) is not None
-    }
     by_tree = isinstance(part.form, Quantiles) and part.form.by_tree
     return Line(
         register=register.name,
@@ -73,7 +81,7 @@ def _line(case: Case, register: Register, epsilon: str, kept: Mapping[str, Any],
         price=f"ε {epsilon}",
         ours=measure(case, register, epsilon, settings.temporary, settings.runs),
         expected=expected(case, register, float(epsilon), part.form),
-        peers=told,
+        peers={},
         note=" (from a tree)" if by_tree else "",
     )
 

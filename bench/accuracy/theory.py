@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS = 200_000
-CHOICES = 1_000
+CHOICES, SPLITS = 10_000, 100
 FINE = 1 << 13
 Floats = np.ndarray
 
@@ -107,8 +107,7 @@ def choice(
 ) -> Expected:
     """Permute-and-flip over bins: the largest of scores with exponential noise of scale 2Δ/ε."""
     random = np.random.default_rng(2)
-    few = len(histogram) < 200
-    places = noisy_max(random, histogram, q, per_person, epsilon, 20 * CHOICES if few else CHOICES)
+    places = noisy_max(random, histogram, q, per_person, epsilon, CHOICES)
     return summary(middles[places] - exact)
 
 
@@ -144,7 +143,7 @@ def recursive_splitting(
     random = np.random.default_rng(3)
     part = epsilon / math.ceil(math.log2(len(qs) + 1))
     errors = []
-    for _ in range(CHOICES // 10):
+    for _ in range(SPLITS):
         found: dict[float, int] = {}
         _split(random, histogram, 0, len(histogram), list(qs), 0.0, 1.0, per_person, part, found)
         errors.append([middles[found[q]] - value for q, value in zip(qs, exact, strict=True)])

@@ -68,18 +68,19 @@ def as_json(tasks: list[Task]) -> str:
 
 
 def serve(version: str, release: Callable[[Task], Values]) -> None:
-    """Run every task of the job on standard input; tell `values` (a list a run) or `not_offered`."""
+    """Run every task of the job on standard input; tell each result at once, a line of JSON.
+
+    A line has `name`, `version`, and `values` (a list a run) or `not_offered`.
+    """
     out, sys.stdout = sys.stdout, sys.stderr  # libraries print
-    found: dict[str, Any] = {}
     for task in tasks(sys.stdin.read()):
+        told: dict[str, Any] = {"name": task.name, "version": version}
         try:
-            values = release(task)
-            assert len(values) == task.runs
-            found[task.name] = {"values": values}
+            told["values"] = release(task)
+            assert len(told["values"]) == task.runs
         except NotOffered as reason:
-            found[task.name] = {"not_offered": str(reason)}
-        print(task.name, "done", file=sys.stderr, flush=True)
-    json.dump({"version": version, "results": found}, out)
+            told["not_offered"] = str(reason)
+        print(json.dumps(told), file=out, flush=True)
 
 
 def tasks(text: str) -> Iterator[Task]:

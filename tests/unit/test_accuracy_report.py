@@ -39,6 +39,7 @@ def adult(tmp_path_factory: pytest.TempPathFactory) -> Register:
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(theory, "DRAWS", 1_000)
     monkeypatch.setattr(theory, "CHOICES", 10)
+    monkeypatch.setattr(theory, "SPLITS", 2)
 
 
 class Silent:
