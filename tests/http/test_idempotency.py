@@ -139,13 +139,18 @@ def test_a_failure_after_the_data_was_opened_is_charged_once_and_replayed(
     assert not any("secret" in answer.text for answer in told)
 
 
-def test_a_failure_of_the_noise_is_charged_too(visitor: Visitor) -> None:
+@pytest.mark.parametrize(
+    "select", [{"agg": "count"}, {"agg": "median", "column": "age"}], ids=["noise", "choice"]
+)
+def test_a_failure_of_the_noise_is_charged_too(visitor: Visitor, select: dict[str, str]) -> None:
     class NoNoise(OpendpNoise):
-        def laplace(self, *args: object, **options: object) -> object:  # type: ignore[override]
+        def add(self, *args: object, **options: object) -> object:  # type: ignore[override]
             raise RuntimeError("out of randomness")
 
+        top = add  # type: ignore[assignment]
+
     visitor.services.desk._noise = NoNoise()
-    assert visitor.ask(COUNT).status_code == 500
+    assert visitor.ask({**COUNT, "select": [select]}).status_code == 500
     assert visitor.spent()["residents/user:aoi"] == "0.5"
 
 
