@@ -34,23 +34,6 @@ ASKING = (
     "precondition_required",
 )
 OF_OPERATION: dict[str, tuple[str, ...]] = {
-    "POST /v1/datasets/{id}/workloads": (
-        "malformed_json",
-        "bad_request",
-        "forbidden",
-        "budget_exhausted",
-        "above_query_limit",
-        "not_found",
-        "not_acceptable",
-        "idempotency_conflict",
-        "in_progress",
-        "gone",
-        "body_too_large",
-        "unsupported_media_type",
-        "invalid_query",
-        "accuracy_not_reachable",
-        "precondition_required",
-    ),
     "POST /v1/datasets/{id}/queries": ASKING,
     "POST /v1/datasets/{id}/workloads": ASKING,
     "GET /v1/queries": ("invalid_query",),
