@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -204,6 +205,7 @@ def _people(store: Store) -> dict[str, str]:
         for name, (organisation, role) in PEOPLE.items()
     }
     for lineage, kind, holder, amount in GRANTS:
+        time.sleep(0.002)  # names of one millisecond sort at random
         account = Account(kind=kind, holder=holder)  # type: ignore[arg-type]
         ledger.grant(
             lineage=lineage,
