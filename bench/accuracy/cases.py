@@ -194,13 +194,13 @@ def expected(case: Case, register: Register, epsilon: float, form: object) -> Ex
 
 
 def _expected_quantiles(case: Case, rows: Rows, k: int, epsilon: float, form: Quantiles) -> Expected | None:
-    """Of choices; a tree's error is not worked out. Best for several quantiles: recursive splitting."""
+    """Of choices; the error of splits and trees is not worked out. Best for several: recursive splitting."""
     histogram, middles = binned(case, rows, form.width)
     exact = _quantiles(case, rows, 1)
     if len(case.q) == 1:
         return theory.choice(histogram, middles, exact[0], case.q[0], k, epsilon)
     best = theory.recursive_splitting(histogram, middles, exact, case.q, k, epsilon).rmse
-    if form.by_tree:
+    if form.by_tree or form.by_splits:
         return Expected(rmse=math.nan, p95=math.nan, best=best)
     each = [
         theory.choice(histogram, middles, value, q, k, epsilon / len(case.q)).rmse

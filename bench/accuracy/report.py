@@ -260,7 +260,7 @@ What this report does not show:
   that reason: at ε = 1 it erred by 1.16 times, at ε = 0.1 by 0.55 times the first-order figure (100 draws).
 - Tumult was asked for some of the questions only, chosen for not being plain Laplace noise, and drawn 40 times.
 - PipelineDP's and Tumult's way of choosing which rows of a person count: all were given rows that keep the bounds.
-- The law of quantiles from a tree, and joint mechanisms for several quantiles other than recursive splitting.
+- The law of quantiles by splits or from a tree, and joint mechanisms for several quantiles other than splitting.
 - Finer values than a quantile's bins: at 16,384 bins at most, incomes up to ten million are told to 1,000 yen.
 """
 

@@ -74,7 +74,9 @@ def _same_data(peer: Mapping[str, Any], registers: Mapping[str, Register]) -> bo
 
 def _line(case: Case, register: Register, epsilon: str, settings: Settings) -> Line:
     (part,) = plan(case.query(epsilon), register.schema).measurements
-    by_tree = isinstance(part.form, Quantiles) and part.form.by_tree
+    note = ""
+    if isinstance(part.form, Quantiles) and len(part.form.qs) > 1:
+        note = " (from a tree)" if part.form.by_tree else " (by splits)" if part.form.by_splits else ""
     return Line(
         register=register.name,
         name=case.name,
@@ -82,7 +84,7 @@ def _line(case: Case, register: Register, epsilon: str, settings: Settings) -> L
         ours=measure(case, register, epsilon, settings.temporary, settings.runs),
         expected=expected(case, register, float(epsilon), part.form),
         peers={},
-        note=" (from a tree)" if by_tree else "",
+        note=note,
     )
 
 
