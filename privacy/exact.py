@@ -14,12 +14,28 @@ ExactKind = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One grouping key: `buckets[i]` is the closed interval of codes that `labels[i]` stands for."""
+    """One grouping key: `buckets[i]` is the closed interval of codes that `labels[i]` stands for.
+
+    Where `rest` names the codes in no bucket, they are counted in one bucket more that is never told: tables
+    that share a grid but not this key then count the same rows.
+    """
 
     name: str
     column: int
     buckets: tuple[Interval, ...]
     labels: tuple[Label, ...]
+    rest: tuple[Interval, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many buckets are counted, told or not."""
+        return len(self.buckets) + bool(self.rest)
+
+    @property
+    def pieces(self) -> list[tuple[Interval, int]]:
+        """Intervals of codes and the bucket of each, ascending."""
+        rest = [(interval, len(self.buckets)) for interval in self.rest]
+        return sorted([*zip(self.buckets, range(len(self.buckets)), strict=True), *rest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,5 +80,5 @@ Needed = tuple[Over, Exact]
 
 
 def cells_over(axes: tuple[Axis, ...], over: Over) -> int:
-    """The number of cells of some of the axes; 1 of none."""
-    return math.prod(len(axes[place].buckets) for place in over)
+    """The number of cells of some of the axes, told or not; 1 of none."""
+    return math.prod(axes[place].size for place in over)

@@ -5,14 +5,13 @@ A plain answer has one table, measured as it stands. An answer with margins, or 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import combinations
 
 from privacy import margins
-from privacy.exact import Axis, Over, cells_over
+from privacy.exact import Axis, Over
 from privacy.schema import Measure
 
 
@@ -57,36 +56,49 @@ class Layout:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return tuple(len(axis.buckets) for axis in self.axes)
+        return tuple(axis.size for axis in self.axes)
 
     @property
     def cells(self) -> int:
         """The cells of all tables together: the answer's rows."""
-        return sum(cells_over(self.axes, table.over) for table in self.tables)
+        return sum(math.prod(len(self.axes[key].labels) for key in table.keys) for table in self.tables)
 
-    def variances(self, measured: Sequence[float]) -> list[float]:
-        """The variance of a cell of each table after least squares, from those of the grids' noise.
+    def relative_variances(self, power: int) -> tuple[float, ...]:
+        """The variance of a cell of each table after least squares, in units of what the whole price gives.
 
-        By the closed form of `privacy.margins`: Σ over subspaces T of dim_T / (cells² · J_T).
+        A grid of share w has the variance 1/w^power.
         """
-        sizes = self.sizes
-        masks = [margins.mask_of(sizes, grid) for grid in self.grids]
-        informs = [
-            1 / (variance * margins.cells_of(sizes, mask))
-            for mask, variance in zip(masks, measured, strict=True)
-        ]
-        found = []
-        for table in self.tables:
-            mask = margins.mask_of(sizes, table.over)
-            total = 0.0
-            for part in margins.below([mask]):
-                known = sum(
-                    inform for other, inform in zip(masks, informs, strict=True) if part | other == other
-                )
-                dimension = math.prod(sizes[axis] - 1 for axis in margins.axes_of(part))
-                total += dimension / known
-            found.append(total / margins.cells_of(sizes, mask) ** 2)
-        return found
+        overs = tuple(table.over for table in self.tables)
+        return _relative_variances(self.sizes, overs, self.grids, self.shares, power)
+
+
+@lru_cache(maxsize=256)
+def _relative_variances(
+    sizes: tuple[int, ...],
+    tables: tuple[Over, ...],
+    grids: tuple[Over, ...],
+    shares: tuple[Fraction, ...],
+    power: int,
+) -> tuple[float, ...]:
+    """By the closed form of `privacy.margins`: Σ over subspaces T of dim_T / (cells² · J_T)."""
+    masks = [margins.mask_of(sizes, grid) for grid in grids]
+    informs = [
+        float(share) ** power / margins.cells_of(sizes, mask)
+        for mask, share in zip(masks, shares, strict=True)
+    ]
+
+    @cache
+    def spread(part: int) -> float:
+        """dim_T / J_T."""
+        known = sum(inform for other, inform in zip(masks, informs, strict=True) if part | other == other)
+        return math.prod(sizes[axis] - 1 for axis in margins.axes_of(part)) / known
+
+    found = []
+    for table in tables:
+        mask = margins.mask_of(sizes, table)
+        total = sum(spread(part) for part in margins.below([mask]))
+        found.append(total / margins.cells_of(sizes, mask) ** 2)
+    return tuple(found)
 
 
 def plain(axes: tuple[Axis, ...]) -> Layout:
@@ -112,7 +124,7 @@ def workload(
 def _chosen(
     axes: tuple[Axis, ...], tables: tuple[PlannedTable, ...], measure: Measure, cells_max: int
 ) -> Layout:
-    sizes = tuple(len(axis.buckets) for axis in axes)
+    sizes = tuple(axis.size for axis in axes)
     found = _strategy(sizes, tuple(table.over for table in tables), measure, cells_max)
     return Layout(axes=axes, tables=tables, grids=found.grids, shares=found.shares, chosen=found)
 

@@ -1,9 +1,9 @@
 """How a priced statistic is measured: which draws of which mechanism, and the noise of each table's values."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 from privacy.aggregates import Plain
 from privacy.budget import Price, split
@@ -119,41 +119,56 @@ def best_kind(form: Form, cells: int, price: Price, measure: Measure) -> Kind:
     """The mechanism with the narrower bounds at the price; pure ε knows Laplace noise only."""
     if measure == "pure" or price.nano < 1:
         return "discrete_laplace"
-    widths = widths_by_kind(form, cells, price, measure)
-    return (
-        "discrete_laplace"
-        if widths["discrete_laplace"] < widths["discrete_gaussian"]
-        else "discrete_gaussian"
+    laplace, gaussian = (
+        ideal_law(mechanism_of(form, cells, price, measure, kind)).half_width(CONFIDENCE) for kind in KINDS
     )
+    return "discrete_laplace" if laplace < gaussian else "discrete_gaussian"
 
 
 def widths_by_kind(form: Form, cells: int, price: Price, measure: Measure) -> dict[str, int]:
     """The half-width of one draw's bounds under each mechanism."""
-    kinds = ("discrete_laplace", "discrete_gaussian")
     return {
-        kind: law_of(mechanism_of(form, cells, price, measure, kind)).half_width(CONFIDENCE) for kind in kinds
+        kind: law_of(mechanism_of(form, cells, price, measure, kind)).half_width(CONFIDENCE) for kind in KINDS
     }
 
 
 def law_of(mechanism: Mechanism) -> Law:
     """The law of additive noise."""
-    assert mechanism.kind != "noisy_max"
-    return Law("laplace" if mechanism.kind == "discrete_laplace" else "gaussian", mechanism.scale)
+    return Law(_LAWS[mechanism.kind], mechanism.scale)
 
 
-def laws_of(draws: tuple[Draw, ...], layout: Layout) -> tuple[Law, ...]:
-    """The noise of each table's values: that of the one draw, or of the least-squares estimates."""
+def ideal_law(mechanism: Mechanism) -> Law:
+    """The same by formula, for searches: never below `law_of`, and above it by rounding only."""
+    return Law(_LAWS[mechanism.kind], mechanism.ideal_scale * (1 + 1e-12))
+
+
+def laws_of(
+    draws: tuple[Draw, ...], layout: Layout, law: Callable[[Mechanism], Law] = law_of
+) -> tuple[Law, ...]:
+    """The noise of each table's values: that of the one draw, or of the least-squares estimates.
+
+    Grids share one price, so their variances are as 1/share² (pure) or 1/share (zCDP), up to the rounding of
+    prices; the largest deviation from that is applied to all, which can only widen.
+    """
     if draws[0].mechanism.kind == "noisy_max":
         return ()
-    laws = tuple(law_of(draw.mechanism) for draw in draws)
+    laws = tuple(law(draw.mechanism) for draw in draws)
     if layout.direct:
         return laws
+    power = 2 if draws[0].mechanism.measure == "pure" else 1
+    base = max(
+        law.deviation**2 * float(share) ** power for law, share in zip(laws, layout.shares, strict=True)
+    )
     kind = "gaussian" if all(law.kind == "gaussian" for law in laws) else "mixed"
-    found = _table_variances(layout, tuple(law.deviation**2 for law in laws))
     whole = len(laws) == 1  # mere sums of whole numbers
-    return tuple(Law(kind, math.sqrt(variance), whole) for variance in found)  # type: ignore[arg-type]
+    return tuple(
+        Law(kind, math.sqrt(base * relative), whole)  # type: ignore[arg-type]
+        for relative in layout.relative_variances(power)
+    )
 
 
-@lru_cache(maxsize=1024)
-def _table_variances(layout: Layout, measured: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(layout.variances(measured))
+KINDS: tuple[Kind, Kind] = ("discrete_laplace", "discrete_gaussian")
+_LAWS: dict[str, Literal["laplace", "gaussian"]] = {
+    "discrete_laplace": "laplace",
+    "discrete_gaussian": "gaussian",
+}

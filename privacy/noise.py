@@ -50,6 +50,11 @@ class Mechanism:
         """
         return calibrate(self)
 
+    @property
+    def ideal_scale(self) -> float:
+        """The scale by its formula alone: within rounding of `scale`, and found without asking OpenDP."""
+        return _ideal(self)
+
 
 class Noise(Protocol):
     """Adds noise to a vector of exact integers, or chooses the largest of noisy scores."""

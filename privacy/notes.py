@@ -35,6 +35,16 @@ NOTES = {
             "どの行にも当てはまらない値（欠損や区間の外）はいずれの行にも含まれません。"
         ),
     },
+    "workload": {
+        "text": (
+            "Each table counts the rows that its own keys have a cell for; * stands for a key that a table does not "
+            "have. All tables were estimated together."
+        ),
+        "text_ja": (
+            "各表は、その表の項目に当てはまる行を数えています。* はその表にない項目です。"
+            "すべての表を合わせて推定しています。"
+        ),
+    },
     "narrower_bound": {
         "text": (
             "At most `rows_per_person` rows of each person count here: less noise, but what a person has beyond "

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from privacy import filters, pricing
@@ -200,6 +200,10 @@ def _workload(query: Query, schema: Schema, resolver: Resolver) -> Layout:
                 known[key] = len(axes)
                 axes.append(axis)
         tables.append(PlannedTable(name=asked.name, keys=tuple(known[key] for key in asked.group_by)))
+    axes = [
+        axis if all(place in table.keys for table in tables) else _with_rest(axis, schema)
+        for place, axis in enumerate(axes)
+    ]
     cells = sum(cells_over(tuple(axes), table.over) for table in tables)
     if cells * len(query.select) > CELLS_MAX:
         resolver.refuse("/tables", "too_many_cells", cells * len(query.select), CELLS_MAX)
@@ -208,14 +212,19 @@ def _workload(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     return layouts.workload(tuple(axes), tuple(tables), schema.measure, CELLS_MAX)
 
 
+def _with_rest(axis: Axis, schema: Schema) -> Axis:
+    """A key that some table does not have must not take rows from that table."""
+    column = schema.queryable[axis.column]
+    return replace(axis, rest=filters.complement(axis.buckets, (column.missing, column.high)))
+
+
 def _inside(layout: Layout, tree: Filter, schema: Schema) -> Filter:
-    """Several tables are fitted to each other, so all count the same rows: those that every key has a cell for."""
+    """Tables that are fitted to each other count the same rows: those that every key has a bucket for."""
     if layout.direct:
         return tree
-    inside = [filters.Member(axis.column, filters.union(axis.buckets)) for axis in layout.axes]
-    domains = [
-        (schema.queryable[axis.column].missing, schema.queryable[axis.column].high) for axis in layout.axes
-    ]
+    keys = [axis for axis in layout.axes if not axis.rest]
+    inside = [filters.Member(axis.column, filters.union(axis.buckets)) for axis in keys]
+    domains = [(schema.queryable[axis.column].missing, schema.queryable[axis.column].high) for axis in keys]
     partial = [one for one, domain in zip(inside, domains, strict=True) if one.intervals != (domain,)]
     return filters.every([tree, *partial])
 

@@ -10,7 +10,7 @@ from privacy.aggregates import Plain
 from privacy.budget import PRICE_NANO_MAX, Price, split
 from privacy.exact import Exact
 from privacy.layout import Layout, plain
-from privacy.measurement import CONFIDENCE, draws_of, laws_of
+from privacy.measurement import CONFIDENCE, draws_of, ideal_law, law_of, laws_of
 from privacy.quantiles import Quantiles
 from privacy.query import Accuracy, NotReachable, Query
 from privacy.resolve import Resolver
@@ -165,7 +165,7 @@ def error_at(asked: Accuracy, form: Form, terms: Terms, part: Price) -> Fraction
         confidence = confidence ** (1 / cells) if layout.direct else 1 - (1 - confidence) / cells
     draws = draws_of(form, part, terms)
     rows = asked.rows or 1
-    laws = laws_of(draws, layout)
+    laws = laws_of(draws, layout, law_of if layout.direct else ideal_law)
     if isinstance(form, Quantiles):
         law = laws[0] if laws else None
         return Fraction(form.rank_error(law, confidence, [draw.mechanism for draw in draws]), rows)

@@ -180,12 +180,11 @@ def _fitted(
 
 
 def _turned(plan: Plan, table: PlannedTable, values: Any) -> Any:
-    """Cells in the order of the plan's axes → in the order of the table's keys."""
-    if table.keys == table.over:
-        return values
+    """Cells in the order of the plan's axes → in the order of the table's keys, without those never told."""
     sizes = [plan.layout.sizes[axis] for axis in table.over]
+    told = tuple(slice(len(plan.axes[axis].labels)) for axis in table.over)
     order = [0, *(1 + table.over.index(key) for key in table.keys)]
-    return values.reshape(len(values), *sizes).transpose(order).reshape(len(values), -1)
+    return values.reshape(len(values), *sizes)[(slice(None), *told)].transpose(order).reshape(len(values), -1)
 
 
 def _never_negative(form: Plain) -> bool:
@@ -355,7 +354,8 @@ def notes(plan: Plan) -> list[str]:
         "variance_from_sums": any(isinstance(form, Variance) for form in forms),
         "ratio_from_counts": any(isinstance(form, Share | Ratio) for form in forms),
         "quantile_ranks": any(isinstance(form, Quantiles) for form in forms),
-        "totals": not plan.layout.direct,
+        "totals": plan.query.totals,
+        "workload": bool(plan.query.tables),
         "narrower_bound": plan.bound < plan.schema.rows_per_person,
         "whole_numbers": plan.query.whole,
         "dummy_data": plan.query.mode == "dummy",

@@ -205,9 +205,9 @@ def cell_of(plan: Plan, over: Over, row: Row) -> int | None:
     cell = 0
     for axis in (plan.axes[place] for place in over):
         inside = [place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high]
-        if not inside:
+        if not inside and not axis.rest:
             return None
-        cell = cell * len(axis.buckets) + inside[0]
+        cell = cell * axis.size + (inside[0] if inside else len(axis.buckets))
     return cell
 
 
@@ -347,6 +347,15 @@ def columns(draw: st.DrawFn, name: str) -> Column:
 
 
 @st.composite
+def wide_columns(draw: st.DrawFn, name: str) -> Column:
+    """A third of them numbers of many values, so that trees of bins have several levels."""
+    if draw(st.integers(0, 2)):
+        return draw(columns(name))
+    low = draw(st.integers(-6, 6))
+    return Number(name=name, low=low, high=low + draw(st.integers(20, 150)))
+
+
+@st.composite
 def schemas(draw: st.DrawFn, made_of: object = columns) -> Schema:
     """Up to three columns, the last one of numbers more often than not, and up to three rows a person."""
     made = [draw(made_of(f"k{place}")) for place in range(draw(st.integers(1, 3)))]  # type: ignore[operator]
@@ -430,7 +439,8 @@ def statistics(
     limits = st.tuples(st.integers(least - 9, least), st.integers(least + 1, least + 9))
     alone = agg == "sum" and "median" in aggregates
     person = draw(st.none() | limits) if alone and schema.rows_per_person > 1 else None
-    many = st.lists(st.sampled_from((0, Decimal("0.1"), Decimal("0.5"), Decimal("0.9"), 1)), min_size=1)
+    some = st.sampled_from((0, Decimal("0.1"), Decimal("0.5"), Decimal("0.9"), 1))
+    many = st.lists(some, min_size=1, max_size=1) | st.lists(some, min_size=1)
     return Statistic(
         name=name,
         agg=agg,

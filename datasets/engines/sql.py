@@ -178,7 +178,7 @@ def _is_bounded(plan: Plan, part: Pass) -> bool:
 def _is_plain(axis: Axis) -> bool:
     """Whether each segment is a single code, so that its number is the code less the lowest."""
     segments = _segments(axis)
-    return max(high for _, high in axis.buckets) - segments[0][0] + 1 == len(segments)
+    return _last(axis) - segments[0][0] + 1 == len(segments)
 
 
 def _is_wide(column: Column) -> bool:
@@ -358,7 +358,7 @@ def _values(plan: Plan, part: Pass, shape: _Shape) -> Iterator[int]:
         yield columns[first.column].missing
     if not shape.raw:
         for axis in _axes(plan, part):
-            yield from (_segments(axis)[0][0], max(high for _, high in axis.buckets))
+            yield from (_segments(axis)[0][0], _last(axis))
 
 
 def _exact_values(exact: Exact, shape: _ExactShape, columns: Sequence[Column]) -> Iterator[int]:
@@ -433,7 +433,7 @@ def _cell_of_group(plan: Plan, part: Pass) -> Integers:
     cells = np.zeros(1, dtype=np.int64)
     for axis in _axes(plan, part):
         digits = _buckets_of_codes(plan, axis) if raw else np.array([bucket for _, bucket in _segments(axis)])
-        outer = cells[:, None] * len(axis.buckets) + digits[None, :]
+        outer = cells[:, None] * axis.size + digits[None, :]
         cells = np.where((cells[:, None] < 0) | (digits[None, :] < 0), -1, outer).ravel()
     return cells
 
@@ -442,7 +442,7 @@ def _buckets_of_codes(plan: Plan, axis: Axis) -> Integers:
     """For each code of a key column, missing first, its bucket; -1 for none."""
     column = plan.schema.queryable[axis.column]
     buckets = np.full(_codes(column), -1, dtype=np.int64)
-    for number, (low, high) in enumerate(axis.buckets):
+    for (low, high), number in axis.pieces:
         buckets[low - column.missing : high - column.missing + 1] = number
     return buckets
 
@@ -451,12 +451,17 @@ def _segments(axis: Axis) -> list[tuple[int, int]]:
     """Lower edge and bucket of each segment, ascending; a gap between two buckets is a segment of -1."""
     segments: list[tuple[int, int]] = []
     end = None
-    for (low, high), bucket in sorted(zip(axis.buckets, range(len(axis.buckets)), strict=True)):
+    for (low, high), bucket in axis.pieces:
         if end is not None and low > end + 1:
             segments.append((end + 1, -1))
         segments.append((low, bucket))
         end = high
     return segments
+
+
+def _last(axis: Axis) -> int:
+    """The last code that any bucket has."""
+    return max(high for (_, high), _ in axis.pieces)
 
 
 def _codes(column: Column) -> int:

@@ -194,7 +194,7 @@ def test_a_workload_tells_its_tables_one_after_the_other(visitor: Visitor) -> No
     told = send(visitor, QUESTIONS["workload"]).json
     assert [row["table"] for row in told["rows"]] == ["places"] * 3 + ["ages"] * 3 + ["both"] * 9
     assert told["columns"][0]["role"] == "key"
-    assert {"totals"} <= {note["code"] for note in told["notes"]}
+    assert {"workload"} <= {note["code"] for note in told["notes"]}
 
 
 def test_several_quantiles_are_told_by_name_and_ascend(visitor: Visitor) -> None:
