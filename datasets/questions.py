@@ -32,7 +32,7 @@ from datasets.ledger import (
 )
 from datasets.store import new_id, now
 from privacy.answer import Released, Table, codes_told, release, retold, table
-from privacy.budget import Price, epsilon_of
+from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
 from privacy.query import Query
@@ -349,7 +349,7 @@ def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
         epsilon = epsilon_of(amount, planned.schema.delta)
         charge |= {
             "measure": "rho",
-            "as": {"epsilon": f"{float(epsilon):.6f}", "delta": f"{float(planned.schema.delta):.3g}"},
+            "as": {"epsilon": f"{float(epsilon):.6f}", "delta": plain_text(planned.schema.delta)},
         }
     if planned.delta:
         charge["delta"] = delta.shown(delta_atto)

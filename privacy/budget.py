@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 NANO = 10**9
@@ -66,6 +67,11 @@ def split(total: Price, weights: Sequence[Fraction]) -> list[Price]:
     for place in range(total.nano - sum(shares)):
         shares[place] += 1
     return [Price(share) for share in shares]
+
+
+def plain_text(amount: Fraction) -> str:
+    """A decimal amount, such as a δ, in plain notation: 0.000000001."""
+    return f"{Decimal(amount.numerator) / Decimal(amount.denominator):f}"
 
 
 def epsilon_of(rho: Price, delta: Fraction) -> Fraction:

@@ -15,6 +15,7 @@ import numpy as np
 
 from privacy import margins
 from privacy.aggregates import Estimate, Mean, Plain, Ratio, Share, Variance
+from privacy.budget import plain_text
 from privacy.exact import Axis
 from privacy.integers import whole
 from privacy.layout import PlannedTable
@@ -295,7 +296,7 @@ def by_word(
     about = {
         "undeclared": True,
         "threshold": form.threshold(mechanism),
-        "delta": f"{float(form.delta):.3g}",
+        "delta": plain_text(form.delta),
     }
     yield AnswerColumn(
         name=plan.query.group_by[0].column,
@@ -393,7 +394,7 @@ def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
             "half_width": width,
             "threshold": least,
             "told_at_least_95_percent_from": least + width,
-            "delta": f"{float(form.delta):.3g}",
+            "delta": plain_text(form.delta),
         }
     about |= _choice_of_mechanism(plan, part)
     if plan.layout.direct:

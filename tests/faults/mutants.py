@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 ANSWER, DESK, ENGINE = "tests/unit/test_answer.py", "tests/unit/test_desk.py", "tests/store/test_engine.py"
 FIT = "tests/statistical/test_distribution.py"
+UNKNOWN, OPEN = "tests/unit/test_unknown.py", "tests/store/test_open_columns.py"
+SPLITS = "tests/unit/test_splits.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
 CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all"
@@ -528,5 +530,42 @@ MUTANTS = (
         "            if stored.dataset == held.id\n            and ",
         "            if ",
         (f"{DESK}::test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again",),
+    ),
+    # Values that nobody declared
+    Mutant(
+        "threshold of one value where a person may bring many",
+        "privacy/unknown.py",
+        "    return max(rows / count * _tail(at - count, sigma) for count in counts)",
+        "    return max(_tail(at - count, sigma) for count in counts)",
+        (f"{UNKNOWN}::test_no_way_of_having_values_alone_is_told_more_often_than_the_exposure",),
+    ),
+    Mutant(
+        "threshold one too low",
+        "privacy/unknown.py",
+        "            low = middle + 1\n    return high\n",
+        "            low = middle + 1\n    return high - 1\n",
+        (f"{UNKNOWN}::test_the_threshold_is_the_least_whose_exposure_delta_allows",),
+    ),
+    Mutant(
+        "code of a word that depends on the other words",
+        "datasets/ingest/coding.py",
+        "(md5_number_lower({quoted(key)} || {word}) >> 2)::BIGINT END",
+        "dense_rank() OVER (ORDER BY {word}) END",
+        (f"{OPEN}::test_a_word_has_the_same_code_whatever_else_is_in_the_register",),
+    ),
+    # Splits and workloads
+    Mutant(
+        "rows of a splitting bin on both sides",
+        "privacy/splits.py",
+        "left[-1], right[0] = cut[share], count - cut[share]",
+        "left[-1], right[0] = count, count",
+        (f"{SPLITS}::test_rows_more_move_all_choices_of_a_level_together_no_further_than_one",),
+    ),
+    Mutant(
+        "a table that takes rows from another",
+        "privacy/plan.py",
+        "axis if all(place in table.keys for table in tables) else _with_rest(axis, schema)",
+        "axis",
+        ("tests/unit/test_layout.py::test_rows_in_no_bin_pull_no_estimate_away",),
     ),
 )  # fmt: skip

@@ -23,7 +23,13 @@ AOI = Caller(name="aoi", organisation="shop", role="analyst")
 REN = Caller(name="ren", organisation="shop", role="analyst")
 EVE = Caller(name="eve", organisation="shop", role="analyst")
 HELD = Held(
-    id="town", lineages=("town",), version=1, schema=TOWN, file=Path("town-1"), registered_at="", retired=False
+    id="town",
+    lineages=("town",),
+    version=1,
+    schema=TOWN,
+    file=Path("town-1"),
+    registered_at="",
+    retired=False,
 )
 TWIN = replace(HELD, id="twin", file=Path("twin-1"))
 
