@@ -4,20 +4,40 @@ Made-up schemas, questions and neighbours. The noise of one dataset's answer is 
 by cell, on its neighbour: same calls, same scales, same shape of the answer.
 """
 
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from doubles import Person, crowds, exact_by_hand, persons, queries, schemas, write_statistics
-from hypothesis import given, settings
+from doubles import (
+    ADDITIVE,
+    Person,
+    crowds,
+    exact_by_hand,
+    persons,
+    queries,
+    query,
+    register,
+    rows_of,
+    schemas,
+    wide_columns,
+    write_statistics,
+)
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from datasets.engines.duckdb import DuckdbEngine
+from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.answer import Table, release, table
-from privacy.budget import NANO
-from privacy.noise import Draw, OpendpNoise, RecordedNoise, calibrate
+from privacy.budget import NANO, Price
+from privacy.noise import Draw, Mechanism, OpendpNoise, RecordedNoise, calibrate
 from privacy.plan import Plan, plan
-from privacy.schema import Schema
+from privacy.quantiles import Quantiles, Way
+from privacy.query import AGGREGATES, Compare, Key, Statistic
+from privacy.schema import Measure, Number, Schema
 
 MANY = settings(deadline=None, derandomize=True, max_examples=250)
 SOME = settings(deadline=None, derandomize=True, max_examples=25)
@@ -26,8 +46,12 @@ TYPES = ("BIGINT",) * 3
 
 @st.composite
 def neighbours(draw: st.DrawFn, schema: Schema) -> tuple[list[Person], list[Person]]:
-    """A crowd, and the same crowd without one of its persons; either may be the first."""
-    others, one = draw(crowds(schema, most=5)), draw(persons(schema))
+    """A crowd, and the same crowd without one of its persons; either may be the first.
+
+    That person's rows are often all alike, which moves one cell furthest.
+    """
+    alike = rows_of(schema).map(lambda row: [row] * schema.rows_per_person)
+    others, one = draw(crowds(schema, most=5)), draw(persons(schema) | alike)
     place = draw(st.integers(0, len(others)))
     having = [*others[:place], one, *others[place:]]
     return (having, others) if draw(st.booleans()) else (others, having)
@@ -92,11 +116,114 @@ def loss_of(left: Draw, right: Draw) -> Fraction:
 @MANY
 @given(st.data())
 def test_one_person_moves_an_answer_no_further_than_its_price(data) -> None:
-    schema = data.draw(schemas())
+    schema = data.draw(schemas(wide_columns))
     here, there = data.draw(neighbours(schema))
     for _ in range(4):
         planned = plan(data.draw(queries(schema)), schema)
         assert_private(planned, exact_by_hand(planned, here), exact_by_hand(planned, there))
+
+
+# Planted faults
+
+
+def test_made_up_questions_reach_every_aggregate_in_every_layout() -> None:
+    """Each aggregate, alone and with margins or in a workload where it may, under both measures."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    kinds: Counter[tuple[str, str]] = Counter()
+
+    @given(st.data())
+    def look(data) -> None:
+        schema = data.draw(schemas(wide_columns))
+        for _ in range(4):
+            planned = plan(data.draw(queries(schema)), schema)
+            layout = "totals" if planned.query.totals else "workload" if planned.query.tables else "plain"
+            for part in planned.measurements:
+                seen[part.agg, layout, schema.measure] += 1
+                kinds[part.draws[0].mechanism.kind, schema.measure] += 1
+
+    settings(MANY, phases=[Phase.generate], database=None)(look)()
+    for measure in ("pure", "zcdp"):
+        assert min(seen[agg, "plain", measure] for agg in AGGREGATES) >= 10
+        assert min(seen[agg, layout, measure] for agg in ADDITIVE for layout in ("totals", "workload")) >= 2
+        assert kinds["discrete_laplace", measure] >= 20
+        assert kinds["noisy_max", measure] >= 20
+    assert kinds["discrete_gaussian", "zcdp"] >= 20
+
+
+def halved(form: type, name: str) -> Callable[..., int]:
+    declared = getattr(form, name)
+    return lambda self, cells: (declared(self, cells) + 1) // 2
+
+
+def of_one_level(self: Quantiles, cells: int) -> int:
+    return self.rows
+
+
+def without_the_scaling(self: Quantiles, price: Price, measure: Measure) -> list[Mechanism]:
+    """As if scores were ranks, not ranks times the denominator of q."""
+    return [replace(one, sensitivity=self.rows) for one in DECLARED(self, price, measure)]
+
+
+def of_one_choice(self: Quantiles, price: Price) -> list[Price]:
+    """As if all choices of a split were of disjoint rows, whatever their level."""
+    return [price for choice in self.choices() if choice.node >= 0]
+
+
+DECLARED = Quantiles.mechanisms
+WIDE = Number(name="k0", low=0, high=119)
+N, S, A = "k0", "s0", Compare(column="k0", op=">=", values=(60,))
+B = Compare(column="k0", op="<", values=(90,))
+FEW = (Decimal("0.5"),)
+OF_FORM: dict[type, Statistic] = {
+    Plain: Statistic(name=S, agg="sum", column=N),
+    Mean: Statistic(name=S, agg="mean", column=N),
+    Variance: Statistic(name=S, agg="variance", column=N),
+    Share: Statistic(name=S, agg="ratio", numerator=A),
+    Ratio: Statistic(name=S, agg="ratio", numerator=A, denominator=B),
+    Quantiles: Statistic(name=S, agg="quantile", column=N, q=FEW),
+}
+SPLITS = Statistic(name=S, agg="quantile", column=N, q=tuple(Decimal(place) / 8 for place in range(1, 8)))
+NINTH = Statistic(name=S, agg="quantile", column=N, q=(Decimal("0.9"),))
+PERSONS = Statistic(name=S, agg="count_persons")
+FAULTS: dict[str, tuple[Statistic, type, str, Callable[..., object]]] = {
+    **{
+        f"half of {name} of {form.__name__}": (select, form, name, halved(form, name))
+        for form, select in OF_FORM.items()
+        for name in ("l1", "squared")
+    },
+    "l1 of one level of a tree": (OF_FORM[Quantiles], Quantiles, "l1", of_one_level),
+    "squared of one level of a tree": (OF_FORM[Quantiles], Quantiles, "squared", of_one_level),
+    "scores without the scaling by q": (NINTH, Quantiles, "mechanisms", without_the_scaling),
+    "splits without levels": (SPLITS, Quantiles, "_value_prices", of_one_choice),
+    "l1 of persons in one cell only": (PERSONS, Plain, "l1", lambda self, cells: 1),
+    "squared of persons in one cell only": (PERSONS, Plain, "squared", lambda self, cells: 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_of_a_sensitivity_is_found(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    select, form, name, planted = FAULTS[fault]
+    measure: Measure = "zcdp" if name == "squared" else "pure"
+    by_bins = (Key(column=N, bins=(0, 40, 80, 120)),)
+    asked = query(select, group_by=by_bins if select is PERSONS else ())
+    schema = register(WIDE, rows=3, measure=measure)
+    if select is OF_FORM[Quantiles]:
+        monkeypatch.setattr("privacy.statistics.plan_way", lambda *_, **__: Way(branching=11))
+
+    @settings(MANY, phases=[Phase.generate], database=None)
+    @given(neighbours(schema))
+    def look(pair) -> None:
+        planned = plan(asked, schema)
+        here, there = (exact_by_hand(planned, people) for people in pair)
+        assert_private(planned, here, there)
+
+    look()
+    monkeypatch.setattr(form, name, planted)
+    with pytest.raises(AssertionError):
+        look()
+
+
+# The real engine
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +235,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> DuckdbEngine:
 @given(data=st.data())
 def test_the_same_holds_for_the_real_engine(engine: DuckdbEngine, tmp_path_factory, data) -> None:
     folder: Path = tmp_path_factory.mktemp("neighbours")
-    schema = data.draw(schemas())
+    schema = data.draw(schemas(wide_columns))
     here, there = (
         write_statistics(folder / f"{number}.duckdb", schema, people, types=TYPES[: len(schema.queryable)])
         for number, people in enumerate(data.draw(neighbours(schema)))
