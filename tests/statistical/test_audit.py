@@ -251,6 +251,7 @@ QUESTIONS = {
     ),
 }
 MEDIAN = Asked({"agg": "median", "column": "w"})
+SPLITS = Asked({"agg": "quantile", "column": "w", "q": [0.25, 0.5, 0.75]})
 TREE = Asked(
     {"agg": "quantile", "column": "v", "q": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]},
 )
@@ -380,8 +381,8 @@ def shape_behind(town: Town, dataset: str, planned: Plan) -> object:
     return shape(table(planned, release(planned, town.exact(dataset, planned), Silence())).as_json())
 
 
-def left_of(bins: int) -> Callable[[Released], bool]:
-    return lambda released: bool(released[0][0, 0] < bins)
+def left_of(bins: int, place: int = 0) -> Callable[[Released], bool]:
+    return lambda released: bool(released[0][place, 0] < bins)
 
 
 def test_one_person_changes_the_odds_of_a_median_by_less_than_its_price(town: Town) -> None:
@@ -405,6 +406,26 @@ def test_one_person_changes_the_odds_of_a_median_by_less_than_its_price(town: To
         assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
         assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
         assert agrees(sum(answer["rows"][0]["s"] == 0 for answer in answers), OVER_HTTP, hits, CHOICES)
+
+
+def test_one_person_changes_the_odds_of_quantiles_by_splits_by_less_than_its_price(town: Town) -> None:
+    """The middle of three quantiles is chosen at four tenths of the price: half of it for each level, a fifth of
+    that to cut the bin. The same event tells of no more here, for what the rest buys lies elsewhere.
+    """
+    having, without = (town.plan(dataset, SPLITS.question) for dataset in ("pure-with", "pure-without"))
+    assert without.measurements[0].form.by_splits  # type: ignore[union-attr]
+    told = Told(
+        frequency(town, "pure-with", having, left_of(1, 1), 6 * RUNS),
+        frequency(town, "pure-without", without, left_of(1, 1), 6 * RUNS),
+        6 * RUNS,
+    )
+    assert told.certain < CHARGE
+    assert told.likely > 0.15 * CHARGE
+    for dataset, hits in (("pure-with", told.having), ("pure-without", told.without)):
+        answers = [town.ask(dataset, SPLITS.question) for _ in range(OVER_HTTP)]
+        assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
+        assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
+        assert agrees(sum(answer["rows"][0]["s_q50"] == 0 for answer in answers), OVER_HTTP, hits, 6 * RUNS)
 
 
 def test_one_person_changes_the_odds_of_a_tree_of_counts_by_less_than_its_price(town: Town) -> None:
