@@ -262,17 +262,20 @@ def flat(released: Released) -> np.ndarray:
 
 
 def noisy_numbers(planned: Plan, answer: Table) -> np.ndarray:
-    """The released numbers as a caller reads them, in the order in which they were drawn."""
+    """The released numbers as a caller reads them, in the order in which they were drawn; 0 for those not told."""
     raw = [column for column in answer.columns if column.role == "raw"]
     values = [column.values for column in raw or answer.columns if raw or column.role == "value"]
     if planned.layout.direct:
         return np.concatenate([np.array(one, dtype=np.int64) for one in values])
-    parts, start = {}, 0
-    for one in planned.layout.tables:
-        size = math.prod(planned.layout.sizes[axis] for axis in one.over)
-        parts[one.over] = values[0][start : start + size]
-        start += size
-    return np.concatenate([np.array(parts[over], dtype=np.int64) for over in planned.layout.grids])
+    layout, parts, rest = planned.layout, {}, list(values[0])
+    for one in layout.tables:
+        shown = [len(layout.axes[axis].labels) for axis in one.over]
+        table = np.zeros([layout.sizes[axis] for axis in one.over], dtype=np.int64)
+        cells, rest = rest[: math.prod(shown)], rest[math.prod(shown) :]
+        if None not in cells:
+            table[tuple(map(slice, shown))] = np.reshape(np.array(cells, dtype=np.int64), shown)
+        parts[one.over] = table.ravel()
+    return np.concatenate([parts[over] for over in layout.grids])
 
 
 @dataclass(frozen=True)

@@ -42,11 +42,17 @@ def margin(full: np.ndarray, over: Over) -> np.ndarray:
     return full.sum(axis=tuple(axis for axis in range(full.ndim) if axis not in over)).ravel()
 
 
+def told(layout: Layout, over: Over, cells: np.ndarray) -> np.ndarray:
+    """The cells of a table, without the rows that a workload counts in buckets of their own and never tells."""
+    table = cells.reshape([layout.sizes[axis] for axis in over])
+    return table[tuple(slice(len(layout.axes[axis].labels)) for axis in over)].ravel()
+
+
 def truths(layout: Layout, agg: str, full: list[np.ndarray]) -> list[np.ndarray]:
-    overs = [table.over for table in layout.tables]
-    if agg == "mean":
-        return [margin(full[0], over) / margin(full[1], over) for over in overs]
-    return [margin(full[0], over) for over in overs]
+    margins = [
+        [told(layout, table.over, margin(part, table.over)) for part in full] for table in layout.tables
+    ]
+    return [parts[0] / parts[1] if agg == "mean" else parts[0] for parts in margins]
 
 
 def measured(one: Plan, runs: int) -> Found:

@@ -143,11 +143,13 @@ def test_made_up_questions_reach_every_aggregate_in_every_layout() -> None:
 
     settings(MANY, phases=[Phase.generate], database=None)(look)()
     for measure in ("pure", "zcdp"):
-        assert min(seen[agg, "plain", measure] for agg in AGGREGATES) >= 10
-        assert min(seen[agg, layout, measure] for agg in ADDITIVE for layout in ("totals", "workload")) >= 2
+        assert min(seen[agg, "plain", measure] for agg in AGGREGATES) >= 5
         assert kinds["discrete_laplace", measure] >= 20
         assert kinds["noisy_max", measure] >= 20
     assert kinds["discrete_gaussian", "zcdp"] >= 20
+    for agg in ADDITIVE:
+        for layout in ("totals", "workload"):
+            assert seen[agg, layout, "pure"] + seen[agg, layout, "zcdp"] >= 5
 
 
 def halved(form: type, name: str) -> Callable[..., int]:
