@@ -7,7 +7,7 @@ DONE := $(VENV)/.ready-for-tests
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast serve bench accuracy accuracy-peers audit faults lint openapi clean
+.PHONY: help demo test mutants test-fast serve bench accuracy accuracy-peers audit faults lint openapi clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -28,9 +28,12 @@ demo: $(READY) ## set up the sample city, ask one question over HTTP, serve (ONC
 serve: $(READY) ## serve what is registered
 	@$(RUN)/sudare init && $(RUN)/sudare serve
 
-test: $(DONE) ## run all tests, with a real PostgreSQL and a real Chromium where installable
+test: $(DONE) ## run the tests, with a real PostgreSQL and a real Chromium where installable
 	@bash scripts/install-test-tools
-	$(RUN)/python -m pytest -n 2 --dist loadfile
+	$(RUN)/python -m pytest -n 2 --dist loadfile -m "not long"
+
+mutants: $(DONE) ## plant each of the faults listed in tests/faults/mutants.py and see a test catch it
+	$(RUN)/python -m pytest -m long -v
 
 test-fast: $(DONE) ## run the tests that need no other program
 	$(RUN)/python -m pytest tests/unit tests/http

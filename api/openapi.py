@@ -88,7 +88,7 @@ WORKLOAD_EXAMPLE = {
     "mode": "quote",
     "select": [{"as": "residents", "agg": "count"}],
     "tables": [
-        {"as": "by_sex", "group_by": [{"column": "sex"}]},
+        {"as": "everybody", "group_by": []},
         {"as": "by_age", "group_by": [{"column": "age", "bins": [0, 20, 40, 65, 119]}]},
     ],
     "budget": {"epsilon": "0.5"},

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from mutants import MUTANTS, Mutant
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 COPIED = ("api", "datasets", "privacy", "tests", "docs", "pyproject.toml")
 AT_ONCE = 2

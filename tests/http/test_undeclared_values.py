@@ -94,7 +94,7 @@ def test_words_of_many_persons_are_told_with_bounds_and_rare_ones_are_not(jobs: 
         assert abs(row["n"] - EMPLOYERS[word]) < 20
         assert row["n_low"] < row["n"] < row["n_high"]
     key, value, *_ = answer.json["columns"]
-    assert (key["undeclared"], key["delta"]) == (True, "1e-06")
+    assert (key["undeclared"], key["delta"]) == (True, "0.000001")
     assert 1 < key["threshold"] < 30
     assert (value["mechanism"], value["rho"]) == ("discrete_gaussian", "0.5")
     assert [note["code"] for note in answer.json["notes"]] == ["above_threshold"]
