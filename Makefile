@@ -7,7 +7,7 @@ DONE := $(VENV)/.ready-for-tests
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants test-fast serve bench accuracy accuracy-peers audit faults lint openapi clean
+.PHONY: help demo test test-long test-fast serve bench accuracy accuracy-peers audit faults lint openapi clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -32,8 +32,8 @@ test: $(DONE) ## run the tests, with a real PostgreSQL and a real Chromium where
 	@bash scripts/install-test-tools
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
-mutants: $(DONE) ## plant each of the faults listed in tests/faults/mutants.py and see a test catch it
-	$(RUN)/python -m pytest -m long -v
+test-long: $(DONE) ## what takes minutes by itself: planted faults that a test must catch, and the audit of ε from outside
+	$(RUN)/python -m pytest -n 2 --dist loadfile -m long
 
 test-fast: $(DONE) ## run the tests that need no other program
 	$(RUN)/python -m pytest tests/unit tests/http

@@ -45,6 +45,8 @@ from privacy.budget import Price, epsilon_of
 from privacy.plan import Plan, plan
 from privacy.query import Query
 
+pytestmark = pytest.mark.long
+
 RUNS = int(os.environ.get("AUDIT_RUNS", "1000"))
 OVER_HTTP = max(100, RUNS // 10)
 CHOICES = 14 * RUNS
