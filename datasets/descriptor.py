@@ -29,6 +29,7 @@ from jsonschema.validators import extend
 from datasets import delta
 from privacy.budget import InvalidAmount, Price
 from privacy.schema import AnyColumn, Category, Date, Number, Open, Schema, Text, day_number
+from privacy.statistics import largest_reach
 
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "descriptor.schema.json"
 
@@ -40,12 +41,8 @@ FAULTS_MAX = 100
 RESERVED_NAME = "file_row_number"
 CODE_MAX = 2**53
 UNITS_DIGITS_MAX = 18
-ROW_CAPACITY = 2**33
-NOISE_SCALES = 2**10
-SCALE_PER_PRICE = 10**6
 OPEN_LENGTH = 100
 DELTAS = ("delta", "delta_per_query", "delta_cap")
-INT64_MAX = 2**63 - 1
 
 _NAME = re.compile(r"[^\W\d][\w-]{0,62}")
 _INTEGER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
@@ -688,21 +685,6 @@ class _ViewReader:
             if source not in sources:
                 self.tree.fault(("columns", name, "from"), f"must be one of {', '.join(sources)}")
             yield ViewColumn(name=name, source=source, column=str(declared.get("column", name)))
-
-
-def largest_reach(rows_per_person: int) -> int:
-    """The largest max(|low|, |high|, high - low), in steps, that a number column may have.
-
-    A dataset holds at most 2^33 rows, so its exact sum is at most 2^33 reaches. One person moves a sum by at
-    most rows_per_person reaches, and the smallest price of a statistic is 10^-6 ε, so a noise scale is at
-    most rows_per_person * reach * 10^6; beyond 2^10 scales discrete Laplace noise has probability e^-1024.
-    Exact sum and noise together must stay below 2^63, so that no addition can saturate.
-
-    Under zCDP the smallest price is 10^-6 ρ, and both the standard deviation of Gaussian noise,
-    rows_per_person * reach * sqrt(1 / 2ρ), and the scale of Laplace noise, rows_per_person * reach / sqrt(2ρ),
-    are at most 708 rows_per_person * reach: far below 10^6, so the same rule serves both measures.
-    """
-    return INT64_MAX // (ROW_CAPACITY + NOISE_SCALES * rows_per_person * SCALE_PER_PRICE)
 
 
 def decimals_of(step: Decimal) -> int:

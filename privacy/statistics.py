@@ -45,10 +45,15 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 def largest_reach(rows_per_person: int) -> int:
     """The most that one row may add to a sum, in whole steps, so that no noisy sum leaves 64 bits.
 
-    A dataset holds at most 2^33 rows, so its exact sum is at most 2^33 reaches. One person moves a sum by at
-    most rows_per_person reaches, and the smallest price of a statistic is 10^-6, so a Laplace scale is at
-    most rows_per_person * reach * 10^6 (a Gaussian one, and Laplace under zCDP, less); beyond 2^10 scales
-    noise has probability e^-1024. Exact sum and noise together must stay below 2^63.
+    Of a number column that is max(|low|, |high|, high - low), which the descriptor holds against this. A dataset
+    has at most 2^33 rows, so its exact sum is at most 2^33 reaches. One person moves a sum by at most
+    rows_per_person reaches, and the smallest price of a draw is 10^-6 ε, so a noise scale is at most
+    rows_per_person * reach * 10^6; beyond 2^10 scales discrete Laplace noise has probability e^-1024. Exact
+    sum and noise together must stay below 2^63, so that no addition can saturate.
+
+    Under zCDP the smallest price is 10^-6 ρ, and both the standard deviation of Gaussian noise,
+    rows_per_person * reach * sqrt(1 / 2ρ), and the scale of Laplace noise, rows_per_person * reach / sqrt(2ρ),
+    are at most 708 rows_per_person * reach: far below 10^6, so the same rule serves both measures.
     """
     return INT64_MAX // (ROW_CAPACITY + NOISE_SCALES * rows_per_person * SCALE_PER_PRICE)
 

@@ -11,22 +11,18 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from datasets.descriptor import (
-    INT64_MAX,
-    NOISE_SCALES,
-    ROW_CAPACITY,
-    SCALE_PER_PRICE,
     SCHEMA_FILE,
     Descriptor,
     DescriptorError,
     SourceOptions,
     View,
     ViewColumn,
-    largest_reach,
     parse,
     read,
 )
 from privacy.budget import Price
 from privacy.schema import Category, Date, Number, Text
+from privacy.statistics import INT64_MAX, NOISE_SCALES, ROW_CAPACITY, SCALE_PER_PRICE, largest_reach
 
 ROOT = Path(__file__).resolve().parents[2]
 
