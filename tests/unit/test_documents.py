@@ -116,3 +116,9 @@ def test_no_committed_text_names_a_registry():
             continue
         if file.is_file() and file.suffix in kinds:
             assert not hosts.search(file.read_text(encoding="utf-8", errors="ignore")), file
+
+
+def test_no_two_files_of_tests_have_the_same_name():
+    """They would be taken for one module, but only where both are collected by one process."""
+    names = [file.name for file in ROOT.glob("tests/**/test_*.py")]
+    assert sorted(set(names)) == sorted(names)
