@@ -259,7 +259,7 @@ MUTANTS = (
         return tree
 """,
         "    return tree\n",
-        (f"{LAYOUT}::test_rows_in_no_bin_pull_no_estimate_away",),
+        (f"{LAYOUT}::test_without_noise_every_table_is_that_of_the_rows_its_keys_have_a_cell_for",),
     ),
     Mutant(
         "every cell at once with the confidence of one",
