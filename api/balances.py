@@ -1,15 +1,13 @@
 """How an account is shown: in the measure of its datasets, and ρ also as the (ε, δ) that people know."""
 
-import math
 from typing import Any
 
 from datasets import delta
 from datasets.catalog import Kin
 from datasets.ledger import AccountState
-from privacy.budget import Price, epsilon_of
+from privacy.budget import Price, epsilon_of, plain_text
 from privacy.schema import Measure
 
-MICRO = 10**6
 PRICE_NAMES: dict[Measure, str] = {"pure": "epsilon", "zcdp": "rho"}
 
 
@@ -35,8 +33,7 @@ def balance(state: AccountState, kin: Kin) -> dict[str, Any]:
 def _epsilon(rho: Price, kin: Kin) -> str:
     """Rounded up to six decimals."""
     assert kin.delta is not None
-    whole, decimals = divmod(math.ceil(epsilon_of(rho, kin.delta) * MICRO), MICRO)
-    return f"{whole}.{decimals:06d}".rstrip("0").rstrip(".")
+    return plain_text(epsilon_of(rho, kin.delta))
 
 
 def _shown(kin: Kin) -> str:

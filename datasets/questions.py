@@ -349,7 +349,7 @@ def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
         epsilon = epsilon_of(amount, planned.schema.delta)
         charge |= {
             "measure": "rho",
-            "as": {"epsilon": f"{float(epsilon):.6f}", "delta": plain_text(planned.schema.delta)},
+            "as": {"epsilon": plain_text(epsilon), "delta": plain_text(planned.schema.delta)},
         }
     if planned.delta:
         charge["delta"] = delta.shown(delta_atto)
