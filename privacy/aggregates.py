@@ -11,7 +11,7 @@ in L2 by as much, since all k may fall into one cell.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
@@ -251,12 +251,8 @@ class Variance:
 
     @property
     def exacts(self) -> tuple[Exact, ...]:
-        bounds = {"column": self.column, "low": self.low, "high": self.high, "grid": self.grid}
-        return (
-            Exact(kind="present", column=self.column),
-            Exact(kind="total", **bounds),  # type: ignore[arg-type]
-            Exact(kind="square", **bounds),  # type: ignore[arg-type]
-        )
+        total = Exact(kind="total", column=self.column, low=self.low, high=self.high, grid=self.grid)
+        return Exact(kind="present", column=self.column), total, replace(total, kind="square")
 
     @property
     def components(self) -> tuple[str, ...]:
