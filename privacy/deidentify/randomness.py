@@ -9,7 +9,11 @@ import hashlib
 import numpy as np
 
 
-def draws(seed: bytes, purpose: str) -> np.random.Generator:
+Draws = np.random.Generator
+"""The type of what `draws` returns, for those who take one as an argument."""
+
+
+def draws(seed: bytes, purpose: str) -> Draws:
     """A generator for one purpose ("noise:income"): independent streams for different purposes.
 
     The key of Philox4x64 is the SHA-256 of seed and purpose.
