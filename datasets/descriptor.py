@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -21,22 +21,30 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from datasets import delta
+from datasets.yamltext import (
+    BOOLEANS,
+    DECIMAL,
+    FAULTS_MAX,
+    INTEGER,
+    Fault,
+    Faulty,
+    Path_,
+    Scalar,
+    Tree,
+    dotted,
+    is_plain,
+    shown,
+)
 from privacy.budget import InvalidAmount, Price
 from privacy.schema import AnyColumn, Category, Date, Number, Open, Schema, Text, day_number
 from privacy.statistics import largest_reach
 
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "descriptor.schema.json"
-
-TEXT_BYTES_MAX = 1 << 20
-DEPTH_MAX = 8
-EVENTS_MAX = 400_000
-FAULTS_MAX = 100
 
 RESERVED_NAME = "file_row_number"
 CODE_MAX = 2**53
@@ -45,35 +53,10 @@ OPEN_LENGTH = 100
 DELTAS = ("delta", "delta_per_query", "delta_cap")
 
 _NAME = re.compile(r"[^\W\d][\w-]{0,62}")
-_INTEGER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
-_DECIMAL = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
-_NULLS = frozenset({"", "~", "null"})
-_BOOLEANS = frozenset({"true", "false"})
-
-Path_ = tuple[str | int, ...]
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
-    """One thing wrong with a descriptor: where in the text (from 1), at which path, and why."""
-
-    line: int
-    column: int
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{self.path}: " if self.path else ""
-        return f"line {self.line}, column {self.column}: {where}{self.message}"
-
-
-class DescriptorError(ValueError):
+class DescriptorError(Faulty):
     """A descriptor that cannot be used; `faults` holds every reason found, in the order of the text."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = sorted(faults)[:FAULTS_MAX]
-        super().__init__("\n".join(map(str, self.faults)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +112,13 @@ class View:
     def fault(self, path: Path_, message: str) -> Fault:
         """A fault at the place of `path`, or of what holds it."""
         known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.places), ())
-        return Fault(*self.places.get(known, (1, 1)), _dotted(path), message)
+        return Fault(*self.places.get(known, (1, 1)), dotted(path), message)
 
 
 def read(text: str) -> Descriptor | View:
     """Read a descriptor of either kind or raise DescriptorError with every fault found."""
-    tree = _Tree()
-    _refuse_dangerous_yaml(text)
-    content = tree.content_of(_compose(text))
-    tree.raise_faults()
+    tree = Tree("a descriptor", DescriptorError)
+    content = tree.read(text)
     _check_structure(content, tree)
     tree.raise_faults()
     reader = _ViewReader(content, tree) if "view" in content else _Reader(content, tree)
@@ -155,158 +136,14 @@ def parse(text: str) -> Descriptor:
     return described
 
 
-class Scalar(str):
-    """The text of a YAML scalar; `plain` when it was written without quotes."""
-
-    plain: bool = False
-
-    @classmethod
-    def of(cls, node: yaml.ScalarNode) -> "Scalar":
-        scalar = cls(node.value)
-        scalar.plain = not node.style  # libyaml says "" where Python says None
-        return scalar
-
-
-# Text to nodes
-
-
-def _refuse_dangerous_yaml(text: str) -> None:
-    """Refuse what could grow, run or hide: size, depth, aliases, anchors, tags, further documents."""
-    try:
-        size_bytes = len(text.encode())
-    except UnicodeEncodeError:
-        raise DescriptorError([Fault(1, 1, "", "a descriptor is Unicode text in UTF-8")]) from None
-    if size_bytes > TEXT_BYTES_MAX:
-        raise DescriptorError([Fault(1, 1, "", "a descriptor has at most 1 MiB")])
-    depth = documents = 0
-    for count, event in enumerate(_events(text)):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-        message = _danger(event, depth=depth, documents=documents, count=count)
-        if message:
-            raise DescriptorError([_fault_at(event.start_mark, message)])
-
-
-def _danger(event: yaml.Event, *, depth: int, documents: int, count: int) -> str:
-    if isinstance(event, yaml.AliasEvent):
-        return "aliases (*name) are not allowed"
-    if getattr(event, "anchor", None) is not None:
-        return "anchors (&name) are not allowed"
-    if getattr(event, "tag", None) is not None:
-        return "tags (!name) are not allowed"
-    if documents > 1:
-        return "a descriptor is one YAML document"
-    if depth > DEPTH_MAX:
-        return f"nested deeper than {DEPTH_MAX} levels"
-    return "too many values" if count > EVENTS_MAX else ""
-
-
-def _events(text: str) -> Iterator[yaml.Event]:
-    try:
-        yield from yaml.parse(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise _syntax_error(error) from None
-
-
-def _compose(text: str) -> yaml.Node | None:
-    try:
-        return yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise _syntax_error(error) from None
-
-
-def _syntax_error(error: yaml.YAMLError) -> DescriptorError:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or "a character that YAML does not allow"
-    return DescriptorError([_fault_at(mark, f"not valid YAML: {problem}")])
-
-
-def _fault_at(mark: Any, message: str) -> Fault:
-    return Fault(1, 1, "", message) if mark is None else Fault(mark.line + 1, mark.column + 1, "", message)
-
-
-# Nodes to content
-
-
-@dataclass(slots=True)
-class _Tree:
-    """Where each value and each key stands in the text, and the faults found so far."""
-
-    values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
-    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-
-    def fault(self, path: Path_, message: str, *, key: bool = False) -> None:
-        places = self.keys if key else self.values
-        line, column = places.get(path) or self.values.get(path) or (1, 1)
-        self.faults.append(Fault(line, column, _dotted(path), message))
-
-    def raise_faults(self) -> None:
-        if self.faults:
-            raise DescriptorError(self.faults)
-
-    def content_of(self, node: yaml.Node | None, path: Path_ = ()) -> Any:
-        """Nested dicts, lists and Scalars; notes places and faults on the way."""
-        if node is None:
-            self.fault(path, "the descriptor is empty")
-            return {}
-        self.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.content_of(item, (*path, place)) for place, item in enumerate(node.value)]
-        return self._mapping(node, path)
-
-    def _scalar(self, node: yaml.ScalarNode, path: Path_) -> Scalar:
-        if any(unicodedata.category(letter) == "Cc" for letter in node.value) and node.value != "\t":
-            self.fault(path, "control characters and line breaks are not allowed in a value")
-        return Scalar.of(node)
-
-    def _mapping(self, node: yaml.Node, path: Path_) -> dict[str, Any]:
-        content: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            mark = key_node.start_mark
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.faults.append(
-                    Fault(mark.line + 1, mark.column + 1, _dotted(path), "a key is plain text")
-                )
-                continue
-            key = str(key_node.value)
-            self.keys.setdefault((*path, key), (mark.line + 1, mark.column + 1))
-            if key == "<<":
-                self.fault((*path, key), "merge keys (<<) are not allowed", key=True)
-            elif key in content:
-                message = f"the key {_shown(key)} stands twice"
-                self.faults.append(Fault(mark.line + 1, mark.column + 1, _dotted(path), message))
-            else:
-                content[key] = self.content_of(value_node, (*path, key))
-        return content
-
-
-def _dotted(path: Path_) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-
-
-def _shown(text: str) -> str:
-    return repr(str(text) if len(text) <= 80 else text[:77] + "…")
-
-
 # Structure, by the JSON Schema
-
-
-def _is_plain(value: Any, pattern: re.Pattern[str]) -> bool:
-    return isinstance(value, Scalar) and value.plain and pattern.fullmatch(value) is not None
 
 
 def _bounded(limit_name: str) -> Any:
     """`minimum` and `maximum` for numbers that are still text."""
 
     def check(_validator: Validator, limit: int, value: Any, _schema: Any) -> Iterator[ValidationError]:
-        if isinstance(value, Scalar) and _DECIMAL.fullmatch(value):
+        if isinstance(value, Scalar) and DECIMAL.fullmatch(value):
             number = Decimal(value)
             if (limit_name == "minimum" and number < limit) or (limit_name == "maximum" and number > limit):
                 yield ValidationError("out of range")
@@ -320,10 +157,10 @@ def _validator() -> Validator:
     types = Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             "string": lambda _, value: isinstance(value, Scalar),
-            "null": lambda _, value: isinstance(value, Scalar) and value.plain and value in _NULLS,
-            "boolean": lambda _, value: isinstance(value, Scalar) and value.plain and value in _BOOLEANS,
-            "integer": lambda _, value: _is_plain(value, _INTEGER),
-            "number": lambda _, value: _is_plain(value, _DECIMAL),
+            "null": lambda _, value: isinstance(value, Scalar) and value.is_null,
+            "boolean": lambda _, value: isinstance(value, Scalar) and value.plain and value in BOOLEANS,
+            "integer": lambda _, value: is_plain(value, INTEGER),
+            "number": lambda _, value: is_plain(value, DECIMAL),
         }
     )
     checks = {"minimum": _bounded("minimum"), "maximum": _bounded("maximum"), "enum": _one_of}
@@ -335,12 +172,12 @@ def _validator() -> Validator:
 def _one_of(
     _validator: Validator, allowed: Sequence[Any], value: Any, _schema: Any
 ) -> Iterator[ValidationError]:
-    is_null = isinstance(value, Scalar) and value.plain and value in _NULLS
+    is_null = isinstance(value, Scalar) and value.is_null
     if not (value in allowed or (is_null and None in allowed)):
         yield ValidationError("not one of the allowed values")
 
 
-def _check_structure(content: Any, tree: _Tree) -> None:
+def _check_structure(content: Any, tree: Tree) -> None:
     errors: Iterator[Any] = _validator().iter_errors(content)
     for error in islice(errors, FAULTS_MAX):
         path = tuple(error.absolute_path)
@@ -365,9 +202,9 @@ def _unknown_keys(error: Any) -> list[str]:
 
 def _unknown_key_message(key: str, schema: Mapping[str, Any]) -> str:
     if "patternProperties" in schema:
-        return f"{_shown(key)} is not a language such as ja or en"
+        return f"{shown(key)} is not a language such as ja or en"
     known = ", ".join(schema.get("properties", {}))
-    return f"unknown key {_shown(key)}; known here: {known}"
+    return f"unknown key {shown(key)}; known here: {known}"
 
 
 def _structure_message(error: Any) -> str:
@@ -402,7 +239,7 @@ def _structure_message(error: Any) -> str:
 # Meaning
 
 
-def _check_name(tree: _Tree, name: str, path: Path_, *, key: bool = True) -> None:
+def _check_name(tree: Tree, name: str, path: Path_, *, key: bool = True) -> None:
     if unicodedata.normalize("NFC", name) != name:
         tree.fault(path, "a column name is written in Unicode's composed form (NFC)", key=key)
     elif not _NAME.fullmatch(name):
@@ -412,7 +249,7 @@ def _check_name(tree: _Tree, name: str, path: Path_, *, key: bool = True) -> Non
         tree.fault(path, "is a name that the server uses itself", key=key)
 
 
-def _amount(tree: _Tree, privacy: Mapping[str, Any], key: str) -> Price:
+def _amount(tree: Tree, privacy: Mapping[str, Any], key: str) -> Price:
     try:
         return Price.parse(str(privacy[key]))
     except InvalidAmount as error:
@@ -423,7 +260,7 @@ def _amount(tree: _Tree, privacy: Mapping[str, Any], key: str) -> Price:
 class _Reader:
     """Turns content of the right structure into values, noting a fault wherever that is impossible."""
 
-    def __init__(self, content: dict[str, Any], tree: _Tree) -> None:
+    def __init__(self, content: dict[str, Any], tree: Tree) -> None:
         self.content = content
         self.privacy = content["privacy"]
         self.tree = tree
@@ -464,7 +301,7 @@ class _Reader:
 
     def _unit(self) -> str | None:
         unit = self.privacy["unit"]
-        if unit.plain and unit in _NULLS:
+        if unit.is_null:
             return None
         return str(unit)
 
@@ -509,7 +346,7 @@ class _Reader:
         return SourceOptions(
             delimiter=str(given.get("delimiter", ",")),
             encoding=str(given.get("encoding", "utf-8")),
-            quote=None if quote.plain and quote in _NULLS else str(quote),
+            quote=None if quote.is_null else str(quote),
         )
 
     def _columns(self, unit: str | None, rows_per_person: int) -> Iterator[AnyColumn]:
@@ -522,7 +359,7 @@ class _Reader:
             if name == unit:
                 self.tree.fault(path, "is the unit of privacy, which is not declared again", key=True)
             elif name.casefold() in seen:
-                message = f"differs from {_shown(seen[name.casefold()])} by capitals only"
+                message = f"differs from {shown(seen[name.casefold()])} by capitals only"
                 self.tree.fault(path, message, key=True)
             seen.setdefault(name.casefold(), name)
             yield self._column(name, declared, path, rows_per_person)
@@ -641,7 +478,7 @@ class _Reader:
 class _ViewReader:
     """The same for a view, as far as it can be said without the sources."""
 
-    def __init__(self, content: dict[str, Any], tree: _Tree) -> None:
+    def __init__(self, content: dict[str, Any], tree: Tree) -> None:
         self.content = content
         self.tree = tree
 
@@ -678,7 +515,7 @@ class _ViewReader:
         for name, declared in self.content["columns"].items():
             _check_name(self.tree, name, ("columns", name))
             if name.casefold() in seen:
-                message = f"differs from {_shown(seen[name.casefold()])} by capitals only"
+                message = f"differs from {shown(seen[name.casefold()])} by capitals only"
                 self.tree.fault(("columns", name), message, key=True)
             seen.setdefault(name.casefold(), name)
             source = str(declared["from"])

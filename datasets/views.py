@@ -12,7 +12,8 @@ from typing import Any
 
 from datasets import delta
 from datasets.catalog import Held
-from datasets.descriptor import Descriptor, DescriptorError, Fault, View, ViewColumn, parse
+from datasets.descriptor import Descriptor, DescriptorError, View, ViewColumn, parse
+from datasets.yamltext import Fault
 from privacy.budget import Price
 from privacy.schema import AnyColumn, Category, Date, Number, Open, Schema, Text, day_of
 
