@@ -1,0 +1,374 @@
+"""The compiled inner loops: grouping packed tuples, merging what each group holds, judging every group.
+
+Each function is plain arithmetic over arrays given by its caller; none allocates what grows with the lattice.
+They release the interpreter's lock, so that nodes can be checked side by side. Meaning and shapes of the
+arrays are those of `packing.py` (keys), `facets.py` (what groups hold) and `conditions.py` (models as numbers).
+"""
+
+import numpy as np
+from numba import njit
+
+MIX_A = np.uint64(0x9E3779B97F4A7C15)
+MIX_B = np.uint64(0xD6E8FEB86659FD93)
+HALF = np.uint64(32)
+
+K_DISTINCT = 0
+K_ENTROPY = 1
+K_RECURSIVE = 2
+K_EQUAL = 3
+K_ORDERED = 4
+K_HIERARCHICAL = 5
+K_DISCLOSURE = 6
+K_LIKENESS = 7
+CLOSE = 1e-12
+"""Sums of floating-point shares are this near to what they stand for; a threshold met to within it is met."""
+
+jit = njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+
+
+@jit
+def slot_of(low, high, bits):
+    """Where a tuple is looked for first in a table of 2^bits slots."""
+    mixed = low * MIX_A + high * MIX_B
+    mixed ^= mixed >> HALF
+    mixed *= MIX_B
+    mixed ^= mixed >> HALF
+    mixed *= MIX_A
+    return np.int64(mixed >> np.uint64(64 - bits))
+
+
+@jit
+def group(
+    keys, counts, keep, changed, word, shift, mask, start, tables, slots, bits, of, out_keys, out_counts
+):
+    """Group tuples by their generalised key; returns the number of groups.
+
+    keys [words, n]; `keep` [words] masks what stays, `changed` the columns told more coarsely: the code at
+    `word`, `shift`, `mask` is looked up in `tables` from `start` on, whose entries are shifted into place.
+    Writes of[n] (the group of each tuple), out_keys [words, groups] and out_counts [groups].
+    """
+    n = counts.size
+    words = keys.shape[0]
+    size = 1 << bits
+    for at in range(size):
+        slots[at] = -1
+    wrap = size - 1
+    groups = 0
+    high = np.uint64(0)
+    for i in range(n):
+        first = keys[0, i]
+        low = first & keep[0]
+        if words == 2:
+            second = keys[1, i]
+            high = second & keep[1]
+            for c in range(changed.size):
+                j = changed[c]
+                if word[j] == 0:
+                    low |= tables[start[j] + np.int64((first >> shift[j]) & mask[j])]
+                else:
+                    high |= tables[start[j] + np.int64((second >> shift[j]) & mask[j])]
+        else:
+            for c in range(changed.size):
+                j = changed[c]
+                low |= tables[start[j] + np.int64((first >> shift[j]) & mask[j])]
+        at = slot_of(low, high, bits)
+        while True:
+            found = slots[at]
+            if found < 0:
+                slots[at] = groups
+                out_keys[0, groups] = low
+                if words == 2:
+                    out_keys[1, groups] = high
+                out_counts[groups] = counts[i]
+                of[i] = groups
+                groups += 1
+                break
+            if out_keys[0, found] == low and (words == 1 or out_keys[1, found] == high):
+                out_counts[found] += counts[i]
+                of[i] = found
+                break
+            at = (at + 1) & wrap
+    return groups
+
+
+@jit
+def summed(of, groups, extra):
+    """Sums of a further count over the tuples of each group."""
+    out = np.zeros(groups, np.int64)
+    for i in range(of.size):
+        out[of[i]] += extra[i]
+    return out
+
+
+@jit
+def merge(of, groups, start, codes, weights, once, seen):
+    """What each group holds, from what its tuples hold: (start, codes, weights) of the groups.
+
+    Tuple i holds codes[start[i]:start[i+1]] with weights; equal codes of one group are added up, or counted
+    once where `once`. `seen` is scratch of -1s, one a code, and is left so.
+    """
+    n = of.size
+    first = np.zeros(groups + 1, np.int64)
+    for i in range(n):
+        first[of[i] + 1] += 1
+    for g in range(groups):
+        first[g + 1] += first[g]
+    member = np.empty(n, np.int32)
+    fill = first[:-1].copy()
+    for i in range(n):
+        g = of[i]
+        member[fill[g]] = i
+        fill[g] += 1
+    out_start = np.zeros(groups + 1, np.int64)
+    out_codes = np.empty(codes.size, np.int32)
+    out_weights = np.empty(codes.size, np.int32)
+    at = 0
+    for g in range(groups):
+        begin = at
+        for m in range(first[g], first[g + 1]):
+            i = member[m]
+            for e in range(start[i], start[i + 1]):
+                code = codes[e]
+                place = seen[code]
+                if place < 0:
+                    seen[code] = at
+                    out_codes[at] = code
+                    out_weights[at] = weights[e]
+                    at += 1
+                elif not once:
+                    out_weights[place] += weights[e]
+        for e in range(begin, at):
+            seen[out_codes[e]] = -1
+        out_start[g + 1] = at
+    return out_start, out_codes[:at].copy(), out_weights[:at].copy()
+
+
+@jit
+def small(counts, k, failed, least):
+    """Mark groups of fewer than k; all of their records must go in every finer grouping too."""
+    for g in range(counts.size):
+        if counts[g] < k:
+            failed[g] = 1
+            least[g] = counts[g]
+
+
+@jit
+def few(start, k, sizes, failed, least):
+    """Mark groups that hold fewer than k different codes (persons)."""
+    for g in range(failed.size):
+        if start[g + 1] - start[g] < k:
+            failed[g] = 1
+            least[g] = sizes[g]
+
+
+@jit
+def entropy_kept(sorted_counts, d, needed):
+    """The most records of a group that can stay at entropy >= needed: the larger counts cut to a water level.
+
+    Mixtures of groups that meet the model meet it (entropy is concave), so no finer grouping keeps more.
+    """
+    low, high = 0.0, sorted_counts[0]
+    for _ in range(40):
+        level = 0.5 * (low + high)
+        total = 0.0
+        weighted = 0.0
+        for i in range(d):
+            c = min(sorted_counts[i], level)
+            total += c
+            if c > 0.0:
+                weighted += c * np.log(c)
+        if total > 0.0 and np.log(total) - weighted / total >= needed - CLOSE:
+            low = level
+        else:
+            high = level
+    total = 0.0
+    for i in range(d):
+        total += min(sorted_counts[i], high)
+    return total
+
+
+@jit
+def recursive_kept(sorted_counts, d, c, l):  # noqa: E741
+    """The same for r1 < c (r_l + … + r_m)."""
+    low, high = 0.0, sorted_counts[0]
+    for _ in range(40):
+        level = 0.5 * (low + high)
+        tail = 0.0
+        for i in range(l - 1, d):
+            tail += min(sorted_counts[i], level)
+        if min(sorted_counts[0], level) < c * tail:
+            low = level
+        else:
+            high = level
+    total = 0.0
+    for i in range(d):
+        total += min(sorted_counts[i], high)
+    return total
+
+
+@jit
+def capped_kept(counts, caps, d, n, needed):
+    """The most records m with sum of min(count / m, cap) >= needed; the sum falls as m grows."""
+    low, high = 0.0, n
+    for _ in range(50):
+        m = 0.5 * (low + high)
+        total = 0.0
+        for i in range(d):
+            total += min(counts[i] / m, caps[i])
+        if total >= needed - CLOSE:
+            low = m
+        else:
+            high = m
+    return high
+
+
+@jit
+def judge(
+    start,
+    codes,
+    weights,
+    value_of,
+    mixes,
+    sizes,
+    whole,
+    kinds,
+    first,
+    second,
+    level_labels,
+    level_sizes,
+    failed,
+    least,
+):
+    """Judge each group by the models of one attribute.
+
+    Group g holds codes[start[g]:start[g+1]] with weights; value_of[code] is the attribute's value, `whole`
+    its shares in the whole table. kinds / first / second are the models and their parameters. For the
+    hierarchical distance level_labels[level, b] is the label over label b of the level below, level_sizes the
+    number of labels a level. Sets failed[g], and least[g]: how many of the group's `sizes[g]` records every
+    finer grouping loses; where `mixes` is false (persons counted once) only what holds for subsets is used.
+    """
+    values = whole.size
+    count = np.zeros(values, np.float64)
+    touched = np.empty(values, np.int64)
+    mine = np.empty(values, np.float64)
+    caps = np.empty(values, np.float64)
+    top = level_labels.shape[0] - 1
+    width = level_labels.shape[1]
+    extra = np.zeros((2, width), np.float64)
+    gain = np.zeros(width, np.float64)
+    lack = np.zeros(width, np.float64)
+    for g in range(failed.size):
+        d = 0
+        n = 0.0
+        for e in range(start[g], start[g + 1]):
+            v = value_of[codes[e]]
+            if count[v] == 0.0:
+                touched[d] = v
+                d += 1
+            count[v] += weights[e]
+            n += weights[e]
+        for q in range(kinds.size):
+            kind = kinds[q]
+            kept = n
+            holds = True
+            if kind == K_DISTINCT:
+                holds = d >= first[q]
+                kept = 0.0
+            elif kind == K_ENTROPY:
+                total = 0.0
+                for i in range(d):
+                    c = count[touched[i]]
+                    total += c * np.log(c)
+                needed = np.log(first[q])
+                holds = np.log(n) - total / n >= needed - CLOSE
+                if not holds:
+                    kept = 0.0
+                    if d >= first[q] - 1e-9:
+                        for i in range(d):
+                            mine[i] = count[touched[i]]
+                        mine[:d] = np.sort(mine[:d])[::-1]
+                        kept = entropy_kept(mine, d, needed)
+            elif kind == K_RECURSIVE:
+                l = np.int64(first[q])  # noqa: E741
+                for i in range(d):
+                    mine[i] = count[touched[i]]
+                mine[:d] = np.sort(mine[:d])[::-1]
+                tail = 0.0
+                for i in range(l - 1, d):
+                    tail += mine[i]
+                holds = d >= l and mine[0] < second[q] * tail * (1.0 - CLOSE)
+                if not holds:
+                    kept = recursive_kept(mine, d, second[q], l) if d >= l else 0.0
+            elif kind == K_EQUAL:
+                near = 0.0
+                for i in range(d):
+                    near += min(count[touched[i]] / n, whole[touched[i]])
+                holds = near >= 1.0 - first[q] - CLOSE
+                if not holds:
+                    for i in range(d):
+                        mine[i] = count[touched[i]]
+                        caps[i] = whole[touched[i]]
+                    kept = capped_kept(mine, caps, d, n, 1.0 - first[q])
+            elif kind == K_ORDERED:
+                run = 0.0
+                moved = 0.0
+                for v in range(values):
+                    run += count[v] / n - whole[v]
+                    moved += abs(run)
+                holds = moved <= first[q] * max(values - 1, 1) + CLOSE
+                kept = n - 1.0
+            elif kind == K_HIERARCHICAL:
+                for v in range(values):
+                    extra[0, v] = count[v] / n - whole[v]
+                moved = 0.0
+                for level in range(1, top + 1):
+                    for a in range(level_sizes[level]):
+                        gain[a] = 0.0
+                        lack[a] = 0.0
+                        extra[level % 2, a] = 0.0
+                    for b in range(level_sizes[level - 1]):
+                        a = level_labels[level, b]
+                        x = extra[(level - 1) % 2, b]
+                        if x > 0.0:
+                            gain[a] += x
+                        else:
+                            lack[a] -= x
+                        extra[level % 2, a] += x
+                    for a in range(level_sizes[level]):
+                        moved += min(gain[a], lack[a]) * level / top
+                holds = moved <= first[q] + CLOSE
+                kept = n - 1.0
+            elif kind == K_DISCLOSURE:
+                for i in range(d):
+                    share = np.log2(count[touched[i]] / n / whole[touched[i]])
+                    if abs(share) >= first[q]:
+                        holds = False
+                kept = n - 1.0
+            elif kind == K_LIKENESS:
+                for i in range(d):
+                    share = whole[touched[i]]
+                    bound = min(first[q], -np.log(share)) if second[q] > 0.0 else first[q]
+                    caps[i] = share * (1.0 + bound)
+                    mine[i] = count[touched[i]]
+                    if mine[i] / n > caps[i] + CLOSE:
+                        holds = False
+                if not holds:
+                    kept = capped_kept(mine, caps, d, n, 1.0)
+            if not holds:
+                failed[g] = 1
+                if kept < 1.0:
+                    least[g] = sizes[g]
+                elif mixes:
+                    least[g] = max(least[g], min(np.int64(max(np.ceil(n - kept - 1e-6), 1.0)), sizes[g]))
+        for i in range(d):
+            count[touched[i]] = 0.0
+
+
+@jit
+def cost_of(keys, lost, levels, word, shift, mask, cost_start, costs, out):
+    """Add up the cost of losing lost[g] records of each group, for each column: out[columns]."""
+    for g in range(lost.size):
+        if lost[g] > 0:
+            for j in range(levels.size):
+                code = np.int64((keys[word[j], g] >> shift[j]) & mask[j])
+                out[j] += lost[g] * costs[cost_start[j, levels[j]] + code]

@@ -1,0 +1,181 @@
+"""One look at a node of the lattice: its groups, which of them fail, and what that costs."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy.deidentify import kernels
+from privacy.deidentify.conditions import Conditions
+from privacy.deidentify.facets import Held
+from privacy.deidentify.measure import BY_CLASS, Floats, Name, Scale, lost_bits
+from privacy.deidentify.packing import Grouping, Levels, Packing
+from privacy.deidentify.table import Codes
+from privacy.deidentify.tables_met import smallest_dropped
+
+CACHED_GROUPS_MAX = 60_000_000
+"""Groups kept at once for later roll-ups; at most 12 bytes each for one word, 20 for two, and what they hold."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """A grouping and what its groups hold: facets, and how many of the population they stand for."""
+
+    grouping: Grouping
+    held: tuple[Held, ...]
+    population: NDArray[np.int64] | None
+
+    @property
+    def weight(self) -> int:
+        """How many entries are kept."""
+        return len(self.grouping) + sum(len(held.codes) for held in self.held)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What a node costs: records lost, the measure, and what every finer node loses and costs at least."""
+
+    levels: Levels
+    suppressed: int
+    surely: int
+    value: float
+    extra_at_least: Floats
+    fixable: bool
+
+
+class Lattice:
+    """All level combinations of a packing, with the groups of nodes already seen kept for finer-to-coarser use."""
+
+    def __init__(
+        self,
+        packing: Packing,
+        scale: Scale,
+        conditions: Conditions,
+        *,
+        counted: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.packing, self.scale, self.conditions = packing, scale, conditions
+        rows, self.of_rows = packing.rows()
+        self.rows = len(self.of_rows) if counted is None else int(counted.sum())
+        population = None
+        if counted is not None:
+            here = np.bincount(self.of_rows[counted], minlength=len(rows)).astype(np.int32)
+            population = np.bincount(self.of_rows[~counted], minlength=len(rows)).astype(np.int64)
+            rows = Grouping(rows.levels, rows.keys, here)
+        of = self.of_rows if counted is None else self.of_rows[counted]
+        held = tuple(facet.of_groups(of, len(rows)) for facet in conditions.facets)
+        self.bottom = Groups(rows, held, population)
+        self.checked = 0
+        self._kept: OrderedDict[Levels, Groups] = OrderedDict()
+        self._weight = 0
+        told = [len(levels[0]) for levels in packing.told]
+        self._by_width = sorted(range(len(told)), key=lambda j: -told[j])
+        self.shape = packing.heights
+
+    def groups(self, levels: Levels) -> Groups:
+        """The groups of a node, rolled up from a kept finer node: the same node with one column less generalised.
+
+        The columns are raised one after the other, the widest first, and the node after each step is kept, so that
+        nodes that agree in their wide columns share all the work but the last small steps.
+        """
+        at = self.bottom
+        node = [0] * len(levels)
+        last = max((i for i, j in enumerate(self._by_width) if levels[j]), default=-1)
+        for i, j in enumerate(self._by_width[: last + 1]):
+            if not levels[j]:
+                continue
+            node[j] = levels[j]
+            here = tuple(node)
+            kept = self._kept.get(here)
+            if kept is None:
+                kept = self.rolled(at, here)
+                if i < last:
+                    self._keep(here, kept)
+            else:
+                self._kept.move_to_end(here)
+            at = kept
+        return at
+
+    def rolled(self, fine: Groups, levels: Levels) -> Groups:
+        """Coarser groups from finer ones."""
+        grouping, of = self.packing.group(fine.grouping, levels)
+        held = tuple(
+            facet.merged(its, of, len(grouping))
+            for facet, its in zip(self.conditions.facets, fine.held, strict=True)
+        )
+        population = None if fine.population is None else kernels.summed(of, len(grouping), fine.population)
+        return Groups(grouping, held, population)
+
+    def _keep(self, levels: Levels, groups: Groups) -> None:
+        self._kept[levels] = groups
+        self._weight += groups.weight
+        while self._weight > CACHED_GROUPS_MAX and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._weight -= dropped.weight
+
+    def lost(self, groups: Groups) -> tuple[NDArray[np.uint8], NDArray[np.int64], bool]:
+        """Which groups are suppressed, what each surely loses when split, and whether suppression can help."""
+        sizes = groups.grouping.counts
+        failed, least, fixable = self.conditions.judge(sizes, groups.held, groups.population)
+        if self.conditions.of_table and not failed.all():
+            cost = self._cost_of_each(groups.grouping)
+            for model in self.conditions.of_table:
+                smallest_dropped(model, sizes, cost, failed)
+        return failed, least, fixable
+
+    def _cost_of_each(self, grouping: Grouping) -> Floats:
+        """What losing one record of each group costs, all columns added up by their weights."""
+        total = np.zeros(len(grouping))
+        for j, level in enumerate(grouping.levels):
+            start = self.scale.cost_start[j, level]
+            total += self.scale.weights[j] * self.scale.costs[start + self.packing.codes(grouping, j)]
+        return total
+
+    def check(self, levels: Levels) -> Verdict:
+        """Look at a node."""
+        self.checked += 1
+        groups = self.groups(levels)
+        failed, least, fixable = self.lost(groups)
+        grouping = groups.grouping
+        gone = grouping.counts * failed
+        suppressed, surely = int(gone.sum()), int(least.sum())
+        extra = self._extra(grouping, gone)
+        certain = extra if surely == suppressed else self._extra(grouping, least)
+        value = self._value(grouping, failed, self._base(levels) + extra)
+        return Verdict(levels, suppressed, surely, value, certain, fixable)
+
+    def _base(self, levels: Sequence[int]) -> Floats:
+        return np.array([base[level] for base, level in zip(self.scale.base, levels, strict=True)])
+
+    def _extra(self, grouping: Grouping, lost: Codes | NDArray[np.int64]) -> Floats:
+        """What each column costs more when `lost[group]` records go."""
+        if self.scale.measure.name is Name.ENTROPY:
+            return self._lost_bits(grouping, lost)
+        packing, out = self.packing, np.zeros(len(grouping.levels))
+        levels = np.array(grouping.levels, np.int64)
+        word, shift, mask = packing.word, packing.shift, packing.mask
+        kernels.cost_of(
+            grouping.keys, lost, levels, word, shift, mask, self.scale.cost_start, self.scale.costs, out
+        )
+        return out
+
+    def _lost_bits(self, grouping: Grouping, lost: Codes | NDArray[np.int64]) -> Floats:
+        some = np.flatnonzero(lost)
+        columns = range(len(grouping.levels))
+        picked = Grouping(grouping.levels, grouping.keys[:, some], grouping.counts[some])
+        counts = [np.bincount(self.packing.codes(picked, j), lost[some]) for j in columns]
+        return self.scale.measure.of_suppression * np.array(
+            [lost_bits(np.rint(c).astype(np.int64)) for c in counts]
+        )
+
+    def _value(self, grouping: Grouping, failed: NDArray[np.uint8], columns: Floats) -> float:
+        name = self.scale.measure.name
+        if name not in BY_CLASS:
+            return float(self.scale.together(columns))
+        sizes = grouping.counts[failed == 0].astype(np.float64)
+        suppressed = self.rows - sizes.sum()
+        if name is Name.DISCERNIBILITY:
+            return float((sizes**2).sum() + suppressed * self.rows)
+        return self.rows / (len(sizes) + (suppressed > 0))
