@@ -27,51 +27,35 @@ class Hierarchy:
     maps: tuple[Codes, ...]
 
     @classmethod
-    def of(cls, name: str, paths: Sequence[Sequence[str]]) -> "Hierarchy":
-        """The hierarchy of lines `(value, label on level 1, …, top label)`, checked."""
-        if not paths:
-            raise BadHierarchy(f"the hierarchy of {name} is empty")
-        heights = {len(path) for path in paths}
-        if len(heights) > 1:
-            line = next(i for i, path in enumerate(paths, 1) if len(path) != len(paths[0]))
-            raise BadHierarchy(
-                f"the hierarchy of {name}: line {line} has {len(paths[line - 1])} levels, line 1 has {len(paths[0])}"
-            )
-        seen: dict[str, int] = {}
-        for line, path in enumerate(paths, 1):
-            if path[0] in seen:
-                raise BadHierarchy(
-                    f"the hierarchy of {name}: line {line} repeats {path[0]!r} of line {seen[path[0]]}"
-                )
-            seen[path[0]] = line
-        labels: list[tuple[str, ...]] = []
-        maps: list[Codes] = []
-        for level in range(heights.pop()):
-            places: dict[str, int] = {}
-            maps.append(
-                np.fromiter(
-                    (places.setdefault(path[level], len(places)) for path in paths), np.int32, len(paths)
-                )
-            )
-            labels.append(tuple(places))
-        if len(labels[-1]) != 1 and len(labels[0]) > 1:
-            raise BadHierarchy(
-                f"the hierarchy of {name}: the top level must be one label, and there are {len(labels[-1])}"
-            )
-        made = cls(name, tuple(labels), tuple(maps))
-        made._check_monotone()
+    def of(
+        cls, name: str, paths: Sequence[Sequence[str]], *, lines: Sequence[int] | None = None
+    ) -> "Hierarchy":
+        """The hierarchy of lines `(value, label on level 1, …, top label)`, checked.
+
+        `lines` are the numbers by which errors name the paths; without them they are counted from 1.
+        """
+        places = _Lines(name, range(1, len(paths) + 1) if lines is None else lines)
+        _check_shape(places, paths)
+        columns = list(zip(*paths, strict=True))
+        _check_distinct(places, columns[0])
+        coded = [_coded(column) for column in columns]
+        made = cls(name, tuple(labels for labels, _ in coded), tuple(codes for _, codes in coded))
+        if len(made.labels[-1]) > 1:
+            raise places.fault(f": the top level must be one label, and there are {len(made.labels[-1])}")
+        made._check_monotone(places)
         return made
 
-    def _check_monotone(self) -> None:
+    def _check_monotone(self, places: "_Lines") -> None:
+        """Level 0 needs no look, its labels being distinct, nor does the top, being one."""
         for level in range(1, self.height - 1):
             parent = np.full(len(self.labels[level]), -1, dtype=np.int32)
             parent[self.maps[level]] = self.maps[level + 1]
             wrong = np.flatnonzero(parent[self.maps[level]] != self.maps[level + 1])
             if len(wrong):
                 label = self.labels[level][self.maps[level][wrong[0]]]
-                raise BadHierarchy(
-                    f"the hierarchy of {self.name} is not monotone: {label!r} of level {level} "
-                    f"lies under two labels of level {level + 1} (line {wrong[0] + 1})"
+                raise places.fault(
+                    f" is not monotone: {label!r} of level {level} lies under two labels of level {level + 1} "
+                    f"(line {places.numbers[wrong[0]]})"
                 )
 
     @property
@@ -114,3 +98,44 @@ class Hierarchy:
                 )
             found = np.maximum(found, 0)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """How errors name a hierarchy and its lines."""
+
+    name: str
+    numbers: Sequence[int]
+
+    def fault(self, words: str) -> BadHierarchy:
+        return BadHierarchy(f"the hierarchy of {self.name}{words}")
+
+
+def _check_shape(places: _Lines, paths: Sequence[Sequence[str]]) -> None:
+    if not paths:
+        raise places.fault(" is empty")
+    length = len(paths[0])
+    if not length:
+        raise places.fault(f": line {places.numbers[0]} is empty")
+    if {len(path) for path in paths} != {length}:
+        wrong = next(place for place, path in enumerate(paths) if len(path) != length)
+        raise places.fault(
+            f": line {places.numbers[wrong]} has {len(paths[wrong])} levels, line {places.numbers[0]} has {length}"
+        )
+
+
+def _check_distinct(places: _Lines, values: Sequence[str]) -> None:
+    if len(set(values)) == len(values):
+        return
+    seen: dict[str, int] = {}
+    for line, value in zip(places.numbers, values, strict=True):
+        if value in seen:
+            raise places.fault(f": line {line} repeats {value!r} of line {seen[value]}")
+        seen[value] = line
+
+
+def _coded(column: Sequence[str]) -> tuple[tuple[str, ...], Codes]:
+    """The distinct labels in order of first appearance, and each line's place among them."""
+    labels = tuple(dict.fromkeys(column))
+    places = {label: place for place, label in enumerate(labels)}
+    return labels, np.fromiter(map(places.__getitem__, column), np.int32, len(column))
