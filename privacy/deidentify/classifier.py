@@ -138,13 +138,12 @@ def _one_hot(columns: Sequence[Column], rows: NDArray[np.intp]) -> Any:
 
 def _predicted(known: Any, truth: Codes, asked: Any) -> Codes:
     """What logistic regression learnt from some rows says of others; the one value where there is only one."""
-    from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
     if (truth == truth[0]).all():
         return np.full(asked.shape[0], truth[0])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of steps run out, and of many values
         model = LogisticRegression(max_iter=STEPS_MAX, tol=1e-3).fit(known, truth)
     predicted: Codes = model.predict(asked)
     return predicted

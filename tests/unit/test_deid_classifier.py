@@ -103,6 +103,22 @@ def test_a_large_table_is_sampled_and_says_so() -> None:
     assert not tried(people()).sampled
 
 
+def test_a_sample_takes_no_row_twice() -> None:
+    # Every row has a job of its own: only a row taken twice could be known from another fold.
+    alone = np.arange(60)
+    names = [str(each) for each in alone]
+    source = Table([column("key", alone, *names), column("job", alone, *names)])
+    told = accuracy(
+        source=source,
+        published=source,
+        target="job",
+        features=("key",),
+        draws=draws(b"1", "classifier"),
+        rows_max=59,
+    )
+    assert told.original == 0
+
+
 def test_the_same_seed_gives_the_same_figures_and_another_seed_other_folds() -> None:
     assert tried(people(), rows_max=200) == tried(people(), rows_max=200)
     assert tried(people(), rows_max=200) != tried(people(), rows_max=200, seed=b"2")

@@ -95,12 +95,17 @@ def test_missing_values_and_stars_published_are_bars_of_their_own() -> None:
     }
 
 
+def test_a_suppressed_row_is_not_counted_by_the_text_it_would_have_had() -> None:
+    drawn = beside(Column.of("x", list("uuv")), Column.of("x", list("uuw")), mask("x.x"))
+    assert shares(drawn) == {"u": (2 / 3, 1 / 3), "v": (1 / 3, 0), "suppressed": (0, 2 / 3)}
+
+
 def test_a_star_that_the_source_has_is_a_value() -> None:
     assert shares(same(["*", "u"])) == {"*": (0.5, 0.5), "u": (0.5, 0.5)}
 
 
 def test_rare_values_are_summed_into_one_bar_that_says_how_many_they_are() -> None:
-    many = [f"v{place}" for place in range(30) for _ in range(31 - place)]
+    many = [f"v{place}" for place in reversed(range(30)) for _ in range(31 - place)]
     drawn = same(many)
     assert len(drawn.bars) == BARS_MAX
     assert [bar.label for bar in drawn.bars[:2]] == ["v0", "v1"]

@@ -176,14 +176,14 @@ def test_spreading_keeps_the_number_of_rows() -> None:
 
 
 def test_more_columns_than_a_key_has_room_for_are_still_told_apart() -> None:
-    wide = Hierarchy.of("n", [(str(value), "*") for value in range(1000)])
-    draw = np.random.default_rng(0).integers(0, 1000, (9, 300), dtype=np.int32)
-    columns = [
-        Column(f"c{place}", wide.domain, np.concatenate([codes, codes])) for place, codes in enumerate(draw)
-    ]
-    told = Published(Table(columns), {each.name: wide for each in columns}, [0] * 9, np.zeros(600, bool))
-    assert utility(told).classes == 300
-    assert utility(told).discernibility == 300 * 4
+    # 9 columns of 10 bits: what only the first tells would be shifted out of 64.
+    wide = Hierarchy.of("n", [(str(value), "*") for value in range(1024)])
+    first = Column("c0", wide.domain, np.array([0, 1, 1, 1023], dtype=np.int32))
+    others = [Column(f"c{place}", wide.domain, np.full(4, 1023, dtype=np.int32)) for place in range(1, 9)]
+    columns = [first, *others]
+    told = Published(Table(columns), {each.name: wide for each in columns}, [0] * 9, np.zeros(4, bool))
+    assert utility(told).classes == 3
+    assert utility(told).discernibility == 1 + 2 * 2 + 1
 
 
 def test_a_hierarchy_without_a_column_is_refused_by_name() -> None:
