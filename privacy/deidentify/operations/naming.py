@@ -1,0 +1,62 @@
+"""Each operation's name in the list of methods of the PPC secretariat, so that a report uses the reviewer's words.
+
+Refuses to promote what the list does not have: such an operation stands under its nearest term, and says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+REPORT = "個人情報保護委員会事務局レポート：匿名加工情報（2017年2月）"
+"""The PPC secretariat's report of February 2017, whose table of methods the terms come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A method as the list calls it; `listed` is False where it is only the nearest entry to the operation."""
+
+    ja: str
+    en: str
+    listed: bool = True
+    source: str = REPORT
+
+
+_ITEM = Term("項目削除", "removal of an attribute")
+_RECORD = Term("レコード削除", "removal of records")
+_CELL = Term("セル削除", "removal of cells")
+_GENERAL = Term("一般化", "generalisation")
+_TAIL = Term("トップ（ボトム）コーディング", "top and bottom coding")
+_MICRO = Term("ミクロアグリゲーション", "microaggregation")
+_SWAP = Term("データ交換（スワップ）", "data swapping")
+_NOISE = Term("ノイズ（誤差）付加", "addition of noise")
+_PSEUDONYM = Term("仮ID", "pseudonym")
+
+
+def _nearest(term: Term) -> Term:
+    return Term(term.ja, term.en, listed=False)
+
+
+TERMS: Mapping[str, Term] = MappingProxyType(
+    {
+        "remove": _ITEM,
+        "remove_rows": _RECORD,
+        "suppress": _CELL,
+        "suppress_rare": _CELL,
+        "mask": _nearest(_GENERAL),
+        "top_code": _TAIL,
+        "bottom_code": _TAIL,
+        "round": _nearest(_GENERAL),
+        "noise": _NOISE,
+        "microaggregate": _MICRO,
+        "swap": _SWAP,
+        "record_swap": _SWAP,
+        "pram": _nearest(_NOISE),
+        "sample": _nearest(_RECORD),
+        "date_shift": _nearest(_NOISE),
+        "pseudonym": _PSEUDONYM,
+        "renumber": _PSEUDONYM,
+        "generalise": _GENERAL,
+        "suppress_records": _RECORD,
+    }
+)
+"""Operation → term. The last two are the search's (full-domain and local recoding, record suppression)."""

@@ -1,0 +1,277 @@
+"""Operations read from a plan, and applied to a table in the plan's order.
+
+Refuses unknown operations and parameters, naming those it knows; reads no file and no YAML, only what comes of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from privacy.deidentify.operations.edges import Edge
+from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.microaggregation import Centre
+from privacy.deidentify.operations.numbers import NoiseKind, Rounding
+from privacy.deidentify.operations.steps import (
+    Applied,
+    BottomCode,
+    DateShift,
+    Mask,
+    Means,
+    Microaggregate,
+    Noise,
+    Operation,
+    Pram,
+    Pseudonym,
+    Records,
+    RecordSwap,
+    Remove,
+    RemoveRows,
+    Renumber,
+    Round,
+    Sample,
+    Suppress,
+    SuppressRare,
+    Swap,
+    TopCode,
+)
+from privacy.deidentify.randomness import Draws
+from privacy.deidentify.table import Table
+
+OPERATIONS: Mapping[str, type[Operation]] = MappingProxyType(
+    {
+        kind.NAME: kind
+        for kind in (
+            Remove,
+            RemoveRows,
+            Suppress,
+            SuppressRare,
+            Mask,
+            TopCode,
+            BottomCode,
+            Round,
+            Noise,
+            Microaggregate,
+            Swap,
+            RecordSwap,
+            Pram,
+            Sample,
+            DateShift,
+            Pseudonym,
+            Renumber,
+        )
+    }
+)
+"""The operations a plan can ask for, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder(Operation):
+    """Several operations on one column, one after the other. `apply` reports each of them."""
+
+    NAME: ClassVar[str] = "in_order"
+    steps: tuple[Operation, ...]
+
+    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+        raise AssertionError("apply runs the steps one by one")
+
+
+Reader = Callable[[object], Any]
+"""Reads a parameter, or raises ValueError with what it should have been."""
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a whole number")
+    return value
+
+
+def _number(value: object) -> Decimal:
+    words = "a number"
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise ValueError(words)
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(words) from None
+    if not number.is_finite():
+        raise ValueError(words)
+    return number
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise ValueError("a list of texts")
+    return tuple(_text(item) for item in value)
+
+
+def _date(value: object) -> date:
+    if type(value) is date:
+        return value
+    try:
+        return date.fromisoformat(_text(value))
+    except ValueError:
+        raise ValueError("a date as 2026-11-22") from None
+
+
+def _choice(kind: type[StrEnum]) -> Reader:
+    def read(value: object) -> StrEnum:
+        if not isinstance(value, str) or value not in list(kind):
+            raise ValueError(f"one of {', '.join(kind)}")
+        return kind(value)
+
+    return read
+
+
+def _matrix(value: object) -> Mapping[str, Mapping[str, float]]:
+    words = "a mapping from value to value to probability"
+    if not isinstance(value, Mapping) or not all(isinstance(row, Mapping) for row in value.values()):
+        raise ValueError(words)
+    return MappingProxyType(
+        {
+            _text(own): {_text(to): float(_number(share)) for to, share in row.items()}
+            for own, row in value.items()
+        }
+    )
+
+
+READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "at": _number,
+        "base": _number,
+        "centre": _choice(Centre),
+        "companions": _texts,
+        "days": _whole,
+        "edge": _choice(Edge),
+        "high": _number,
+        "invariant": _flag,
+        "k": _whole,
+        "keep": _whole,
+        "kind": _choice(NoiseKind),
+        "label": _text,
+        "last": _flag,
+        "least": _whole,
+        "length": _whole,
+        "low": _number,
+        "matrix": _matrix,
+        "method": _choice(Rounding),
+        "percent": _number,
+        "relative": _number,
+        "retain": _number,
+        "sd": _number,
+        "share": _number,
+        "sign": _text,
+        "size": _whole,
+        "stratified": _flag,
+        "values": _texts,
+        "within": _texts,
+        "as_text": _flag,
+        "zero": _flag,
+    }
+)
+"""How a field of an operation is read."""
+PLAN_NAMES: Mapping[str, str] = MappingProxyType({"companions": "with"})
+DATE_NAMES: Mapping[str, str] = MappingProxyType({"companions": "with", "low": "from", "high": "to"})
+"""Fields that a plan calls otherwise, for dates and for all else."""
+
+
+def parse(spec: object, *, column: str) -> Operation:
+    """The operation that an attribute's plan asks for: "remove", {top_code: {at: 90}}, or a list of such.
+
+    Raises `BadOperation`, which names the column, what was given, and what is known.
+    """
+    if isinstance(spec, Sequence) and not isinstance(spec, str):
+        if not spec:
+            raise BadOperation(f"column {column}: an empty list of operations")
+        return InOrder(tuple(_parse_one(one, column) for one in spec))
+    return _parse_one(spec, column)
+
+
+def _parse_one(spec: object, column: str) -> Operation:
+    if isinstance(spec, str):
+        spec = {spec: {}}
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        raise BadOperation(f"column {column}: an operation is a name, or one name with its parameters")
+    (name, given), *_ = spec.items()
+    if name not in OPERATIONS:
+        raise BadOperation(
+            f"column {column}: operation {name!r} is not known; known are {', '.join(OPERATIONS)}"
+        )
+    if given is not None and not isinstance(given, Mapping):
+        raise BadOperation(f"column {column}: the parameters of {name} must be a mapping, not {given!r}")
+    return _made(OPERATIONS[name], given or {}, column)
+
+
+def _made(kind: type[Operation], given: Mapping[object, object], column: str) -> Operation:
+    names = DATE_NAMES if kind is DateShift else PLAN_NAMES
+    known = {names.get(field.name, field.name): field for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise BadOperation(
+            f"column {column}: {kind.NAME} has no parameter {', '.join(map(repr, unknown))}; "
+            f"known are {', '.join(known) or 'none'}"
+        )
+    needed = [name for name, field in known.items() if field.default is MISSING and name not in given]
+    if needed:
+        raise BadOperation(f"column {column}: {kind.NAME} needs {', '.join(needed)}")
+    read = {
+        known[name].name: _read(kind, known[name].name, name, value, column)
+        for name, value in given.items()
+        if isinstance(name, str)
+    }
+    try:
+        return kind(**read)
+    except BadOperation as fault:
+        raise BadOperation(f"column {column}: {fault}") from None
+
+
+def _read(kind: type[Operation], field: str, name: str, value: object, column: str) -> object:
+    reader = _date if kind is DateShift and field in ("low", "high") else READERS[field]
+    try:
+        return reader(value)
+    except ValueError as wanted:
+        raise BadOperation(
+            f"column {column}: {name} of {kind.NAME} must be {wanted}, not {value!r}"
+        ) from None
+
+
+def apply(
+    table: Table,
+    operations: Sequence[tuple[str, Operation]],
+    *,
+    draws_for: Callable[[str], Draws],
+    key: bytes,
+    unit: str | None,
+) -> tuple[Table, tuple[Applied, ...]]:
+    """The table after all operations in order, and a record of each.
+
+    `unit` names the column that tells the persons, None where rows are persons; persons are those of the table
+    given, whatever happens to that column. `draws_for(purpose)` gives the draws of an operation, the purpose being
+    "noise:income", with ":2" for a second one of the kind on the column; all date shifts of equal days share one.
+    """
+    records, done, times = Records.of(table, unit), list[Applied](), dict[str, int]()
+    for column, operation in operations:
+        for step in operation.steps if isinstance(operation, InOrder) else (operation,):
+            purpose = f"{step.NAME}:{column}"
+            times[purpose] = times.get(purpose, 0) + 1
+            if times[purpose] > 1:
+                purpose = f"{purpose}:{times[purpose]}"
+            means = Means(draws_for=draws_for, key=key, purpose=purpose)
+            records, applied = step.run(records, column, means)
+            done.append(applied)
+    return records.table, tuple(done)
