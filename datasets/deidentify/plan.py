@@ -10,9 +10,9 @@ from datasets.deidentify.asked_models import AskedModel
 from datasets.deidentify.entries import PlanError
 from datasets.yamltext import Fault, Path_, Tree, dotted
 from privacy.deidentify.models import Model
+from privacy.deidentify.operations.plan import InOrder
+from privacy.deidentify.operations.steps import Operation, Remove
 from privacy.deidentify.table import Role
-
-REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +49,23 @@ class Reference:
 class Attribute:
     """One column of the source: its role, and what is done to it.
 
-    `hierarchy` is a file or a mapping that `hierarchies.plan.build` understands, `operation` what
-    `operations.plan.parse` understands, `level` the finest level to be published (its grain).
+    `hierarchy` is a file or a mapping that `hierarchies.plan.build` understands, `level` the finest level to be
+    published (its grain).
     """
 
     name: str
     role: Role
     hierarchy: HierarchyFile | Mapping[str, Any] | None = None
-    operation: Any = None
+    operation: Operation | None = None
     order: tuple[str, ...] = ()
     weight: float = 1.0
     level: int = 0
+
+    @property
+    def removed(self) -> bool:
+        """Whether the column is left out (項目削除)."""
+        steps = self.operation.steps if isinstance(self.operation, InOrder) else (self.operation,)
+        return any(isinstance(step, Remove) for step in steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,4 +157,4 @@ class Plan:
         """Whether an attribute is in the record set."""
         if self.items and name not in self.items:
             return False
-        return bool(self.attributes[name].operation != REMOVE)
+        return not self.attributes[name].removed

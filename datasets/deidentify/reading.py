@@ -15,7 +15,6 @@ from datasets.deidentify import asked_models
 from datasets.deidentify.asked_models import AskedModel
 from datasets.deidentify.entries import Entry, PlanError, entry_of, texts
 from datasets.deidentify.plan import (
-    REMOVE,
     Attribute,
     Condition,
     HierarchyFile,
@@ -28,6 +27,9 @@ from datasets.deidentify.plan import (
 )
 from datasets.yamltext import Fault, Path_, shown
 from privacy.deidentify.models import DeltaPresence, Distance, KMap, TCloseness
+from privacy.deidentify.operations import plan as operations
+from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.steps import Operation, Remove
 from privacy.deidentify.table import Role
 
 LOSSES = ("loss", "height", "precision", "discernibility", "average_class_size", "entropy")
@@ -179,7 +181,7 @@ class _Reader:
             name=name,
             role=role,
             hierarchy=hierarchy,
-            operation=self._operation(role, members.get("operation")),
+            operation=self._operation(name, role, members.get("operation")),
             order=tuple(texts(members["order"].items())) if "order" in members else (),
             weight=members["weight"].number() if "weight" in members else 1.0,
         )
@@ -225,15 +227,21 @@ class _Reader:
             entry.fault(f"line {line} of {path.name} is not {style.encoding}; name its encoding")
             return ""
 
-    def _operation(self, role: Role, entry: Entry | None) -> Any:
+    def _operation(self, name: str, role: Role, entry: Entry | None) -> Operation | None:
         """What is done to the attribute; identifiers, codes and linkage codes are removed unless told otherwise."""
         if entry is None:
-            return REMOVE if role in REMOVED else None
-        operation = entry.plain()
-        if role is Role.CODE and operation != REMOVE:
+            return Remove() if role in REMOVED else None
+        try:
+            operation = operations.parse(entry.plain(), column=name)
+        except BadOperation as fault:
+            entry.fault(str(fault))
+            return None
+        if role is Role.CODE and not isinstance(operation, Remove):
             entry.fault(
                 "an individual identification code (個人識別符号) is removed, and no pseudonym of it is kept"
             )
+        if role is Role.QUASI and isinstance(operation, Remove):
+            entry.fault("a quasi-identifier that is removed needs no hierarchy; give it the role linkage")
         return operation
 
     # What the proposal asks for
@@ -247,7 +255,7 @@ class _Reader:
             self._known(entry, name, attributes)
             if names.count(name) > 1 and names.index(name) != entry.path[-1]:
                 entry.fault("stands twice")
-            if name in attributes and attributes[name].operation == REMOVE:
+            if name in attributes and attributes[name].removed:
                 entry.fault(f"{shown(name)} is to be published and to be removed; give it another operation")
         return names
 
@@ -286,7 +294,7 @@ class _Reader:
         if not entry.is_mapping:
             return Condition(attribute=name, values=tuple(texts(entry.items())))
         members = entry.members("from", "to")
-        if not members:
+        if not entry.content:
             entry.fault("needs from, to or both")
         low, high = (members[key].text() if key in members else None for key in ("from", "to"))
         return Condition(attribute=name, low=low, high=high)

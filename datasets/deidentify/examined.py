@@ -1,0 +1,244 @@
+"""Everything that is tried on a record set after it was written: proofs, risks, attacks, utility, the five items."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.deidentify.plan import Plan
+from datasets.deidentify.prepare import Prepared, Read
+from datasets.deidentify.published import Record
+from datasets.deidentify.restricted import Secrets
+from privacy.deidentify import attack, pictures, risk, uniqueness, utility, verify
+from privacy.deidentify.attack import Linkage, Records
+from privacy.deidentify.classifier import Accuracy, accuracy
+from privacy.deidentify.faults import BadTable
+from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.models import KAnonymity, PopulationUniqueness
+from privacy.deidentify.pictures import Distribution
+from privacy.deidentify.randomness import draws
+from privacy.deidentify.risk import Risk
+from privacy.deidentify.standard import Examination, Thresholds
+from privacy.deidentify.standard import examine as examine_standard
+from privacy.deidentify.table import Column, Table
+from privacy.deidentify.uniqueness import Estimate
+from privacy.deidentify.utility import Utility
+from privacy.deidentify.verify import Verdict
+
+ATTACKED_ROWS_MAX = 1_000_000
+"""Up to so many records every one is attacked; of more, a seeded sample."""
+TARGETS_SAMPLED = 10_000
+RISK_THRESHOLD = 0.2
+K_ASKED_MIN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """What was found out about one record set."""
+
+    at: str
+    verdicts: tuple[Verdict, ...]
+    prosecutor: Risk
+    journalist: Risk | None
+    uniqueness: Estimate | None
+    sample_unique: float
+    classes: int
+    smallest: int
+    linkage: Linkage
+    utility: Utility | None
+    accuracy: Accuracy | None
+    examination: Examination
+    distributions: tuple[Distribution, ...]
+
+
+def examine(
+    plan: Plan,
+    given: Read,
+    prepared: Prepared,
+    recoded: Any,
+    record: Record,
+    held: Secrets,
+    *,
+    progress: Callable[[str, float], None],
+) -> Result:
+    """Try everything; what the figures mean is for the report to say."""
+    k = k_of(plan)
+    proven = _proof(plan, prepared, recoded, record)
+    verdicts = verify.verdicts(plan.models, proven)
+    sizes = proven.sizes
+    persons = max(1, int(sizes.sum()))
+    progress("verify", 0.2)
+    linkage = _attacked(prepared, record, held, k=k)
+    progress("verify", 0.5)
+    levels = row_levels(recoded, prepared)
+    useful = None if levels is None else _utility(prepared, recoded, levels, plan)
+    progress("verify", 0.7)
+    examination = _standard(plan, given, prepared, recoded, record, k=k)
+    return Result(
+        at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        verdicts=tuple(verdicts),
+        prosecutor=risk.prosecutor(sizes, threshold=_threshold(plan)),
+        journalist=_journalist(proven, _threshold(plan)),
+        uniqueness=_estimated(plan, prepared, sizes),
+        sample_unique=int((sizes == 1).sum()) / persons,
+        classes=len(sizes),
+        smallest=int(sizes.min()) if len(sizes) else 0,
+        linkage=linkage,
+        utility=useful,
+        accuracy=_accuracy(plan, prepared, record, held),
+        examination=examination,
+        distributions=_distributions(prepared, recoded, levels),
+    )
+
+
+def k_of(plan: Plan) -> int:
+    """The k that the plan asks for, at least 2."""
+    return max([model.k for model in plan.models if isinstance(model, KAnonymity)], default=K_ASKED_MIN)
+
+
+def _threshold(plan: Plan) -> float:
+    asked = [model.k for model in plan.models if isinstance(model, KAnonymity)]
+    return 1 / max(asked) if asked else RISK_THRESHOLD
+
+
+def _proof(plan: Plan, prepared: Prepared, recoded: Any, record: Record) -> verify.Published:
+    guarded = dict.fromkeys(asked.attribute for asked in plan.asked if asked.attribute)
+    source = Table([prepared.table[name] for name in guarded]) if guarded else None
+    return verify.Published(
+        table=record.table,
+        quasi=tuple(prepared.trees),
+        suppressed=record.suppressed,
+        units=record.units,
+        source=source,
+        source_units=prepared.units,
+        orders=prepared.orders,
+        hierarchies=prepared.guarded,
+        population=as_published(prepared.population, prepared, recoded),
+    )
+
+
+def as_published(other: Table | None, prepared: Prepared, recoded: Any) -> Table | None:
+    """Another table's quasi-identifiers on the levels of the record set; as they are where levels differ by row."""
+    if other is None or recoded.levels is None:
+        return other
+    return Table([_at_level(other[name], prepared.trees[name], recoded.levels[name]) for name in other])
+
+
+def _at_level(column: Column, tree: Hierarchy, level: int) -> Column:
+    labels = tree.labels[level]
+    return column.recoded([labels[label] for label in tree.maps[level][tree.places(column)].tolist()])
+
+
+def _journalist(proven: verify.Published, threshold: float) -> Risk | None:
+    if proven.population is None:
+        return None
+    populations = proven.populated[0]
+    if (populations < proven.sizes).any():
+        return None
+    return risk.journalist(proven.sizes, populations, threshold=threshold)
+
+
+def _estimated(plan: Plan, prepared: Prepared, sizes: NDArray[np.int64]) -> Estimate | None:
+    """Persons unique in the population, estimated, where the plan tells the population's size."""
+    asked = [model for model in plan.models if isinstance(model, PopulationUniqueness)]
+    size = asked[0].population if asked else prepared.population.rows if prepared.population else 0
+    if size < int(sizes.sum()) or not len(sizes):
+        return None
+    return uniqueness.estimate(sizes, population=size)
+
+
+def _attacked(prepared: Prepared, record: Record, held: Secrets, *, k: int) -> Linkage:
+    """The linkage attack for real: somebody who knows every quasi-identifier of a person as the source has it."""
+    names = tuple(prepared.trees)
+    rows = record.table.rows
+    return attack.linkage(
+        Records(
+            source=prepared.table,
+            published=record.table,
+            suppressed=record.suppressed,
+            origin=record.order,
+            units=record.units,
+        ),
+        names,
+        hierarchies=prepared.whole,
+        k=k,
+        targets_max=rows if rows <= ATTACKED_ROWS_MAX else TARGETS_SAMPLED,
+        draws=draws(held.seed, "attack"),
+    )
+
+
+def row_levels(recoded: Any, prepared: Prepared) -> NDArray[np.int8] | tuple[int, ...] | None:
+    """The level of every column, or of every row and column; None where labels are no levels of a hierarchy.
+
+    A suppressed row is on the top level.
+    """
+    if recoded.levels is not None:
+        return tuple(int(recoded.levels[name]) for name in prepared.trees)
+    if not recoded.schemes:
+        return None
+    tops = [tree.height - 1 for tree in prepared.trees.values()]
+    levels = np.array([*recoded.schemes, tops], dtype=np.int8)
+    return levels[np.where(recoded.scheme < 0, len(levels) - 1, recoded.scheme)]
+
+
+def _utility(
+    prepared: Prepared, recoded: Any, levels: NDArray[np.int8] | tuple[int, ...], plan: Plan
+) -> Utility:
+    published = utility.Published(prepared.quasi, prepared.trees, levels, recoded.suppressed)
+    return utility.utility(published, gs_factor=plan.loss.gs_factor)
+
+
+def _accuracy(plan: Plan, prepared: Prepared, record: Record, held: Secrets) -> Accuracy | None:
+    """How well the named attribute is predicted from the others, before and after."""
+    if plan.classify is None:
+        return None
+    order = record.order
+    source = prepared.table if order is None else prepared.table.take(order)
+    features = [name for name in prepared.trees if name != plan.classify]
+    try:
+        return accuracy(
+            source=source,
+            published=record.table,
+            target=plan.classify,
+            features=features,
+            draws=draws(held.seed, "classifier"),
+        )
+    except BadTable as fault:
+        raise plan.refusal(("classify",), str(fault)) from None
+
+
+def _standard(
+    plan: Plan, given: Read, prepared: Prepared, recoded: Any, record: Record, *, k: int
+) -> Examination:
+    there = given.table.keys() | record.table.keys()
+    roles = {name: attribute.role for name, attribute in plan.attributes.items() if name in there}
+    return examine_standard(
+        given.table,
+        record.table,
+        roles,
+        hierarchies=prepared.whole,
+        origin=record.origin,
+        unit=plan.unit,
+        reference=as_published(prepared.reference, prepared, recoded),
+        thresholds=Thresholds(k=k),
+    )
+
+
+def _distributions(
+    prepared: Prepared, recoded: Any, levels: NDArray[np.int8] | tuple[int, ...] | None
+) -> tuple[Distribution, ...]:
+    """The quasi-identifiers before and after; other attributes would show values of the data."""
+    if levels is None:
+        return ()
+    return tuple(
+        pictures.generalised(
+            prepared.quasi[name],
+            tree,
+            levels[place] if isinstance(levels, tuple) else levels[:, place],
+            recoded.suppressed,
+        )
+        for place, (name, tree) in enumerate(prepared.trees.items())
+    )
