@@ -56,6 +56,7 @@ def test_a_layout_is_one_line_a_value_with_quotes_blank_lines_and_a_byte_order_m
     [
         ("a;*\n\nb;x;*\n", "line 3 has 3 levels, line 1 has 2"),
         ("a;*\n\n\na;*\n", "line 4 repeats 'a' of line 1"),
+        ('a;"two\nlines"\nb\n', "line 3 has 1 levels, line 1 has 2"),
         ('a;*\nb;"*\nc;*\n', "line 2 is not CSV"),
         ('a;*\nb;"x"y;*\n', "line 2 is not CSV"),
         ("", "is empty"),
@@ -177,6 +178,7 @@ def test_cuts_are_blocks_up_to_the_next_cut() -> None:
     ("cuts", "words"),
     [
         ([[0, 20, 120], [0, 60, 120]], "list 2 cuts where list 1 does not"),
+        ([[0, 20, 65, 120], [0, 65, 120], [0, 20, 120]], "list 3 cuts where list 2 does not"),
         ([[0, 20, 120], [0, 20]], "list 2 must begin and end as list 1"),
         ([[0, 120, 20, 130]], "list 1 must rise"),
         ([[0, 20.5, 120]], "list 1 leaves the step"),
@@ -372,9 +374,11 @@ def test_every_prefecture_has_its_code_and_its_region() -> None:
     assert of_code("00000") is None
 
 
-@pytest.mark.parametrize("code", ["131016", "011002", "141003", "271004", "472018", "010006"])
+@pytest.mark.parametrize(
+    "code", ["131016", "011002", "141003", "271004", "472018", "010006", "131041", "131130"]
+)
 def test_check_digits_of_known_codes_hold(code: str) -> None:
-    """Chiyoda, Sapporo, Yokohama, Osaka, Naha and Hokkaido, as the ministry publishes them."""
+    """Chiyoda, Sapporo, Yokohama, Osaka, Naha, Hokkaido, Shinjuku and Shibuya, as the ministry publishes them."""
     assert check_digit(code[:5]) == code[5]
 
 
@@ -396,6 +400,7 @@ def test_one_wrong_digit_of_a_code_is_found_unless_the_sums_are_0_and_10(
 def test_a_ward_belongs_to_its_city_and_a_special_ward_to_tokyo() -> None:
     assert told({"areas": "code"}, "14131") == ("14131", "14130", "神奈川県", "関東", "*")
     assert told({"areas": "code"}, "141046") == ("14104", "14100", "神奈川県", "関東", "*")
+    assert told({"areas": "code"}, "14201")[:2] == ("14201", "14201"), "Yokosuka is a city of its own"
     assert told({"areas": "code"}, "131016") == ("13101", "13101", "東京都", "関東", "*")
 
 
@@ -449,6 +454,7 @@ def test_a_postcode_is_masked_a_character_a_level() -> None:
 def test_steps_mask_several_characters_a_level() -> None:
     assert told({"mask": "right", "steps": 3}, "1000001") == ("1000***", "1******", "*")
     assert told({"mask": "right", "steps": [2, 2]}, "1000001") == ("10000**", "100****", "*")
+    assert told({"mask": "right", "steps": [2, 2]}, "abcd") == ("ab**", "*")
 
 
 def test_texts_of_unequal_length_are_padded() -> None:
