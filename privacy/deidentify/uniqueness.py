@@ -1,0 +1,332 @@
+"""How many persons of a population are unique in it, estimated from the class sizes of a sample of it.
+
+Every estimator is a model of how classes are filled, so every figure names the one that made it; where one fails
+the figure says so and what stands in for it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy.deidentify.faults import BadModel
+from privacy.deidentify.models import Estimator, PopulationUniqueness
+
+Floats = NDArray[np.float64]
+
+SMALL_SAMPLE = 0.1
+"""Up to this sampling fraction Dankar's rule takes Pitman's estimate."""
+STEPS_MAX = 100
+EXACT_MAX = 4096
+"""Terms of a smooth sum that are added one by one; the rest is an integral, to about 1e-9 of the sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`uniques` persons of `population` are thought unique, by `estimator`; `note` says what did not work."""
+
+    uniques: float
+    population: int
+    estimator: Estimator
+    note: str = ""
+
+    @property
+    def share(self) -> float:
+        """The share of the population that is unique."""
+        return self.uniques / self.population
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Classes of a sample of a population: `counts[i]` of them hold `sizes[i]` persons, sizes ascending."""
+
+    sizes: Floats
+    counts: Floats
+    population: int
+
+    @classmethod
+    def of(cls, sizes: NDArray[np.integer], population: int) -> "Sample":
+        """The histogram of class sizes; a population smaller than the sample is a fault."""
+        sizes = sizes[sizes > 0]
+        total = int(sizes.sum())
+        if population < total:
+            raise BadModel(f"a population of {population} is smaller than the {total} persons of the sample")
+        places, counts = np.unique(sizes, return_counts=True)
+        return cls(places.astype(np.float64), counts.astype(np.float64), population)
+
+    @property
+    def persons(self) -> float:
+        return float(self.sizes @ self.counts)
+
+    @property
+    def classes(self) -> float:
+        return float(self.counts.sum())
+
+    @property
+    def fraction(self) -> float:
+        """The persons of the sample by those of the population."""
+        return self.persons / self.population
+
+    def of_size(self, size: int) -> float:
+        """How many classes have a size."""
+        return float(self.counts[self.sizes == size].sum())
+
+
+def estimate(
+    sizes: NDArray[np.integer], *, population: int, estimator: Estimator = Estimator.DANKAR
+) -> Estimate:
+    """The persons unique in a population of which the sample has classes of these sizes.
+
+    A sample without uniques has none whatever the model, and one that is the whole population has its own.
+    Where the estimator fails, Zayatz's stands in, which always exists, and `note` says so.
+    """
+    sample = Sample.of(sizes, population)
+    if sample.of_size(1) == 0 or sample.persons == population:
+        return Estimate(sample.of_size(1), population, estimator)
+    if estimator is Estimator.DANKAR:
+        return _dankar(sample)
+    return _or_zayatz(sample, estimator)
+
+
+def unique_share(model: PopulationUniqueness, sizes: NDArray[np.integer]) -> float:
+    """The figure that the model bounds, for classes of these sizes; 0 for a table without any."""
+    return estimate(sizes, population=model.population, estimator=model.estimator).share
+
+
+def _dankar(sample: Sample) -> Estimate:
+    """The rule of Dankar, El Emam, Neisa & Roffey (BMC Medical Informatics and Decision Making 12:66, 2012):
+
+    up to a tenth of the population Pitman's estimate; above that the lower of Zayatz's and SNB's.
+    """
+    if sample.fraction <= SMALL_SAMPLE:
+        return _or_zayatz(sample, Estimator.PITMAN)
+    other = _or_zayatz(sample, Estimator.SNB)
+    return min(other, Estimate(zayatz(sample), sample.population, Estimator.ZAYATZ), key=lambda e: e.uniques)
+
+
+def _or_zayatz(sample: Sample, estimator: Estimator) -> Estimate:
+    found = ESTIMATORS[estimator](sample)
+    if found is not None:
+        return Estimate(min(found, sample.population), sample.population, estimator)
+    note = f"{estimator} has no solution for these classes: zayatz instead"
+    return Estimate(zayatz(sample), sample.population, Estimator.ZAYATZ, note)
+
+
+# -- Zayatz ---------------------------------------------------------------------------------------------------
+
+
+def zayatz(sample: Sample) -> float:
+    """Zayatz (Bureau of the Census, SRD report 91/08, 1991): the population's class sizes spread as the sample's.
+
+    With s_j classes of size j in the sample of n out of N, and h(j) the hypergeometric probability that exactly
+    one of a class of j is drawn, a sample unique is a population unique with probability
+    s₁ h(1) / Σ_j s_j h(j); times s₁ and N / n that is the estimate.
+    """
+    drawn = np.array([_one_drawn(int(j), int(sample.persons), sample.population) for j in sample.sizes])
+    alone = sample.of_size(1)
+    probability = alone * drawn[0] / float(sample.counts @ drawn)
+    return float(alone * probability / sample.fraction)
+
+
+def _one_drawn(size: int, drawn: int, population: int) -> float:
+    """size · C(population - size, drawn - 1) / C(population, drawn)."""
+    if population - size < drawn - 1:
+        return 0.0
+    log = math.log(size) + _log_choose(population - size, drawn - 1) - _log_choose(population, drawn)
+    return math.exp(log)
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+# -- Pitman ---------------------------------------------------------------------------------------------------
+
+
+def pitman(sample: Sample) -> float | None:
+    """The Ewens-Pitman model (Hoshino, Journal of Official Statistics 17, 2001); None without a likeliest law.
+
+    A partition of n persons into u classes, s_j of size j, has the log-likelihood, but for a constant,
+    Σ_{i=1}^{u-1} ln(θ + i α) - Σ_{i=1}^{n-1} ln(θ + i) + Σ_j s_j Σ_{i=1}^{j-1} ln(i - α), 0 ≤ α < 1, θ > -α.
+    For each α the likeliest θ is sought by Newton's method kept inside a bracket, and so is α on that curve;
+    where the likelihood falls from α = 0 on, α is 0 (Ewens). The estimate is the exact expectation
+    N Γ(θ + 1) Γ(θ + α + N - 1) / (Γ(θ + α) Γ(θ + N)), which for large N is Hoshino's N^α Γ(θ + 1) / Γ(θ + α).
+    A sample of uniques alone, or of one class, has no likeliest law.
+    """
+    if sample.classes in (1.0, sample.persons):
+        return None
+    law = _Pitman(sample)
+    alpha = _root(law.along, 0.0, 1 - 1e-12, start=0.5) if law.along(0.0)[0] > 0 else 0.0
+    shifted, population = law.likeliest(alpha), sample.population
+    log = _log_rise(shifted, 1 - alpha) - _log_rise(shifted + population - 1, 1 - alpha)
+    return population * math.exp(log)
+
+
+def _log_rise(x: float, a: float) -> float:
+    """ln Γ(x + a) - ln Γ(x); for large x its expansion, of error below 1 / x²."""
+    if x < 1e6:
+        return math.lgamma(x + a) - math.lgamma(x)
+    return a * math.log(x) + a * (a - 1) / (2 * x)
+
+
+def _terms(count: float) -> tuple[Floats, Floats]:
+    """Places and weights of the sum of a smooth function over 1 … count.
+
+    Beyond EXACT_MAX the sum is the integral from half before to half after, by Gauss's rule in ln i.
+    """
+    exact = np.arange(1, min(count, EXACT_MAX) + 1, dtype=np.float64)
+    if count <= EXACT_MAX:
+        return exact, np.ones(len(exact))
+    nodes, parts = np.polynomial.legendre.leggauss(48)
+    low, high = math.log(EXACT_MAX + 0.5), math.log(count + 0.5)
+    rest = np.exp(low + (high - low) * (nodes + 1) / 2)
+    weights = parts * (high - low) / 2 * rest
+    return np.concatenate([exact, rest]), np.concatenate([np.ones(len(exact)), weights])
+
+
+class _Pitman:
+    """The log-likelihood's derivatives, in α and τ = θ + α > 0."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._class, self._class_weight = _terms(sample.classes - 1)
+        self._person, self._person_weight = _terms(sample.persons - 1)
+        self._sizes, self._counts = sample.sizes, sample.counts
+        self._steps = np.arange(1, min(sample.sizes[-1] - 1, EXACT_MAX) + 1)
+        larger = np.searchsorted(sample.sizes, self._steps, side="right")
+        self._larger = np.append(np.cumsum(sample.counts[::-1])[::-1], 0)[larger]
+
+    def _inverses(self, tau: float, alpha: float) -> tuple[Floats, Floats]:
+        return 1 / (tau + (self._class - 1) * alpha), 1 / (tau - alpha + self._person)
+
+    def likeliest(self, alpha: float) -> float:
+        """The likeliest τ given α."""
+
+        def score(log: float) -> tuple[float, float]:
+            tau = math.exp(log)
+            ofs, alls = self._inverses(tau, alpha)
+            value = tau * float(self._class_weight @ ofs - self._person_weight @ alls)
+            slope = tau**2 * float(self._person_weight @ alls**2 - self._class_weight @ ofs**2)
+            return value, value + slope
+
+        return math.exp(_root(score, math.log(1e-12), math.log(1e18), start=0.0))
+
+    def along(self, alpha: float) -> tuple[float, float]:
+        """The derivative in α where τ is the likeliest, and the derivative of that along the curve."""
+        tau = self.likeliest(alpha)
+        ofs, alls = self._inverses(tau, alpha)
+        places, weights = self._class, self._class_weight
+        first, second = self._within(alpha)
+        both = float(self._person_weight @ alls**2 - weights @ ofs**2)
+        mixed = -float(weights @ (places * ofs**2))
+        slope = -float(weights @ (places * ofs) ** 2) - second - (mixed**2 / both if both else 0.0)
+        return float(weights @ (places * ofs)) - first, slope
+
+    def _within(self, alpha: float) -> tuple[float, float]:
+        """Σ_j s_j Σ_{i=1}^{j-1} 1 / (i - α), and the same of the squares."""
+        inverse = 1 / (self._steps - alpha)
+        first, second = float(self._larger @ inverse), float(self._larger @ inverse**2)
+        big = self._sizes > EXACT_MAX + 1
+        start, ends = EXACT_MAX + 0.5 - alpha, self._sizes[big] - 0.5 - alpha
+        first += float(self._counts[big] @ np.log(ends / start))
+        second += float(self._counts[big] @ (1 / start - 1 / ends))
+        return first, second
+
+
+def _root(score: Callable[[float], tuple[float, float]], low: float, high: float, *, start: float) -> float:
+    """Where a score, given with its slope, falls through 0: Newton's steps, halved where they leave the bracket."""
+    place = start
+    for _ in range(STEPS_MAX):
+        value, slope = score(place)
+        low, high = (place, high) if value > 0 else (low, place)
+        step = place - value / slope if slope else low
+        following = step if low < step < high else (low + high) / 2
+        if abs(following - place) <= 1e-12 * (1 + abs(place)):
+            return following
+        place = following
+    return place
+
+
+# -- slide negative binomial ----------------------------------------------------------------------------------
+
+
+def snb(sample: Sample) -> float | None:
+    """The slide negative binomial (Chen & Keller-McNulty, Journal of Official Statistics 14, 1998); None if unsolved.
+
+    A class of the population holds 1 + X persons, X negative binomial of shape α and probability β, so that
+    K classes have K β^α uniques. With each person drawn with probability π, q = (1 - π)(1 - β) and
+    g = (β / (1 - q))^α, the sample is to expect
+    s₁ = K π g (1 + α q / (1 - q)) and s₂ = K π² g α (1 - β) (2 - (1 - α) q) / (2 (1 - q)²);
+    K is Shlosser's estimate as modified by Haas & Stokes (JASA 93, 1998). Solved for (ln α, logit β) by
+    Newton's method with damping from the best points of a grid; a point counts as solved within 1e-8.
+    """
+    number, two = _shlosser(sample), sample.of_size(2)
+    if two == 0:
+        return None
+    aim = np.log([sample.of_size(1) / number, two / number])
+
+    def miss(point: Floats) -> Floats:
+        return _snb_logs(point, sample.fraction) - aim
+
+    starts = [np.array([a, b]) for a in np.linspace(-7, 7, 15) for b in np.linspace(-12, 6, 19)]
+    starts.sort(key=lambda start: float(np.abs(miss(start)).sum()))
+    for start in starts[:5]:
+        point = _solve(miss, start)
+        if np.abs(miss(point)).max() < 1e-8:
+            return float(number * np.exp(math.exp(point[0]) * _log_logistic(point[1])))
+    return None
+
+
+def _log_logistic(x: float) -> float:
+    return -float(np.logaddexp(0, -x))
+
+
+def _snb_logs(point: Floats, fraction: float) -> Floats:
+    """ln s₁ / K and ln s₂ / K at (ln α, logit β)."""
+    alpha, log_beta = math.exp(point[0]), _log_logistic(point[1])
+    rest = math.exp(_log_logistic(-point[1]))
+    q = (1 - fraction) * rest
+    kept = fraction + (1 - fraction) * math.exp(log_beta)
+    base = alpha * (log_beta - math.log(kept))
+    one = math.log(fraction) + base + math.log1p(alpha * q / kept)
+    pairs = alpha * rest * (2 - (1 - alpha) * q) / (2 * kept**2)
+    return np.array([one, 2 * math.log(fraction) + base + math.log(pairs)])
+
+
+def _solve(miss: Callable[[Floats], Floats], start: Floats) -> Floats:
+    """A least point of a pair of misses by Levenberg and Marquardt's damped Newton steps."""
+    point, damping = start, 1e-3
+    value = miss(point)
+    for _ in range(STEPS_MAX):
+        slope = np.stack([(miss(point + d) - miss(point - d)) / 2e-6 for d in 1e-6 * np.eye(2)], axis=1)
+        step = np.linalg.solve(slope.T @ slope + damping * np.eye(2), -slope.T @ value)
+        tried = np.clip(point + step, -30, 30)
+        found = miss(tried)
+        if found @ found < value @ value:
+            point, value, damping = tried, found, damping / 10
+        else:
+            damping *= 10
+        if np.abs(value).max() < 1e-12 or damping > 1e12:
+            break
+    return point
+
+
+def _shlosser(sample: Sample) -> float:
+    """The number of classes of the population, from those of the sample and the uniques among them:
+
+    u + s₁ · Σ j π² (1 - π²)^{j-1} s_j / Σ (1 - π)^j ((1 + π)^j - 1) s_j · (Σ (1 - π)^j s_j / Σ j π (1 - π)^{j-1} s_j)².
+    """
+    p, j, s = sample.fraction, sample.sizes, sample.counts
+    missed = float(s @ (1 - p) ** j)
+    once = float(s @ (j * p * (1 - p) ** (j - 1)))
+    of_both = float(s @ (j * p**2 * (1 - p**2) ** (j - 1)))
+    twice = float(s @ ((1 - p**2) ** j - (1 - p) ** j))
+    return sample.classes + sample.of_size(1) * of_both / twice * (missed / once) ** 2
+
+
+ESTIMATORS: dict[Estimator, Callable[[Sample], float | None]] = {
+    Estimator.PITMAN: pitman,
+    Estimator.ZAYATZ: zayatz,
+    Estimator.SNB: snb,
+}
