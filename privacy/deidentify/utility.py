@@ -4,7 +4,7 @@ It refuses to judge: which loss is worth which protection is not decided here. R
 tuples; all figures are read from those counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -297,7 +297,7 @@ class _Tuples:
         """A number for each tuple's published text: equal texts of two levels are one."""
         numbers: dict[str, int] = {}
         by_level = [
-            np.array([numbers.setdefault(text, len(numbers)) for text in texts])[labels]
+            np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int32)[labels]
             for texts, labels in zip(self.hierarchy.labels, self.hierarchy.maps, strict=True)
         ]
         return self.taking(by_level)
@@ -315,19 +315,14 @@ class _Counted:
     def of(cls, published: Published) -> "_Counted":
         """Counted once over all rows; everything else is read from here."""
         columns = [published.table[name] for name in published.hierarchies]
-        heights = [hierarchy.height for hierarchy in published.hierarchies.values()]
-        parts: list[tuple[NDArray[Any], int]] = [(published.suppressed, 2)]
-        for place, (column, height) in enumerate(zip(columns, heights, strict=True)):
-            parts.append((column.codes, len(column.values)))
-            if published.local:
-                parts.append((published.level(place), height))
-        _, first, rows = np.unique(_keys(parts), return_index=True, return_counts=True)
+        keys = _keys(published.table.rows, _parts(published))
+        _, first, rows = np.unique(keys, return_index=True, return_counts=True)
         tuples = []
         for place, (column, hierarchy) in enumerate(
             zip(columns, published.hierarchies.values(), strict=True)
         ):
             level = published.level(place)
-            levels = level[first] if published.local else np.full(len(first), level)
+            levels = level[first] if published.local else np.full(len(first), level, np.int16)
             tuples.append(_Tuples(hierarchy, hierarchy.places(column)[column.codes[first]], levels))
         return cls(tuple(tuples), published.suppressed[first], rows.astype(np.int64))
 
@@ -352,11 +347,9 @@ class _Counted:
     def class_sizes(self, *, at_source: bool = False) -> Ints:
         """Rows of each class of published rows, or of each distinct tuple of the source."""
         held = np.ones(len(self.rows), bool) if at_source else ~self.suppressed
-        parts: list[tuple[NDArray[Any], int]] = []
-        for column in self.columns:
-            told = column.places if at_source else column.texts()
-            parts.append((told[held], int(told.max()) + 1))
-        _, classes = np.unique(_keys(parts), return_inverse=True)
+        told = (column.places if at_source else column.texts() for column in self.columns)
+        keys = _keys(int(held.sum()), ((each[held], int(each.max()) + 1) for each in told))
+        _, classes = np.unique(keys, return_inverse=True)
         return np.rint(np.bincount(classes, weights=self.rows[held])).astype(np.int64)
 
     def ambiguity(self) -> float:
@@ -390,11 +383,11 @@ class _Counted:
         labels of several schemes, so each scheme is asked for each tuple.
         """
         places = [(column.places, len(column.hierarchy.domain)) for column in self.columns]
-        _, first, of = np.unique(_keys(places), return_index=True, return_inverse=True)
+        _, first, of = np.unique(_keys(len(self.rows), places), return_index=True, return_inverse=True)
         source = np.bincount(of, weights=self.rows) / self.total
-        levels = np.stack([column.levels for column in self.columns], axis=1)
         heights = [column.hierarchy.height for column in self.columns]
-        keys = _keys([(levels[:, place], height) for place, height in enumerate(heights)])
+        levels = [column.levels for column in self.columns]
+        keys = _keys(len(self.rows), zip(levels, heights, strict=True))
         _, scheme_first, scheme = np.unique(keys, return_index=True, return_inverse=True)
         if len(scheme_first) * len(first) * len(self.columns) > JOINT_STEPS_MAX:
             return None
@@ -402,31 +395,44 @@ class _Counted:
         told = np.full(len(first), self.total_suppressed / domain)
         for number, example in enumerate(scheme_first):
             rows = np.flatnonzero((scheme == number) & ~self.suppressed)
-            told += self._density(levels[example], first, rows)
+            told += self._density([int(each[example]) for each in levels], first, rows)
         return _divergence_bits(source, told / self.total)
 
-    def _density(self, scheme: NDArray[Any], asked: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
+    def _density(self, scheme: Sequence[int], asked: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
         """Published rows of one scheme for each tuple asked, spread over the tuples of its class."""
         both = np.concatenate([asked, rows])
-        parts: list[tuple[NDArray[Any], int]] = []
+        told = list(zip(self.columns, scheme, strict=True))
+        parts = (
+            (column.hierarchy.maps[level][column.places[both]], len(column.hierarchy.labels[level]))
+            for column, level in told
+        )
+        _, classes = np.unique(_keys(len(both), parts), return_inverse=True)
         leaves: Floats = np.ones(len(asked))
-        for column, level in zip(self.columns, scheme.tolist(), strict=True):
-            labels = column.hierarchy.maps[level][column.places[both]]
-            parts.append((labels, len(column.hierarchy.labels[level])))
-            leaves *= column.hierarchy.leaves(level)[labels[: len(asked)]]
-        _, classes = np.unique(_keys(parts), return_inverse=True)
+        for column, level in told:
+            labels = column.hierarchy.maps[level][column.places[asked]]
+            leaves *= column.hierarchy.leaves(level)[labels]
         sizes = np.bincount(classes[len(asked) :], weights=self.rows[rows], minlength=int(classes.max()) + 1)
         density: Floats = sizes[classes[: len(asked)]] / leaves
         return density
 
 
-def _keys(parts: Sequence[tuple[NDArray[Any], int]]) -> Ints:
+def _parts(published: Published) -> Iterator[tuple[NDArray[Any], int]]:
+    """What tells rows apart for every figure: suppressed or not, the values, and the levels if they differ."""
+    yield published.suppressed, 2
+    for place, (name, hierarchy) in enumerate(published.hierarchies.items()):
+        column = published.table[name]
+        yield column.codes, len(column.values)
+        if published.local:
+            yield published.level(place), hierarchy.height
+
+
+def _keys(rows: int, parts: Iterable[tuple[NDArray[Any], int]]) -> Ints:
     """One number for each row's numbers, those of a part lying below its bound; equal exactly where they are."""
-    keys, size = np.zeros(len(parts[0][0]), dtype=np.int64), 1
+    keys, size = np.zeros(rows, dtype=np.int64), 1
     for numbers, bound in parts:
         if size * bound > KEY_MAX:
             keys = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-            size = len(keys)
+            size = rows
         keys *= bound
         keys += numbers
         size *= bound
