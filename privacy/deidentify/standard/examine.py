@@ -1,0 +1,77 @@
+"""The examination: every check of every item on one output, in the order of the standard."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.standard import identifying, linkage, others, rarity
+from privacy.deidentify.standard.questions import QUESTIONS
+from privacy.deidentify.standard.said import Examination, Outcome
+from privacy.deidentify.standard.setting import Setting, Thresholds, setting
+from privacy.deidentify.table import Role, Table
+
+
+def examine(
+    source: Table,
+    published: Table,
+    roles: Mapping[str, Role],
+    *,
+    hierarchies: Mapping[str, Hierarchy] | None = None,
+    suppressed: NDArray[np.bool_] | None = None,
+    origin: NDArray[np.intp] | None = None,
+    unit: str | None = None,
+    reference: Table | None = None,
+    thresholds: Thresholds | None = None,
+) -> Examination:
+    """Check an output against the five items of the processing standard (rule 62 of the PPC).
+
+    `suppressed` [source rows] marks the records left out, `origin` [output rows] is the source row of each
+    record of a shuffled or sampled output, known to the processor only; without either, an output as long as
+    the source is compared row by row. `unit` is the column that names the person, `reference` a public
+    register. Column names are told, values never. Raises BadExamination if the arguments don't fit.
+    """
+    looked_at = setting(
+        source,
+        published,
+        roles,
+        hierarchies=hierarchies,
+        suppressed=suppressed,
+        origin=origin,
+        unit=unit,
+        reference=reference,
+        thresholds=thresholds or Thresholds(),
+    )
+    outcomes = tuple(_outcomes(looked_at, told=origin is not None))
+    return Examination(
+        tuple(done.check for done in outcomes),
+        tuple(finding for done in outcomes for finding in done.findings),
+        QUESTIONS,
+    )
+
+
+def _outcomes(looked_at: Setting, *, told: bool) -> Iterator[Outcome]:
+    found = identifying.detected(looked_at)
+    yield identifying.roles_given(looked_at)
+    yield identifying.identifiers_replaced(looked_at)
+    yield identifying.detection(looked_at, found, 1)
+    yield identifying.codes_gone(looked_at)
+    yield identifying.detection(looked_at, found, 2)
+    yield linkage.keys_not_shown(looked_at)
+    yield linkage.one_to_one(looked_at)
+    yield linkage.codes_dealt_anew(looked_at)
+    yield identifying.plain_hashes(looked_at, linkage.keys(looked_at), item=3)
+    yield linkage.no_running_numbers(looked_at)
+    yield linkage.rows_shuffled(looked_at, told=told)
+    yield rarity.rare_values(looked_at)
+    yield rarity.tails(looked_at)
+    yield from rarity.combined(looked_at)
+    yield rarity.large_households(looked_at)
+    yield others.small_classes(looked_at)
+    yield others.unique_records(looked_at)
+    yield others.long_histories(looked_at)
+    yield others.linked(looked_at)
+    yield others.homogeneity(looked_at)
+    yield others.missing_patterns(looked_at)
+    yield others.labels_known(looked_at)
