@@ -1,4 +1,4 @@
-"""`sudare`: the operator's commands. Exit codes: 0 done, 1 refused or found wanting, 2 wrong use."""
+"""`sudare`: the operator's commands. Exit codes: 0 done, 1 refused or found wanting, 2 wrong use (`deid` adds 3)."""
 
 import getpass
 import json
@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from api.balances import PRICE_NAMES, balance
+from api.deid import deid
 from api.settings import InvalidSetting, Settings
 from datasets import delta
 from datasets.accounts import Accounts, AccountsError
@@ -87,6 +88,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group(cls=Refusing, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Sudare: differentially private statistics from registers of local governments."""
+
+
+main.add_command(deid)
 
 
 def echo(value: Any, *, as_json: bool, text: str) -> None:

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any
 
 from datasets.deidentify.examined import Result, k_of
+from datasets.deidentify.model_words import said
 from datasets.deidentify.plan import Plan
 from datasets.deidentify.prepare import Prepared, Read
 from datasets.deidentify.restricted import Secrets
@@ -71,8 +72,8 @@ def _about(
         "attributes": _attributes(plan, given, prepared),
         "operations": [_operation(done) for done in prepared.applied],
         "not_read": list(given.unread),
-        "seed": "given by the plan" if held.seed_given else "drawn, kept in the restricted folder",
-        "key": _key(plan, held, prepared),
+        "seed": "given" if held.seed_given else "drawn",
+        "key": _key(held, prepared),
         "notes": list(plan.notes),
         "versions": versions(),
         "seconds": {name: round(spent, 6) for name, spent in seconds.items()},
@@ -86,6 +87,7 @@ def _attributes(plan: Plan, given: Read, prepared: Prepared) -> list[dict[str, A
             "role": attribute.role.value,
             "published": name in prepared.table,
             "grain": attribute.level if name in prepared.trees else None,
+            "levels": prepared.trees[name].height - 1 if name in prepared.trees else None,
             "distinct": len(given.table[name].values) if name in given.table else None,
         }
         for name, attribute in plan.attributes.items()
@@ -103,11 +105,11 @@ def _operation(done: Any) -> dict[str, Any]:
     }
 
 
-def _key(plan: Plan, held: Secrets, prepared: Prepared) -> str:
-    """What became of the key of pseudonyms."""
+def _key(held: Secrets, prepared: Prepared) -> str:
+    """What became of the key of pseudonyms: none was needed, kept apart by its owner, or destroyed with the run."""
     if not any(done.operation == "pseudonym" for done in prepared.applied):
-        return "none was needed"
-    return "kept apart by its owner" if held.key_given else "drawn for this run and destroyed with it"
+        return "none"
+    return "kept" if held.key_given else "destroyed"
 
 
 def versions() -> dict[str, str]:
@@ -150,7 +152,8 @@ def solved(
         "nodes": int(recoded.nodes),
         "checked": int(recoded.checked),
         "models": [
-            {"name": verdict.name, "met": verdict.met, "value": verdict.value} for verdict in result.verdicts
+            {"name": verdict.name, "met": verdict.met, "value": verdict.value, "words": said(model)}
+            for verdict, model in zip(result.verdicts, plan.models, strict=True)
         ],
         "risks": _risks(result),
         "attack": _attack(result.linkage, prepared.table.rows, k_of(plan)),
@@ -261,7 +264,10 @@ def unsolved(
         "solved": False,
         "reasons": list(fault.reasons),
         "nearest": None if fault.nearest is None else dict(fault.nearest),
-        "models": [{"name": name_of(model), "met": False, "value": None} for model in plan.models],
+        "models": [
+            {"name": name_of(model), "met": False, "value": None, "words": said(model)}
+            for model in plan.models
+        ],
         "suppression": {"limit": plan.suppression},
         "hashes": {"source": given.sha256, "plan": plan.digest},
         **_about(plan, given, prepared, held, seconds),

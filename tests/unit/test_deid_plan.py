@@ -1,0 +1,300 @@
+"""A processing plan is read strictly: whatever is wrong is told by line and key, before any work starts."""
+
+from pathlib import Path
+
+import pytest
+
+from datasets.deidentify.entries import PlanError
+from datasets.deidentify.plan import Condition, Loss, Sampling, Style
+from datasets.deidentify.reading import parse, read
+from privacy.deidentify.models import (
+    AverageRisk,
+    BetaLikeness,
+    DeltaDisclosure,
+    DeltaPresence,
+    Distance,
+    DistinctDiversity,
+    EntropyDiversity,
+    Estimator,
+    KAnonymity,
+    KMap,
+    PopulationUniqueness,
+    RecursiveDiversity,
+    SampleUniqueness,
+    TCloseness,
+)
+from privacy.deidentify.table import Role
+
+HEAD = """\
+attributes:
+  sex: {role: quasi, hierarchy: sex.csv}
+  age: {role: quasi, hierarchy: {intervals: [5, 10], from: 0, to: 119}}
+  illness: {role: sensitive}
+  name: {role: identifier}
+  number: {role: linkage}
+"""
+PLAN = HEAD + "models:\n  - {k_anonymity: 2}\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sex.csv").write_text("f;*\nm;*\n", encoding="utf-8")
+    (tmp_path / "city.csv").write_text("sex,age\nf,1\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def plan_of(folder):
+    return lambda text: parse(text, folder=folder)
+
+
+@pytest.fixture
+def faults_of(folder):
+    def faults(text):
+        with pytest.raises(PlanError) as refusal:
+            parse(text, folder=folder)
+        return [f"{fault.line} {fault.path}: {fault.message}" for fault in refusal.value.faults]
+
+    return faults
+
+
+def test_a_short_plan_means_full_domain_recoding_without_suppression(plan_of):
+    plan = plan_of(PLAN)
+    assert (plan.recoding, plan.suppression, plan.loss, plan.seed) == ("full_domain", 0.0, Loss(), None)
+    assert plan.models == (KAnonymity(2),)
+    assert plan.of(Role.QUASI) == ("sex", "age")
+
+
+def test_identifiers_and_links_are_removed_unless_told_otherwise(plan_of):
+    plan = plan_of(PLAN.replace("role: linkage", "role: linkage, operation: renumber"))
+    assert [plan.publishes(name) for name in plan.attributes] == [True, True, True, False, True]
+
+
+def test_a_hierarchy_is_a_file_beside_the_plan_or_a_rule(plan_of):
+    plan = plan_of(PLAN)
+    assert plan.attributes["sex"].hierarchy.text == "f;*\nm;*\n"
+    assert plan.attributes["age"].hierarchy == {"intervals": [5, 10], "from": 0, "to": 119}
+
+
+def test_codes_with_leading_zeros_in_a_rule_stay_texts(plan_of):
+    plan = plan_of(PLAN.replace("{intervals: [5, 10], from: 0, to: 119}", "{groups: {北: [01101, 0, -03]}}"))
+    assert plan.attributes["age"].hierarchy == {"groups": {"北": ["01101", 0, "-03"]}}
+
+
+SPELLED = [
+    ("{k_anonymity: 5}", KAnonymity(5)),
+    ("{k_anonymity: {k: 5}}", KAnonymity(5)),
+    ("{l_diversity: {attribute: illness, l: 3}}", DistinctDiversity("illness", 3)),
+    ("{l_diversity: {attribute: illness, kind: entropy, l: 2.5}}", EntropyDiversity("illness", 2.5)),
+    ("{l_diversity: {attribute: illness, kind: recursive, c: 4, l: 3}}", RecursiveDiversity("illness", 4, 3)),
+    ("{t_closeness: {attribute: illness, t: 0.2}}", TCloseness("illness", 0.2, Distance.EQUAL)),
+    (
+        "{t_closeness: {attribute: illness, t: 0.2, distance: ordered}}",
+        TCloseness("illness", 0.2, Distance.ORDERED),
+    ),
+    ("{delta_disclosure: {attribute: illness, delta: 1.5}}", DeltaDisclosure("illness", 1.5)),
+    ("{beta_likeness: {attribute: illness, beta: 2, enhanced: false}}", BetaLikeness("illness", 2, False)),
+    ("{delta_presence: {min: 0, max: 0.5}}", DeltaPresence(0, 0.5)),
+    ("{k_map: 5}", KMap(5)),
+    ("{average_risk: 0.1}", AverageRisk(0.1)),
+    ("{prosecutor_risk: 0.2}", KAnonymity(5)),
+    ("{prosecutor_risk: {threshold: 0.3}}", KAnonymity(4)),
+    ("{journalist_risk: 0.05}", KMap(20)),
+    ("{sample_uniqueness: 0.01}", SampleUniqueness(0.01)),
+    (
+        "{population_uniqueness: {threshold: 0.01, population: 131016, estimator: snb}}",
+        PopulationUniqueness(0.01, 131016, Estimator.SNB),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "model"), SPELLED, ids=[text for text, _ in SPELLED])
+def test_every_spelling_of_a_model_is_understood(plan_of, text, model):
+    plan = plan_of(f"{HEAD}population: city.csv\nmodels:\n  - {text}\n")
+    assert plan.models == (model,)
+
+
+def test_of_two_k_the_larger_counts_and_the_report_says_so(plan_of):
+    plan = plan_of(HEAD + "models: [{k_anonymity: 3}, {prosecutor_risk: 0.1}, {k_anonymity: 3}]")
+    assert plan.models == (KAnonymity(10),)
+    assert plan.notes == (
+        "3-anonymity is asked for twice",
+        "3-anonymity is asked for beside 10-anonymity, which holds it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "recoding"),
+    [("full_domain", "full_domain"), ("local", "cells"), ("{local: few}", "few"), ("{local: ranges}", "ranges")],
+)
+def test_recoding_is_full_domain_or_local_with_a_dial(plan_of, text, recoding):
+    assert plan_of(f"{PLAN}recoding: {text}\n").recoding == recoding
+
+
+def test_what_a_proposal_asks_for_is_items_grain_rows_and_sampling(plan_of):
+    plan = plan_of(
+        PLAN
+        + "items: [age, illness]\ngrain: {age: 1}\nsampling: {rows: 100}\n"
+        + "where: {age: {from: 20, to: 64}, sex: [f], name: 007}\n"
+    )
+    assert plan.items == ("age", "illness")
+    assert not plan.publishes("sex")
+    assert plan.attributes["age"].level == 1
+    assert plan.sampling == Sampling(rows=100)
+    assert plan.where == (
+        Condition(attribute="age", low="20", high="64"),
+        Condition(attribute="sex", values=("f",)),
+        Condition(attribute="name", values=("007",)),
+    )
+
+
+def test_other_tables_are_written_as_the_source_unless_said(plan_of):
+    plan = plan_of(
+        PLAN
+        + 'source: {delimiter: ";", encoding: shift_jis}\npopulation: city.csv\n'
+        + 'reference: {file: city.csv, delimiter: ","}\n'
+    )
+    assert plan.population.style == Style(delimiter=";", encoding="shift_jis")
+    assert plan.reference.style == Style(delimiter=",", encoding="shift_jis")
+
+
+def test_the_digest_is_of_the_meaning_and_not_of_the_layout_or_the_seed(plan_of, folder):
+    first = plan_of(PLAN + "suppression: 0.1\nseed: 1\n").digest
+    assert plan_of("suppression: 0.1\n# a remark\n" + PLAN).digest == first
+    assert plan_of(PLAN + "suppression: 0.2\n").digest != first
+    (folder / "sex.csv").write_text("f;*\nm;*\nx;*\n", encoding="utf-8")
+    assert plan_of(PLAN + "suppression: 0.1\n").digest != first
+
+
+WRONG = [
+    ("colour: red\n", "9 colour: unknown key 'colour'"),
+    ("suppression: 1.5\n", "9 suppression: must be between 0 and 1, not 1.5"),
+    ("suppression: -0.1\n", "9 suppression: must be between 0 and 1, not -0.1"),
+    ('suppression: "0.05"\n', "9 suppression: must be a number such as 0.05, not the text '0.05'"),
+    ("suppression: 5 %\n", "9 suppression: must be a number such as 0.05, not the text '5 %'"),
+    ("recoding: global\n", "9 recoding: must be one of full_domain, local"),
+    ("recoding: {local: all}\n", "9 recoding.local: must be one of few, some, cells, ranges"),
+    ("loss: {measure: joy}\n", "9 loss.measure: must be one of loss, height"),
+    ("unit: person\n", "9 unit: there is no attribute 'person' in this plan"),
+    ("unit: sex\n", "9 unit: the column that names the person is an identifier or a linkage code"),
+    ("items: [age, shoe]\n", "9 items[1]: there is no attribute 'shoe' in this plan"),
+    ("items: [age, name]\n", "9 items[1]: 'name' is to be published and to be removed"),
+    ("items: [age, age]\n", "9 items[1]: stands twice"),
+    ("grain: {illness: 1}\n", "9 grain.illness: a grain is a level of a quasi-identifier's hierarchy"),
+    ("grain: {age: one}\n", "9 grain.age: must be a whole number, not the text 'one'"),
+    ("where: {shoe: 1}\n", "9 where.shoe: there is no attribute 'shoe' in this plan"),
+    ("where: {age: {above: 3}}\n", "9 where.age.above: unknown key 'above'"),
+    ("sampling: 0\n", "9 sampling: must be above 0"),
+    ("sampling: {share: 0.5, rows: 3}\n", "9 sampling: needs either share or rows"),
+    ("limits: {seconds: 0}\n", "9 limits.seconds: must be above 0"),
+    ("output: {shuffle: maybe}\n", "9 output.shuffle: must be true or false, not the text 'maybe'"),
+    ("output: {language: fr}\n", "9 output.language: must be one of ja, en"),
+    ("source: {delimiter: ab}\n", "9 source.delimiter: must be one character"),
+    ("source: {encoding: latin-1}\n", "9 source.encoding: must be one of utf-8, utf-8-sig, cp932, shift_jis"),
+    ("population: none.csv\n", "9 population: there is no file 'none.csv' beside the plan"),
+    ("classify: name\n", "9 classify: this attribute is not published"),
+    ("seed: {a: 1}\n", "9 seed: must be text"),
+]
+
+
+@pytest.mark.parametrize(("line", "fault"), WRONG, ids=[line.strip() for line, _ in WRONG])
+def test_a_wrong_line_is_told_by_line_and_key(faults_of, line, fault):
+    (told,) = faults_of(PLAN + line)
+    assert told.startswith(fault)
+
+
+MODELS_WRONG = [
+    ('{k_anonymity: "5"}', "8 models[0].k_anonymity: must be a whole number, not the text '5'"),
+    ("{k_anonymity: 2.5}", "8 models[0].k_anonymity: must be a whole number, not the text '2.5'"),
+    ("{k_anonymity: 0}", "8 models[0].k_anonymity: must be at least 1, not 0"),
+    ("{k_anonimity: 5}", "8 models[0].k_anonimity: unknown key 'k_anonimity'"),
+    ("{l_diversity: {attribute: illness}}", "8 models[0].l_diversity: needs l"),
+    ("{l_diversity: {attribute: illness, kind: recursive, l: 2}}", "8 models[0].l_diversity: needs c"),
+    ("{l_diversity: {attribute: illness, l: 2, c: 3}}", "8 models[0].l_diversity.c: c belongs to recursive"),
+    ("{l_diversity: {attribute: illness, kind: best, l: 2}}", "8 models[0].l_diversity.kind: must be one of"),
+    ("{l_diversity: {attribute: age, l: 2}}", "8 models[0].l_diversity.attribute: 'age' is a quasi-identifier"),
+    ("{l_diversity: {attribute: name, l: 2}}", "8 models[0].l_diversity.attribute: 'name' has the role identifier"),
+    ("{l_diversity: {attribute: mood, l: 2}}", "8 models[0].l_diversity.attribute: there is no attribute 'mood'"),
+    ("{t_closeness: {attribute: illness, t: 2}}", "8 models[0].t_closeness.t: must be between 0 and 1, not 2"),
+    (
+        "{t_closeness: {attribute: illness, t: 0.2, distance: hierarchical}}",
+        "8 models[0].t_closeness: hierarchical distance needs a hierarchy of 'illness'",
+    ),
+    ("{delta_presence: {min: 0, max: 0.5}}", "8 models[0].delta_presence: needs the population"),
+    ("{k_map: 3}", "8 models[0].k_map: needs the population"),
+    ("{journalist_risk: 0.2}", "8 models[0].journalist_risk: needs the population"),
+    ("{average_risk: 0}", "8 models[0].average_risk: average_risk must lie above 0"),
+    ("{delta_presence: {min: 0.6, max: 0.5}}", "8 models[0].delta_presence: delta_presence needs 0 ≤ min ≤ max"),
+    ("5", "8 models[0]: must be a mapping"),
+]
+
+
+@pytest.mark.parametrize(("model", "fault"), MODELS_WRONG, ids=[model for model, _ in MODELS_WRONG])
+def test_a_wrong_model_is_told_by_line_and_key(faults_of, model, fault):
+    (told, *_) = faults_of(f"{HEAD}models:\n  - {model}\n")
+    assert told.startswith(fault)
+
+
+ATTRIBUTES_WRONG = [
+    ("{role: quasi}", "2 attributes.a: a quasi-identifier needs a hierarchy"),
+    ("{role: [quasi, sensitive]}", "2 attributes.a.role: an attribute has one role: a sensitive attribute cannot"),
+    ("{role: secret}", "2 attributes.a.role: must be one of identifier, code, linkage, quasi"),
+    ("{hierarchy: sex.csv}", "2 attributes.a: has no role; roles: identifier"),
+    ("{role: quasi, hierarchy: none.csv}", "2 attributes.a.hierarchy: there is no file 'none.csv' beside the plan"),
+    ("{role: insensitive, hierarchy: sex.csv}", "2 attributes.a.hierarchy: a hierarchy belongs to"),
+    ("{role: code, operation: pseudonym}", "2 attributes.a.operation: an individual identification code"),
+    ("{role: insensitive, colour: red}", "2 attributes.a.colour: unknown key 'colour'"),
+    ("quasi", "2 attributes.a: must be a mapping"),
+]
+
+
+@pytest.mark.parametrize(("attribute", "fault"), ATTRIBUTES_WRONG, ids=[text for text, _ in ATTRIBUTES_WRONG])
+def test_a_wrong_attribute_is_told_by_line_and_key(faults_of, attribute, fault):
+    rest = PLAN.removeprefix("attributes:\n")
+    (told, *_) = faults_of(f"attributes:\n  a: {attribute}\n{rest}")
+    assert told.startswith(fault)
+
+
+def test_all_faults_are_told_together_in_the_order_of_the_text(faults_of):
+    faults = faults_of("colour: 1\n" + PLAN + "suppression: 2\n")
+    assert [fault.split()[0] for fault in faults] == ["1", "10"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", "models: [{k_anonymity: 2}]\n", HEAD])
+def test_what_is_no_plan_at_all_is_refused(faults_of, text):
+    assert faults_of(text)
+
+
+def test_a_plan_with_nothing_to_generalise_is_refused(faults_of):
+    assert faults_of("attributes: {a: {role: insensitive}}\nmodels: [{k_anonymity: 2}]\n") == [
+        "1 attributes: no attribute has the role quasi; there is nothing to generalise"
+    ]
+
+
+def test_items_may_not_leave_out_what_a_model_guards(faults_of):
+    text = PLAN + "  - {l_diversity: {attribute: illness, l: 2}}\nitems: [age]\n"
+    assert faults_of(text) == ["10 items: leaves out 'illness', which a model guards"]
+
+
+def test_a_hierarchy_in_another_encoding_is_told_by_its_line(faults_of, folder):
+    (folder / "sex.csv").write_bytes("f;*\n男;*\n".encode("cp932"))
+    (told,) = faults_of(PLAN)
+    assert told == "2 attributes.sex.hierarchy: line 2 of sex.csv is not utf-8; name its encoding"
+
+
+def test_a_hierarchy_may_name_its_encoding_and_delimiter(plan_of, folder):
+    (folder / "sex.csv").write_bytes("f,*\n男,*\n".encode("cp932"))
+    plan = plan_of(PLAN.replace("sex.csv", '{file: sex.csv, encoding: cp932, delimiter: ","}'))
+    assert plan.attributes["sex"].hierarchy.text == "f,*\n男,*\n"
+    assert plan.attributes["sex"].hierarchy.delimiter == ","
+
+
+def test_a_plan_that_is_not_utf8_is_refused(folder):
+    (folder / "plan.yaml").write_bytes("title: 男\n".encode("cp932"))
+    with pytest.raises(PlanError, match="a plan is text in UTF-8"):
+        read(folder / "plan.yaml")
+
+
+def test_a_plan_that_is_not_there_is_refused():
+    with pytest.raises(PlanError, match="cannot be read"):
+        read(Path("/nowhere/plan.yaml"))
