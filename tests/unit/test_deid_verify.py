@@ -150,6 +150,16 @@ def test_a_persons_repeated_illness_counts_once_and_so_does_he() -> None:
     assert verify.value(EntropyDiversity("illness", 1), published) == pytest.approx(3 / 2 ** (2 / 3))
 
 
+def test_a_persons_repeated_illness_counts_once_in_the_source_too() -> None:
+    table = tabled([("a", "flu"), ("a", "flu"), ("a", "cold")], "ward", "illness")
+    units = np.array([0, 0, 1], dtype=np.int32)
+    for published in (
+        shown(table, "ward", units=units, source=table, source_units=units),
+        shown(table, "ward", units=units),
+    ):
+        assert verify.value(TCloseness("illness", 0), published) == 0
+
+
 def test_beta_likeness_enhanced_caps_what_a_frequent_value_may_gain() -> None:
     table = classes_of("AAAAAAAAAB", "AAAAAAAAAABBBBBBBBBB")
     q = 19 / 30
