@@ -67,6 +67,14 @@ def test_long_runs_of_one_value_are_shortened_without_loss(values: list[int], k:
     assert squares(array, found.group) == pytest.approx(least_squares(values, k), abs=1e-9)
 
 
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_a_long_run_between_two_lonely_values_serves_both_and_itself(k: int) -> None:
+    for run in range(k, 8 * k):
+        values = [0, *[5] * run, 11]
+        array = np.array(values, dtype=float)
+        assert squares(array, group_one(array, k=k).group) == pytest.approx(least_squares(values, k))
+
+
 def test_in_pieces_nothing_but_the_cuts_can_be_worse(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.Generator(np.random.Philox(3)).lognormal(size=3000)
     whole = squares(values, group_one(values, k=5).group)
@@ -195,6 +203,14 @@ def test_columns_together_share_groups_whatever_their_scales() -> None:
     assert told(made.columns[0]) == ["2", "2", "1000001", "1000001"]
     assert told(made.columns[1]) == ["11", "11", "71", "71"]
     assert made.method is Method.MDAV
+
+
+def test_the_column_of_large_numbers_does_not_decide_alone() -> None:
+    income, age = (
+        Column.of("i", ["0", "500000", "400000", "900000"]),
+        Column.of("a", ["10", "12", "70", "72"]),
+    )
+    assert told(microaggregate([income, age], k=2).columns[1]) == ["11", "11", "71", "71"]
 
 
 def test_rows_with_other_gaps_are_grouped_apart_and_too_few_of_them_blanked() -> None:

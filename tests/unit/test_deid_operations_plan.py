@@ -186,6 +186,7 @@ def test_an_unknown_parameter_is_told_the_known_ones() -> None:
         ({"swap": {"percent": 5, "within": "district"}}, "a list of texts"),
         ({"date_shift": {"days": 3, "from": "yesterday"}}, "a date as"),
         ({"mask": {"keep": 1}, "remove": {}}, "one name with its parameters"),
+        ({"pram": {"matrix": {"a": {1: 0.5}}}}, "a mapping from value to value to probability"),
         ([], "empty list"),
         (None, "a name"),
         (7, "a name"),
@@ -265,6 +266,18 @@ def test_persons_are_counted_not_rows() -> None:
     assert set(told(table, "district")) == {""}
     assert applied.cells == 6
     assert done(("district", {"suppress_rare": {"least": 4}}), unit=None)[1][0].cells == 2
+
+
+def test_persons_are_counted_among_the_rows_that_are_left() -> None:
+    table, _ = done(
+        ("age", {"remove_rows": {"values": ["97", ""]}}), ("district", {"suppress_rare": {"least": 2}})
+    )
+    assert told(table, "district") == ["chuo", "", "chuo", "chuo"]
+
+
+def test_a_label_that_is_a_number_is_worked_on_as_one() -> None:
+    table, _ = done(("age", [{"top_code": {"at": 90, "label": "34"}}, {"round": {"base": 10}}]))
+    assert told(table, "age") == ["30", "30", "", "40", "30", "10"]
 
 
 def test_a_sample_takes_persons_with_all_their_rows() -> None:

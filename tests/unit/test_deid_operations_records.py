@@ -189,6 +189,20 @@ def test_a_category_of_probability_nought_is_never_drawn() -> None:
     assert after[2] == "c"
 
 
+class Highest:
+    """Draws the largest number below 1, time and again."""
+
+    def random(self, size: int) -> np.ndarray:
+        return np.full(size, np.nextafter(1, 0))
+
+
+def test_no_draw_however_large_leads_to_a_category_of_probability_nought() -> None:
+    given = column(*"abc")
+    row = {"a": 0.9999999997, "b": 2e-10, "c": 0.0}
+    matrix = pram.stated({"a": row, "b": row, "c": row}, given)
+    assert told(pram.pram(given, matrix=matrix, draws=Highest())) == ["b", "b", "b"]
+
+
 def test_bad_matrices_are_refused() -> None:
     given = column("a", "b")
     with pytest.raises(BadOperation, match="no row for 1 of its values"):

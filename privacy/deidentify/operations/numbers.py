@@ -39,6 +39,11 @@ def _read(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is read as a number."""
+    return _read(text) is not None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
     """A column read as whole numbers of units of 10^-places.

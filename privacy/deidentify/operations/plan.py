@@ -142,12 +142,14 @@ def _matrix(value: object) -> Mapping[str, Mapping[str, float]]:
     words = "a mapping from value to value to probability"
     if not isinstance(value, Mapping) or not all(isinstance(row, Mapping) for row in value.values()):
         raise ValueError(words)
-    return MappingProxyType(
-        {
-            _text(own): {_text(to): float(_number(share)) for to, share in row.items()}
-            for own, row in value.items()
-        }
-    )
+    try:
+        return MappingProxyType({_text(own): _shares(row) for own, row in value.items()})
+    except ValueError:
+        raise ValueError(words) from None
+
+
+def _shares(row: Mapping[object, object]) -> Mapping[str, float]:
+    return {_text(to): float(_number(share)) for to, share in row.items()}
 
 
 READERS: Mapping[str, Reader] = MappingProxyType(

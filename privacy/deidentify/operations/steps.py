@@ -255,7 +255,7 @@ class _TailCode(Operation):
             figures={"rows_in_tail": coded.rows},
             restricted={} if self.least is None else {"bound": coded.bound},
         )
-        if self.label is None:
+        if numbers.is_number(coded.label):
             return after, applied
         labels = {**records.labels, column: records.kept(column) | {coded.label}}
         return replace(after, labels=labels), applied
