@@ -45,7 +45,7 @@ ORDER = np.random.default_rng(3).permutation(PERSONS)
 def source() -> Table:
     texts = {
         "number": [str(5000 + 3 * row) for row in range(PERSONS)],
-        "person": [f"{CANARY}{row * 7919 % PERSONS}" for row in range(PERSONS)],
+        "person": [f"{CANARY}{row * 7919 % PERSONS} " for row in range(PERSONS)],
         "code": [f"TK{1_000_000 + row * 6007 % 10_007}" for row in range(PERSONS)],
         "age": [str(row * 37 % 80) for row in range(PERSONS)],
         "ward": ["NSEW"[row * 53 % 101 % 4] for row in range(PERSONS)],
@@ -137,7 +137,7 @@ def test_a_kept_code_is_found_even_when_it_was_replaced() -> None:
 
 
 def test_a_passport_number_in_any_attribute_is_found() -> None:
-    found = examined(with_cells(clean(), "year", {11: "2021 TK1234567"}))
+    found = examined(with_cells(clean(), "year", {0: "*", 11: "2021 TK1234567"}))
     finding = the(found, "detected_passport")
     assert (finding.item, finding.columns, finding.rows.first) == (2, ("year",), (12,))
     assert not found.passed(2)
@@ -170,6 +170,8 @@ TELLINGS: dict[str, Callable[[str], str]] = {
     "sha256": lambda text: hashlib.sha256(text.encode()).hexdigest(),
     "sha256 cut": lambda text: hashlib.sha256(text.encode()).hexdigest()[:16],
     "sha256 of lower case": lambda text: hashlib.sha256(text.lower().encode()).hexdigest(),
+    "sha256 trimmed": lambda text: hashlib.sha256(text.strip().encode()).hexdigest(),
+    "sha256 trimmed, lower case": lambda text: hashlib.sha256(text.strip().lower().encode()).hexdigest(),
     "sha256 base64": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(),
     "md5 url base64": lambda text: base64.urlsafe_b64encode(hashlib.md5(text.encode()).digest()).decode(),
     "base64 alone": lambda text: base64.b64encode(text.encode()).decode(),
@@ -211,7 +213,17 @@ def test_numbers_dealt_anew_at_random_are_no_link() -> None:
     found = examined(adding(clean(), "number", dealt))
     assert "equals_key" not in codes(found)
     assert "monotone_of_key" not in codes(found)
+    assert check(found, "codes_dealt_anew").result is Result.PASSED
+    unplaced = examined(adding(clean(), "number", dealt), origin=None)
+    assert check(unplaced, "codes_dealt_anew").result is Result.QUESTION
+
+
+def test_a_key_kept_in_a_shuffled_output_whose_rows_nobody_placed_is_never_passed() -> None:
+    roles = {**ROLES, "ref": Role.INSENSITIVE}
+    found = examined(adding(clean(), "ref", shuffled("number")), roles=roles, origin=None)
     assert check(found, "codes_dealt_anew").result is Result.QUESTION
+    assert check(found, "key_functions").result is Result.QUESTION
+    assert figure(found, "codes_dealt_anew", "in_common") == 1
 
 
 def test_the_unit_is_a_key_whatever_its_role() -> None:
@@ -427,6 +439,8 @@ def test_a_class_that_agrees_on_a_sensitive_value_is_found() -> None:
     told = with_cells(table, "benefit", {int(row): "A" for row in np.flatnonzero(place)})
     found = the(examined(told), "homogeneous_class")
     assert (found.columns, found.rows.total) == (("benefit",), int(place.sum()))
+    other = with_cells(told, "benefit", {int(np.flatnonzero(place)[0]): "B"})
+    assert "homogeneous_class" not in codes(examined(other))
 
 
 def test_a_rare_pattern_of_empty_cells_is_found() -> None:

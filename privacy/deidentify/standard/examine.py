@@ -27,9 +27,10 @@ def examine(
 ) -> Examination:
     """Check an output against the five items of the processing standard (rule 62 of the PPC).
 
-    `suppressed` [source rows] marks the records left out, `origin` [output rows] is the source row of each
-    record of a shuffled or sampled output, known to the processor only; without either, an output as long as
-    the source is compared row by row. `unit` is the column that names the person, `reference` a public
+    `origin` [output rows] is the source row of each record, known to the processor only: give it wherever the
+    output was sampled or shuffled. Without it rows are compared in the source's order, less the records that
+    `suppressed` [source rows] marks, where the columns that were not changed agree; where they don't, the
+    checks that need it are left open. `unit` is the column that names the person, `reference` a public
     register. Column names are told, values never. Raises BadExamination if the arguments don't fit.
     """
     looked_at = setting(
@@ -43,7 +44,7 @@ def examine(
         reference=reference,
         thresholds=thresholds or Thresholds(),
     )
-    outcomes = tuple(_outcomes(looked_at, told=origin is not None))
+    outcomes = tuple(_outcomes(looked_at))
     return Examination(
         tuple(done.check for done in outcomes),
         tuple(finding for done in outcomes for finding in done.findings),
@@ -51,19 +52,20 @@ def examine(
     )
 
 
-def _outcomes(looked_at: Setting, *, told: bool) -> Iterator[Outcome]:
+def _outcomes(looked_at: Setting) -> Iterator[Outcome]:
     found = identifying.detected(looked_at)
     yield identifying.roles_given(looked_at)
     yield identifying.identifiers_replaced(looked_at)
     yield identifying.detection(looked_at, found, 1)
     yield identifying.codes_gone(looked_at)
     yield identifying.detection(looked_at, found, 2)
-    yield linkage.keys_not_shown(looked_at)
-    yield linkage.one_to_one(looked_at)
-    yield linkage.codes_dealt_anew(looked_at)
+    placed = linkage.rows_placed(looked_at)
+    yield linkage.keys_not_shown(looked_at, placed=placed)
+    yield linkage.one_to_one(looked_at, placed=placed)
+    yield linkage.codes_dealt_anew(looked_at, placed=placed)
     yield identifying.plain_hashes(looked_at, linkage.keys(looked_at), item=3)
     yield linkage.no_running_numbers(looked_at)
-    yield linkage.rows_shuffled(looked_at, told=told)
+    yield linkage.rows_shuffled(looked_at, placed=placed)
     yield rarity.rare_values(looked_at)
     yield rarity.tails(looked_at)
     yield from rarity.combined(looked_at)

@@ -223,7 +223,9 @@ _ALGORITHMS: tuple[Callable[[bytes], bytes], ...] = (
     lambda text: hashlib.sha256(text).digest(),
     lambda text: hashlib.sha512(text).digest(),
 )
-_DIGEST = re.compile(r"[0-9A-Za-z+/_-]{8,128}={0,2}")
+_DIGEST = re.compile(r"(?=.*[A-Za-z])[0-9A-Za-z+/_-]{8,128}={0,2}")
+_MIXED = re.compile(r".*(?:[0-9].*[A-Za-z]|[A-Za-z].*[0-9])")
+"""Letters and digits both: no column of words is looked up, and few digests have no digit."""
 _HEX_LEAST = 8
 
 
@@ -250,10 +252,10 @@ def _suspects(setting: Setting) -> dict[str, list[tuple[str, int]]]:
     """The output's values that could be a digest, told the same way as `_tellings`, with column and place."""
     suspects: dict[str, list[tuple[str, int]]] = {}
     for name, column in setting.published.items():
-        for place in present(column):
-            value = column.values[place]
-            if _DIGEST.fullmatch(value) and not value.isdigit():
-                suspects.setdefault(_canonical(value), []).append((name, int(place)))
+        shaped = [place for place in present(column) if _DIGEST.fullmatch(column.values[place])]
+        if any(_MIXED.match(column.values[place]) for place in shaped):
+            for place in shaped:
+                suspects.setdefault(_canonical(column.values[place]), []).append((name, int(place)))
     return suspects
 
 

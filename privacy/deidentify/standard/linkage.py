@@ -1,6 +1,7 @@
 """Item 3: nothing in the output ties it back to the source: no key, no function of a key, no order of the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,15 @@ from privacy.deidentify.standard.said import (
     Words,
     outcome,
 )
-from privacy.deidentify.standard.setting import Setting, blank, numbers, present, rows_holding
+from privacy.deidentify.standard.setting import Setting, blank, numbers, present
 from privacy.deidentify.table import Column, Role
 
 KEY_ROLES = (Role.LINKAGE, Role.IDENTIFIER, Role.CODE)
 ROWS_COMPARED_MIN = 20
 """Fewer rows say nothing about their order: three rows are in order once in six times by chance."""
 NEARLY_ALL = 0.99
+COMMON_LEAST = 10
+"""Fewer values in common with a key say nothing: small numbers are in many columns."""
 
 
 def keys(setting: Setting) -> list[str]:
@@ -46,12 +49,31 @@ def _ranks(column: Column) -> NDArray[np.int64]:
     return places[column.codes]
 
 
-def _pairs(setting: Setting) -> Iterator[tuple[Column, Column]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Key:
+    """A source key beside the rows of the output, with what every comparison needs of it."""
+
+    column: Column
+    ranks: NDArray[np.int64]
+    known: Mapping[str, int]
+    """The place of each value."""
+
+    @classmethod
+    def of(cls, column: Column) -> "_Key":
+        known = {value: place for place, value in enumerate(column.values)}
+        return cls(column, _ranks(column), known)
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+
+def _pairs(setting: Setting) -> Iterator[tuple[_Key, Column]]:
     """Each source key, row for row beside each column of the output."""
     if setting.origin is None:
         return
     for name in keys(setting):
-        key = setting.source[name].take(setting.origin)
+        key = _Key.of(setting.source[name].take(setting.origin))
         for column in setting.published.values():
             yield key, column
 
@@ -61,7 +83,7 @@ def _shown(column: Column) -> NDArray[np.intp]:
 
 
 def _kinds(column: Column, rows: NDArray[np.intp]) -> int:
-    return len(np.unique(column.codes[rows]))
+    return int(np.count_nonzero(np.bincount(column.codes[rows], minlength=1)))
 
 
 def _together(key: Column, column: Column, rows: NDArray[np.intp]) -> int:
@@ -69,18 +91,17 @@ def _together(key: Column, column: Column, rows: NDArray[np.intp]) -> int:
     return grouped(parts, len(rows))[1]
 
 
-def _equal(key: Column, column: Column, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _equal(key: _Key, column: Column, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """The rows that show the key's own text."""
-    known = {value: place for place, value in enumerate(key.values)}
-    same = np.fromiter((known.get(value, -1) for value in column.values), np.int64, len(column.values))
+    same = np.fromiter((key.known.get(value, -1) for value in column.values), np.int64, len(column.values))
     equal = np.zeros(len(column), np.bool_)
-    equal[rows] = same[column.codes[rows]] == key.codes[rows]
+    equal[rows] = same[column.codes[rows]] == key.column.codes[rows]
     return equal
 
 
-def _monotone(key: Column, column: Column, rows: NDArray[np.intp]) -> bool:
+def _monotone(key: _Key, column: Column, rows: NDArray[np.intp]) -> bool:
     """Whether the column never falls, or never rises, as the key rises."""
-    order = np.argsort(_ranks(key)[rows], kind="stable")
+    order = np.argsort(key.ranks[rows], kind="stable")
     steps = np.diff(_ranks(column)[rows][order])
     return bool((steps >= 0).all() or (steps <= 0).all())
 
@@ -108,10 +129,10 @@ def _operation(setting: Setting, column: Column) -> Operation:
     )
 
 
-def _equal_finding(setting: Setting, key: Column, column: Column) -> Finding | None:
+def _equal_finding(setting: Setting, key: _Key, column: Column) -> Finding | None:
     rows = _shown(column)
     equal = _equal(key, column, rows)
-    if _kinds(key, np.flatnonzero(equal)) <= _chance_hits(rows):
+    if _kinds(key.column, np.flatnonzero(equal)) <= _chance_hits(rows):
         return None
     return _finding(
         "equals_key",
@@ -134,9 +155,9 @@ def _chance_hits(rows: NDArray[np.intp]) -> int:
     return 5 if len(rows) >= ROWS_COMPARED_MIN else 0
 
 
-def _monotone_finding(setting: Setting, key: Column, column: Column) -> Finding | None:
+def _monotone_finding(setting: Setting, key: _Key, column: Column) -> Finding | None:
     rows = _shown(column)
-    if len(rows) < ROWS_COMPARED_MIN or 2 * _kinds(column, rows) <= _kinds(key, rows):
+    if len(rows) < ROWS_COMPARED_MIN or 2 * _kinds(column, rows) <= _kinds(key.column, rows):
         return None
     if _equal(key, column, rows).any() or not _monotone(key, column, rows):
         return None
@@ -153,7 +174,7 @@ def _monotone_finding(setting: Setting, key: Column, column: Column) -> Finding 
     )
 
 
-def keys_not_shown(setting: Setting) -> Outcome:
+def keys_not_shown(setting: Setting, *, placed: bool) -> Outcome:
     """No output column equals, or rises or falls with, a key of the source."""
     findings = []
     compared = 0
@@ -171,11 +192,11 @@ def keys_not_shown(setting: Setting) -> Outcome:
         ),
         figures=[("keys", len(keys(setting))), ("pairs_compared", compared), ("links", len(findings))],
         findings=findings,
-        open_question=setting.origin is None,
+        open_question=not placed,
     )
 
 
-def one_to_one(setting: Setting) -> Outcome:
+def one_to_one(setting: Setting, *, placed: bool) -> Outcome:
     """Whether an output column stands one to one for a declared key: then the table of the two is 加工方法等情報.
 
     A question, not a finding: a pseudonym by a keyed function must look exactly so.
@@ -185,7 +206,8 @@ def one_to_one(setting: Setting) -> Outcome:
     for key, column in _pairs(setting):
         rows = _shown(column)
         kinds = _kinds(column, rows)
-        if key.name in declared and kinds > 1 and _kinds(key, rows) == kinds == _together(key, column, rows):
+        alike = kinds > 1 and key.name in declared and kinds == _kinds(key.column, rows)
+        if alike and kinds == _together(key.column, column, rows):
             standing.append(column.name)
     return outcome(
         item=3,
@@ -195,31 +217,33 @@ def one_to_one(setting: Setting) -> Outcome:
             en="Whether an output attribute stands one to one for a key: a pseudonym, whose secret is to be guarded",
         ),
         figures=[("attributes", len(set(standing)))],
-        open_question=bool(standing) or (setting.origin is None and bool(declared)),
+        open_question=bool(standing) or (not placed and bool(declared)),
     )
 
 
-def codes_dealt_anew(setting: Setting) -> Outcome:
-    """Linkage codes that stay in the output share no value with the source where rows can't be compared."""
-    left = [column for column in setting.kept(Role.LINKAGE) if column.name in setting.source]
-    overlapping = [column.name for column in left if _overlap(setting, column).any()]
+def codes_dealt_anew(setting: Setting, *, placed: bool) -> Outcome:
+    """No output column draws most of its values from a key; where rows were compared, they may, dealt anew."""
+    drawn: set[str] = set()
+    for name in keys(setting):
+        key = setting.source[name]
+        known = {key.values[place] for place in present(key)}
+        drawn |= {column.name for column in setting.published.values() if _draws_from(known, column)}
     return outcome(
         item=3,
         method="codes_dealt_anew",
         tested=Words(
-            ja="残した連結符号の値が元データの値と重ならないか",
-            en="Linkage codes left in the output share no value with the source's",
+            ja="出力項目の値の過半が元データの符号の値と重ならないか（行を照合できた場合は振り直しを認める）",
+            en="No output attribute has most of its values in common with a key (unless dealt anew, by comparison of rows)",
         ),
-        figures=[("attributes", len(left)), ("overlapping", len(overlapping))],
-        open_question=bool(overlapping),
+        figures=[("attributes", len(setting.published)), ("in_common", len(drawn))],
+        open_question=bool(drawn) and not placed,
     )
 
 
-def _overlap(setting: Setting, column: Column) -> NDArray[np.bool_]:
-    source = setting.source[column.name]
-    known = {source.values[place] for place in present(source)}
-    same = [place for place in present(column) if column.values[place] in known]
-    return rows_holding(column, np.array(same, dtype=np.intp))
+def _draws_from(known: Set[str], column: Column) -> bool:
+    places = present(column)
+    common = sum(column.values[place] in known for place in places)
+    return common >= COMMON_LEAST and 2 * common > len(places)
 
 
 def no_running_numbers(setting: Setting) -> Outcome:
@@ -280,7 +304,7 @@ def _same_order(setting: Setting) -> float:
         rows = _shown(column)
         known = {source.values[place] for place in present(source)}
         if len(rows) and {column.values[place] for place in present(column)} <= known:
-            equal = _equal(source, column, rows) | blank(column)
+            equal = _equal(_Key.of(source), column, rows) | blank(column)
             agree &= equal
             told += _kinds(column, rows) > 1
     return float(agree.mean()) if told else 0.0
@@ -294,17 +318,21 @@ def _order_correlations(setting: Setting) -> Iterator[float]:
         yield correlation(place, _ranks(setting.source[name])[setting.origin])
 
 
-def rows_shuffled(setting: Setting, *, told: bool) -> Outcome:
+def rows_placed(setting: Setting) -> bool:
+    """Whether it is known, or plain from the columns that were not changed, which source row each row is."""
+    return setting.told or (setting.origin is not None and _same_order(setting) >= NEARLY_ALL)
+
+
+def rows_shuffled(setting: Setting, *, placed: bool) -> Outcome:
     """The order of the output says nothing about the order of the source or of a key.
 
-    With the true origin of the rows (`told`) by rank correlation beyond chance (4 / √(n - 1) too); without it the
-    source's order is presumed where the columns that were not changed agree row by row.
+    By Spearman's rank correlation, above the threshold and above chance (4 / √(n - 1)); an output whose rows
+    cannot be placed is not in the order of the source.
     """
     figures = [("rows", setting.rows)]
     kept_order = False
-    if setting.origin is not None and setting.rows >= ROWS_COMPARED_MIN:
-        presumed = told or _same_order(setting) >= NEARLY_ALL
-        strongest = max(abs(value) for value in _order_correlations(setting)) if presumed else 0.0
+    if placed and setting.rows >= ROWS_COMPARED_MIN:
+        strongest = max(abs(value) for value in _order_correlations(setting))
         bound = max(setting.thresholds.order_correlation_micro / 1e6, 4 / float(np.sqrt(setting.rows - 1)))
         figures.append(("strongest_correlation_micro", round(strongest * 1_000_000)))
         kept_order = strongest > bound

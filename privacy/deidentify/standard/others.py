@@ -132,7 +132,7 @@ def long_histories(setting: Setting) -> Outcome:
     usual = int(held[max(0, -(-999 * len(held) // 1000) - 1)])
     usual = int(held[-2]) if usual == held[-1] and len(held) > 1 else usual
     rows = (per_person > setting.thresholds.history_ratio * usual)[setting.persons]
-    persons = len(np.unique(setting.persons[rows]))
+    persons = int((per_person > setting.thresholds.history_ratio * usual).sum())
     findings = []
     if persons:
         findings.append(
@@ -223,7 +223,7 @@ def _homogeneous(setting: Setting, quasi: Sequence[Column], column: Column) -> N
     """The rows of classes in which all hold one value of a column, and not all of the file do."""
     rows = _telling(setting, quasi) & ~blank(column)
     same = np.zeros(setting.rows, np.bool_)
-    if not rows.any() or len(np.unique(column.codes[rows])) == 1:
+    if not rows.any() or np.count_nonzero(np.bincount(column.codes[rows])) == 1:
         return same
     found = classes(setting.published, _names(quasi), rows=rows)
     kinds = np.bincount(distribution(found, column).class_of, minlength=len(found))

@@ -103,7 +103,9 @@ def rare_values(setting: Setting) -> Outcome:
 
 
 def _persons(setting: Setting, rows: NDArray[np.bool_]) -> int:
-    return int(rows.sum()) if setting.persons is None else len(np.unique(setting.persons[rows]))
+    if setting.persons is None:
+        return int(rows.sum())
+    return int(np.count_nonzero(np.bincount(setting.persons[rows], minlength=1)))
 
 
 def _few(setting: Setting, rows: NDArray[np.bool_]) -> bool:

@@ -68,6 +68,8 @@ class Setting:
     hierarchies: Mapping[str, Hierarchy]
     origin: NDArray[np.intp] | None
     """The source row of each row of the output; None if nobody said and the numbers of rows differ."""
+    told: bool
+    """Whether the caller said which source row each row of the output is."""
     unit: str | None
     reference: Table | None
     thresholds: Thresholds
@@ -133,8 +135,9 @@ def holders(column: Column, persons: Codes | None) -> NDArray[np.int64]:
     if persons is None:
         return column.counts()
     width = int(persons.max(initial=0)) + 1
-    pairs = np.unique(column.codes.astype(np.int64) * width + persons)
-    return np.bincount(pairs // width, minlength=len(column.values)).astype(np.int64)
+    pairs = np.sort(column.codes.astype(np.int64) * width + persons)
+    first = np.append(True, pairs[1:] != pairs[:-1])
+    return np.bincount(pairs[first] // width, minlength=len(column.values)).astype(np.int64)
 
 
 def _origin(
@@ -201,6 +204,7 @@ def setting(
         roles=roles,
         hierarchies=hierarchies or MappingProxyType({}),
         origin=rows,
+        told=origin is not None,
         unit=unit,
         reference=reference,
         thresholds=thresholds,
