@@ -233,7 +233,7 @@ def codes_dealt_anew(setting: Setting, *, placed: bool) -> Outcome:
         method="codes_dealt_anew",
         tested=Words(
             ja="出力項目の値の過半が元データの符号の値と重ならないか（行を照合できた場合は振り直しを認める）",
-            en="No output attribute has most of its values in common with a key (unless dealt anew, by comparison of rows)",
+            en="No output attribute has most of its values in common with a key (unless dealt anew, row by row)",
         ),
         figures=[("attributes", len(setting.published)), ("in_common", len(drawn))],
         open_question=bool(drawn) and not placed,
