@@ -38,39 +38,46 @@ def slot_of(low, high, bits):
 
 
 @jit
-def group(
-    keys, counts, keep, changed, word, shift, mask, start, tables, slots, bits, of, out_keys, out_counts
-):
+def part_tables(columns, first, bits, starts, labels, times, part_start, out):
+    """Tables of neighbouring columns at once: out[part_start[p] + code] sums times[j] x the column's new label.
+
+    Part p holds columns[first[p]:first[p + 1]] side by side from its lowest bit on; labels[starts[j] + code] is
+    column j's new label. Entries of codes that no record has mean nothing.
+    """
+    for p in range(first.size - 1):
+        for code in range(part_start[p + 1] - part_start[p]):
+            total = np.uint64(0)
+            rest = code
+            for c in range(first[p], first[p + 1]):
+                j = columns[c]
+                total += labels[starts[j] + (rest & ((1 << bits[j]) - 1))] * times[j]
+                rest >>= bits[j]
+            out[part_start[p] + code] = total
+
+
+@jit
+def group(keys, counts, word, shift, mask, start, tables, slots, bits, of, out_keys, out_counts):
     """Group tuples by their generalised key; returns the number of groups.
 
-    keys [words, n]; `keep` [words] masks what stays, `changed` the columns told more coarsely: the code at
-    `word`, `shift`, `mask` is looked up in `tables` from `start` on, whose entries are shifted into place.
-    Writes of[n] (the group of each tuple), out_keys [words, groups] and out_counts [groups].
+    keys [words, n]; the new key is the sum over parts p of tables[start[p] + code], the code lying in word[p] at
+    shift[p] under mask[p], the entries shifted into place. Writes of[n] (the group of each tuple), out_keys
+    [words, groups] and out_counts [groups]; `slots` is scratch of 2^bits.
     """
     n = counts.size
     words = keys.shape[0]
-    size = 1 << bits
-    for at in range(size):
+    for at in range(1 << bits):
         slots[at] = -1
-    wrap = size - 1
+    wrap = (1 << bits) - 1
     groups = 0
-    high = np.uint64(0)
     for i in range(n):
-        first = keys[0, i]
-        low = first & keep[0]
-        if words == 2:
-            second = keys[1, i]
-            high = second & keep[1]
-            for c in range(changed.size):
-                j = changed[c]
-                if word[j] == 0:
-                    low |= tables[start[j] + np.int64((first >> shift[j]) & mask[j])]
-                else:
-                    high |= tables[start[j] + np.int64((second >> shift[j]) & mask[j])]
-        else:
-            for c in range(changed.size):
-                j = changed[c]
-                low |= tables[start[j] + np.int64((first >> shift[j]) & mask[j])]
+        low = np.uint64(0)
+        high = np.uint64(0)
+        for p in range(word.size):
+            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+            if word[p] == 0:
+                low |= entry
+            else:
+                high |= entry
         at = slot_of(low, high, bits)
         while True:
             found = slots[at]
@@ -89,6 +96,84 @@ def group(
                 break
             at = (at + 1) & wrap
     return groups
+
+
+@jit
+def lost_in_part(keys, counts, word, shift, mask, start, tables, slots, bits, out_keys, out_counts, k, part):
+    """How many records lie in groups of fewer than k, looking only at groups whose hash is below part / 2^16.
+
+    What is lost there is lost for certain, whatever the other groups hold; the parameters are those of `group`.
+    """
+    words = keys.shape[0]
+    for at in range(1 << bits):
+        slots[at] = -1
+    wrap = (1 << bits) - 1
+    groups = 0
+    for i in range(counts.size):
+        low = np.uint64(0)
+        high = np.uint64(0)
+        for p in range(word.size):
+            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+            if word[p] == 0:
+                low |= entry
+            else:
+                high |= entry
+        place = slot_of(low, high, 48)
+        if (place >> 32) >= part:
+            continue
+        at = place & wrap
+        while True:
+            found = slots[at]
+            if found < 0:
+                if 2 * groups > wrap:
+                    return np.int64(0)
+                slots[at] = groups
+                out_keys[0, groups] = low
+                if words == 2:
+                    out_keys[1, groups] = high
+                out_counts[groups] = counts[i]
+                groups += 1
+                break
+            if out_keys[0, found] == low and (words == 1 or out_keys[1, found] == high):
+                out_counts[found] += counts[i]
+                break
+            at = (at + 1) & wrap
+    lost = np.int64(0)
+    for g in range(groups):
+        if out_counts[g] < k:
+            lost += out_counts[g]
+    return lost
+
+
+@jit
+def group_in_cells(keys, counts, word, shift, mask, start, tables, slots, of, out_cells, out_counts):
+    """The same where all possible keys fit into `slots`: the tables' entries add up to the number of a cell."""
+    for at in range(slots.size):
+        slots[at] = -1
+    groups = 0
+    for i in range(counts.size):
+        cell = np.uint64(0)
+        for p in range(word.size):
+            cell += tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+        found = slots[cell]
+        if found < 0:
+            found = groups
+            slots[cell] = found
+            out_cells[found] = cell
+            out_counts[found] = 0
+            groups += 1
+        out_counts[found] += counts[i]
+        of[i] = found
+    return groups
+
+
+@jit
+def keys_of_cells(cells, word, shift, stride, size, out_keys):
+    """The packed key of each cell: label (cell // stride[j]) % size[j] of column j, shifted into place."""
+    for g in range(cells.size):
+        for j in range(word.size):
+            label = (np.int64(cells[g]) // stride[j]) % size[j]
+            out_keys[word[j], g] |= np.uint64(label) << shift[j]
 
 
 @jit
@@ -341,7 +426,7 @@ def judge(
             elif kind == K_DISCLOSURE:
                 for i in range(d):
                     share = np.log2(count[touched[i]] / n / whole[touched[i]])
-                    if abs(share) >= first[q]:
+                    if abs(share) >= first[q] * (1.0 - CLOSE):
                         holds = False
                 kept = n - 1.0
             elif kind == K_LIKENESS:
@@ -372,3 +457,258 @@ def cost_of(keys, lost, levels, word, shift, mask, cost_start, costs, out):
             for j in range(levels.size):
                 code = np.int64((keys[word[j], g] >> shift[j]) & mask[j])
                 out[j] += lost[g] * costs[cost_start[j, levels[j]] + code]
+
+
+@jit
+def look(own, weight, left, word, shift, mask, starts, tables, slots, bits, found_keys, of, sizes):
+    """Group the first `left` open tuples by one node; returns the number of groups. Arrays as in `sweep`."""
+    words = own.shape[0]
+    wrap = (1 << bits) - 1
+    for at in range(1 << bits):
+        slots[at] = -1
+    groups = 0
+    for i in range(left):
+        low = np.uint64(0)
+        high = np.uint64(0)
+        for p in range(word.size):
+            entry = tables[starts[p] + np.int64((own[word[p], i] >> shift[p]) & mask[p])]
+            if word[p] == 0:
+                low |= entry
+            else:
+                high |= entry
+        at = slot_of(low, high, bits)
+        while True:
+            g = slots[at]
+            if g < 0:
+                slots[at] = groups
+                found_keys[0, groups] = low
+                if words == 2:
+                    found_keys[1, groups] = high
+                sizes[groups] = weight[i]
+                of[i] = groups
+                groups += 1
+                break
+            if found_keys[0, g] == low and (words == 1 or found_keys[1, g] == high):
+                sizes[g] += weight[i]
+                of[i] = g
+                break
+            at = (at + 1) & wrap
+    return groups
+
+
+@jit
+def fix(own, weight, ident, left, of, accepted, node, scheme):
+    """Give the tuples of accepted groups their node and close the gaps; returns how many stay open."""
+    words = own.shape[0]
+    kept = 0
+    for i in range(left):
+        if accepted[of[i]]:
+            scheme[ident[i]] = node
+        else:
+            own[0, kept] = own[0, i]
+            if words == 2:
+                own[1, kept] = own[1, i]
+            weight[kept] = weight[i]
+            ident[kept] = ident[i]
+            kept += 1
+    return kept
+
+
+@jit
+def sweep(
+    own,
+    weight,
+    ident,
+    left,
+    first,
+    last,
+    word,
+    shift,
+    mask,
+    starts,
+    tables,
+    slots,
+    found_keys,
+    of,
+    sizes,
+    accepted,
+    k,
+    pause,
+    scheme,
+):
+    """Walk the nodes first … last - 1, cheapest first: a group of at least k open records stays at the node.
+
+    own [words, n], weight and ident are the open tuples' keys, records and numbers, `left` of them open; node t
+    tells part p by tables[starts[t, p] + code]. With `pause` the walk stops at the first node that has such a
+    group, `accepted` telling which, for the caller to judge. Returns (node, left): node `last` when through.
+    """
+    bits = 4
+    while (1 << bits) < 2 * left:
+        bits += 1
+    for t in range(first, last):
+        if left == 0:
+            return last, left
+        while bits > 4 and (1 << (bits - 1)) >= 2 * left:
+            bits -= 1
+        groups = look(
+            own, weight, left, word, shift, mask, starts[t], tables, slots, bits, found_keys, of, sizes
+        )
+        some = False
+        for g in range(groups):
+            accepted[g] = sizes[g] >= k
+            some |= sizes[g] >= k
+        if some:
+            if pause:
+                return t, left
+            left = fix(own, weight, ident, left, of, accepted, t, scheme)
+    return last, left
+
+
+@jit
+def coverage(own, weight, left, word, shift, mask, starts, tables, slots, found_keys, of, sizes, k):
+    """How many open records one node would keep, in groups of at least k."""
+    bits = 4
+    while (1 << bits) < 2 * left:
+        bits += 1
+    groups = look(own, weight, left, word, shift, mask, starts, tables, slots, bits, found_keys, of, sizes)
+    kept = np.int64(0)
+    for g in range(groups):
+        if sizes[g] >= k:
+            kept += sizes[g]
+    return kept
+
+
+@jit
+def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room):
+    """All groups of at least k records on some nodes: (nodes done, first, members, blur, node) of the groups.
+
+    Group e has members[first[e]:first[e + 1]] (records) and `blur[e]`, the sum over parts p of
+    blurs[blur_starts[t, p] + code]. Stops before the node whose groups no longer fit into `room` members.
+    """
+    words, n = keys.shape
+    nodes = starts.shape[0]
+    bits = 4
+    while (1 << bits) < 2 * n:
+        bits += 1
+    slots = np.empty(1 << bits, np.int32)
+    found_keys = np.empty((words, n), np.uint64)
+    of = np.empty(n, np.int32)
+    sizes = np.empty(n, np.int64)
+    place = np.empty(n, np.int64)
+    weight = np.ones(n, np.int32)
+    members = np.empty(room, np.int32)
+    first = np.zeros(room // k + 2, np.int64)
+    blur = np.empty(room // k + 1, np.float64)
+    node = np.empty(room // k + 1, np.int32)
+    used = 0
+    made = 0
+    for t in range(nodes):
+        groups = look(
+            keys, weight, n, word, shift, mask, starts[t], tables, slots, bits, found_keys, of, sizes
+        )
+        more = 0
+        for g in range(groups):
+            if sizes[g] >= k:
+                more += sizes[g]
+        if used + more > room:
+            return t, first[: made + 1], members[:used], blur[:made], node[:made]
+        for g in range(groups):
+            place[g] = -1
+            if sizes[g] >= k:
+                place[g] = used
+                used += sizes[g]
+                node[made] = t
+                blur[made] = -1.0
+                sizes[g] = made
+                made += 1
+                first[made] = used
+        for i in range(n):
+            g = of[i]
+            if place[g] >= 0:
+                if blur[sizes[g]] < 0.0:
+                    total = 0.0
+                    for p in range(word.size):
+                        total += blurs[blur_starts[t, p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+                    blur[sizes[g]] = total
+                members[place[g]] = i
+                place[g] += 1
+    return nodes, first[: made + 1], members[:used], blur[:made], node[:made]
+
+
+@jit
+def borrow(order, first, members, blur, k, hope, loss, group_of, taken):
+    """Fill classes in the order of their blur, borrowing records that other classes can spare.
+
+    A group with k unplaced records becomes a class of them. One with fewer takes what it lacks from classes of
+    more than k that lie in it, most blurred records first, if that gains: hope[i] is what record i is expected to
+    cost otherwise, 1 in the second round, where nothing else is left. Sets loss[i], group_of[i] (the class, -1
+    when unplaced) and taken[class] (its group); returns (classes, unplaced).
+    """
+    n = hope.size
+    size = np.zeros(taken.size, np.int64)
+    spare = np.empty(n, np.int64)
+    dearness = np.empty(n, np.float64)
+    took = np.empty(n, np.int64)
+    for i in range(n):
+        group_of[i] = -1
+        loss[i] = 1.0
+    made = 0
+    left = n
+    for x in range(2 * order.size):
+        if left == 0:
+            break
+        final = x >= order.size
+        e = order[x - order.size] if final else order[x]
+        own = blur[e]
+        lacking = 0
+        hoped = 0.0
+        for a in range(first[e], first[e + 1]):
+            i = members[a]
+            if group_of[i] < 0:
+                lacking += 1
+                hoped += 1.0 if final else hope[i]
+        if lacking == 0:
+            continue
+        got = 0
+        if lacking < k:
+            gain = hoped - lacking * own
+            if gain <= 0.0:
+                continue
+            others = 0
+            for a in range(first[e], first[e + 1]):
+                i = members[a]
+                if group_of[i] >= 0 and size[group_of[i]] > k:
+                    spare[others] = i
+                    dearness[others] = -loss[i]
+                    others += 1
+            if lacking + others < k:
+                continue
+            ranked = np.argsort(dearness[:others], kind="mergesort")
+            for q in range(others):
+                d = spare[ranked[q]]
+                if size[group_of[d]] > k:
+                    gain -= own - loss[d]
+                    if gain <= 0.0:
+                        break
+                    size[group_of[d]] -= 1
+                    took[got] = d
+                    got += 1
+                    if lacking + got == k:
+                        break
+            if lacking + got < k:
+                for q in range(got):
+                    size[group_of[took[q]]] += 1
+                continue
+            for q in range(got):
+                group_of[took[q]] = made
+                loss[took[q]] = own
+        for a in range(first[e], first[e + 1]):
+            i = members[a]
+            if group_of[i] < 0:
+                group_of[i] = made
+                loss[i] = own
+        size[made] = lacking + got
+        taken[made] = e
+        made += 1
+        left -= lacking
+    return made, left

@@ -17,6 +17,8 @@ from privacy.deidentify.tables_met import smallest_dropped
 
 CACHED_GROUPS_MAX = 60_000_000
 """Groups kept at once for later roll-ups; at most 12 bytes each for one word, 20 for two, and what they hold."""
+LARGE = 1 << 15
+"""Groupings of so many tuples are looked at in part before they are made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,7 @@ class Lattice:
         counted: NDArray[np.bool_] | None = None,
     ) -> None:
         self.packing, self.scale, self.conditions = packing, scale, conditions
+        self.counted = counted
         rows, self.of_rows = packing.rows()
         self.rows = len(self.of_rows) if counted is None else int(counted.sum())
         population = None
@@ -98,6 +101,21 @@ class Lattice:
             at = kept
         return at
 
+    def _hopeless(self, levels: Levels, limit: int) -> bool:
+        """Whether part of a large grouping is enough to rule the node out."""
+        if levels in self._kept:
+            return False
+        at, node = self.bottom, [0] * len(levels)
+        for j in self._by_width:
+            if levels[j]:
+                node[j] = levels[j]
+                kept = self._kept.get(tuple(node))
+                if kept is None:
+                    break
+                at = kept
+        large = len(at.grouping) >= LARGE
+        return large and self.packing.loses_more(at.grouping, levels, k=self.conditions.k, limit=limit)
+
     def rolled(self, fine: Groups, levels: Levels) -> Groups:
         """Coarser groups from finer ones."""
         grouping, of = self.packing.group(fine.grouping, levels)
@@ -133,9 +151,11 @@ class Lattice:
             total += self.scale.weights[j] * self.scale.costs[start + self.packing.codes(grouping, j)]
         return total
 
-    def check(self, levels: Levels) -> Verdict:
-        """Look at a node."""
+    def check(self, levels: Levels, limit: int | None = None) -> Verdict:
+        """Look at a node; only so far as to see that more than `limit` records are lost for certain, if they are."""
         self.checked += 1
+        if limit is not None and self._hopeless(levels, limit):
+            return Verdict(levels, self.rows, self.rows, np.inf, np.zeros(len(levels)), True)
         groups = self.groups(levels)
         failed, least, fixable = self.lost(groups)
         grouping = groups.grouping
@@ -178,4 +198,4 @@ class Lattice:
         suppressed = self.rows - sizes.sum()
         if name is Name.DISCERNIBILITY:
             return float((sizes**2).sum() + suppressed * self.rows)
-        return self.rows / (len(sizes) + (suppressed > 0))
+        return self.rows / (len(sizes) + int(suppressed > 0))

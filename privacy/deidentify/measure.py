@@ -106,7 +106,7 @@ class Scale:
         at = 0
         for j, height in enumerate(packing.heights):
             base = np.zeros(height)
-            counts = packing.columns[j].counts()
+            counts = packing.columns[j].counts().astype(np.float64)
             for level in range(height):
                 shares = np.bincount(packing.labels[j][level], counts, len(packing.told[j][level]))
                 figure, cost = self._figures(packing, j, level, shares)

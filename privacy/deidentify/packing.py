@@ -13,6 +13,15 @@ from privacy.deidentify.table import Codes, Column
 
 WORD_BITS = 64
 WORDS_MAX = 2
+PART_BITS = 11
+"""Columns are looked up together while their codes fit into so many bits: a table stays in the nearest cache."""
+PARTS_FROM = 1 << 14
+"""Fewer tuples than this do not repay making the tables of several columns."""
+FIRST_LOOK = 1 / 32
+SECOND_LOOK_MAX = 1 / 2
+"""Groups looked at to see whether too many records are lost: beyond the second share a full look costs no more."""
+CELLS_PER_TUPLE = 4
+"""Up to so many possible keys a tuple they are numbered; beyond, hashed."""
 
 Keys = NDArray[np.uint64]
 Levels = tuple[int, ...]
@@ -28,6 +37,39 @@ class Grouping:
 
     def __len__(self) -> int:
         return len(self.counts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Columns that are looked up together: columns[first[p]:first[p + 1]], codes under mask[p] at word, shift."""
+
+    columns: NDArray[np.int64]
+    first: NDArray[np.int64]
+    word: NDArray[np.int64]
+    shift: Keys
+    mask: Keys
+    start: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, packing: "Packing", parts: list[list[int]]) -> "Parts":
+        """The parts of a packing, each a run of columns side by side."""
+        heads = [part[0] for part in parts]
+        bits = np.array([sum(packing.bits[j] for j in part) for part in parts])
+        return cls(
+            np.array([j for part in parts for j in part], np.int64),
+            np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64),
+            packing.word[heads],
+            packing.shift[heads],
+            (np.uint64(1) << bits.astype(np.uint64)) - np.uint64(1),
+            np.concatenate([[0], np.cumsum(1 << bits)]).astype(np.int64),
+        )
+
+    def tables(self, packing: "Packing", starts: NDArray[np.int64], times: Keys) -> Keys:
+        """For each part, by its code, the sum of times[j] x the new label of each of its columns."""
+        out = np.empty(self.start[-1], np.uint64)
+        bits = np.array(packing.bits)
+        kernels.part_tables(self.columns, self.first, bits, starts, packing.tables, times, self.start, out)
+        return out
 
 
 class Packing:
@@ -73,8 +115,8 @@ class Packing:
         self.bits = tuple(bits)
 
     def _tabulate(self) -> None:
-        """Tables from each level to each coarser one, entries shifted into place, all in one array."""
-        parts: list[Keys] = []
+        """Tables from each level to each coarser one, label to label, all in one array; and the parts of columns."""
+        found: list[Keys] = []
         heights = max(self.heights)
         self.start = np.full((len(self.heights), heights, heights), -1, np.int64)
         at = 0
@@ -82,49 +124,86 @@ class Packing:
             for fine in range(height):
                 for coarse in range(fine, height):
                     table = np.zeros(len(self.told[j][fine]), np.uint64)
-                    table[self.labels[j][fine]] = self.labels[j][coarse].astype(np.uint64) << self.shift[j]
+                    table[self.labels[j][fine]] = self.labels[j][coarse].astype(np.uint64)
                     self.start[j, fine, coarse] = at
-                    parts.append(table)
+                    found.append(table)
                     at += len(table)
-        self.tables = np.concatenate(parts)
+        beyond = np.zeros(int(self.mask.max()) + 1, np.uint64)
+        self.tables = np.concatenate([*found, beyond])
+        self.sizes = [np.array([len(told) for told in levels], np.int64) for levels in self.told]
+        self.apart = Parts.of(self, [[j] for j in range(len(self.bits))])
+        self.together = Parts.of(self, self._neighbours())
+
+    def _neighbours(self) -> list[list[int]]:
+        """Columns side by side in a word, taken together while their codes stay few."""
+        parts: list[list[int]] = []
+        for j in sorted(range(len(self.bits)), key=lambda j: (self.word[j], self.shift[j])):
+            last = parts[-1] if parts else []
+            near = bool(last) and self.word[last[0]] == self.word[j]
+            if near and sum(self.bits[i] for i in last) + self.bits[j] <= PART_BITS:
+                last.append(j)
+            else:
+                parts.append([j])
+        return parts
 
     def rows(self) -> tuple[Grouping, Codes]:
-        """The distinct tuples of the rows, and the tuple of each row."""
+        """The distinct tuples of the rows, and the tuple of each row.
+
+        The tuples are sorted by key, so that neighbours share labels: memory is then walked, not jumped about, in
+        every grouping made from them.
+        """
         n = len(self.columns[0])
         keys = np.zeros((self.words, n), np.uint64)
         for j, column in enumerate(self.columns):
-            np.bitwise_or(
-                keys[self.word[j]],
-                self.tables[self.start[j, 0, 0] + self.labels[j][0]][column.codes],
-                out=keys[self.word[j]],
-            )
+            shifted = self.labels[j][0].astype(np.uint64) << self.shift[j]
+            keys[self.word[j]] |= shifted[column.codes]
         bottom = (0,) * len(self.heights)
-        return self.group(Grouping(bottom, keys, np.ones(n, np.int32)), bottom)
+        found, of = self.group(Grouping(bottom, keys, np.ones(n, np.int32)), bottom)
+        order = np.lexsort(found.keys)
+        place = np.empty(len(order), np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        return Grouping(bottom, np.ascontiguousarray(found.keys[:, order]), found.counts[order]), place[of]
 
     def group(self, fine: Grouping, levels: Levels) -> tuple[Grouping, Codes]:
         """A grouping on coarser levels, and for each finer group the coarser one it falls in."""
         n = len(fine)
-        changed = np.array([j for j, level in enumerate(levels) if level != fine.levels[j]], np.int64)
-        keep = np.full(WORDS_MAX, ~np.uint64(0))
-        for j in changed:
-            keep[self.word[j]] &= ~(self.mask[j] << self.shift[j])
-        start = np.array([self.start[j, fine.levels[j], level] for j, level in enumerate(levels)], np.int64)
+        sizes = np.array([its[level] for its, level in zip(self.sizes, levels, strict=True)])
+        cells = float(np.prod(sizes.astype(np.float64)))
+        parts = self.together if n >= PARTS_FROM else self.apart
+        starts = np.array([self.start[j, fine.levels[j], level] for j, level in enumerate(levels)])
+        of, counts = np.empty(n, np.int32), np.empty(n, np.int32)
+        if cells <= CELLS_PER_TUPLE * n:
+            stride = np.concatenate([[1], np.cumprod(sizes[:-1])])
+            tables = parts.tables(self, starts, stride.astype(np.uint64))
+            numbers = np.empty(n, np.uint64)
+            found = kernels.group_in_cells(
+                fine.keys,
+                fine.counts,
+                parts.word,
+                parts.shift,
+                parts.mask,
+                parts.start,
+                tables,
+                np.empty(int(cells), np.int32),
+                of,
+                numbers,
+                counts,
+            )
+            keys = np.zeros((self.words, found), np.uint64)
+            kernels.keys_of_cells(numbers[:found], self.word, self.shift, stride, sizes, keys)
+            return Grouping(levels, keys, counts[:found].copy()), of
+        tables = parts.tables(self, starts, np.uint64(1) << self.shift)
         bits = max(4, (2 * n - 1).bit_length())
-        of = np.empty(n, np.int32)
         keys = np.empty((self.words, n), np.uint64)
-        counts = np.empty(n, np.int32)
-        slots = np.empty(1 << bits, np.int32)
         found = kernels.group(
             fine.keys,
             fine.counts,
-            keep,
-            changed,
-            self.word,
-            self.shift,
-            self.mask,
-            start,
-            self.tables,
-            slots,
+            parts.word,
+            parts.shift,
+            parts.mask,
+            parts.start,
+            tables,
+            np.empty(1 << bits, np.int32),
             bits,
             of,
             keys,
@@ -132,9 +211,49 @@ class Packing:
         )
         return Grouping(levels, keys[:, :found].copy(), counts[:found].copy()), of
 
+    def loses_more(self, fine: Grouping, levels: Levels, *, k: int, limit: int) -> bool:
+        """Whether a look at some of the groups proves that more than `limit` records lie in groups of fewer than k.
+
+        The share that a first look at few groups lets expect decides how many are looked at; False proves nothing.
+        """
+        starts = np.array([self.start[j, fine.levels[j], level] for j, level in enumerate(levels)])
+        parts = self.together
+        tables = parts.tables(self, starts, np.uint64(1) << self.shift)
+        share = FIRST_LOOK
+        for _ in range(2):
+            bits = max(4, int(3 * len(fine) * share).bit_length())
+            slots = np.empty(1 << bits, np.int32)
+            keys, counts = np.empty((self.words, len(slots)), np.uint64), np.empty(len(slots), np.int32)
+            lost = int(
+                kernels.lost_in_part(
+                    fine.keys,
+                    fine.counts,
+                    parts.word,
+                    parts.shift,
+                    parts.mask,
+                    parts.start,
+                    tables,
+                    slots,
+                    bits,
+                    keys,
+                    counts,
+                    k,
+                    int(share * 65536),
+                )
+            )
+            if lost > limit:
+                return True
+            share = 1.2 * share * (limit + 1) / max(lost, 1)
+            if share > SECOND_LOOK_MAX:
+                return False
+        return False
+
     def codes(self, grouping: Grouping, j: int) -> NDArray[np.intp]:
         """The place of each group's label of column j among `told[j][level]`."""
-        return ((grouping.keys[self.word[j]] >> self.shift[j]) & self.mask[j]).astype(np.intp)
+        codes: NDArray[np.intp] = ((grouping.keys[self.word[j]] >> self.shift[j]) & self.mask[j]).astype(
+            np.intp
+        )
+        return codes
 
     def published(self, j: int, level: int) -> tuple[str, ...]:
         """The text that each value of column j is told by on a level."""

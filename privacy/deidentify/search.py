@@ -143,7 +143,7 @@ class Search:
         return verdict.fixable and verdict.suppressed <= self.limit and verdict.suppressed < self.lattice.rows
 
     def _look(self, levels: Levels) -> Verdict:
-        verdict = self.lattice.check(levels)
+        verdict = self.lattice.check(levels, self.limit)
         if self.nearest is None or (verdict.fixable, -verdict.suppressed) > (
             self.nearest.fixable,
             -self.nearest.suppressed,

@@ -1,5 +1,7 @@
 """Models that all class sizes together decide: what is left after dropping the smallest classes."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +30,7 @@ def smallest_dropped(
     failed[kept[:low]] = 1
 
 
-def meets(model: TableModel, sizes: Codes) -> bool:
+def meets(model: TableModel, sizes: NDArray[Any]) -> bool:
     """Whether a table of classes of these sizes meets the model."""
     records = int(sizes.sum())
     match model:
