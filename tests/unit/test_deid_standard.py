@@ -308,6 +308,8 @@ def test_a_few_very_old_persons_are_found_and_many_are_not() -> None:
     ages = source()["age"].take(ORDER)
     old = with_cells(clean().replacing(ages), "age", {2: "116", 9: "90"})
     assert the(examined(old), "few_aged").rows.first == (3, 10)
+    just = with_cells(clean().replacing(ages), "age", {9: "90"})
+    assert the(examined(just), "few_aged").rows.first == (10,)
     many = with_cells(old, "age", dict.fromkeys(range(20), "95"))
     assert "few_aged" not in codes(examined(many))
 
