@@ -143,7 +143,8 @@ def _impossible(model: Model, table: Table, persons: int, plan: Plan) -> str:
 
 
 def _counted(persons: int, plan: Plan) -> str:
-    return f"{persons} {'rows' if plan.unit is None else 'persons'}"
+    one = "row" if plan.unit is None else "person"
+    return f"{persons} {one}" if persons == 1 else f"{persons} {one}s"
 
 
 def orders(plan: Plan, table: Table) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from datasets.deidentify.restricted import Secrets
 from privacy.deidentify import attack, pictures, risk, uniqueness, utility, verify
 from privacy.deidentify.attack import Linkage, Records
 from privacy.deidentify.classifier import Accuracy, accuracy
+from privacy.deidentify.engine import Recoded, Recoding
 from privacy.deidentify.faults import BadTable
 from privacy.deidentify.hierarchy import Hierarchy
 from privacy.deidentify.models import KAnonymity, PopulationUniqueness
@@ -58,7 +58,7 @@ def examine(
     plan: Plan,
     given: Read,
     prepared: Prepared,
-    recoded: Any,
+    recoded: Recoded,
     record: Record,
     held: Secrets,
     *,
@@ -73,7 +73,7 @@ def examine(
     progress("verify", 0.2)
     linkage = _attacked(prepared, record, held, k=k)
     progress("verify", 0.5)
-    levels = row_levels(recoded, prepared)
+    levels = row_levels(plan, recoded, prepared)
     useful = None if levels is None else _utility(prepared, recoded, levels, plan)
     progress("verify", 0.7)
     examination = _standard(plan, given, prepared, recoded, record, k=k)
@@ -104,7 +104,7 @@ def _threshold(plan: Plan) -> float:
     return 1 / max(asked) if asked else RISK_THRESHOLD
 
 
-def _proof(plan: Plan, prepared: Prepared, recoded: Any, record: Record) -> verify.Published:
+def _proof(plan: Plan, prepared: Prepared, recoded: Recoded, record: Record) -> verify.Published:
     guarded = dict.fromkeys(asked.attribute for asked in plan.asked if asked.attribute)
     source = Table([prepared.table[name] for name in guarded]) if guarded else None
     return verify.Published(
@@ -120,7 +120,7 @@ def _proof(plan: Plan, prepared: Prepared, recoded: Any, record: Record) -> veri
     )
 
 
-def as_published(other: Table | None, prepared: Prepared, recoded: Any) -> Table | None:
+def as_published(other: Table | None, prepared: Prepared, recoded: Recoded) -> Table | None:
     """Another table's quasi-identifiers on the levels of the record set; as they are where levels differ by row."""
     if other is None or recoded.levels is None:
         return other
@@ -170,14 +170,14 @@ def _attacked(prepared: Prepared, record: Record, held: Secrets, *, k: int) -> L
     )
 
 
-def row_levels(recoded: Any, prepared: Prepared) -> NDArray[np.int8] | tuple[int, ...] | None:
+def row_levels(plan: Plan, recoded: Recoded, prepared: Prepared) -> NDArray[np.int8] | tuple[int, ...] | None:
     """The level of every column, or of every row and column; None where labels are no levels of a hierarchy.
 
     A suppressed row is on the top level.
     """
     if recoded.levels is not None:
         return tuple(int(recoded.levels[name]) for name in prepared.trees)
-    if not recoded.schemes:
+    if plan.recoding == Recoding.RANGES:
         return None
     tops = [tree.height - 1 for tree in prepared.trees.values()]
     levels = np.array([*recoded.schemes, tops], dtype=np.int8)
@@ -185,7 +185,7 @@ def row_levels(recoded: Any, prepared: Prepared) -> NDArray[np.int8] | tuple[int
 
 
 def _utility(
-    prepared: Prepared, recoded: Any, levels: NDArray[np.int8] | tuple[int, ...], plan: Plan
+    prepared: Prepared, recoded: Recoded, levels: NDArray[np.int8] | tuple[int, ...], plan: Plan
 ) -> Utility:
     published = utility.Published(prepared.quasi, prepared.trees, levels, recoded.suppressed)
     return utility.utility(published, gs_factor=plan.loss.gs_factor)
@@ -211,7 +211,7 @@ def _accuracy(plan: Plan, prepared: Prepared, record: Record, held: Secrets) -> 
 
 
 def _standard(
-    plan: Plan, given: Read, prepared: Prepared, recoded: Any, record: Record, *, k: int
+    plan: Plan, given: Read, prepared: Prepared, recoded: Recoded, record: Record, *, k: int
 ) -> Examination:
     there = given.table.keys() | record.table.keys()
     roles = {name: attribute.role for name, attribute in plan.attributes.items() if name in there}
@@ -228,7 +228,7 @@ def _standard(
 
 
 def _distributions(
-    prepared: Prepared, recoded: Any, levels: NDArray[np.int8] | tuple[int, ...] | None
+    prepared: Prepared, recoded: Recoded, levels: NDArray[np.int8] | tuple[int, ...] | None
 ) -> tuple[Distribution, ...]:
     """The quasi-identifiers before and after; other attributes would show values of the data."""
     if levels is None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.deidentify.prepare import Prepared
+from privacy.deidentify.engine import Recoded
 from privacy.deidentify.faults import DeidentifyError
 from privacy.deidentify.hierarchy import SUPPRESSED
 from privacy.deidentify.table import Codes, Column, Table
@@ -25,7 +26,9 @@ class Record:
     units: Codes | None
 
     @classmethod
-    def of(cls, table: Table, prepared: Prepared, recoded: Any, order: NDArray[np.intp] | None) -> "Record":
+    def of(
+        cls, table: Table, prepared: Prepared, recoded: Recoded, order: NDArray[np.intp] | None
+    ) -> "Record":
         """Checked: as many records as rows, and nothing said of suppressed ones."""
         suppressed = permuted(recoded.suppressed, order)
         if table.rows != prepared.table.rows:

@@ -396,6 +396,8 @@ class _Reader:
             self._check_guarded(plan, asked.attribute, path)
         if isinstance(model, DeltaPresence | KMap) and plan.population is None:
             self.tree.fault(path, "needs the population: a file with the same quasi-identifiers", key=True)
+        if isinstance(model, DeltaPresence | KMap) and plan.recoding != "full_domain":
+            self.tree.fault(path, "is searched for with recoding: full_domain only", key=True)
         if isinstance(model, TCloseness) and model.distance is Distance.HIERARCHICAL:
             guarded = plan.attributes.get(model.attribute)
             if guarded is not None and guarded.hierarchy is None:

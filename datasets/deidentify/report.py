@@ -17,9 +17,12 @@ from datasets.deidentify.plan import Plan
 from datasets.deidentify.prepare import Prepared, Read
 from datasets.deidentify.restricted import Secrets
 from privacy.deidentify.attack import Linkage
+from privacy.deidentify.engine import NoSolution, Recoded, Recoding
+from privacy.deidentify.hierarchy import Hierarchy
 from privacy.deidentify.models import name_of
 from privacy.deidentify.operations.naming import TERMS
 from privacy.deidentify.pictures import Distribution
+from privacy.deidentify.ranges import number
 from privacy.deidentify.standard import Examination
 from privacy.deidentify.standard.said import ITEMS
 
@@ -127,7 +130,7 @@ def solved(
     plan: Plan,
     given: Read,
     prepared: Prepared,
-    recoded: Any,
+    recoded: Recoded,
     held: Secrets,
     result: Result,
     sha256: str,
@@ -257,7 +260,12 @@ def _finding(finding: Any) -> dict[str, Any]:
 
 
 def unsolved(
-    plan: Plan, given: Read, prepared: Prepared, held: Secrets, fault: Any, seconds: Mapping[str, float]
+    plan: Plan,
+    given: Read,
+    prepared: Prepared,
+    held: Secrets,
+    fault: NoSolution,
+    seconds: Mapping[str, float],
 ) -> Report:
     """The report that there is no solution: which model and attribute block it, and what comes nearest."""
     body = {
@@ -275,22 +283,23 @@ def unsolved(
     return Report(body=body)
 
 
-def scheme_rows(recoded: Any, prepared: Prepared) -> list[list[str]]:
+def scheme_rows(plan: Plan, recoded: Recoded, prepared: Prepared) -> list[list[str]]:
     """The table of schemes: for each the level of every quasi-identifier, and what kind of label that is."""
-    names = list(prepared.trees)
-    heights = [tree.height for tree in prepared.trees.values()]
-    head = ["scheme", *(f"{name}.{what}" for name in names for what in ("level", "label"))]
+    head = ["scheme", *(f"{name}.{what}" for name in prepared.trees for what in ("level", "label"))]
+    ranged = plan.recoding == Recoding.RANGES
     rows = [head]
     for scheme, levels in enumerate(recoded.schemes):
         told = [
             part
-            for level, height in zip(levels, heights, strict=True)
-            for part in (str(int(level)), _kind(int(level), height))
+            for level, tree in zip(levels, prepared.trees.values(), strict=True)
+            for part in (str(level), _kind(level, tree, ranged=ranged))
         ]
         rows.append([str(scheme), *told])
     return rows
 
 
-def _kind(level: int, height: int) -> str:
-    """value (as the source has it), group (a label of several values), all (the one label of every value)."""
-    return "value" if level == 0 else "all" if level == height - 1 else "group"
+def _kind(level: int, tree: Hierarchy, *, ranged: bool) -> str:
+    """value (as the source has it), group (a label of several), all (the one label of all), or range (of numbers)."""
+    if ranged and all(number(value) is not None for value in tree.domain):
+        return "range"
+    return "value" if level == 0 else "all" if level == tree.height - 1 else "group"

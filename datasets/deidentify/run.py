@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from datasets.deidentify.published import Record, permuted
 from datasets.deidentify.report import Report
 from datasets.deidentify.restricted import Secrets
 from privacy.deidentify import engine, evidence
+from privacy.deidentify.engine import NoSolution, Recoded, Recoding, Task, recode
 from privacy.deidentify.faults import Cancelled, DeidentifyError
 from privacy.deidentify.measure import Aggregate, Measure, Name
 from privacy.deidentify.randomness import draws
@@ -91,6 +91,7 @@ def run(job: Job, *, render: Render, progress: Progress, stop: Stop) -> Report:
             progress("prepare", 0.0)
             prepared = prepare.prepare(job.plan, given, seed=held.seed, key=held.pseudonyms, stop=stop)
             task = _task(job.plan, given, prepared)
+            engine.warm_up()
             _go_on(stop)
         made = _searched(job, folder, task, given, prepared, held, watch, progress, stop)
         for name, text in render(made).items():
@@ -103,13 +104,13 @@ def _go_on(stop: Stop) -> None:
         raise Cancelled
 
 
-def _task(plan: Plan, given: Read, prepared: Prepared) -> Any:
+def _task(plan: Plan, given: Read, prepared: Prepared) -> Task:
     """The search's task: quasi-identifiers, what the models guard, and who the persons are."""
     guarded = {asked.attribute: None for asked in plan.asked if asked.attribute}
     columns = [*prepared.quasi.values(), *(prepared.table[name] for name in guarded)]
     if plan.unit is not None:
         columns.append(given.table[plan.unit].take(prepared.origin))
-    return engine.Task(
+    return Task(
         table=Table(columns),
         quasi=prepared.trees,
         models=plan.models,
@@ -120,7 +121,7 @@ def _task(plan: Plan, given: Read, prepared: Prepared) -> Any:
             aggregate=Aggregate(plan.loss.aggregate),
             weights=_weights(plan, prepared),
         ),
-        recoding=engine.Recoding(plan.recoding),
+        recoding=Recoding(plan.recoding),
         unit=plan.unit,
         population=prepared.population,
         sensitive_hierarchies=prepared.guarded,
@@ -136,7 +137,7 @@ def _weights(plan: Plan, prepared: Prepared) -> dict[str, float]:
 def _searched(
     job: Job,
     folder: Path,
-    task: Any,
+    task: Task,
     given: Read,
     prepared: Prepared,
     held: Secrets,
@@ -149,12 +150,13 @@ def _searched(
     ends = None if limit is None else time.perf_counter() + limit
     try:
         with watch.stage("search"):
-            recoded = engine.recode(
+            progress("search", 0.0)
+            recoded = recode(
                 task,
                 progress=lambda share, words: progress("search", share),
                 stop=lambda: stop() or (ends is not None and time.perf_counter() > ends),
             )
-    except engine.NoSolution as fault:
+    except NoSolution as fault:
         return report.unsolved(job.plan, given, prepared, held, fault, watch.told())
     return _published(job, folder, recoded, given, prepared, held, watch, progress)
 
@@ -162,7 +164,7 @@ def _searched(
 def _published(
     job: Job,
     folder: Path,
-    recoded: Any,
+    recoded: Recoded,
     given: Read,
     prepared: Prepared,
     held: Secrets,
@@ -216,7 +218,7 @@ def _order(plan: Plan, held: Secrets, rows: int) -> NDArray[np.intp] | None:
 def _written(
     folder: Path,
     plan: Plan,
-    recoded: Any,
+    recoded: Recoded,
     given: Read,
     prepared: Prepared,
     order: NDArray[np.intp] | None,
@@ -235,13 +237,13 @@ def _written(
         stop=lambda: False,
     )
     if local:
-        write.lines(folder / SCHEMES, report.scheme_rows(recoded, prepared))
+        write.lines(folder / SCHEMES, report.scheme_rows(plan, recoded, prepared))
         if not plan.output.scheme_column:
             write.numbers(folder / RECORD_SCHEMES, SCHEME_COLUMN, permuted(recoded.scheme, order))
     return sha256
 
 
-def _scheme_column(recoded: Any, plan: Plan) -> Column:
+def _scheme_column(recoded: Recoded, plan: Plan) -> Column:
     if SCHEME_COLUMN in plan.attributes:
         raise plan.refusal(("output", "scheme_column"), f"the data has a column {SCHEME_COLUMN!r} already")
     texts = tuple(str(scheme) for scheme in range(max(1, len(recoded.schemes))))
@@ -249,7 +251,7 @@ def _scheme_column(recoded: Any, plan: Plan) -> Column:
 
 
 def _read_back(
-    path: Path, given: Read, prepared: Prepared, recoded: Any, order: NDArray[np.intp] | None
+    path: Path, given: Read, prepared: Prepared, recoded: Recoded, order: NDArray[np.intp] | None
 ) -> Record:
     """The record set as anybody would read it, with what only the processor knows about its rows."""
     style = Style() if given.source.is_parquet else given.source.style

@@ -7,7 +7,7 @@ field is the value "", and so is a missing one of Parquet.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,8 @@ def read(source: Source, *, columns: Sequence[str], progress: Progress, stop: St
         else:
             chunked = _text(source, wanted, watched)
     table = Table([_column(name, chunked.pop(name)) for name in wanted])
+    if not source.is_parquet and watched.quotes:
+        _check_quotes(source, table, watched.quotes)
     if not table.rows:
         raise BadSource(f"{source.path.name} has a header and no rows")
     if table.rows > ROWS_MAX:
@@ -132,6 +134,7 @@ class _Watched(io.RawIOBase):
         self._progress = progress
         self._stop = stop
         self.stopped = False
+        self.quotes = 0
         self.digest = hashlib.sha256()
 
     def readable(self) -> bool:
@@ -143,6 +146,7 @@ class _Watched(io.RawIOBase):
             raise OSError("stopped")
         block = self._file.read(BLOCK_BYTES if size is None or size < 0 else size)
         self.digest.update(block)
+        self.quotes += block.count(b'"')
         self._done += len(block)
         self._progress(self._done / self._size)
         return block
@@ -177,6 +181,16 @@ def _text(source: Source, wanted: list[str], watched: _Watched) -> dict[str, Any
             raise Cancelled from None
         raise _diagnosed(source.path, source.style) from None
     return {name: read.column(name) for name in wanted}
+
+
+def _check_quotes(source: Source, table: Table, quotes: int) -> None:
+    """Refuse a quote that is never closed, which the fast reader takes for the beginning of a long value.
+
+    Where the number of quotes is even and no value has a line break, none can have swallowed a line.
+    """
+    lines = any("\n" in value or "\r" in value for column in table.values() for value in column.values)
+    if (quotes % 2 or lines) and (fault := _shape_fault(source.path, source.style)):
+        raise BadSource(fault)
 
 
 def _parquet(source: Source, wanted: list[str], watched: _Watched) -> dict[str, Any]:
@@ -217,23 +231,18 @@ def _column(name: str, chunked: Any) -> Column:
 
 def _diagnosed(path: Path, style: Style) -> BadSource:
     """Reads the text again, slowly, to name the line that is wrong."""
-    codec = "utf-8-sig" if style.codec == "utf-8" else style.codec
-    limit = csv.field_size_limit(BLOCK_BYTES)
-    try:
-        with path.open("rb") as file:
-            line = _undecodable(file, codec)
-        if line:
-            return BadSource(
-                f"line {line} of {path.name} is not {style.encoding}: either the plan's encoding is wrong "
-                "or the file mixes encodings"
-            )
-        with path.open(encoding=codec, newline="") as text:
-            return _unshapely(csv.reader(text, delimiter=style.delimiter, strict=True), path)
-    finally:
-        csv.field_size_limit(limit)
+    with path.open("rb") as file:
+        line = _undecodable(file, style.codec)
+    if line:
+        return BadSource(
+            f"line {line} of {path.name} is not {style.encoding}: either the plan's encoding is wrong "
+            "or the file mixes encodings"
+        )
+    words = _shape_fault(path, style)
+    return BadSource(words or f"{path.name} cannot be read as CSV with the plan's delimiter and encoding")
 
 
-def _undecodable(lines: Iterator[bytes] | io.BufferedReader, codec: str) -> int:
+def _undecodable(lines: Iterable[bytes], codec: str) -> int:
     """The first line that is no text in this encoding; 0 if all are."""
     for number, line in enumerate(lines, 1):
         try:
@@ -243,20 +252,24 @@ def _undecodable(lines: Iterator[bytes] | io.BufferedReader, codec: str) -> int:
     return 0
 
 
-def _unshapely(rows: Any, path: Path) -> BadSource:
-    """The first record that has not as many fields as line 1."""
-    width = began = 0
+def _shape_fault(path: Path, style: Style) -> str:
+    """The first record that has not as many fields as line 1, or breaks the rules of quotes; "" if none does."""
+    codec = "utf-8-sig" if style.codec == "utf-8" else style.codec
+    limit = csv.field_size_limit(BLOCK_BYTES)
+    width = ended = 0
     try:
-        for row in rows:
-            width = width or len(row)
-            if row and len(row) != width:
-                return BadSource(
-                    f"line {began + 1} of {path.name} has {len(row)} fields, and line 1 has {width}; "
-                    "is the delimiter right, and every quote closed?"
-                )
-            began = rows.line_num
+        with path.open(encoding=codec, newline="") as text:
+            rows = csv.reader(text, delimiter=style.delimiter, strict=True)
+            for row in rows:
+                width = width or len(row)
+                if row and len(row) != width:
+                    return (
+                        f"line {ended + 1} of {path.name} has {len(row)} fields, and line 1 has {width}; "
+                        "is the delimiter right, and every quote closed?"
+                    )
+                ended = rows.line_num
     except csv.Error:
-        return BadSource(
-            f"line {began + 1} of {path.name} cannot be read; is every quote closed, and no field longer than 8 MiB?"
-        )
-    return BadSource(f"{path.name} cannot be read as CSV with the plan's delimiter and encoding")
+        return f"line {ended + 1} of {path.name} cannot be read; is every quote closed, and no field longer than 8 MiB?"
+    finally:
+        csv.field_size_limit(limit)
+    return ""
