@@ -20,6 +20,7 @@ from privacy.deidentify.hierarchy import Hierarchy
 from privacy.deidentify.models import KAnonymity, PopulationUniqueness
 from privacy.deidentify.pictures import Distribution
 from privacy.deidentify.randomness import draws
+from privacy.deidentify.ranges import number
 from privacy.deidentify.risk import Risk
 from privacy.deidentify.standard import Examination, Thresholds
 from privacy.deidentify.standard import examine as examine_standard
@@ -219,12 +220,23 @@ def _standard(
         given.table,
         record.table,
         roles,
-        hierarchies=prepared.whole,
+        hierarchies=_labelled(plan, prepared),
         origin=record.origin,
         unit=plan.unit,
         reference=as_published(prepared.reference, prepared, recoded),
         thresholds=Thresholds(k=k),
     )
+
+
+def _labelled(plan: Plan, prepared: Prepared) -> dict[str, Hierarchy]:
+    """The hierarchies whose labels the record set uses: numbers told by ranges of their own have none."""
+    ranged = plan.recoding == Recoding.RANGES
+    return {name: tree for name, tree in prepared.whole.items() if not (ranged and of_numbers(tree))}
+
+
+def of_numbers(tree: Hierarchy) -> bool:
+    """Whether every value of a hierarchy is a number."""
+    return all(number(value) is not None for value in tree.domain)
 
 
 def _distributions(

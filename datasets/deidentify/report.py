@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from typing import Any
 
-from datasets.deidentify.examined import Result, k_of
+from datasets.deidentify.examined import Result, k_of, of_numbers
 from datasets.deidentify.model_words import said
 from datasets.deidentify.plan import Plan
 from datasets.deidentify.prepare import Prepared, Read
@@ -22,7 +22,6 @@ from privacy.deidentify.hierarchy import Hierarchy
 from privacy.deidentify.models import name_of
 from privacy.deidentify.operations.naming import TERMS
 from privacy.deidentify.pictures import Distribution
-from privacy.deidentify.ranges import number
 from privacy.deidentify.standard import Examination
 from privacy.deidentify.standard.said import ITEMS
 
@@ -300,6 +299,6 @@ def scheme_rows(plan: Plan, recoded: Recoded, prepared: Prepared) -> list[list[s
 
 def _kind(level: int, tree: Hierarchy, *, ranged: bool) -> str:
     """value (as the source has it), group (a label of several), all (the one label of all), or range (of numbers)."""
-    if ranged and all(number(value) is not None for value in tree.domain):
+    if ranged and of_numbers(tree):
         return "range"
     return "value" if level == 0 else "all" if level == tree.height - 1 else "group"

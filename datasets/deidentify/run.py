@@ -7,7 +7,7 @@ and every model is proven on it by another program than the search before anybod
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,7 @@ def run(job: Job, *, render: Render, progress: Progress, stop: Stop) -> Report:
             task = _task(job.plan, given, prepared)
             engine.warm_up()
             _go_on(stop)
-        made = _searched(job, folder, task, given, prepared, held, watch, progress, stop)
+        made = _made(job, folder, task, given, prepared, held, watch, progress, stop)
         for name, text in render(made).items():
             write.private(folder / name, text.encode())
     return made
@@ -134,7 +134,7 @@ def _weights(plan: Plan, prepared: Prepared) -> dict[str, float]:
     return weights if any(weight != 1.0 for weight in weights.values()) else {}
 
 
-def _searched(
+def _made(
     job: Job,
     folder: Path,
     task: Task,
@@ -145,53 +145,58 @@ def _searched(
     progress: Progress,
     stop: Stop,
 ) -> Report:
-    """Search, and then publish, or explain that there is no solution."""
-    limit = job.plan.seconds_max
-    ends = None if limit is None else time.perf_counter() + limit
-    try:
-        with watch.stage("search"):
-            progress("search", 0.0)
-            recoded = recode(
-                task,
-                progress=lambda share, words: progress("search", share),
-                stop=lambda: stop() or (ends is not None and time.perf_counter() > ends),
-            )
-    except NoSolution as fault:
-        return report.unsolved(job.plan, given, prepared, held, fault, watch.told())
-    return _published(job, folder, recoded, given, prepared, held, watch, progress)
-
-
-def _published(
-    job: Job,
-    folder: Path,
-    recoded: Recoded,
-    given: Read,
-    prepared: Prepared,
-    held: Secrets,
-    watch: _Watch,
-    progress: Progress,
-) -> Report:
-    """Write the record set, read it back, prove and examine it."""
+    """Search, write, read back, prove and examine; or explain that there is no solution."""
     plan = job.plan
     order = _order(plan, held, prepared.table.rows)
-    with watch.stage("write"):
-        sha256 = _written(folder, plan, recoded, given, prepared, order, progress)
+    try:
+        chosen, sha256 = _searched_and_written(
+            folder, plan, task, given, prepared, order, watch, progress, stop
+        )
+    except NoSolution as fault:
+        return report.unsolved(plan, given, prepared, held, fault, watch.told())
     with watch.stage("verify"):
         progress("verify", 0.0)
-        record = _read_back(folder / RECORDS, given, prepared, recoded, order)
-        result = examined.examine(plan, given, prepared, recoded, record, held, progress=progress)
-    if not all(verdict.met for verdict in result.verdicts):
-        raise NotProven(
-            "the record set as written does not meet "
-            + ", ".join(verdict.name for verdict in result.verdicts if not verdict.met)
-            + "; nothing was published"
-        )
+        record = _read_back(folder / RECORDS, given, prepared, chosen, order)
+        result = examined.examine(plan, given, prepared, chosen, record, held, progress=progress)
+    unmet = [verdict.name for verdict in result.verdicts if not verdict.met]
+    if unmet:
+        raise NotProven(f"the record set as written does not meet {', '.join(unmet)}; nothing was published")
     with watch.stage("report"):
         progress("report", 0.0)
-        made = report.solved(plan, given, prepared, recoded, held, result, sha256, watch.told())
+        made = report.solved(plan, given, prepared, chosen, held, result, sha256, watch.told())
         restricted.write(folder, plan, held, prepared, made)
         _sign(folder, made, held)
     return made
+
+
+def _searched_and_written(
+    folder: Path,
+    plan: Plan,
+    task: Task,
+    given: Read,
+    prepared: Prepared,
+    order: NDArray[np.intp] | None,
+    watch: _Watch,
+    progress: Progress,
+    stop: Stop,
+) -> tuple[Recoded, str]:
+    """What the search chose, without its table (which is on disk now, and large), and the SHA-256 of the records."""
+    ends = None if plan.seconds_max is None else time.perf_counter() + plan.seconds_max
+    with watch.stage("search"):
+        progress("search", 0.0)
+        recoded = recode(
+            task,
+            progress=lambda share, words: progress("search", share),
+            stop=lambda: stop() or (ends is not None and time.perf_counter() > ends),
+        )
+    with watch.stage("write"):
+        sha256 = _written(folder, plan, recoded, given, prepared, order, progress)
+    return replace(recoded, table=Table([])), sha256
+
+
+def _order(plan: Plan, held: Secrets, rows: int) -> NDArray[np.intp] | None:
+    """Which prepared row becomes which record; None where their order stays."""
+    return draws(held.seed, "shuffle").permutation(rows) if plan.output.shuffle else None
 
 
 def _sign(folder: Path, made: Report, held: Secrets) -> None:
@@ -208,11 +213,6 @@ def _sign(folder: Path, made: Report, held: Secrets) -> None:
     for one in evidence.evidence_of(made.examination, binding):
         signed = evidence.sign(one, held.evidence, key_id=hashes["records"][:16])
         write.private(folder / EVIDENCE / f"item-{one.item}.json", evidence.written(signed).encode())
-
-
-def _order(plan: Plan, held: Secrets, rows: int) -> NDArray[np.intp] | None:
-    """Which prepared row becomes which record; None where their order stays."""
-    return draws(held.seed, "shuffle").permutation(rows) if plan.output.shuffle else None
 
 
 def _written(

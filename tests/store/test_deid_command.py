@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import main
+from privacy.deidentify.faults import Cancelled
 from privacy.deidentify.table import Column
 
 ROOT = Path(__file__).parents[2]
@@ -399,6 +401,88 @@ def test_no_solution_is_exit_3_and_a_report_says_what_blocks_it(deid, here):
     assert sorted(path.name for path in (here / "out").iterdir()) == ["report.html", "report.json"]
     page = (here / "out" / "report.html").read_text(encoding="utf-8")
     assert "条件を満たす加工はありません" in page
+
+
+def test_a_population_may_be_asked_of_and_must_have_the_quasi_identifiers(deid, here):
+    written(here / "city.csv", rows=PEOPLE * 3)
+    plan = PLAN.replace("{k_anonymity: 2}", "{k_map: 6}") + "population: city.csv\n"
+    deid(plan=plan)
+    told = report_of(here / "out")
+    assert told["models"][0]["name"] == "6-map"
+    assert told["models"][0]["value"] >= 6
+    assert told["risks"]["journalist"]["highest"] <= 1 / 6
+    (here / "city.csv").write_text("sex\nf\n", encoding="utf-8")
+    assert "population: city.csv has no column age" in deid(plan=plan, exit_code=1, out="b").output
+
+
+def test_a_public_register_is_joined_with_the_record_set(deid, here):
+    written(here / "register.csv", rows=PEOPLE)
+    deid(plan=PLAN + "reference: register.csv\n")
+    checks = report_of(here / "out")["standard"]["items"][4]["checks"]
+    (join,) = [check for check in checks if check["method"] == "reference_join"]
+    assert join["figures"]["reference_rows"] == len(PEOPLE)
+
+
+# Stopping
+
+
+def job(here, **changed):
+    from datasets.deidentify.reading import read
+    from datasets.deidentify.run import Job
+
+    return Job(plan=read(here / "plan.yaml"), data=here / "people.csv", out=here / "out", **changed)
+
+
+@pytest.mark.parametrize("stage", ["read", "prepare"])
+def test_stopped_before_the_search_nothing_is_written(here, stage):
+    from datasets.deidentify.run import run
+
+    seen = []
+    with pytest.raises(Cancelled):
+        run(
+            job(here),
+            render=lambda report: {},
+            progress=lambda now, share: seen.append(now),
+            stop=lambda: stage in seen,
+        )
+    assert sorted(path.name for path in here.iterdir()) == ["people.csv", "plan.yaml"]
+
+
+def test_at_the_time_limit_the_best_so_far_is_published_with_its_gap(deid, here):
+    deid(plan=PLAN + "limits: {seconds: 0.0000001}\n")
+    told = report_of(here / "out")
+    assert not told["optimal"]
+    assert told["gap"] > 0
+    assert told["models"][0]["met"]
+
+
+def test_ctrl_c_once_asks_and_twice_stops():
+    from api.deid import _interrupts
+
+    with _interrupts() as pressed:
+        assert not pressed
+        signal.raise_signal(signal.SIGINT)
+        assert pressed
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupted_command_leaves_a_whole_record_set_or_nothing(here):
+    written(here / "people.csv", rows=PEOPLE * 20_000)
+    words = ["deid", here / "plan.yaml", "--data", here / "people.csv", "--out", here / "out"]
+    command = [sys.executable, "-m", "api", *map(str, words)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+        assert "read" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=120)[1]
+    left = sorted(path.name for path in here.iterdir())
+    if running.returncode == 0:  # the search had begun, and had something
+        assert left == ["out", "people.csv", "plan.yaml"]
+        assert report_of(here / "out")["models"][0]["met"]
+    else:
+        assert running.returncode == 1
+        assert "stopped; nothing was written" in said
+        assert left == ["people.csv", "plan.yaml"]
 
 
 # The folder
