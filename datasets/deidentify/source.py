@@ -176,6 +176,8 @@ def _text(source: Source, wanted: list[str], watched: _Watched) -> dict[str, Any
             ),
             convert_options=options,
         )
+    except pa.ArrowCancelled:  # the reader looks for Ctrl-C by itself
+        raise Cancelled from None
     except (pa.ArrowException, UnicodeError, OSError):
         if watched.stopped:
             raise Cancelled from None
