@@ -89,7 +89,7 @@ def _attributes(plan: Plan, given: Read, prepared: Prepared) -> list[dict[str, A
             "role": attribute.role.value,
             "published": name in prepared.table,
             "grain": attribute.level if name in prepared.trees else None,
-            "levels": prepared.trees[name].height - 1 if name in prepared.trees else None,
+            "levels": prepared.whole[name].height - 1 if name in prepared.whole else None,
             "distinct": len(given.table[name].values) if name in given.table else None,
         }
         for name, attribute in plan.attributes.items()
@@ -149,7 +149,7 @@ def solved(
             "limit": plan.suppression,
             "term": {"ja": TERMS["suppress_records"].ja, "en": TERMS["suppress_records"].en},
         },
-        "levels": None if recoded.levels is None else {n: int(v) for n, v in recoded.levels.items()},
+        "levels": None if recoded.levels is None else _levels(plan, recoded.levels),
         "schemes": 1 if recoded.levels is not None else len(recoded.schemes),
         "nodes": int(recoded.nodes),
         "checked": int(recoded.checked),
@@ -167,6 +167,11 @@ def solved(
         **_about(plan, given, prepared, held, seconds),
     }
     return Report(body=body, distributions=result.distributions, examination=result.examination)
+
+
+def _levels(plan: Plan, found: Mapping[str, int]) -> dict[str, int]:
+    """Levels of the hierarchies as the plan has them: the search's begin at the grain asked for."""
+    return {name: int(level) + plan.attributes[name].level for name, level in found.items()}
 
 
 def _risks(result: Result) -> dict[str, Any]:
@@ -203,8 +208,8 @@ def _utility(result: Result) -> dict[str, Any] | None:
     if result.utility is None:
         return None
     told = asdict(result.utility)
-    for attribute, values in zip(told["attributes"], result.utility.attributes, strict=True):
-        attribute["level"] = values.level
+    for attribute in told["attributes"]:
+        attribute["rows_by_level"] = list(attribute["rows_by_level"])
     return told
 
 
@@ -290,15 +295,18 @@ def scheme_rows(plan: Plan, recoded: Recoded, prepared: Prepared) -> list[list[s
     for scheme, levels in enumerate(recoded.schemes):
         told = [
             part
-            for level, tree in zip(levels, prepared.trees.values(), strict=True)
-            for part in (str(level), _kind(level, tree, ranged=ranged))
+            for level, (name, tree) in zip(levels, prepared.whole.items(), strict=True)
+            for part in _part(level + plan.attributes[name].level, tree, ranged=ranged)
         ]
         rows.append([str(scheme), *told])
     return rows
 
 
-def _kind(level: int, tree: Hierarchy, *, ranged: bool) -> str:
-    """value (as the source has it), group (a label of several), all (the one label of all), or range (of numbers)."""
+def _part(level: int, tree: Hierarchy, *, ranged: bool) -> tuple[str, str]:
+    """A level and its kind of label: value (as the source has it), group (of several), all (the one label of every
+
+    value), or range (of numbers).
+    """
     if ranged and of_numbers(tree):
-        return "range"
-    return "value" if level == 0 else "all" if level == tree.height - 1 else "group"
+        return str(level), "range"
+    return str(level), "value" if level == 0 else "all" if level == tree.height - 1 else "group"
