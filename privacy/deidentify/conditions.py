@@ -149,6 +149,8 @@ class Conditions:
         hierarchy: Hierarchy | None,
         persons: Codes | None,
     ) -> AttributeModels:
+        if order is None and any(_by_order(model) for model in models):
+            raise BadModel(f"the ordered distance of {column.name} needs an order of its values")
         column = column if order is None else ordered(column, order)
         size = len(column.values)
         facet = (
@@ -192,21 +194,39 @@ class Conditions:
             attribute.judge(its, sizes, failed, least)
         if population is None:
             return failed, least, True
-        return failed, least, self._judge_population(sizes, population, failed, least)
+        persons = self.persons_of(sizes, held)
+        return failed, least, self._judge_population(sizes, persons, population, failed, least)
 
-    def _judge_population(self, sizes: Codes, population: Counts, failed: Flags, least: Counts) -> bool:
+    def persons_of(self, sizes: Codes, held: Sequence[Held]) -> Codes:
+        """The persons of each group: its records, where records are persons."""
+        return sizes if self.persons is None else np.diff(held[0].start).astype(np.int32)
+
+    @property
+    def all_or_nothing(self) -> bool:
+        """Whether nothing may be suppressed: a class that only the population has would then be too rare here."""
+        return any(model.low > kernels.CLOSE for model in self.presence)
+
+    def _judge_population(
+        self, sizes: Codes, persons: Codes, population: Counts, failed: Flags, least: Counts
+    ) -> bool:
+        """A share that is too high stays so in some finer group; one too low only where records are persons."""
         here = sizes > 0
         unknown = here & (population < self.k_map)
         failed[unknown] = 1
         least[unknown] = sizes[unknown]
         for model in self.presence:
-            share = sizes / np.maximum(population, 1)
-            outside = (share < model.low - kernels.CLOSE) | (share > model.high + kernels.CLOSE)
-            failed[outside] = 1
-            least[outside] = np.maximum(least[outside], np.minimum(sizes[outside], 1))
-            if (outside & ~here).any():
+            share = np.divide(persons, population, out=np.full(len(sizes), np.inf), where=population > 0)
+            rare, frequent = share < model.low - kernels.CLOSE, share > model.high + kernels.CLOSE
+            failed[rare | frequent] = 1
+            sure = rare | frequent if self.persons is None else frequent
+            least[sure] = np.maximum(least[sure], np.minimum(sizes[sure], 1))
+            if (rare & ~here).any():
                 return False
         return True
+
+
+def _by_order(model: SensitiveModel) -> bool:
+    return isinstance(model, TCloseness) and model.distance is Distance.ORDERED
 
 
 def ordered(column: Column, order: Sequence[str]) -> Column:

@@ -159,7 +159,8 @@ def _lattice(task: Task) -> Lattice:
         hierarchies=task.sensitive_hierarchies,
         persons=None if task.unit is None else task.table[task.unit].codes,
     )
-    return Lattice(packing, Scale(packing, task.measure), conditions, counted=counted)
+    scale = Scale(packing, task.measure, counted=counted)
+    return Lattice(packing, scale, conditions, counted=counted)
 
 
 def _with_population(table: Table, population: Table) -> tuple[Table, NDArray[np.bool_]]:
@@ -274,14 +275,15 @@ def granularity_loss(packing: Packing, assigned: Assigned, rows: int) -> float:
 
 def _check_table_models(task: Task, columns: Sequence[Column], assigned: Assigned) -> None:
     """Models of all class sizes together, which a local recoding is not searched for."""
-    from privacy.deidentify.classes import classes
+    from privacy.deidentify.classes import classes, weights
     from privacy.deidentify.models import TableModel
 
     wanted = [model for model in task.models if isinstance(model, TableModel)]
     if not wanted or task.recoding is Recoding.FULL_DOMAIN:
         return
     found = classes(Table(columns), list(task.quasi), rows=assigned.scheme >= 0)
-    unmet = [model for model in wanted if not meets(model, found.sizes)]
+    persons = weights(found, None if task.unit is None else task.table[task.unit].codes)
+    unmet = [model for model in wanted if not meets(model, persons)]
     if unmet:
         reasons = tuple(
             f"{name_of(model)} is not met by local recoding; ask for a larger k" for model in unmet

@@ -355,6 +355,7 @@ def judge(
         for q in range(kinds.size):
             kind = kinds[q]
             kept = n
+            sure = True
             holds = True
             if kind == K_DISTINCT:
                 holds = d >= first[q]
@@ -424,11 +425,13 @@ def judge(
                 holds = moved <= first[q] + CLOSE
                 kept = n - 1.0
             elif kind == K_DISCLOSURE:
+                kept = n - 1.0
+                sure = False  # too rare a value may become frequent enough when others split off
                 for i in range(d):
                     share = np.log2(count[touched[i]] / n / whole[touched[i]])
                     if abs(share) >= first[q] * (1.0 - CLOSE):
                         holds = False
-                kept = n - 1.0
+                        sure |= share > 0.0
             elif kind == K_LIKENESS:
                 for i in range(d):
                     share = whole[touched[i]]
@@ -443,7 +446,7 @@ def judge(
                 failed[g] = 1
                 if kept < 1.0:
                     least[g] = sizes[g]
-                elif mixes:
+                elif mixes and sure:
                     least[g] = max(least[g], min(np.int64(max(np.ceil(n - kept - 1e-6), 1.0)), sizes[g]))
         for i in range(d):
             count[touched[i]] = 0.0

@@ -138,9 +138,12 @@ class Lattice:
         sizes = groups.grouping.counts
         failed, least, fixable = self.conditions.judge(sizes, groups.held, groups.population)
         if self.conditions.of_table and not failed.all():
-            cost = self._cost_of_each(groups.grouping)
+            persons = self.conditions.persons_of(sizes, groups.held)
+            cost = self._cost_of_each(groups.grouping) * sizes
             for model in self.conditions.of_table:
-                smallest_dropped(model, sizes, cost, failed)
+                smallest_dropped(model, persons, cost, failed)
+        if self.conditions.all_or_nothing and failed.any():
+            failed[:] = 1
         return failed, least, fixable
 
     def _cost_of_each(self, grouping: Grouping) -> Floats:

@@ -93,8 +93,14 @@ class Scale:
     of the entropy the costs (`lost_bits` has them).
     """
 
-    def __init__(self, packing: Packing, measure: Measure) -> None:
+    def __init__(
+        self, packing: Packing, measure: Measure, *, counted: NDArray[np.bool_] | None = None
+    ) -> None:
+        """`counted` marks the rows that are the table's, where the packing has a population's too."""
         self.measure = measure
+        self._counts = [
+            (column if counted is None else column.take(counted)).counts() for column in packing.columns
+        ]
         self.names = tuple(column.name for column in packing.columns)
         unknown = [name for name in measure.weights if name not in self.names]
         if unknown:
@@ -106,9 +112,10 @@ class Scale:
         at = 0
         for j, height in enumerate(packing.heights):
             base = np.zeros(height)
-            counts = packing.columns[j].counts().astype(np.float64)
+            counts = self._counts[j].astype(np.float64)
             for level in range(height):
-                shares = np.bincount(packing.labels[j][level], counts, len(packing.told[j][level]))
+                reached = len(packing.told[j][level])
+                shares: Floats = np.bincount(packing.labels[j][level], counts, reached).astype(np.float64)
                 figure, cost = self._figures(packing, j, level, shares)
                 base[level] = (figure * shares).sum()
                 self.cost_start[j, level] = at
@@ -129,7 +136,8 @@ class Scale:
             case Name.HEIGHT:
                 return np.full(labels, level / rows), np.zeros(labels)
             case Name.ENTROPY:
-                return self._bits(packing, j, level, shares), np.zeros(labels)
+                bits = self._bits(packing, j, level, shares)
+                return bits * self.measure.of_generalisation, np.zeros(labels)
             case _:
                 return np.zeros(labels), np.zeros(labels)
         return share * self.measure.of_generalisation / rows, self._lost(share) / rows
@@ -142,7 +150,7 @@ class Scale:
 
     def _bits(self, packing: Packing, j: int, level: int, shares: Floats) -> Floats:
         """Bits to tell a record's value from its label: the mean of -log2(f(value) / f(label)) over the label."""
-        counts, label = packing.columns[j].counts(), packing.labels[j][level]
+        counts, label = self._counts[j], packing.labels[j][level]
         bits = np.zeros(len(counts))
         held = counts > 0
         bits[held] = -np.log2(counts[held] / shares[label[held]])

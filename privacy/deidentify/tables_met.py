@@ -16,7 +16,7 @@ def smallest_dropped(
 ) -> None:
     """Mark as few of the smallest classes as it takes for the model to hold on the rest; all, if it never does.
 
-    Among classes of one size those go first whose records cost least to lose.
+    Sizes are in persons; among classes of one size those go first whose records cost least to lose.
     """
     kept = np.flatnonzero(failed == 0)
     kept = kept[np.lexsort((cost[kept], sizes[kept]))]
