@@ -60,10 +60,9 @@ def deid(
 
 
 def _use(threads: int | None) -> None:
-    """Numbers of threads are read when the libraries are loaded, so this comes first."""
+    """The compiled code reads its number of threads when it is loaded, so this comes first."""
     if threads is not None:
-        for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ[name] = str(threads)
+        os.environ["NUMBA_NUM_THREADS"] = str(threads)
         import pyarrow
 
         pyarrow.set_cpu_count(threads)

@@ -13,6 +13,7 @@ from privacy.deidentify.hierarchies import layout
 from privacy.deidentify.hierarchies import plan as built
 from privacy.deidentify.hierarchy import Hierarchy
 from privacy.deidentify.models import (
+    AverageRisk,
     Distance,
     DistinctDiversity,
     EntropyDiversity,
@@ -128,6 +129,8 @@ def feasible(plan: Plan, table: Table, *, persons: int) -> None:
 def _impossible(model: Model, table: Table, persons: int, plan: Plan) -> str:
     if isinstance(model, KAnonymity) and model.k > persons:
         return f"{name_of(model)} cannot be met: the data has {_counted(persons, plan)}"
+    if isinstance(model, AverageRisk) and model.threshold * persons < 1:
+        return f"{name_of(model)} cannot be met: one group of all has 1 / {persons}"
     if isinstance(model, PopulationUniqueness) and model.population < persons:
         return f"the population of {model.population} is smaller than the data, which has {_counted(persons, plan)}"
     if isinstance(model, DistinctDiversity | EntropyDiversity | RecursiveDiversity):

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import signal
 import stat
 import subprocess
@@ -16,7 +17,11 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import main
+from datasets.deidentify.asked_models import SPELLINGS
+from datasets.deidentify.reading import KEYS
+from datasets.sample import generate
 from privacy.deidentify.faults import Cancelled
+from privacy.deidentify.operations.plan import OPERATIONS
 from privacy.deidentify.table import Column
 
 ROOT = Path(__file__).parents[2]
@@ -372,6 +377,10 @@ MODELS_IMPOSSIBLE = [
         "models[0].t_closeness: ordered distance needs numbers, or an order of the values of illness",
     ),
     (
+        "{average_risk: 0.1}",
+        "models[0].average_risk: average risk at most 0.1 cannot be met: one group of all has 1 / 9",
+    ),
+    (
         "{population_uniqueness: {threshold: 0.1, population: 3}}",
         "models[0].population_uniqueness: the population of 3 is smaller than the data, which has 9 rows",
     ),
@@ -588,3 +597,45 @@ def test_adult_with_five_percent_comes_out_as_published(tmp_path):
     assert told["suppressed"] == 1346
     assert list(told["levels"].values()) == [0, 3, 0, 0, 2, 1, 1, 2, 0]
     assert told["attack"]["narrowed_below_k"] == 0
+
+
+# The documents
+
+
+def test_the_plan_of_the_guide_is_the_example_and_runs_on_the_sample_city(tmp_path):
+    example = (ROOT / "examples" / "deidentify-city.yaml").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "deidentify.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{example}```" in guide
+    generate(tmp_path / "city", residents=60_000, seed=1, files=["residents"])
+    data = tmp_path / "city" / "residents.parquet"
+    words = ["deid", ROOT / "examples" / "deidentify-city.yaml", "--data", data, "--out", tmp_path / "out"]
+    result = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    told = report_of(tmp_path / "out")
+    assert told["rows"]["published"] == 20_000
+    assert [model["met"] for model in told["models"]] == [True, True]
+    assert told["attack"]["narrowed_below_k"] == 0
+    rows = table(tmp_path / "out" / "records.csv")
+    assert list(rows[0]) == ["district", "sex", "age", "household_size", "nationality", "income"]
+
+
+def test_every_key_of_a_plan_and_every_field_of_a_report_is_documented(deid, here):
+    guide = (ROOT / "docs" / "deidentify.md").read_text(encoding="utf-8")
+    for key in KEYS:
+        assert f"| `{key}` |" in guide, key
+    for spelling in SPELLINGS:
+        assert f"{{{spelling}: " in guide, spelling
+    for operation in OPERATIONS:
+        assert re.search(rf"`(\{{)?{operation}[:`]", guide), operation
+    deid()
+    reference = guide[guide.index("## Report reference") :]
+    for field in report_of(here / "out").keys() - {
+        "format",
+        "title",
+        "at",
+        "unit",
+        "recoding",
+        "measure",
+        "notes",
+    }:
+        assert f"`{field}`" in reference, field
