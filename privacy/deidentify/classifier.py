@@ -125,7 +125,7 @@ def _regression(
 
 def _one_hot(columns: Sequence[Column], rows: NDArray[np.intp]) -> Any:
     """A sparse matrix of rows x categories that occur, 1 where the row has the category."""
-    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+    from scipy.sparse import csr_array
 
     places, width = np.empty((len(rows), len(columns)), dtype=np.int64), 0
     for number, column in enumerate(columns):
@@ -138,7 +138,7 @@ def _one_hot(columns: Sequence[Column], rows: NDArray[np.intp]) -> Any:
 
 def _predicted(known: Any, truth: Codes, asked: Any) -> Codes:
     """What logistic regression learnt from some rows says of others; the one value where there is only one."""
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
 
     if (truth == truth[0]).all():
         return np.full(asked.shape[0], truth[0])

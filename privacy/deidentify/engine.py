@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify import ranges
+from privacy.deidentify.borrowing import improved
 from privacy.deidentify.conditions import Conditions
 from privacy.deidentify.faults import BadModel, BadTable, Cancelled, DeidentifyError
 from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.lattice import Lattice, Verdict
-from privacy.deidentify.local import Assigned, Sweep, by_rows, improved, placed, total_loss
+from privacy.deidentify.local import Assigned, Sweep, by_rows, losses
 from privacy.deidentify.measure import Measure, Scale
 from privacy.deidentify.models import DeltaPresence, KAnonymity, KMap, Model, SensitiveModel, name_of
 from privacy.deidentify.packing import Packing
+from privacy.deidentify.placing import placed
 from privacy.deidentify.search import Found, Progress, Search, Stop
 from privacy.deidentify.table import Codes, Column, Table
 from privacy.deidentify.tables_met import meets
@@ -204,21 +206,50 @@ def _group_of_rows(lattice: Lattice, best: Verdict) -> Codes:
 
 
 def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Recoded:
-    sweep = Sweep(lattice, progress=progress, stop=stop)
-    if task.recoding in SHARES:
-        assigned = by_rows(lattice, sweep.few(SHARES[task.recoding]))
-    else:
-        assigned = improved(lattice, sweep, sweep.each_cell(), stop)
-    if stop() and (assigned.scheme < 0).sum() > task.limit:
-        raise Cancelled
-    assigned = placed(lattice, assigned, task.limit)
-    left = int((assigned.scheme < 0).sum())
-    if left > task.limit or left == task.table.rows:
+    shares = _shares(task, lattice)
+    tried = [
+        _placed(task, lattice, share, _part(progress, at, len(shares)), stop) for at, share in enumerate(shares)
+    ]
+    assigned, loss = min(tried, key=lambda one: (_left(one[0]) > task.limit, one[1]))
+    if _left(assigned) > task.limit or _left(assigned) == task.table.rows:
+        if stop():
+            raise Cancelled
         top = tuple(height - 1 for height in lattice.shape)
         raise _no_solution(task, lattice, lattice.check(top))
-    assigned = assigned.compact()
-    made = _recoded(task, lattice, assigned, loss=total_loss(sweep, assigned), found=None)
+    made = _recoded(task, lattice, assigned, loss=loss, found=None)
     return made if task.recoding is not Recoding.RANGES else _with_ranges(task, lattice, assigned, made)
+
+
+def _shares(task: Task, lattice: Lattice) -> tuple[float, ...]:
+    """The least shares of a scheme to try, 0 being a scheme for every cell.
+
+    With models of sensitive attributes a walk that takes every cell it can may leave what fits nowhere, so that
+    fewer schemes can lose less; both are tried then.
+    """
+    if task.recoding in SHARES:
+        return (SHARES[task.recoding],)
+    return (0.0,) if lattice.conditions.by_size_alone else (0.0, *SHARES.values())
+
+
+def _part(progress: Progress, at: int, of: int) -> Progress:
+    """The progress of one of several pieces of work that follow each other."""
+    return lambda share, words: progress((at + share) / of, words)
+
+
+def _placed(
+    task: Task, lattice: Lattice, share: float, progress: Progress, stop: Stop
+) -> tuple[Assigned, float]:
+    """A local recoding with the rows left out brought in where too many are, and its loss."""
+    sweep = Sweep(lattice, progress=progress, stop=stop)
+    few = by_rows(lattice, sweep.few(share)) if share else None
+    assigned = improved(lattice, sweep, sweep.each_cell(), stop) if few is None else few
+    assigned = placed(lattice, assigned, task.limit).compact()
+    return assigned, float(losses(sweep, assigned).mean())
+
+
+def _left(assigned: Assigned) -> int:
+    """How many rows are suppressed."""
+    return int((assigned.scheme < 0).sum())
 
 
 def _recoded(

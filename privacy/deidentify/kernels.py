@@ -38,6 +38,28 @@ def slot_of(low, high, bits):
 
 
 @jit
+def told(keys, i, keep, word, shift, mask, start, tables):
+    """The generalised key of tuple i, in two words: what `keep` masks as it is, and each part p looked up.
+
+    The part's code lies in word[p] at shift[p] under mask[p]; tables[start[p] + code] is shifted into place.
+    """
+    low = keys[0, i] & keep[0]
+    high = np.uint64(0)
+    if keys.shape[0] == 1:
+        for p in range(shift.size):
+            low |= tables[start[p] + np.int64((keys[0, i] >> shift[p]) & mask[p])]
+    else:
+        high = keys[1, i] & keep[1]
+        for p in range(shift.size):
+            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+            if word[p] == 0:
+                low |= entry
+            else:
+                high |= entry
+    return low, high
+
+
+@jit
 def part_tables(columns, first, bits, starts, labels, times, part_start, out):
     """Tables of neighbouring columns at once: out[part_start[p] + code] sums times[j] x the column's new label.
 
@@ -56,11 +78,10 @@ def part_tables(columns, first, bits, starts, labels, times, part_start, out):
 
 
 @jit
-def group(keys, counts, word, shift, mask, start, tables, slots, bits, of, out_keys, out_counts):
+def group(keys, counts, keep, word, shift, mask, start, tables, slots, bits, of, out_keys, out_counts):
     """Group tuples by their generalised key; returns the number of groups.
 
-    keys [words, n]; the new key is the sum over parts p of tables[start[p] + code], the code lying in word[p] at
-    shift[p] under mask[p], the entries shifted into place. Writes of[n] (the group of each tuple), out_keys
+    keys [words, n]; the new key is what `told` says. Writes of[n] (the group of each tuple), out_keys
     [words, groups] and out_counts [groups]; `slots` is scratch of 2^bits.
     """
     n = counts.size
@@ -70,14 +91,7 @@ def group(keys, counts, word, shift, mask, start, tables, slots, bits, of, out_k
     wrap = (1 << bits) - 1
     groups = 0
     for i in range(n):
-        low = np.uint64(0)
-        high = np.uint64(0)
-        for p in range(word.size):
-            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
-            if word[p] == 0:
-                low |= entry
-            else:
-                high |= entry
+        low, high = told(keys, i, keep, word, shift, mask, start, tables)
         at = slot_of(low, high, bits)
         while True:
             found = slots[at]
@@ -99,7 +113,9 @@ def group(keys, counts, word, shift, mask, start, tables, slots, bits, of, out_k
 
 
 @jit
-def lost_in_part(keys, counts, word, shift, mask, start, tables, slots, bits, out_keys, out_counts, k, part):
+def lost_in_part(
+    keys, counts, keep, word, shift, mask, start, tables, slots, bits, out_keys, out_counts, k, part
+):
     """How many records lie in groups of fewer than k, looking only at groups whose hash is below part / 2^16.
 
     What is lost there is lost for certain, whatever the other groups hold; the parameters are those of `group`.
@@ -110,14 +126,7 @@ def lost_in_part(keys, counts, word, shift, mask, start, tables, slots, bits, ou
     wrap = (1 << bits) - 1
     groups = 0
     for i in range(counts.size):
-        low = np.uint64(0)
-        high = np.uint64(0)
-        for p in range(word.size):
-            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
-            if word[p] == 0:
-                low |= entry
-            else:
-                high |= entry
+        low, high = told(keys, i, keep, word, shift, mask, start, tables)
         place = slot_of(low, high, 48)
         if (place >> 32) >= part:
             continue
@@ -466,19 +475,13 @@ def cost_of(keys, lost, levels, word, shift, mask, cost_start, costs, out):
 def look(own, weight, left, word, shift, mask, starts, tables, slots, bits, found_keys, of, sizes):
     """Group the first `left` open tuples by one node; returns the number of groups. Arrays as in `sweep`."""
     words = own.shape[0]
+    keep = np.zeros(words, np.uint64)
     wrap = (1 << bits) - 1
     for at in range(1 << bits):
         slots[at] = -1
     groups = 0
     for i in range(left):
-        low = np.uint64(0)
-        high = np.uint64(0)
-        for p in range(word.size):
-            entry = tables[starts[p] + np.int64((own[word[p], i] >> shift[p]) & mask[p])]
-            if word[p] == 0:
-                low |= entry
-            else:
-                high |= entry
+        low, high = told(own, i, keep, word, shift, mask, starts, tables)
         at = slot_of(low, high, bits)
         while True:
             g = slots[at]
@@ -536,21 +539,18 @@ def sweep(
     sizes,
     accepted,
     k,
-    pause,
     scheme,
 ):
     """Walk the nodes first … last - 1, cheapest first: a group of at least k open records stays at the node.
 
     own [words, n], weight and ident are the open tuples' keys, records and numbers, `left` of them open; node t
-    tells part p by tables[starts[t, p] + code]. With `pause` the walk stops at the first node that has such a
-    group, `accepted` telling which, for the caller to judge. Returns (node, left): node `last` when through.
+    tells part p by tables[starts[t, p] + code]. Returns (nodes that took something, left).
     """
-    bits = 4
-    while (1 << bits) < 2 * left:
-        bits += 1
+    bits = bits_for(left)
+    takers = 0
     for t in range(first, last):
         if left == 0:
-            return last, left
+            break
         while bits > 4 and (1 << (bits - 1)) >= 2 * left:
             bits -= 1
         groups = look(
@@ -561,24 +561,37 @@ def sweep(
             accepted[g] = sizes[g] >= k
             some |= sizes[g] >= k
         if some:
-            if pause:
-                return t, left
+            takers += 1
             left = fix(own, weight, ident, left, of, accepted, t, scheme)
-    return last, left
+    return takers, left
 
 
 @jit
-def coverage(own, weight, left, word, shift, mask, starts, tables, slots, found_keys, of, sizes, k):
-    """How many open records one node would keep, in groups of at least k."""
+def ahead(
+    own, weight, left, first, last, step, word, shift, mask, starts, tables, slots, found_keys, of, sizes, k
+):
+    """The first node of first, first + step, … below `last` with a group of at least k open records, or `last`.
+
+    Also returns its number of groups; `of` and `sizes` then tell them.
+    """
+    bits = bits_for(left)
+    for t in range(first, last, step):
+        groups = look(
+            own, weight, left, word, shift, mask, starts[t], tables, slots, bits, found_keys, of, sizes
+        )
+        for g in range(groups):
+            if sizes[g] >= k:
+                return t, groups
+    return last, 0
+
+
+@jit
+def bits_for(n):
+    """The bits of a table of slots for n tuples, half of it empty at least."""
     bits = 4
-    while (1 << bits) < 2 * left:
+    while (1 << bits) < 2 * n:
         bits += 1
-    groups = look(own, weight, left, word, shift, mask, starts, tables, slots, bits, found_keys, of, sizes)
-    kept = np.int64(0)
-    for g in range(groups):
-        if sizes[g] >= k:
-            kept += sizes[g]
-    return kept
+    return bits
 
 
 @jit

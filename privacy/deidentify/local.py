@@ -7,6 +7,7 @@ the product of the hierarchies, so that each value stands in its hierarchy and a
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +25,13 @@ NODES_MAX = 100_000
 """Of a larger lattice every so manieth node is walked, in the order of cost."""
 CELL_BITS = 9
 CELL_ENTRIES_MAX = 1 << 17
-ROUNDS_MIN, ROUNDS_MAX = 6, 30
-VISITS_MAX = 80_000_000
-"""Members looked at in all rounds of `improved` together, where that is more than the least number of rounds."""
-GATHERED_MAX = 40_000_000
-"""Records of groups kept for `improved`: 4 bytes each."""
-DAMPING = 0.3
 NODES_A_STEP = 256
 """Nodes walked between two looks at whether to stop."""
+WALKERS = 2
+RARE = 32
+"""Where fewer than one in so many nodes takes something, several walkers look ahead."""
+TUPLES_SHARED = 512
+"""Fewer open tuples than this are not worth a second walker."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,9 +152,7 @@ class Sweep:
         )
         self.left = n
         self.scheme = np.full(n, -1, np.int32)
-        self._of, self._sizes = np.empty(n, np.int32), np.empty(n, np.int64)
-        self._found, self._accepted = np.empty_like(self.keys), np.zeros(n, np.bool_)
-        self._slots = np.empty(1 << max(4, (2 * n - 1).bit_length()), np.int32)
+        self._scratch = tuple(Scratch.of(self.keys) for _ in range(WALKERS))
 
     def _in_order_of_cost(self) -> NDArray[np.intp]:
         """All nodes, or evenly many of them, from the cheapest on; the last is always there."""
@@ -174,104 +172,175 @@ class Sweep:
         return int(self.weight[: self.left].sum())
 
     def each_cell(self) -> Assigned:
-        """Every group on the cheapest node that takes it, however few others that node takes."""
+        """Every group on the cheapest node that takes it, however few others that node takes.
+
+        While most nodes take something one walker goes over them; later several look ahead side by side.
+        """
         nodes, judged = len(self.cells.nodes), not self.lattice.conditions.by_size_alone
-        at = 0
-        while at < nodes and self.left and not self.stop():
-            until = nodes if judged else min(nodes, at + NODES_A_STEP)
-            at, self.left = kernels.sweep(
+        at, rare = 0, judged
+        with ThreadPoolExecutor(WALKERS) as walkers:
+            while at < nodes and self.left and not self.stop():
+                until = min(nodes, at + NODES_A_STEP)
+                if not rare:
+                    takers = self._walk(at, until)
+                    rare = takers * RARE <= until - at
+                    at = until
+                else:
+                    found, scratch, groups = self._ahead(walkers, at, until)
+                    if found < until:
+                        self._accept(scratch, groups)
+                        self._fix(scratch, found)
+                    at = min(found + 1, until)
+                self.progress(at / nodes, f"{self.open_records} records left")
+        return Assigned(self.cells.nodes, self.scheme)
+
+    def _walk(self, first: int, last: int) -> int:
+        """Fix whatever some nodes take; returns how many took something."""
+        scratch = self._scratch[0]
+        takers, self.left = kernels.sweep(
+            self.keys,
+            self.weight,
+            self.ident,
+            self.left,
+            first,
+            last,
+            *self._parts(),
+            self.cells.starts,
+            self.cells.tables,
+            *scratch.arrays(),
+            scratch.accepted,
+            self.lattice.conditions.k,
+            self.scheme,
+        )
+        return int(takers)
+
+    def _ahead(self, walkers: ThreadPoolExecutor, first: int, last: int) -> tuple[int, "Scratch", int]:
+        """The next node that would take something, the groups it has in a scratch, and their number."""
+        step = WALKERS if self.left >= TUPLES_SHARED else 1
+
+        def look(scratch: Scratch, begin: int) -> tuple[int, Scratch, int]:
+            node, groups = kernels.ahead(
                 self.keys,
                 self.weight,
-                self.ident,
                 self.left,
-                at,
-                until,
-                *self._cells_of_parts(),
+                begin,
+                last,
+                step,
+                *self._parts(),
                 self.cells.starts,
                 self.cells.tables,
-                self._slots,
-                self._found,
-                self._of,
-                self._sizes,
-                self._accepted,
+                *scratch.arrays(),
                 self.lattice.conditions.k,
-                judged,
-                self.scheme,
             )
-            if at < until:
-                self._judge()
-                self._fix(at)
-                at += 1
-            self.progress(at / nodes, f"{self.open_records} records left")
-        return Assigned(self.cells.nodes, self.scheme)
+            return int(node), scratch, int(groups)
+
+        looks = [walkers.submit(look, self._scratch[i], first + i) for i in range(1, step)]
+        return min(
+            [look(self._scratch[0], first), *(each.result() for each in looks)], key=lambda seen: seen[0]
+        )
 
     def few(self, share: float) -> Assigned:
         """Few nodes: each takes at least this share of all records, or all that are still open."""
         most = np.full(len(self.cells.nodes), self.open_records, np.int64)
         while self.left:
-            node = self._first_taking(share, most)
-            if node is None:
+            if not self._fix_first(share, most):
                 break
-            self._fix(node)
             self.progress(1 - self.open_records / self.lattice.rows, f"{self.open_records} records left")
         return Assigned(self.cells.nodes, self.scheme)
 
-    def _first_taking(self, share: float, most: NDArray[np.int64]) -> int | None:
-        """The cheapest node that takes enough; `most[t]` remembers what t took, which can only become less."""
+    def _fix_first(self, share: float, most: NDArray[np.int64]) -> bool:
+        """Fix what the cheapest node takes that takes enough, if there is one.
+
+        `most[t]` remembers what node t could take, which can only become less.
+        """
         needed = max(min(share * self.lattice.rows, self.open_records), 1)
         for t in np.flatnonzero(most >= needed).tolist():
             if self.stop():
-                return None
-            groups = self._look(t)
-            most[t] = self._sizes[:groups][self._accepted[:groups]].sum()
+                return False
+            scratch, groups = self._look(t)
+            most[t] = scratch.sizes[:groups][scratch.accepted[:groups]].sum()
             if most[t] >= needed:
-                return int(t)
-        return None
+                self._fix(scratch, t)
+                return True
+        return False
 
-    def _cells_of_parts(self) -> tuple[NDArray[np.int64], Keys, Keys]:
+    def _parts(self) -> tuple[NDArray[np.int64], Keys, Keys]:
         return self.cells.word, self.cells.shift, self.cells.mask
 
-    def _look(self, node: int) -> int:
-        """Group the open tuples by a node; which groups are taken stands in `_accepted`."""
-        bits = max(4, (2 * self.left - 1).bit_length())
+    def _look(self, node: int) -> tuple["Scratch", int]:
+        """Group the open tuples by a node; which groups are taken stands in `accepted`."""
+        scratch = self._scratch[0]
+        slots, found, of, sizes = scratch.arrays()
+        bits = kernels.bits_for(self.left)
         groups = kernels.look(
             self.keys,
             self.weight,
             self.left,
-            *self._cells_of_parts(),
+            *self._parts(),
             self.cells.starts[node],
             self.cells.tables,
-            self._slots,
+            slots,
             bits,
-            self._found,
-            self._of,
-            self._sizes,
+            found,
+            of,
+            sizes,
         )
-        np.greater_equal(self._sizes[:groups], self.lattice.conditions.k, out=self._accepted[:groups])
-        self._judge()
-        return int(groups)
+        self._accept(scratch, int(groups))
+        return scratch, int(groups)
 
-    def _fix(self, node: int) -> None:
+    def _fix(self, scratch: "Scratch", node: int) -> None:
         self.left = kernels.fix(
-            self.keys, self.weight, self.ident, self.left, self._of, self._accepted, node, self.scheme
+            self.keys,
+            self.weight,
+            self.ident,
+            self.left,
+            scratch.of_tuple,
+            scratch.accepted,
+            node,
+            self.scheme,
         )
 
-    def _judge(self) -> None:
-        """Of the groups large enough, accept only those that meet the other models."""
+    def _accept(self, scratch: "Scratch", groups: int) -> None:
+        """Accept the groups that are large enough and meet the other models."""
         conditions = self.lattice.conditions
+        np.greater_equal(scratch.sizes[:groups], conditions.k, out=scratch.accepted[:groups])
         if conditions.by_size_alone:
             return
-        of = self._of[: self.left]
-        large = np.flatnonzero(self._accepted[: of.max() + 1])
-        place = np.full(int(of.max()) + 1, -1, np.int32)
+        of = scratch.of_tuple[: self.left]
+        large = np.flatnonzero(scratch.accepted[:groups])
+        place = np.full(groups, -1, np.int32)
         place[large] = np.arange(len(large), dtype=np.int32)
         inside = np.flatnonzero(place[of] >= 0)
         held = [
             facet.merged(taken(its, self.ident[inside]), place[of[inside]], len(large))
             for facet, its in zip(conditions.facets, self.lattice.bottom.held, strict=True)
         ]
-        failed, _, _ = conditions.judge(self._sizes[large].astype(np.int32), held, None)
-        self._accepted[large[failed > 0]] = False
+        failed, _, _ = conditions.judge(scratch.sizes[large].astype(np.int32), held, None)
+        scratch.accepted[large[failed > 0]] = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scratch:
+    """Arrays that one walker groups with: slots, keys found, group of each tuple, sizes, and groups accepted."""
+
+    slots: Codes
+    found: Keys
+    of_tuple: Codes
+    sizes: NDArray[np.int64]
+    accepted: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, keys: Keys) -> "Scratch":
+        """Room for so many tuples."""
+        n = keys.shape[1]
+        slots = np.empty(1 << kernels.bits_for(n), np.int32)
+        return cls(
+            slots, np.empty_like(keys), np.empty(n, np.int32), np.empty(n, np.int64), np.zeros(n, np.bool_)
+        )
+
+    def arrays(self) -> tuple[Codes, Keys, Codes, NDArray[np.int64]]:
+        """What the kernels take."""
+        return self.slots, self.found, self.of_tuple, self.sizes
 
 
 def taken(held: Held, which: Codes) -> Held:
@@ -287,134 +356,13 @@ def by_rows(lattice: Lattice, assigned: Assigned) -> Assigned:
     return Assigned(assigned.nodes, assigned.scheme[lattice.of_rows])
 
 
-def improved(lattice: Lattice, sweep: Sweep, assigned: Assigned, stop: Stop) -> Assigned:
-    """A better use of the nodes that a sweep of cells ended with, by rows; the same where it is too large to try.
-
-    A sweep takes each group as soon as it can and leaves the stragglers to coarse nodes. Here a group with too few
-    open records may borrow what it lacks from classes that can spare them, if together that loses less than the
-    stragglers would lose later. What they would lose is learnt from the round before.
-    """
-    plain = by_rows(lattice, assigned)
-    used = np.unique(assigned.scheme[assigned.scheme >= 0])
-    if not lattice.conditions.by_size_alone or len(used) * lattice.rows > 8 * GATHERED_MAX or not len(used):
-        return plain
-    top = len(assigned.nodes) - 1
-    cells = sweep.cells.only(np.union1d(used, [top]))
-    tuples = lattice.bottom.grouping
-    keys = np.ascontiguousarray(np.repeat(tuples.keys, tuples.counts, axis=1))
-    k = lattice.conditions.k
-    done, first, members, blur, node = kernels.gather(
-        keys,
-        cells.word,
-        cells.shift,
-        cells.mask,
-        cells.starts,
-        cells.tables,
-        cells.starts,
-        cells.blurs,
-        k,
-        GATHERED_MAX,
-    )
-    if done < len(cells.nodes):
-        return plain
-    rows = np.argsort(lattice.of_rows, kind="stable")
-    hope = _losses(sweep, plain)[rows]
-    best, best_loss = plain, float(hope.sum())
-    order = np.argsort(blur, kind="stable")
-    for _ in range(min(ROUNDS_MAX, max(ROUNDS_MIN, VISITS_MAX // len(members)))):
-        if stop():
-            break
-        loss, group_of = np.empty(len(rows)), np.empty(len(rows), np.int32)
-        taken_by = np.empty(len(rows) // k + 2, np.int64)
-        kernels.borrow(order, first, members, blur, k, hope, loss, group_of, taken_by)
-        if loss.sum() < best_loss:
-            scheme = np.full(len(rows), -1, np.int32)
-            placed = group_of >= 0
-            scheme[rows[placed]] = node[taken_by[group_of[placed]]]
-            best, best_loss = Assigned(cells.nodes, scheme), float(loss.sum())
-        hope = hope * (1 - DAMPING) + loss * DAMPING
-    return best
-
-
-def placed(lattice: Lattice, assigned: Assigned, limit: int) -> Assigned:
-    """Rows left out brought into a class of the top node where more are left than may be suppressed.
-
-    Too few to be a class, or failing a model, they need company: whole classes, the most blurred first, as few as
-    make the joint class meet every model. Models that hold for two classes hold for both together, so that the
-    other classes are as they were.
-    """
-    out = assigned.scheme < 0
-    if int(out.sum()) <= limit:
-        return assigned
-    scheme, of, dearest = _classes_by_blur(lattice, assigned)
-    top = len(scheme.nodes) - 1
-    rank = np.full(len(dearest) + 1, 0, np.int64)
-    rank[dearest] = np.arange(1, len(dearest) + 1)
-    order = rank[of]
-    low, high = 0, len(dearest)
-    while low < high:
-        middle = (low + high) // 2
-        if _one_class_holds(lattice, order <= middle):
-            high = middle
-        else:
-            low = middle + 1
-    joined = order <= low
-    if not _one_class_holds(lattice, joined):
-        return assigned
-    return Assigned(scheme.nodes, np.where(joined, top, scheme.scheme).astype(np.int32))
-
-
-def _classes_by_blur(lattice: Lattice, assigned: Assigned) -> tuple[Assigned, Codes, NDArray[np.intp]]:
-    """The assignment with the top node last, each row's class (the last number: none), and classes by blur."""
-    packing = lattice.packing
-    top = np.array([height - 1 for height in lattice.shape], np.intp)
-    nodes = np.concatenate([assigned.nodes, [top]])
-    labels = [assigned.scheme.astype(np.int64)]
-    blur = np.zeros(len(assigned.scheme))
-    for j, column in enumerate(packing.columns):
-        level = nodes[assigned.scheme, j]
-        by_level = np.stack([packing.labels[j][at] for at in range(packing.heights[j])])
-        shares = np.stack(
-            [
-                packing.hierarchies[j].loss(at)[packing.told[j][at]][packing.labels[j][at]]
-                for at in range(packing.heights[j])
-            ]
-        )
-        labels.append(by_level[level, column.codes].astype(np.int64))
-        blur += shares[level, column.codes]
-    found = np.unique(np.stack(labels), axis=1, return_index=True, return_inverse=True)
-    first, of = found[1], found[2].reshape(-1)
-    out = assigned.scheme < 0
-    dearest = np.argsort(-blur[first], kind="stable")
-    dearest = dearest[~out[first][dearest]]
-    of = np.where(out, len(first), of)
-    small = np.full(len(first) + 1, len(dearest), np.int64)
-    small[dearest] = np.arange(len(dearest))
-    return Assigned(nodes, assigned.scheme), small[of].astype(np.int32), np.arange(len(dearest))
-
-
-def _one_class_holds(lattice: Lattice, rows: NDArray[np.bool_]) -> bool:
-    """Whether some rows together meet the models."""
-    which = np.flatnonzero(rows)
-    of = np.zeros(len(which), np.int32)
-    held = []
-    for facet in lattice.conditions.facets:
-        picked = np.arange(len(which) + 1)
-        held.append(facet.merged(Held(picked, facet.of_rows[which], np.ones(len(which), np.int32)), of, 1))
-    failed, _, _ = lattice.conditions.judge(np.array([len(which)], np.int32), held, None)
-    return not failed.any()
-
-
-def total_loss(sweep: Sweep, assigned: Assigned) -> float:
-    """The mean weighted loss of the rows, 1 for those left out."""
-    return float(_losses(sweep, assigned).mean())
-
-
-def _losses(sweep: Sweep, assigned: Assigned) -> Floats:
+def losses(sweep: Sweep, assigned: Assigned) -> Floats:
     """The weighted loss of each row, 1 where it is left out."""
     packing, weights = sweep.lattice.packing, sweep.scale.weights / sweep.scale.weights.sum()
     total = np.zeros(len(assigned.scheme))
     out = assigned.scheme < 0
+    if out.all():
+        return np.ones(len(out))
     for j, column in enumerate(packing.columns):
         by_level = np.stack(
             [

@@ -71,6 +71,18 @@ class Parts:
         kernels.part_tables(self.columns, self.first, bits, starts, packing.tables, times, self.start, out)
         return out
 
+    def changing(
+        self, packing: "Packing", fine: Levels, coarse: Levels, starts: NDArray[np.int64]
+    ) -> tuple[Keys, NDArray[np.int64], Keys, Keys, NDArray[np.int64], Keys]:
+        """What `kernels.told` takes: the bits kept, and word, shift, mask, start and tables of the parts that change."""
+        moved = np.array([a != b for a, b in zip(fine, coarse, strict=True)])
+        some = np.flatnonzero(np.logical_or.reduceat(moved[self.columns], self.first[:-1]))
+        keep = np.full(packing.words, ~np.uint64(0))
+        for p in some:
+            keep[self.word[p]] &= ~(self.mask[p] << self.shift[p])
+        tables = self.tables(packing, starts, np.uint64(1) << packing.shift)
+        return keep, self.word[some], self.shift[some], self.mask[some], self.start[some], tables
+
 
 class Packing:
     """How the columns of some quasi-identifiers lie in the words of a key, on every level.
@@ -192,17 +204,12 @@ class Packing:
             keys = np.zeros((self.words, found), np.uint64)
             kernels.keys_of_cells(numbers[:found], self.word, self.shift, stride, sizes, keys)
             return Grouping(levels, keys, counts[:found].copy()), of
-        tables = parts.tables(self, starts, np.uint64(1) << self.shift)
         bits = max(4, (2 * n - 1).bit_length())
         keys = np.empty((self.words, n), np.uint64)
         found = kernels.group(
             fine.keys,
             fine.counts,
-            parts.word,
-            parts.shift,
-            parts.mask,
-            parts.start,
-            tables,
+            *parts.changing(self, fine.levels, levels, starts),
             np.empty(1 << bits, np.int32),
             bits,
             of,
@@ -217,8 +224,7 @@ class Packing:
         The share that a first look at few groups lets expect decides how many are looked at; False proves nothing.
         """
         starts = np.array([self.start[j, fine.levels[j], level] for j, level in enumerate(levels)])
-        parts = self.together
-        tables = parts.tables(self, starts, np.uint64(1) << self.shift)
+        changing = self.together.changing(self, fine.levels, levels, starts)
         share = FIRST_LOOK
         for _ in range(2):
             bits = max(4, int(3 * len(fine) * share).bit_length())
@@ -226,19 +232,7 @@ class Packing:
             keys, counts = np.empty((self.words, len(slots)), np.uint64), np.empty(len(slots), np.int32)
             lost = int(
                 kernels.lost_in_part(
-                    fine.keys,
-                    fine.counts,
-                    parts.word,
-                    parts.shift,
-                    parts.mask,
-                    parts.start,
-                    tables,
-                    slots,
-                    bits,
-                    keys,
-                    counts,
-                    k,
-                    int(share * 65536),
+                    fine.keys, fine.counts, *changing, slots, bits, keys, counts, k, int(share * 65536)
                 )
             )
             if lost > limit:
