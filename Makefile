@@ -7,7 +7,7 @@ DONE := $(VENV)/.ready-for-tests
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-fast serve bench accuracy accuracy-peers audit faults lint openapi clean
+.PHONY: help demo test test-long test-fast serve bench bench-deid accuracy accuracy-peers audit faults lint openapi clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -47,6 +47,9 @@ audit: $(DONE) ## measure the promised privacy from outside, over HTTP, with mor
 bench: $(DONE) ## run the benchmarks and write docs/performance.md
 	@bash scripts/install-test-tools
 	$(RUN)/python -m bench
+
+bench-deid: $(DONE) ## measure de-identification beside ARX's figures, for docs/performance.md (QUICK=1: no big tables)
+	$(RUN)/python -m bench.deid $(if $(QUICK),--quick)
 
 accuracy: $(READY) ## measure how far answers are from the truth and write docs/accuracy.md
 	$(INSTALL) --editable '.[accuracy]'

@@ -1,0 +1,1 @@
+"""Benchmarks of de-identification (`make bench-deid`): the engine beside ARX, big made-up tables, the command line."""

@@ -1,0 +1,62 @@
+"""Adult: 30,162 real records and their hierarchies, where they lie beside the checkout."""
+
+import csv
+from pathlib import Path
+
+from bench.deid import timed
+from bench.deid.cases import DIAL, FULL_DOMAIN, LOCAL_GOALS
+from bench.deid.timed import Outcome
+from privacy.deidentify.engine import Task, warm_up
+from privacy.deidentify.hierarchies.layout import parse
+from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.models import KAnonymity
+from privacy.deidentify.table import Column, Table
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "adult"
+TIMES = 5
+
+
+def is_there() -> bool:
+    """Whether the records are on this machine."""
+    return (FOLDER / "adult.csv").is_file()
+
+
+def full_domain() -> dict[str, Outcome]:
+    """Each full-domain case by its title."""
+    table, trees = _read()
+    warm_up()
+    tasks = {
+        case.title: Task(
+            table=table,
+            quasi={name: trees[name] for name in case.quasi},
+            models=case.models,
+            suppression=case.suppression,
+        )
+        for case in FULL_DOMAIN
+    }
+    return timed.measured(tasks, TIMES)
+
+
+def local() -> dict[str, Outcome]:
+    """Each position of the dial for each k, without suppression, by "k recoding"."""
+    table, trees = _read()
+    warm_up()
+    tasks = {
+        f"{goal.k} {recoding}": Task(
+            table=table, quasi=trees, models=(KAnonymity(goal.k),), recoding=recoding
+        )
+        for goal in LOCAL_GOALS
+        for recoding in DIAL
+    }
+    return timed.measured(tasks, TIMES)
+
+
+def _read() -> tuple[Table, dict[str, Hierarchy]]:
+    with (FOLDER / "adult.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file, delimiter=";")
+    columns = [Column.of(name, texts) for name, texts in zip(head, zip(*rows, strict=True), strict=True)]
+    return Table(columns), {name: _tree(name) for name in head}
+
+
+def _tree(name: str) -> Hierarchy:
+    return parse(name, (FOLDER / f"adult_hierarchy_{name}.csv").read_text(encoding="utf-8"))
