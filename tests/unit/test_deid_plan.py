@@ -2,11 +2,22 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from datasets.deidentify.checks import grained
 from datasets.deidentify.entries import PlanError
 from datasets.deidentify.plan import Condition, Loss, Sampling, Style
+from datasets.deidentify.prepare import seed_of
 from datasets.deidentify.reading import parse, read
+from datasets.deidentify.selection import chosen, sampled
+from datasets.deidentify.source import Source, look
+from datasets.deidentify.source import read as read_source
+from datasets.deidentify.write import quoted, records
+from privacy.deidentify.faults import BadTable
+from privacy.deidentify.hierarchy import Hierarchy
 from privacy.deidentify.models import (
     AverageRisk,
     BetaLikeness,
@@ -23,7 +34,8 @@ from privacy.deidentify.models import (
     SampleUniqueness,
     TCloseness,
 )
-from privacy.deidentify.table import Role
+from privacy.deidentify.randomness import draws
+from privacy.deidentify.table import Column, Role, Table
 
 HEAD = """\
 attributes:
@@ -125,7 +137,12 @@ def test_of_two_k_the_larger_counts_and_the_report_says_so(plan_of):
 
 @pytest.mark.parametrize(
     ("text", "recoding"),
-    [("full_domain", "full_domain"), ("local", "cells"), ("{local: few}", "few"), ("{local: ranges}", "ranges")],
+    [
+        ("full_domain", "full_domain"),
+        ("local", "cells"),
+        ("{local: few}", "few"),
+        ("{local: ranges}", "ranges"),
+    ],
 )
 def test_recoding_is_full_domain_or_local_with_a_dial(plan_of, text, recoding):
     assert plan_of(f"{PLAN}recoding: {text}\n").recoding == recoding
@@ -212,10 +229,22 @@ MODELS_WRONG = [
     ("{l_diversity: {attribute: illness, kind: recursive, l: 2}}", "8 models[0].l_diversity: needs c"),
     ("{l_diversity: {attribute: illness, l: 2, c: 3}}", "8 models[0].l_diversity.c: c belongs to recursive"),
     ("{l_diversity: {attribute: illness, kind: best, l: 2}}", "8 models[0].l_diversity.kind: must be one of"),
-    ("{l_diversity: {attribute: age, l: 2}}", "8 models[0].l_diversity.attribute: 'age' is a quasi-identifier"),
-    ("{l_diversity: {attribute: name, l: 2}}", "8 models[0].l_diversity.attribute: 'name' has the role identifier"),
-    ("{l_diversity: {attribute: mood, l: 2}}", "8 models[0].l_diversity.attribute: there is no attribute 'mood'"),
-    ("{t_closeness: {attribute: illness, t: 2}}", "8 models[0].t_closeness.t: must be between 0 and 1, not 2"),
+    (
+        "{l_diversity: {attribute: age, l: 2}}",
+        "8 models[0].l_diversity.attribute: 'age' is a quasi-identifier",
+    ),
+    (
+        "{l_diversity: {attribute: name, l: 2}}",
+        "8 models[0].l_diversity.attribute: 'name' has the role identifier",
+    ),
+    (
+        "{l_diversity: {attribute: mood, l: 2}}",
+        "8 models[0].l_diversity.attribute: there is no attribute 'mood'",
+    ),
+    (
+        "{t_closeness: {attribute: illness, t: 2}}",
+        "8 models[0].t_closeness.t: must be between 0 and 1, not 2",
+    ),
     (
         "{t_closeness: {attribute: illness, t: 0.2, distance: hierarchical}}",
         "8 models[0].t_closeness: hierarchical distance needs a hierarchy of 'illness'",
@@ -224,7 +253,10 @@ MODELS_WRONG = [
     ("{k_map: 3}", "8 models[0].k_map: needs the population"),
     ("{journalist_risk: 0.2}", "8 models[0].journalist_risk: needs the population"),
     ("{average_risk: 0}", "8 models[0].average_risk: average_risk must lie above 0"),
-    ("{delta_presence: {min: 0.6, max: 0.5}}", "8 models[0].delta_presence: delta_presence needs 0 ≤ min ≤ max"),
+    (
+        "{delta_presence: {min: 0.6, max: 0.5}}",
+        "8 models[0].delta_presence: delta_presence needs 0 ≤ min ≤ max",
+    ),
     ("5", "8 models[0]: must be a mapping"),
 ]
 
@@ -237,10 +269,16 @@ def test_a_wrong_model_is_told_by_line_and_key(faults_of, model, fault):
 
 ATTRIBUTES_WRONG = [
     ("{role: quasi}", "2 attributes.a: a quasi-identifier needs a hierarchy"),
-    ("{role: [quasi, sensitive]}", "2 attributes.a.role: an attribute has one role: a sensitive attribute cannot"),
+    (
+        "{role: [quasi, sensitive]}",
+        "2 attributes.a.role: an attribute has one role: a sensitive attribute cannot",
+    ),
     ("{role: secret}", "2 attributes.a.role: must be one of identifier, code, linkage, quasi"),
     ("{hierarchy: sex.csv}", "2 attributes.a: has no role; roles: identifier"),
-    ("{role: quasi, hierarchy: none.csv}", "2 attributes.a.hierarchy: there is no file 'none.csv' beside the plan"),
+    (
+        "{role: quasi, hierarchy: none.csv}",
+        "2 attributes.a.hierarchy: there is no file 'none.csv' beside the plan",
+    ),
     ("{role: insensitive, hierarchy: sex.csv}", "2 attributes.a.hierarchy: a hierarchy belongs to"),
     ("{role: code, operation: pseudonym}", "2 attributes.a.operation: an individual identification code"),
     ("{role: insensitive, colour: red}", "2 attributes.a.colour: unknown key 'colour'"),
@@ -298,3 +336,117 @@ def test_a_plan_that_is_not_utf8_is_refused(folder):
 def test_a_plan_that_is_not_there_is_refused():
     with pytest.raises(PlanError, match="cannot be read"):
         read(Path("/nowhere/plan.yaml"))
+
+
+# Rows, grain and seed
+
+
+def rows(column, **condition):
+    return chosen(Table([column]), (Condition(attribute=column.name, **condition),)).tolist()
+
+
+def test_ranges_of_numbers_hold_their_ends_and_nothing_that_is_no_number():
+    ages = Column.of("age", ["9", "10", "64", "65", "", "x"])
+    assert rows(ages, low="10", high="64") == [False, True, True, False, False, False]
+    assert rows(ages, low="10") == [False, True, True, True, False, False]
+    assert rows(ages, high="10") == [True, True, False, False, False, False]
+
+
+def test_ranges_of_dates_are_compared_as_texts():
+    days = Column.of("day", ["2024-03-31", "2024-04-01", "2025-03-31", "2025-04-01"])
+    assert rows(days, low="2024-04-01", high="2025-03-31") == [False, True, True, False]
+
+
+def test_all_conditions_hold_together_and_none_met_is_refused():
+    table = Table([Column.of("a", ["1", "1", "2"]), Column.of("b", ["x", "y", "x"])])
+    one, x = Condition(attribute="a", values=("1",)), Condition(attribute="b", values=("x",))
+    assert chosen(table, (one, x)).tolist() == [True, False, False]
+    with pytest.raises(BadTable, match="no row of the data meets"):
+        chosen(table, (one, Condition(attribute="b", values=("z",))))
+
+
+def test_a_sample_holds_whole_persons():
+    persons = np.repeat(np.arange(50, dtype=np.int32), 3)
+    taken = sampled(150, Sampling(share=0.2), unit=persons, draws=draws(b"seed", "sampling"))
+    assert len(taken) == 30
+    assert set(np.bincount(persons[taken], minlength=50)) == {0, 3}
+
+
+def test_a_sample_larger_than_what_there_is_is_refused():
+    with pytest.raises(BadTable, match="a sample of 5 is asked for, and there are 4"):
+        sampled(4, Sampling(rows=5), unit=None, draws=draws(b"seed", "sampling"))
+
+
+def test_a_grain_cuts_the_levels_below_it_off(plan_of):
+    plan = plan_of(PLAN + "grain: {age: 1}\n")
+    tree = Hierarchy.of("age", [("1", "0-4", "*"), ("2", "0-4", "*"), ("7", "5-9", "*")])
+    table, cut = grained(plan, Table([Column.of("age", ["7", "1", "2"])]), {"age": tree})
+    assert table["age"].texts().tolist() == ["5-9", "0-4", "0-4"]
+    assert cut["age"].labels == (("0-4", "5-9"), ("*",))
+
+
+def test_a_grain_that_the_hierarchy_has_not_is_refused_by_line(plan_of):
+    plan = plan_of(PLAN + "grain: {age: 3}\n")
+    tree = Hierarchy.of("age", [("1", "0-4", "*"), ("7", "5-9", "*")])
+    with pytest.raises(PlanError, match=r"line 9, .*grain.age: the hierarchy has the levels 0 to 2"):
+        grained(plan, Table([Column.of("age", ["7"])]), {"age": tree})
+
+
+def test_the_seed_of_all_draws_depends_on_seed_plan_and_source(plan_of):
+    plan, other = plan_of(PLAN), plan_of(PLAN + "suppression: 0.1\n")
+    seeds = {
+        seed_of(which, seed=seed, source_sha256=source * 32)
+        for which in (plan, other)
+        for seed in (b"1", b"2")
+        for source in ("00", "ff")
+    }
+    assert len(seeds) == 8
+    assert seed_of(plan, seed=b"1", source_sha256="00" * 32) in seeds
+
+
+# Fields of a CSV
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("plain", "plain"),
+        (" spaces ", " spaces "),
+        ("", ""),
+        ("a;b", '"a;b"'),
+        ("a,b", "a,b"),
+        ('"', '""""'),
+        ("a\nb", '"a\nb"'),
+        ("a\rb", '"a\rb"'),
+    ],
+)
+def test_a_field_is_quoted_only_where_it_must_be(text, field):
+    assert quoted(text, delimiter=";") == field
+
+
+def test_an_empty_field_alone_on_its_line_is_quoted():
+    assert quoted("", delimiter=";", alone=True) == '""'
+
+
+cells = st.text(
+    st.sampled_from('",;\t\n\r ab日髙\x00\ufeff') | st.characters(exclude_categories=["Cs"]), max_size=6
+)
+
+
+@given(data=st.data())
+@settings(deadline=None)
+def test_what_is_written_is_read_back(data, tmp_path_factory):
+    width = data.draw(st.integers(1, 3))
+    lines = data.draw(st.lists(st.tuples(*[cells] * width), min_size=1, max_size=8))
+    columns = [Column.of(f"c{place}", texts) for place, texts in enumerate(zip(*lines, strict=True))]
+    style = Style(delimiter=data.draw(st.sampled_from([",", ";", "\t"])))
+    path = tmp_path_factory.mktemp("csv") / "records.csv"
+    like = Source(path=path, style=style, columns=tuple(column.name for column in columns))
+    nobody = np.zeros(len(lines), dtype=np.bool_)
+    sha256 = records(
+        path, Table(columns), like=like, suppressed=nobody, progress=lambda share: None, stop=bool
+    )
+    found = look(path, style)
+    table, read_sha256 = read_source(found, columns=found.columns, progress=lambda share: None, stop=bool)
+    assert [tuple(row) for row in zip(*(c.texts() for c in table.values()), strict=True)] == lines
+    assert sha256 == read_sha256
