@@ -72,12 +72,12 @@ class Search:
         """Look until every unseen node is ruled out, or until stopped."""
         stopped = not self._descend()
         if self.enumerated:
-            for at, levels in self._open():
+            for looked, (at, levels) in enumerate(self._open()):
                 if stopped or self.stop():
                     stopped = True
                     break
                 self._look(levels)
-                if at % 32 == 0:
+                if looked % 32 == 0:
                     self.progress(at / self.nodes, self._words())
         assert self.nearest is not None
         return Found(self.best, self.nearest, self._gap(), self.nodes, self.lattice.checked)
