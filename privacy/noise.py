@@ -1,7 +1,8 @@
 """The only door to randomness: discrete noise on vectors of int64, and noisy choices, drawn by OpenDP.
 
 Refuses everything else: no floats, no OpenDP aggregators, no scale of zero, no seed. Before every draw
-OpenDP's own privacy map must agree that the noise costs no more than the price charged.
+OpenDP's own privacy map must agree that the noise costs no more than the price charged. (OpenDP's parts are
+imported one by one: its prelude takes in scikit-learn where that is installed, seconds and tens of MiB.)
 """
 
 import math
@@ -14,12 +15,17 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import opendp.prelude as dp
+from opendp.combinators import make_pureDP_to_zCDP
+from opendp.domains import atom_domain, vector_domain
+from opendp.measurements import make_gaussian, make_laplace, make_noisy_max
+from opendp.measures import max_divergence, zero_concentrated_divergence
+from opendp.metrics import l1_distance, l2_distance, linf_distance
+from opendp.mod import Measurement, enable_features
 
 from privacy.budget import NANO, Price
 from privacy.schema import Measure
 
-dp.enable_features("contrib")
+enable_features("contrib")
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["discrete_laplace", "discrete_gaussian", "noisy_max"]
@@ -173,19 +179,19 @@ def _ideal(mechanism: Mechanism) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _measurement(kind: Kind, measure: Measure, scale: float) -> dp.Measurement:
+def _measurement(kind: Kind, measure: Measure, scale: float) -> Measurement:
     assert scale > 0, "a scale of zero means no noise"
-    vector = dp.vector_domain(dp.atom_domain(T="i64"))
+    vector = vector_domain(atom_domain(T="i64"))
     if kind == "noisy_max":
-        divergence = dp.max_divergence() if measure == "pure" else dp.zero_concentrated_divergence()
-        return dp.m.make_noisy_max(vector, dp.linf_distance(T="i64"), divergence, scale=scale)
+        divergence = max_divergence() if measure == "pure" else zero_concentrated_divergence()
+        return make_noisy_max(vector, linf_distance(T="i64"), divergence, scale=scale)
     if kind == "discrete_gaussian":
-        return dp.m.make_gaussian(vector, dp.l2_distance(T="f64"), scale=scale)
-    laplace = dp.m.make_laplace(vector, dp.l1_distance(T="i64"), scale=scale)
-    return laplace if measure == "pure" else dp.c.make_pureDP_to_zCDP(laplace)
+        return make_gaussian(vector, l2_distance(T="f64"), scale=scale)
+    laplace = make_laplace(vector, l1_distance(T="i64"), scale=scale)
+    return laplace if measure == "pure" else make_pureDP_to_zCDP(laplace)
 
 
-def _cost(measurement: dp.Measurement, mechanism: Mechanism) -> Fraction:
+def _cost(measurement: Measurement, mechanism: Mechanism) -> Fraction:
     """What OpenDP says that the mechanism's sensitivity costs at that noise, in billionths."""
     moved: float = mechanism.sensitivity
     if mechanism.kind == "discrete_gaussian":
