@@ -104,7 +104,7 @@ def _rounds(groups: Groups, hope: Floats, damping: float, stop: Stop) -> Filled 
         if stop():
             break
         loss, group_of = np.empty(len(hope)), np.empty(len(hope), np.int32)
-        taken = np.empty(len(hope) // groups.k + 2, np.int64)
+        taken = np.zeros(len(hope) // groups.k + 2, np.int64)  # its last is read where group_of is -1
         kernels.borrow(
             groups.order, groups.first, groups.members, groups.blur, groups.k, hope, loss, group_of, taken
         )
