@@ -208,7 +208,8 @@ def _group_of_rows(lattice: Lattice, best: Verdict) -> Codes:
 def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Recoded:
     shares = _shares(task, lattice)
     tried = [
-        _placed(task, lattice, share, _part(progress, at, len(shares)), stop) for at, share in enumerate(shares)
+        _placed(task, lattice, share, _part(progress, at, len(shares)), stop)
+        for at, share in enumerate(shares)
     ]
     assigned, loss = min(tried, key=lambda one: (_left(one[0]) > task.limit, one[1]))
     if _left(assigned) > task.limit or _left(assigned) == task.table.rows:

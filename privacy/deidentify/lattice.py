@@ -15,7 +15,7 @@ from privacy.deidentify.packing import Grouping, Levels, Packing
 from privacy.deidentify.table import Codes
 from privacy.deidentify.tables_met import smallest_dropped
 
-CACHED_GROUPS_MAX = 60_000_000
+CACHED_GROUPS_MAX = 40_000_000
 """Groups kept at once for later roll-ups; at most 12 bytes each for one word, 20 for two, and what they hold."""
 LARGE = 1 << 15
 """Groupings of so many tuples are looked at in part before they are made."""
@@ -113,8 +113,8 @@ class Lattice:
                 if kept is None:
                     break
                 at = kept
-        large = len(at.grouping) >= LARGE
-        return large and self.packing.loses_more(at.grouping, levels, k=self.conditions.k, limit=limit)
+        worth = len(at.grouping) >= LARGE and self.conditions.k > 1
+        return worth and self.packing.loses_more(at.grouping, levels, k=self.conditions.k, limit=limit)
 
     def rolled(self, fine: Groups, levels: Levels) -> Groups:
         """Coarser groups from finer ones."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from privacy.deidentify import kernels
 from privacy.deidentify.facets import Held
+from privacy.deidentify.faults import BadTable
 from privacy.deidentify.lattice import Lattice
 from privacy.deidentify.measure import Floats, Measure, Scale
 from privacy.deidentify.packing import Keys, Packing
@@ -23,10 +24,13 @@ from privacy.deidentify.table import Codes
 
 NODES_MAX = 100_000
 """Of a larger lattice every so manieth node is walked, in the order of cost."""
+LISTED_MAX = 5_000_000
+"""Nodes that are put in order at all."""
 CELL_BITS = 9
 CELL_ENTRIES_MAX = 1 << 17
-NODES_A_STEP = 256
-"""Nodes walked between two looks at whether to stop."""
+NODES_A_STEP_MIN, NODES_A_STEP_MAX = 8, 256
+LOOKS_A_STEP = 1 << 26
+"""Nodes walked between two looks at whether to stop: about so many tuples looked at."""
 WALKERS = 2
 RARE = 32
 """Where fewer than one in so many nodes takes something, several walkers look ahead."""
@@ -156,15 +160,16 @@ class Sweep:
 
     def _in_order_of_cost(self) -> NDArray[np.intp]:
         """All nodes, or evenly many of them, from the cheapest on; the last is always there."""
-        shape = self.lattice.shape
+        levels = thinned(self.lattice.shape)
         axes = [
-            base.reshape([-1 if i == j else 1 for i in range(len(shape))])
-            for j, base in enumerate(self.scale.base)
+            base[its].reshape([-1 if i == j else 1 for i in range(len(levels))])
+            for j, (base, its) in enumerate(zip(self.scale.base, levels, strict=True))
         ]
+        shape = tuple(len(its) for its in levels)
         order = np.argsort(np.broadcast_to(self.scale.together(axes), shape), axis=None, kind="stable")
         every = -(-len(order) // NODES_MAX)
-        picked = order[::-1][::every][::-1]
-        return np.stack(np.unravel_index(picked, shape), axis=1)
+        picked = np.unravel_index(order[::-1][::every][::-1], shape)
+        return np.stack([its[at] for its, at in zip(levels, picked, strict=True)], axis=1)
 
     @property
     def open_records(self) -> int:
@@ -180,7 +185,8 @@ class Sweep:
         at, rare = 0, judged
         with ThreadPoolExecutor(WALKERS) as walkers:
             while at < nodes and self.left and not self.stop():
-                until = min(nodes, at + NODES_A_STEP)
+                step = max(NODES_A_STEP_MIN, min(NODES_A_STEP_MAX, LOOKS_A_STEP // self.left))
+                until = min(nodes, at + step)
                 if not rare:
                     takers = self._walk(at, until)
                     rare = takers * RARE <= until - at
@@ -341,6 +347,22 @@ class Scratch:
     def arrays(self) -> tuple[Codes, Keys, Codes, NDArray[np.int64]]:
         """What the kernels take."""
         return self.slots, self.found, self.of_tuple, self.sizes
+
+
+def thinned(heights: Sequence[int]) -> list[NDArray[np.intp]]:
+    """The levels of each column that a walk uses: all, or fewer where the lattice is too large to list.
+
+    Levels between the values and the top go first where there are most; too many columns for that are a fault.
+    """
+    levels = [np.arange(height) for height in heights]
+    while np.prod([float(len(its)) for its in levels]) > LISTED_MAX:
+        longest = max(range(len(levels)), key=lambda j: len(levels[j]))
+        if len(levels[longest]) <= 2:
+            raise BadTable(
+                f"{len(heights)} quasi-identifiers are too many for local recoding; leave some out"
+            )
+        levels[longest] = np.delete(levels[longest], len(levels[longest]) // 2)
+    return levels
 
 
 def taken(held: Held, which: Codes) -> Held:

@@ -8,7 +8,6 @@ import hashlib
 
 import numpy as np
 
-
 Draws = np.random.Generator
 """The type of what `draws` returns, for those who take one as an argument."""
 

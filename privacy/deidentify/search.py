@@ -17,7 +17,7 @@ from privacy.deidentify.lattice import Lattice, Verdict
 from privacy.deidentify.measure import BY_CLASS, Floats
 from privacy.deidentify.packing import Levels
 
-NODES_MAX = 20_000_000
+NODES_MAX = 5_000_000
 """Lattices beyond this are not enumerated: a greedy descent alone, said to be unproven."""
 EQUAL = 1e-12
 CHUNK = 1024
