@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from datasets.deidentify.checks import grained
 from datasets.deidentify.entries import PlanError
 from datasets.deidentify.plan import Condition, Loss, Sampling, Style
-from datasets.deidentify.prepare import seed_of
+from datasets.deidentify.prepare import Read, prepare, seed_of
 from datasets.deidentify.reading import parse, read
 from datasets.deidentify.selection import chosen, sampled
 from datasets.deidentify.source import Source, look
@@ -450,3 +450,25 @@ def test_what_is_written_is_read_back(data, tmp_path_factory):
     table, read_sha256 = read_source(found, columns=found.columns, progress=lambda share: None, stop=bool)
     assert [tuple(row) for row in zip(*(c.texts() for c in table.values()), strict=True)] == lines
     assert sha256 == read_sha256
+
+
+def test_each_record_knows_its_source_row_after_conditions_and_operations(plan_of, folder):
+    columns = {
+        "sex": ["f", "m", "m", "f", "m", "m"],
+        "age": ["1", "2", "3", "4", "5", "6"],
+        "illness": ["flu", "cold", "rare", "flu", "flu", "flu"],
+        "name": ["A", "B", "C", "D", "B", "C"],
+        "number": ["9", "8", "7", "6", "5", "4"],
+    }
+    table = Table([Column.of(name, values) for name, values in columns.items()])
+    source = Source(path=folder / "city.csv", style=Style(), columns=tuple(columns))
+    plan = plan_of(
+        PLAN.replace("role: sensitive", "role: sensitive, operation: {remove_rows: {values: [rare]}}")
+        + "unit: name\nwhere: {sex: m}\n"
+    )
+    given = Read(source=source, table=table, sha256="00" * 32, unread=())
+    made = prepare(plan, given, seed=b"seed", key=bytes(32), stop=bool)
+    assert made.origin.tolist() == [1, 4, 5]
+    assert made.table["age"].texts().tolist() == ["2", "5", "6"]
+    assert table["name"].codes[made.origin].tolist() == made.units.tolist()
+    assert (made.persons, made.rows_asked, made.rows_read) == (2, 4, 6)
