@@ -67,6 +67,9 @@ class Task:
             raise BadTable("the table has no rows")
         if not self.quasi:
             raise BadTable("there is no quasi-identifier, so there is nothing to generalise")
+        for name in (*self.quasi, *filter(None, [self.unit])):
+            if name not in self.table:
+                raise BadTable(f"the table has no column {name}")
         if not 0 <= self.suppression <= 1:
             raise DeidentifyError(f"suppression must lie between 0 and 1, not {self.suppression!r}")
         for model in self.models:
