@@ -27,39 +27,6 @@ jit = njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
 
 
 @jit
-def slot_of(low, high, bits):
-    """Where a tuple is looked for first in a table of 2^bits slots."""
-    mixed = low * MIX_A + high * MIX_B
-    mixed ^= mixed >> HALF
-    mixed *= MIX_B
-    mixed ^= mixed >> HALF
-    mixed *= MIX_A
-    return np.int64(mixed >> np.uint64(64 - bits))
-
-
-@jit
-def told(keys, i, keep, word, shift, mask, start, tables):
-    """The generalised key of tuple i, in two words: what `keep` masks as it is, and each part p looked up.
-
-    The part's code lies in word[p] at shift[p] under mask[p]; tables[start[p] + code] is shifted into place.
-    """
-    low = keys[0, i] & keep[0]
-    high = np.uint64(0)
-    if keys.shape[0] == 1:
-        for p in range(shift.size):
-            low |= tables[start[p] + np.int64((keys[0, i] >> shift[p]) & mask[p])]
-    else:
-        high = keys[1, i] & keep[1]
-        for p in range(shift.size):
-            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
-            if word[p] == 0:
-                low |= entry
-            else:
-                high |= entry
-    return low, high
-
-
-@jit
 def part_tables(columns, first, bits, starts, labels, times, part_start, out):
     """Tables of neighbouring columns at once: out[part_start[p] + code] sums times[j] x the column's new label.
 
@@ -81,18 +48,36 @@ def part_tables(columns, first, bits, starts, labels, times, part_start, out):
 def group(keys, counts, keep, word, shift, mask, start, tables, slots, bits, of, out_keys, out_counts):
     """Group tuples by their generalised key; returns the number of groups.
 
-    keys [words, n]; the new key is what `told` says. Writes of[n] (the group of each tuple), out_keys
-    [words, groups] and out_counts [groups]; `slots` is scratch of 2^bits.
+    keys [words, n]; the new key is what `keep` masks, as it is, and each part p looked up: its code lies in
+    word[p] at shift[p] under mask[p], and tables[start[p] + code] is shifted into place. Writes of[n] (the group
+    of each tuple), out_keys [words, groups] and out_counts [groups]; `slots` is scratch of 2^bits.
+    (The key and its hash are worked out in place here and in two more loops below: as a function of their own they
+    are not inlined when compiled code comes from the cache, and cost ten times as much.)
     """
     n = counts.size
     words = keys.shape[0]
     for at in range(1 << bits):
         slots[at] = -1
     wrap = (1 << bits) - 1
+    down = np.uint64(64 - bits)
+    high = np.uint64(0)
     groups = 0
     for i in range(n):
-        low, high = told(keys, i, keep, word, shift, mask, start, tables)
-        at = slot_of(low, high, bits)
+        low = keys[0, i] & keep[0]
+        if words == 2:
+            high = keys[1, i] & keep[1]
+        for p in range(shift.size):
+            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+            if word[p] == 0:
+                low |= entry
+            else:
+                high |= entry
+        mixed = low * MIX_A + high * MIX_B
+        mixed ^= mixed >> HALF
+        mixed *= MIX_B
+        mixed ^= mixed >> HALF
+        mixed *= MIX_A
+        at = np.int64(mixed >> down)
         while True:
             found = slots[at]
             if found < 0:
@@ -124,10 +109,24 @@ def lost_in_part(
     for at in range(1 << bits):
         slots[at] = -1
     wrap = (1 << bits) - 1
+    high = np.uint64(0)
     groups = 0
     for i in range(counts.size):
-        low, high = told(keys, i, keep, word, shift, mask, start, tables)
-        place = slot_of(low, high, 48)
+        low = keys[0, i] & keep[0]
+        if words == 2:
+            high = keys[1, i] & keep[1]
+        for p in range(shift.size):
+            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+            if word[p] == 0:
+                low |= entry
+            else:
+                high |= entry
+        mixed = low * MIX_A + high * MIX_B
+        mixed ^= mixed >> HALF
+        mixed *= MIX_B
+        mixed ^= mixed >> HALF
+        mixed *= MIX_A
+        place = np.int64(mixed >> np.uint64(16))
         if (place >> 32) >= part:
             continue
         at = place & wrap
@@ -477,12 +476,27 @@ def look(own, weight, left, word, shift, mask, starts, tables, slots, bits, foun
     words = own.shape[0]
     keep = np.zeros(words, np.uint64)
     wrap = (1 << bits) - 1
+    down = np.uint64(64 - bits)
+    high = np.uint64(0)
     for at in range(1 << bits):
         slots[at] = -1
     groups = 0
     for i in range(left):
-        low, high = told(own, i, keep, word, shift, mask, starts, tables)
-        at = slot_of(low, high, bits)
+        low = own[0, i] & keep[0]
+        if words == 2:
+            high = own[1, i] & keep[1]
+        for p in range(shift.size):
+            entry = tables[starts[p] + np.int64((own[word[p], i] >> shift[p]) & mask[p])]
+            if word[p] == 0:
+                low |= entry
+            else:
+                high |= entry
+        mixed = low * MIX_A + high * MIX_B
+        mixed ^= mixed >> HALF
+        mixed *= MIX_B
+        mixed ^= mixed >> HALF
+        mixed *= MIX_A
+        at = np.int64(mixed >> down)
         while True:
             g = slots[at]
             if g < 0:

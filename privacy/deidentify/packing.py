@@ -74,7 +74,7 @@ class Parts:
     def changing(
         self, packing: "Packing", fine: Levels, coarse: Levels, starts: NDArray[np.int64]
     ) -> tuple[Keys, NDArray[np.int64], Keys, Keys, NDArray[np.int64], Keys]:
-        """What `kernels.told` takes: the bits kept; word, shift, mask, start and tables of the parts that change."""
+        """What `kernels.group` takes: the bits kept; word, shift, mask, start and tables of the parts that change."""
         moved = np.array([a != b for a, b in zip(fine, coarse, strict=True)])
         some = np.flatnonzero(np.logical_or.reduceat(moved[self.columns], self.first[:-1]))
         keep = np.full(packing.words, ~np.uint64(0))
