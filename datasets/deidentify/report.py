@@ -275,6 +275,7 @@ def unsolved(
     body = {
         "solved": False,
         "reasons": list(fault.reasons),
+        "reasons_ja": list(fault.reasons_ja),
         "nearest": None if fault.nearest is None else dict(fault.nearest),
         "models": [
             {"name": name_of(model), "met": False, "value": None, "words": said(model)}

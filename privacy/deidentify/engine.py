@@ -120,12 +120,15 @@ class NoSolution(DeidentifyError):
     """No recoding meets the models within the limit of suppression.
 
     `reasons` say which models fail at the nearest node seen, each with the share of rows that it alone costs;
-    `nearest` has that node's levels and the share that would have to be suppressed.
+    `reasons_ja` the same in Japanese; `nearest` has that node's levels and the share that would have to be suppressed.
     """
 
-    def __init__(self, reasons: tuple[str, ...], nearest: Mapping[str, object] | None) -> None:
+    def __init__(
+        self, reasons: Sequence[str], reasons_ja: Sequence[str], nearest: Mapping[str, object] | None
+    ) -> None:
         super().__init__("; ".join(reasons))
-        self.reasons = reasons
+        self.reasons = tuple(reasons)
+        self.reasons_ja = tuple(reasons_ja)
         self.nearest = nearest
 
 
@@ -320,10 +323,11 @@ def _check_table_models(task: Task, columns: Sequence[Column], assigned: Assigne
     persons = weights(found, None if task.unit is None else task.table[task.unit].codes)
     unmet = [model for model in wanted if not meets(model, persons)]
     if unmet:
-        reasons = tuple(
-            f"{name_of(model)} is not met by local recoding; ask for a larger k" for model in unmet
-        )
-        raise NoSolution(reasons, None)
+        reasons = [f"{name_of(model)} is not met by local recoding; ask for a larger k" for model in unmet]
+        reasons_ja = [
+            f"局所的な一般化では {name_of(model)} を満たせません。k を大きくしてください" for model in unmet
+        ]
+        raise NoSolution(reasons, reasons_ja, None)
 
 
 def _with_ranges(task: Task, lattice: Lattice, assigned: Assigned, made: Recoded) -> Recoded:
@@ -347,7 +351,7 @@ def _with_ranges(task: Task, lattice: Lattice, assigned: Assigned, made: Recoded
 def _no_solution(task: Task, lattice: Lattice, nearest: Verdict) -> NoSolution:
     """Which models fail where the fewest records do, and what could be asked for instead."""
     groups = lattice.groups(nearest.levels)
-    reasons = []
+    reasons, reasons_ja = [], []
     for model in task.models:
         alone = Conditions(
             [model],
@@ -361,6 +365,8 @@ def _no_solution(task: Task, lattice: Lattice, nearest: Verdict) -> NoSolution:
             attribute = getattr(model, "attribute", None)
             blamed = f" because of {attribute}" if attribute else ""
             reasons.append(f"{name_of(model)} fails{blamed} for {lost:.2%} of the rows")
+            blamed = f"項目 {attribute} のため" if attribute else ""
+            reasons_ja.append(f"{blamed}{lost:.2%} の行が {name_of(model)} を満たしません")
     failed, _, _ = lattice.lost(groups)
     share = int(groups.grouping.counts[failed > 0].sum()) / lattice.rows
     levels = dict(zip(task.quasi, nearest.levels, strict=True))
@@ -369,7 +375,11 @@ def _no_solution(task: Task, lattice: Lattice, nearest: Verdict) -> NoSolution:
         f"no level combination suppresses {task.suppression:.2%} of the rows or fewer; "
         f"the nearest seen suppresses {share:.2%} (levels {told})"
     )
-    return NoSolution(tuple(reasons), {"levels": levels, "suppressed": share})
+    reasons_ja.append(
+        f"レコード削除を {task.suppression:.2%} 以内に収める一般化の段階の組合せはありません。"
+        f"見たもののうち最も近い組合せで {share:.2%} です（段階：{told}）"
+    )
+    return NoSolution(reasons, reasons_ja, {"levels": levels, "suppressed": share})
 
 
 def _share_lost(lattice: Lattice, conditions: Conditions, nearest: Verdict) -> float:
