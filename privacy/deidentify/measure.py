@@ -65,8 +65,6 @@ class Measure:
         for name, weight in self.weights.items():
             if not weight >= 0:
                 raise DeidentifyError(f"the weight of {name} must be at least 0, not {weight!r}")
-        if self.weights and not any(weight > 0 for weight in self.weights.values()):
-            raise DeidentifyError("weights must not all be 0")
 
     @property
     def of_suppression(self) -> float:
@@ -106,6 +104,8 @@ class Scale:
         if unknown:
             raise DeidentifyError(f"weights are given for {', '.join(unknown)}, not a quasi-identifier")
         self.weights = np.array([measure.weights.get(name, 1.0) for name in self.names])
+        if not self.weights.any():
+            raise DeidentifyError("the weights of the quasi-identifiers must not all be 0")
         self.base: list[Floats] = []
         self.cost_start = np.full((len(packing.heights), max(packing.heights)), -1, np.int64)
         parts: list[Floats] = []

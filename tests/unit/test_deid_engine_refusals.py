@@ -101,6 +101,21 @@ def test_a_weight_of_a_column_that_is_no_quasi_identifier_is_refused() -> None:
         run(asked(KAnonymity(1), measure=Measure(weights={"illness": 2.0})))
 
 
+def test_weights_must_not_all_be_0_but_some_may() -> None:
+    with pytest.raises(DeidentifyError, match="the weights of the quasi-identifiers must not all be 0"):
+        run(asked(KAnonymity(1), measure=Measure(weights={"ward": 0.0})))
+    two = Table([*FOUR.values(), Column.of("area", ["secret1"] * 4)])
+    free = Task(
+        table=two,
+        quasi={"ward": WARD, "area": WARD},
+        models=(KAnonymity(4),),
+        measure=Measure(weights={"ward": 0.0}),
+    )
+    assert run(free).loss == 0
+    with pytest.raises(DeidentifyError, match="the weight of ward must be at least 0, not -1"):
+        Measure(weights={"ward": -1})
+
+
 # -- models ---------------------------------------------------------------------------------------------------
 
 
