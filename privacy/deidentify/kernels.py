@@ -11,6 +11,7 @@ from numba import njit
 MIX_A = np.uint64(0x9E3779B97F4A7C15)
 MIX_B = np.uint64(0xD6E8FEB86659FD93)
 HALF = np.uint64(32)
+UPPER, SIXTEEN, ONE = np.uint64(48), np.uint64(16), np.uint64(1)
 
 K_DISTINCT = 0
 K_ENTROPY = 1
@@ -54,46 +55,50 @@ def group(keys, counts, keep, word, shift, mask, start, tables, slots, bits, of,
     (The key and its hash are worked out in place here and in two more loops below: as a function of their own they
     are not inlined when compiled code comes from the cache, and cost ten times as much.)
     """
-    n = counts.size
     words = keys.shape[0]
+    parts = shift.size
+    lows, highs = keys[0], keys[words - 1]
+    new_lows, new_highs = out_keys[0], out_keys[words - 1]
+    high = np.uint64(0)
     for at in range(1 << bits):
         slots[at] = -1
-    wrap = (1 << bits) - 1
+    wrap = np.uint64((1 << bits) - 1)
     down = np.uint64(64 - bits)
-    high = np.uint64(0)
     groups = 0
-    for i in range(n):
-        low = keys[0, i] & keep[0]
-        if words == 2:
-            high = keys[1, i] & keep[1]
-        for p in range(shift.size):
-            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
-            if word[p] == 0:
-                low |= entry
-            else:
-                high |= entry
+    for i in range(counts.size):
+        own = lows[i]
+        low = own & keep[0]
+        if words == 1:
+            for p in range(parts):
+                low |= tables[start[p] + ((own >> shift[p]) & mask[p])]
+        else:
+            upper = highs[i]
+            high = upper & keep[1]
+            for p in range(parts):
+                if word[p] == 0:
+                    low |= tables[start[p] + ((own >> shift[p]) & mask[p])]
+                else:
+                    high |= tables[start[p] + ((upper >> shift[p]) & mask[p])]
         mixed = low * MIX_A + high * MIX_B
         mixed ^= mixed >> HALF
         mixed *= MIX_B
-        mixed ^= mixed >> HALF
-        mixed *= MIX_A
-        at = np.int64(mixed >> down)
+        at = mixed >> down
         while True:
             found = slots[at]
             if found < 0:
                 slots[at] = groups
-                out_keys[0, groups] = low
+                new_lows[groups] = low
                 if words == 2:
-                    out_keys[1, groups] = high
+                    new_highs[groups] = high
                 out_counts[groups] = counts[i]
                 of[i] = groups
                 groups += 1
                 break
-            if out_keys[0, found] == low and (words == 1 or out_keys[1, found] == high):
+            if new_lows[found] == low and (words == 1 or new_highs[found] == high):
                 out_counts[found] += counts[i]
                 of[i] = found
                 break
-            at = (at + 1) & wrap
+            at = (at + ONE) & wrap
     return groups
 
 
@@ -106,46 +111,50 @@ def lost_in_part(
     What is lost there is lost for certain, whatever the other groups hold; the parameters are those of `group`.
     """
     words = keys.shape[0]
+    parts = shift.size
+    lows, highs = keys[0], keys[words - 1]
+    new_lows, new_highs = out_keys[0], out_keys[words - 1]
+    high = np.uint64(0)
     for at in range(1 << bits):
         slots[at] = -1
-    wrap = (1 << bits) - 1
-    high = np.uint64(0)
+    wrap = np.uint64((1 << bits) - 1)
     groups = 0
     for i in range(counts.size):
-        low = keys[0, i] & keep[0]
-        if words == 2:
-            high = keys[1, i] & keep[1]
-        for p in range(shift.size):
-            entry = tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
-            if word[p] == 0:
-                low |= entry
-            else:
-                high |= entry
+        own = lows[i]
+        low = own & keep[0]
+        if words == 1:
+            for p in range(parts):
+                low |= tables[start[p] + ((own >> shift[p]) & mask[p])]
+        else:
+            upper = highs[i]
+            high = upper & keep[1]
+            for p in range(parts):
+                if word[p] == 0:
+                    low |= tables[start[p] + ((own >> shift[p]) & mask[p])]
+                else:
+                    high |= tables[start[p] + ((upper >> shift[p]) & mask[p])]
         mixed = low * MIX_A + high * MIX_B
         mixed ^= mixed >> HALF
         mixed *= MIX_B
-        mixed ^= mixed >> HALF
-        mixed *= MIX_A
-        place = np.int64(mixed >> np.uint64(16))
-        if (place >> 32) >= part:
+        if (mixed >> UPPER) >= part:
             continue
-        at = place & wrap
+        at = (mixed >> SIXTEEN) & wrap
+        if 2 * groups > (1 << bits) - 1:
+            return np.int64(0)
         while True:
             found = slots[at]
             if found < 0:
-                if 2 * groups > wrap:
-                    return np.int64(0)
                 slots[at] = groups
-                out_keys[0, groups] = low
+                new_lows[groups] = low
                 if words == 2:
-                    out_keys[1, groups] = high
+                    new_highs[groups] = high
                 out_counts[groups] = counts[i]
                 groups += 1
                 break
-            if out_keys[0, found] == low and (words == 1 or out_keys[1, found] == high):
+            if new_lows[found] == low and (words == 1 or new_highs[found] == high):
                 out_counts[found] += counts[i]
                 break
-            at = (at + 1) & wrap
+            at = (at + ONE) & wrap
     lost = np.int64(0)
     for g in range(groups):
         if out_counts[g] < k:
@@ -162,7 +171,7 @@ def group_in_cells(keys, counts, word, shift, mask, start, tables, slots, of, ou
     for i in range(counts.size):
         cell = np.uint64(0)
         for p in range(word.size):
-            cell += tables[start[p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+            cell += tables[start[p] + ((keys[word[p], i] >> shift[p]) & mask[p])]
         found = slots[cell]
         if found < 0:
             found = groups
@@ -471,48 +480,52 @@ def cost_of(keys, lost, levels, word, shift, mask, cost_start, costs, out):
 
 
 @jit
-def look(own, weight, left, word, shift, mask, starts, tables, slots, bits, found_keys, of, sizes):
-    """Group the first `left` open tuples by one node; returns the number of groups. Arrays as in `sweep`."""
-    words = own.shape[0]
-    keep = np.zeros(words, np.uint64)
-    wrap = (1 << bits) - 1
-    down = np.uint64(64 - bits)
+def look(keys, counts, left, word, shift, mask, start, tables, slots, bits, out_keys, of, out_counts):
+    """Group the first `left` open tuples by one node, every column being looked up; returns the number of groups."""
+    words = keys.shape[0]
+    parts = shift.size
+    lows, highs = keys[0], keys[words - 1]
+    new_lows, new_highs = out_keys[0], out_keys[words - 1]
     high = np.uint64(0)
     for at in range(1 << bits):
         slots[at] = -1
+    wrap = np.uint64((1 << bits) - 1)
+    down = np.uint64(64 - bits)
     groups = 0
     for i in range(left):
-        low = own[0, i] & keep[0]
-        if words == 2:
-            high = own[1, i] & keep[1]
-        for p in range(shift.size):
-            entry = tables[starts[p] + np.int64((own[word[p], i] >> shift[p]) & mask[p])]
-            if word[p] == 0:
-                low |= entry
-            else:
-                high |= entry
+        own = lows[i]
+        low = np.uint64(0)
+        if words == 1:
+            for p in range(parts):
+                low |= tables[start[p] + ((own >> shift[p]) & mask[p])]
+        else:
+            upper = highs[i]
+            high = np.uint64(0)
+            for p in range(parts):
+                if word[p] == 0:
+                    low |= tables[start[p] + ((own >> shift[p]) & mask[p])]
+                else:
+                    high |= tables[start[p] + ((upper >> shift[p]) & mask[p])]
         mixed = low * MIX_A + high * MIX_B
         mixed ^= mixed >> HALF
         mixed *= MIX_B
-        mixed ^= mixed >> HALF
-        mixed *= MIX_A
-        at = np.int64(mixed >> down)
+        at = mixed >> down
         while True:
-            g = slots[at]
-            if g < 0:
+            found = slots[at]
+            if found < 0:
                 slots[at] = groups
-                found_keys[0, groups] = low
+                new_lows[groups] = low
                 if words == 2:
-                    found_keys[1, groups] = high
-                sizes[groups] = weight[i]
+                    new_highs[groups] = high
+                out_counts[groups] = counts[i]
                 of[i] = groups
                 groups += 1
                 break
-            if found_keys[0, g] == low and (words == 1 or found_keys[1, g] == high):
-                sizes[g] += weight[i]
-                of[i] = g
+            if new_lows[found] == low and (words == 1 or new_highs[found] == high):
+                out_counts[found] += counts[i]
+                of[i] = found
                 break
-            at = (at + 1) & wrap
+            at = (at + ONE) & wrap
     return groups
 
 
@@ -658,7 +671,7 @@ def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room)
                 if blur[sizes[g]] < 0.0:
                     total = 0.0
                     for p in range(word.size):
-                        total += blurs[blur_starts[t, p] + np.int64((keys[word[p], i] >> shift[p]) & mask[p])]
+                        total += blurs[blur_starts[t, p] + ((keys[word[p], i] >> shift[p]) & mask[p])]
                     blur[sizes[g]] = total
                 members[place[g]] = i
                 place[g] += 1

@@ -17,6 +17,8 @@ from privacy.deidentify.tables_met import smallest_dropped
 
 CACHED_GROUPS_MAX = 40_000_000
 """Groups kept at once for later roll-ups; at most 12 bytes each for one word, 20 for two, and what they hold."""
+FEW = 1 << 10
+"""Groupings of so few tuples are not worth steps in between."""
 LARGE = 1 << 15
 """Groupings of so many tuples are looked at in part before they are made."""
 
@@ -81,7 +83,8 @@ class Lattice:
         """The groups of a node, rolled up from a kept finer node: the same node with one column less generalised.
 
         The columns are raised one after the other, the widest first, and the node after each step is kept, so that
-        nodes that agree in their wide columns share all the work but the last small steps.
+        nodes that agree in their wide columns share all the work but the last small steps. What has become small is
+        rolled up to the node at once.
         """
         at = self.bottom
         node = [0] * len(levels)
@@ -90,7 +93,7 @@ class Lattice:
             if not levels[j]:
                 continue
             node[j] = levels[j]
-            here = tuple(node)
+            here = tuple(node) if len(at.grouping) > FEW else levels
             kept = self._kept.get(here)
             if kept is None:
                 kept = self.rolled(at, here)
@@ -99,6 +102,8 @@ class Lattice:
             else:
                 self._kept.move_to_end(here)
             at = kept
+            if here == levels:
+                break
         return at
 
     def _hopeless(self, levels: Levels, limit: int) -> bool:

@@ -65,7 +65,7 @@ class Cells:
     word: NDArray[np.int64]
     shift: Keys
     mask: Keys
-    starts: NDArray[np.int64]
+    starts: Keys
     tables: Keys
     blurs: Floats
 
@@ -95,7 +95,7 @@ class Cells:
             np.array(word),
             np.array(shift, np.uint64),
             np.array(mask, np.uint64),
-            np.ascontiguousarray(np.array(starts, np.int64).T),
+            np.ascontiguousarray(np.array(starts, np.uint64).T),
             np.concatenate(tables),
             np.concatenate(blurs),
         )

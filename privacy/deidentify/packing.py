@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,15 +76,22 @@ class Parts:
 
     def changing(
         self, packing: "Packing", fine: Levels, coarse: Levels, starts: NDArray[np.int64]
-    ) -> tuple[Keys, NDArray[np.int64], Keys, Keys, NDArray[np.int64], Keys]:
+    ) -> tuple[Keys, NDArray[np.int64], Keys, Keys, Keys, Keys]:
         """What `kernels.group` takes: the bits kept; word, shift, mask, start and tables of the parts that change."""
-        moved = np.array([a != b for a, b in zip(fine, coarse, strict=True)])
+        moved = np.not_equal(fine, coarse)
         some = np.flatnonzero(np.logical_or.reduceat(moved[self.columns], self.first[:-1]))
         keep = np.full(packing.words, ~np.uint64(0))
         for p in some:
             keep[self.word[p]] &= ~(self.mask[p] << self.shift[p])
         tables = self.tables(packing, starts, np.uint64(1) << packing.shift)
-        return keep, self.word[some], self.shift[some], self.mask[some], self.start[some], tables
+        return (
+            keep,
+            self.word[some],
+            self.shift[some],
+            self.mask[some],
+            self.start[some].astype(np.uint64),
+            tables,
+        )
 
 
 class Packing:
@@ -142,7 +152,8 @@ class Packing:
                     at += len(table)
         beyond = np.zeros(int(self.mask.max()) + 1, np.uint64)
         self.tables = np.concatenate([*found, beyond])
-        self.sizes = [np.array([len(told) for told in levels], np.int64) for levels in self.told]
+        self.sizes = [[len(told) for told in levels] for levels in self.told]
+        self._all = np.arange(len(self.heights))
         self.apart = Parts.of(self, [[j] for j in range(len(self.bits))])
         self.together = Parts.of(self, self._neighbours())
 
@@ -179,13 +190,13 @@ class Packing:
     def group(self, fine: Grouping, levels: Levels) -> tuple[Grouping, Codes]:
         """A grouping on coarser levels, and for each finer group the coarser one it falls in."""
         n = len(fine)
-        sizes = np.array([its[level] for its, level in zip(self.sizes, levels, strict=True)])
-        cells = float(np.prod(sizes.astype(np.float64)))
+        sizes = [its[level] for its, level in zip(self.sizes, levels, strict=True)]
+        cells = prod(sizes)
         parts = self.together if n >= PARTS_FROM else self.apart
-        starts = np.array([self.start[j, fine.levels[j], level] for j, level in enumerate(levels)])
+        starts = self.start[self._all, fine.levels, levels]
         of, counts = np.empty(n, np.int32), np.empty(n, np.int32)
         if cells <= CELLS_PER_TUPLE * n:
-            stride = np.concatenate([[1], np.cumprod(sizes[:-1])])
+            stride = np.array([*accumulate(sizes[:-1], mul, initial=1)])
             tables = parts.tables(self, starts, stride.astype(np.uint64))
             numbers = np.empty(n, np.uint64)
             found = kernels.group_in_cells(
@@ -194,15 +205,15 @@ class Packing:
                 parts.word,
                 parts.shift,
                 parts.mask,
-                parts.start,
+                parts.start.astype(np.uint64),
                 tables,
-                np.empty(int(cells), np.int32),
+                np.empty(cells, np.int32),
                 of,
                 numbers,
                 counts,
             )
             keys = np.zeros((self.words, found), np.uint64)
-            kernels.keys_of_cells(numbers[:found], self.word, self.shift, stride, sizes, keys)
+            kernels.keys_of_cells(numbers[:found], self.word, self.shift, stride, np.array(sizes), keys)
             return Grouping(levels, keys, counts[:found].copy()), of
         bits = max(4, (2 * n - 1).bit_length())
         keys = np.empty((self.words, n), np.uint64)
@@ -223,7 +234,7 @@ class Packing:
 
         The share that a first look at few groups lets expect decides how many are looked at; False proves nothing.
         """
-        starts = np.array([self.start[j, fine.levels[j], level] for j, level in enumerate(levels)])
+        starts = self.start[self._all, fine.levels, levels]
         changing = self.together.changing(self, fine.levels, levels, starts)
         share = FIRST_LOOK
         for _ in range(2):
@@ -232,7 +243,7 @@ class Packing:
             keys, counts = np.empty((self.words, len(slots)), np.uint64), np.empty(len(slots), np.int32)
             lost = int(
                 kernels.lost_in_part(
-                    fine.keys, fine.counts, *changing, slots, bits, keys, counts, k, int(share * 65536)
+                    fine.keys, fine.counts, *changing, slots, bits, keys, counts, k, np.uint64(share * 65536)
                 )
             )
             if lost > limit:
