@@ -237,6 +237,7 @@ class _Crowd:
         self._suppressed = int(records.suppressed.sum())
         self._planes = self._planes_of(self.classes.sizes)
         self._people = None if records.units is None else _People(self.classes, records)
+        self._bits: dict[str, Words] = {}
 
     @property
     def pairs(self) -> int:
@@ -258,9 +259,13 @@ class _Crowd:
         """The tuples that fit each target: `covers` by value [values, labels] and each target's value, ANDed."""
         bits: Words | None = None
         for name, by_value, wanted in columns:
-            values, which = np.unique(wanted, return_inverse=True)
-            one = self._packed(by_value[values][:, self.told[name].codes])[which]
-            bits = one if bits is None else bits & one
+            if name not in self._bits:
+                self._bits[name] = self._packed(by_value[:, self.told[name].codes])
+            one = self._bits[name][wanted]
+            if bits is None:
+                bits = one
+            else:
+                bits &= one
         if bits is None:
             raise DeidentifyError("an attack needs at least one quasi-identifier")
         return bits

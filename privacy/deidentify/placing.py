@@ -6,73 +6,87 @@ from numpy.typing import NDArray
 from privacy.deidentify.facets import Held
 from privacy.deidentify.lattice import Lattice
 from privacy.deidentify.local import Assigned
+from privacy.deidentify.packing import Grouping
 from privacy.deidentify.table import Codes
+
+LATER = np.iinfo(np.int32).max
 
 
 def placed(lattice: Lattice, assigned: Assigned, limit: int) -> Assigned:
     """Rows left out brought into a class of the top node where more are left than may be suppressed.
 
-    Too few to be a class, or failing a model, they need company: whole classes, the most blurred first, as few as
-    make the joint class meet every model. Models that hold for two classes hold for both together, so that the
-    other classes are as they were.
+    Too few to be a class, or failing a model, they need company: whole classes, those of the most generalised nodes
+    first, as few as make the joint class meet every model. Models that hold for two classes hold for both together,
+    so that a class which is at the top already, and all others, are as they were.
     """
     out = assigned.scheme < 0
     if int(out.sum()) <= limit:
         return assigned
-    scheme, of, dearest = _classes_by_blur(lattice, assigned)
-    top = len(scheme.nodes) - 1
-    rank = np.full(len(dearest) + 1, 0, np.int64)
-    rank[dearest] = np.arange(1, len(dearest) + 1)
-    order = rank[of]
-    low, high = 0, len(dearest)
-    while low < high:
-        middle = (low + high) // 2
-        if _one_class_holds(lattice, order <= middle):
-            high = middle
-        else:
-            low = middle + 1
-    joined = order <= low
-    if not _one_class_holds(lattice, joined):
+    company = Company(lattice, assigned)
+    if not company.suffices():
         return assigned
-    return Assigned(scheme.nodes, np.where(joined, top, scheme.scheme).astype(np.int32))
-
-
-def _classes_by_blur(lattice: Lattice, assigned: Assigned) -> tuple[Assigned, Codes, NDArray[np.intp]]:
-    """The assignment with the top node last, each row's class (the last number: none), and classes by blur."""
-    packing = lattice.packing
     top = np.array([height - 1 for height in lattice.shape], np.intp)
     nodes = np.concatenate([assigned.nodes, [top]])
-    labels = [assigned.scheme.astype(np.int64)]
-    blur = np.zeros(len(assigned.scheme))
-    for j, column in enumerate(packing.columns):
-        level = nodes[assigned.scheme, j]
-        by_level = np.stack([packing.labels[j][at] for at in range(packing.heights[j])])
-        shares = np.stack(
-            [
-                packing.hierarchies[j].loss(at)[packing.told[j][at]][packing.labels[j][at]]
-                for at in range(packing.heights[j])
-            ]
-        )
-        labels.append(by_level[level, column.codes].astype(np.int64))
-        blur += shares[level, column.codes]
-    found = np.unique(np.stack(labels), axis=1, return_index=True, return_inverse=True)
-    first, of = found[1], found[2].reshape(-1)
-    out = assigned.scheme < 0
-    dearest = np.argsort(-blur[first], kind="stable")
-    dearest = dearest[~out[first][dearest]]
-    of = np.where(out, len(first), of)
-    small = np.full(len(first) + 1, len(dearest), np.int64)
-    small[dearest] = np.arange(len(dearest))
-    return Assigned(nodes, assigned.scheme), small[of].astype(np.int32), np.arange(len(dearest))
+    return Assigned(nodes, np.where(company.joined(), len(nodes) - 1, assigned.scheme).astype(np.int32))
 
 
-def _one_class_holds(lattice: Lattice, rows: NDArray[np.bool_]) -> bool:
-    """Whether some rows together meet the models."""
-    which = np.flatnonzero(rows)
-    of = np.zeros(len(which), np.int32)
-    held = []
-    for facet in lattice.conditions.facets:
-        picked = np.arange(len(which) + 1)
-        held.append(facet.merged(Held(picked, facet.of_rows[which], np.ones(len(which), np.int32)), of, 1))
-    failed, _, _ = lattice.conditions.judge(np.array([len(which)], np.int32), held, None)
-    return not failed.any()
+class Company:
+    """Classes ranked by who is asked first to join the rows left out, who have rank 0; as many as are needed."""
+
+    def __init__(self, lattice: Lattice, assigned: Assigned) -> None:
+        self.lattice, self.assigned = lattice, assigned
+        self.rank = np.where(assigned.scheme < 0, 0, LATER).astype(np.int32)
+        self.asked = 0
+
+    def suffices(self) -> bool:
+        """Rank classes, those of twice as many nodes each time, until the joint class meets the models."""
+        scheme = self.assigned.scheme
+        rows = np.argsort(scheme, kind="stable")
+        ends = np.searchsorted(scheme[rows], np.arange(len(self.assigned.nodes) + 1))
+        used = np.flatnonzero(np.diff(ends))[::-1]
+        done, more = 0, 1
+        while not self._holds(self.asked):
+            if done >= len(used):
+                return False
+            for node in used[done : done + more].tolist():
+                self._ask(node, rows[ends[node] : ends[node + 1]])
+            done, more = done + more, 2 * more
+        return True
+
+    def joined(self) -> NDArray[np.bool_]:
+        """The rows of the joint class: those left out, and as few classes as halving finds."""
+        low, high = 0, self.asked
+        while low < high:
+            middle = (low + high) // 2
+            if self._holds(middle):
+                high = middle
+            else:
+                low = middle + 1
+        return self.rank <= low
+
+    def _ask(self, node: int, rows: NDArray[np.intp]) -> None:
+        """Rank the classes of a node, the most blurred first."""
+        packing, bottom = self.lattice.packing, self.lattice.bottom.grouping
+        keys = np.ascontiguousarray(bottom.keys[:, self.lattice.of_rows[rows]])
+        own = Grouping(bottom.levels, keys, np.ones(len(rows), np.int32))
+        found, of = packing.group(own, tuple(self.assigned.nodes[node].tolist()))
+        blur = np.zeros(len(found))
+        for j, level in enumerate(found.levels):
+            blur += packing.hierarchies[j].loss(level)[packing.told[j][level]][packing.codes(found, j)]
+        place = np.empty(len(found), np.int32)
+        place[np.argsort(-blur, kind="stable")] = np.arange(len(found), dtype=np.int32)
+        self.rank[rows] = self.asked + 1 + place[of]
+        self.asked += len(found)
+
+    def _holds(self, asked: int) -> bool:
+        """Whether the rows left out and the first classes asked meet the models together."""
+        which = np.flatnonzero(self.rank <= asked)
+        conditions, of = self.lattice.conditions, np.zeros(len(which), np.int32)
+        held = [facet.merged(_each(facet.of_rows[which]), of, 1) for facet in conditions.facets]
+        failed, _, _ = conditions.judge(np.array([len(which)], np.int32), held, None)
+        return not failed.any()
+
+
+def _each(codes: Codes) -> Held:
+    """What single rows hold."""
+    return Held(np.arange(len(codes) + 1), codes, np.ones(len(codes), np.int32))

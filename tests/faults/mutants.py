@@ -26,6 +26,9 @@ ADDED = """        measurement = _measurement(mechanism.kind, mechanism.measure,
         assert _cost(measurement, mechanism) <= mechanism.price.nano, "the noise is too small"
 """
 CHOSEN = ADDED.replace("!=", "==")
+SEARCH, LOCAL = "tests/unit/test_deid_search.py", "tests/unit/test_deid_local.py"
+PAPERS, VERIFIED = "tests/unit/test_deid_papers.py", "tests/unit/test_deid_verify.py"
+STANDARD, NUMBERS = "tests/unit/test_deid_standard.py", "tests/unit/test_deid_operations_numbers.py"
 
 
 @dataclass(frozen=True)
@@ -567,5 +570,104 @@ MUTANTS = (
         "axis if all(place in table.keys for table in tables) else _with_rest(axis, schema)",
         "axis",
         ("tests/unit/test_layout.py::test_rows_in_no_bin_pull_no_estimate_away",),
+    ),
+    # De-identification
+    Mutant(
+        "classes of one person fewer than k",
+        "privacy/deidentify/conditions.py",
+        "self.k = max((model.k for model in models if isinstance(model, KAnonymity)), default=1)",
+        "self.k = max((model.k - 1 for model in models if isinstance(model, KAnonymity)), default=1)",
+        (f"{SEARCH}::test_k_anonymity_by_every_measure",),
+    ),
+    Mutant(
+        "one suppressed row more than the limit",
+        "privacy/deidentify/engine.py",
+        "int(self.suppression * self.table.rows + ROUND)",
+        "int(self.suppression * self.table.rows + 1)",
+        (f"{SEARCH}::test_as_many_rows_as_the_limit_allows_may_go_and_not_one_more",),
+    ),
+    Mutant(
+        "suppressed rows told as they are",
+        "privacy/deidentify/engine.py",
+        "    told[assigned.scheme < 0] = values[SUPPRESSED]\n",
+        "",
+        (f"{LOCAL}::test_who_fits_nowhere_is_suppressed_within_the_limit_and_brought_in_beyond_it",),
+    ),
+    Mutant(
+        "finer nodes ruled out by what they may yet keep",
+        "privacy/deidentify/search.py",
+        "        if verdict.surely > self.limit or",
+        "        if verdict.suppressed > self.limit or",
+        (f"{SEARCH}::test_one_model_of_a_sensitive_attribute",),
+    ),
+    Mutant(
+        "a stopped search called optimal",
+        "privacy/deidentify/search.py",
+        "return 0.0 if lowest >= self.value - EQUAL else float(self.value - lowest)",
+        "return 0.0",
+        (f"{SEARCH}::test_the_longer_it_may_search_the_better_and_the_surer",),
+    ),
+    Mutant(
+        "disclosure taken to stay when a class splits",
+        "privacy/deidentify/kernels.py",
+        "                elif mixes and sure:\n",
+        "                elif mixes:\n",
+        (f"{SEARCH}::test_classes_too_poor_in_a_value_may_split_into_classes_without_it",),
+    ),
+    Mutant(
+        "the population's rows in the loss",
+        "privacy/deidentify/measure.py",
+        "(column if counted is None else column.take(counted)).counts() for",
+        "column.counts() for",
+        (f"{SEARCH}::test_models_of_the_population",),
+    ),
+    Mutant(
+        "rows counted for persons by models of all classes",
+        "privacy/deidentify/lattice.py",
+        "smallest_dropped(model, persons, cost, failed)",
+        "smallest_dropped(model, sizes, cost, failed)",
+        (f"{SEARCH}::test_models_of_all_classes_together_count_persons",),
+    ),
+    Mutant(
+        "cells taken that are large and not diverse",
+        "privacy/deidentify/local.py",
+        "        scratch.accepted[large[failed > 0]] = False\n",
+        "",
+        (f"{LOCAL}::test_models_of_an_attribute",),
+    ),
+    Mutant(
+        "a verifier content with one person fewer",
+        "privacy/deidentify/verify.py",
+        "        case KAnonymity(k=k) | KMap(k=k):\n            return _at_least(found, k)",
+        "        case KAnonymity(k=k) | KMap(k=k):\n            return _at_least(found, k - 1)",
+        (f"{VERIFIED}::test_more_is_asked_of_the_larger_k",),
+    ),
+    Mutant(
+        "an ordered distance by the number of values",
+        "privacy/deidentify/verify.py",
+        "np.asarray(steps / max(1, differences.shape[1] - 1))",
+        "np.asarray(steps / max(1, differences.shape[1]))",
+        (f"{PAPERS}::test_the_earth_movers_distances_of_the_t_closeness_paper",),
+    ),
+    Mutant(
+        "a value reflected only once",
+        "privacy/deidentify/operations/edges.py",
+        "np.mod(values - low, 2 * span)",
+        "np.mod(values - low, span)",
+        (f"{NUMBERS}::test_reflection_is_mirroring_until_inside",),
+    ),
+    Mutant(
+        "rare values counted in rows",
+        "privacy/deidentify/standard/rarity.py",
+        "    return places[holders(column, setting.persons)[places] <",
+        "    return places[holders(column, None)[places] <",
+        (f"{STANDARD}::test_many_rows_of_few_persons_are_few",),
+    ),
+    Mutant(
+        "a minimality attacker who forgets what was published",
+        "privacy/deidentify/attack.py",
+        "        if _released(publish, world) == seen:",
+        "        if _released(publish, world) is not None:",
+        ("tests/unit/test_deid_attacked.py::test_a_margin_of_one_value_keeps_who_reruns_the_program_at_one_half",),
     ),
 )  # fmt: skip
