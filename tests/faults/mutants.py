@@ -598,7 +598,7 @@ MUTANTS = (
         "privacy/deidentify/search.py",
         "        if verdict.surely > self.limit or",
         "        if verdict.suppressed > self.limit or",
-        (f"{SEARCH}::test_one_model_of_a_sensitive_attribute",),
+        (f"{SEARCH}::test_a_class_that_fails_may_split_into_one_that_holds_and_little_to_suppress",),
     ),
     Mutant(
         "a stopped search called optimal",
@@ -619,7 +619,7 @@ MUTANTS = (
         "privacy/deidentify/measure.py",
         "(column if counted is None else column.take(counted)).counts() for",
         "column.counts() for",
-        (f"{SEARCH}::test_models_of_the_population",),
+        (f"{SEARCH}::test_what_one_node_says_of_finer_ones_is_so_with_a_population",),
     ),
     Mutant(
         "rows counted for persons by models of all classes",

@@ -181,6 +181,21 @@ def test_classes_too_poor_in_a_value_may_split_into_classes_without_it() -> None
     agrees(world)
 
 
+def test_a_class_that_fails_may_split_into_one_that_holds_and_little_to_suppress() -> None:
+    """a and b together are five to four, a alone four to four: b's one record goes, and no other."""
+    world = World(
+        trees=({"a": ("a", "ab", "*"), "b": ("b", "ab", "*"), "c": ("c", "c", "*")},),
+        rows=(("a",),) * 8 + (("b",),) + (("c",),) * 2,
+        illness=("flu", "cold") * 4 + ("flu",) + ("flu", "cold"),
+        models=(EntropyDiversity("illness", 2.0),),
+        suppression=0.1,
+    )
+    made = recoded(world)
+    assert made is not None
+    assert (made.levels, made.suppressed.tolist()) == ({"q0": 0}, [False] * 8 + [True] + [False] * 2)
+    agrees(world)
+
+
 # -- what must hold of every answer ---------------------------------------------------------------------------
 
 
