@@ -33,7 +33,6 @@ file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--force", is_flag=True, help="Replace an earlier record set in that folder.")
 @click.option("--key-file", type=file, help="The key of pseudonyms (32 bytes or more), kept apart by you.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Of the report; without it, both.")
-@click.option("--threads", type=click.IntRange(min=1), help="How many processors to use.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json.")
 def deid(
     plan: Path,
@@ -42,14 +41,12 @@ def deid(
     force: bool,
     key_file: Path | None,
     language: Language | None,
-    threads: int | None,
     as_json: bool,
 ) -> None:
     """Make a de-identified record set from DATA as a processing plan says, with a report.
 
     Ctrl-C during the search takes the best found so far; a second one leaves nothing behind.
     """
-    _use(threads)
     report = _run(plan, data, out, force=force, key_file=key_file, language=language)
     if as_json:
         click.echo(report.as_json(), nl=False)
@@ -57,15 +54,6 @@ def deid(
         click.echo(_summary(report.body, out))
     if not report.is_solved:
         sys.exit(NO_SOLUTION)
-
-
-def _use(threads: int | None) -> None:
-    """The compiled code reads its number of threads when it is loaded, so this comes first."""
-    if threads is not None:
-        os.environ["NUMBA_NUM_THREADS"] = str(threads)
-        import pyarrow
-
-        pyarrow.set_cpu_count(threads)
 
 
 def _run(
