@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 refused, 2 wrong use, 3 no solution (the report explains it).
 """
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
