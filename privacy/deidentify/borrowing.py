@@ -56,7 +56,7 @@ class Groups:
             cells.starts,
             cells.blurs,
             k,
-            GATHERED_MAX,
+            min(GATHERED_MAX, len(cells.nodes) * records.shape[1]),
         )
         if done < len(cells.nodes):
             return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from privacy.deidentify import ranges
 from privacy.deidentify.borrowing import improved
 from privacy.deidentify.conditions import Conditions
-from privacy.deidentify.faults import BadModel, BadTable, Cancelled, DeidentifyError
+from privacy.deidentify.faults import BadHierarchy, BadModel, BadTable, Cancelled, DeidentifyError
 from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.lattice import Lattice, Verdict
 from privacy.deidentify.local import Assigned, Sweep, by_rows, losses
@@ -158,7 +158,7 @@ def _lattice(task: Task) -> Lattice:
     table = Table([task.table[name] for name in task.quasi])
     counted = None
     if task.population is not None and any(isinstance(model, KMap | DeltaPresence) for model in task.models):
-        table, counted = _with_population(table, task.population)
+        table, counted = _with_population(table, task.population, task.quasi)
     packing = Packing(list(table.values()), list(task.quasi.values()))
     conditions = Conditions(
         task.models,
@@ -171,13 +171,19 @@ def _lattice(task: Task) -> Lattice:
     return Lattice(packing, scale, conditions, counted=counted)
 
 
-def _with_population(table: Table, population: Table) -> tuple[Table, NDArray[np.bool_]]:
+def _with_population(
+    table: Table, population: Table, hierarchies: Mapping[str, Hierarchy]
+) -> tuple[Table, NDArray[np.bool_]]:
     """The rows of the table and after them those of the population, and which are the table's."""
     columns = []
     for name, column in table.items():
         if name not in population:
             raise BadTable(f"the population table has no column {name}")
         other = population[name]
+        try:
+            hierarchies[name].places(other)
+        except BadHierarchy as fault:
+            raise BadHierarchy(f"population: {fault}") from None
         places = {value: place for place, value in enumerate(column.values)}
         values = [*column.values, *(value for value in other.values if value not in places)]
         places = {value: place for place, value in enumerate(values)}
@@ -191,14 +197,18 @@ def _full_domain(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -
     if found.best is None:
         if stop():
             raise Cancelled
+        assert found.nearest is not None, "the top is always looked at"
         raise _no_solution(task, lattice, found.nearest)
-    best = found.best
-    groups = lattice.groups(best.levels)
-    failed, _, _ = lattice.lost(groups)
+    assigned = _assigned(lattice, found.best, task.table.rows)
+    return _recoded(task, lattice, assigned, loss=found.best.value, found=found)
+
+
+def _assigned(lattice: Lattice, best: Verdict, rows: int) -> Assigned:
+    """Every row on the one node, those of failing groups left out."""
+    failed, _, _ = lattice.lost(lattice.groups(best.levels))
     gone = failed[_group_of_rows(lattice, best)] > 0
-    scheme = np.where(gone, -1, 0).astype(np.int32)[: task.table.rows]
-    assigned = Assigned(np.array([best.levels], np.intp), scheme)
-    return _recoded(task, lattice, assigned, loss=best.value, found=found)
+    scheme = np.where(gone, -1, 0).astype(np.int32)[:rows]
+    return Assigned(np.array([best.levels], np.intp), scheme)
 
 
 def _group_of_rows(lattice: Lattice, best: Verdict) -> Codes:
@@ -218,13 +228,27 @@ def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Reco
         for at, share in enumerate(shares)
     ]
     assigned, loss = min(tried, key=lambda one: (_left(one[0]) > task.limit, one[1]))
-    if _left(assigned) > task.limit or _left(assigned) == task.table.rows:
+    solved = _left(assigned) <= task.limit and _left(assigned) < task.table.rows
+    single = _one_scheme(task, lattice, loss if solved else np.inf, stop)
+    if single is not None:
+        assigned, loss = single
+    elif not solved:
         if stop():
             raise Cancelled
         top = tuple(height - 1 for height in lattice.shape)
         raise _no_solution(task, lattice, lattice.check(top))
     made = _recoded(task, lattice, assigned, loss=loss, found=None)
     return made if task.recoding is not Recoding.RANGES else _with_ranges(task, lattice, assigned, made)
+
+
+def _one_scheme(task: Task, lattice: Lattice, below: float, stop: Stop) -> tuple[Assigned, float] | None:
+    """The best single scheme, and its loss, if it loses less than a local recoding does."""
+    plain = Measure(weights=task.measure.weights)
+    if lattice.scale.measure != plain:
+        lattice = Lattice(lattice.packing, Scale(lattice.packing, plain), lattice.conditions)
+    search = Search(lattice, limit=task.limit, progress=lambda share, words: None, stop=stop, below=below)
+    best = search.run().best if search.enumerated else None
+    return None if best is None else (_assigned(lattice, best, task.table.rows), best.value)
 
 
 def _shares(task: Task, lattice: Lattice) -> tuple[float, ...]:

@@ -640,7 +640,8 @@ def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room)
     place = np.empty(n, np.int64)
     weight = np.ones(n, np.int32)
     members = np.empty(room, np.int32)
-    first = np.zeros(room // k + 2, np.int64)
+    first = np.empty(room // k + 2, np.int64)
+    first[0] = 0
     blur = np.empty(room // k + 1, np.float64)
     node = np.empty(room // k + 1, np.int32)
     used = 0

@@ -257,10 +257,12 @@ class Sweep:
     def _fix_first(self, share: float, most: NDArray[np.int64]) -> bool:
         """Fix what the cheapest node takes that takes enough, if there is one.
 
-        `most[t]` remembers what node t could take, which can only become less.
+        What a node costs is counted over the open records; `most[t]` remembers what node t could take, which can
+        only become less.
         """
         needed = max(min(share * self.lattice.rows, self.open_records), 1)
-        for t in np.flatnonzero(most >= needed).tolist():
+        worth = np.flatnonzero(most >= needed)
+        for t in worth[np.argsort(self._costs()[worth], kind="stable")].tolist():
             if self.stop():
                 return False
             scratch, groups = self._look(t)
@@ -269,6 +271,20 @@ class Sweep:
                 self._fix(scratch, t)
                 return True
         return False
+
+    def _costs(self) -> Floats:
+        """What each node costs the open records on average."""
+        packing, nodes = self.lattice.packing, self.cells.nodes
+        records, total = self.weight[: self.left], np.zeros(len(nodes))
+        for j, weight in enumerate(self.scale.weights):
+            codes = (self.keys[packing.word[j], : self.left] >> packing.shift[j]) & packing.mask[j]
+            held = np.bincount(codes.astype(np.intp), records, len(packing.told[j][0]))
+            blur = np.empty((packing.heights[j], len(held)))
+            for level in range(packing.heights[j]):
+                shares = packing.hierarchies[j].loss(level)[packing.told[j][level]]
+                blur[level, packing.labels[j][0]] = shares[packing.labels[j][level]]
+            total += weight * (blur @ held)[nodes[:, j]]
+        return total
 
     def _parts(self) -> tuple[NDArray[np.int64], Keys, Keys]:
         return self.cells.word, self.cells.shift, self.cells.mask

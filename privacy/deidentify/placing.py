@@ -27,7 +27,8 @@ def placed(lattice: Lattice, assigned: Assigned, limit: int) -> Assigned:
         return assigned
     top = np.array([height - 1 for height in lattice.shape], np.intp)
     nodes = np.concatenate([assigned.nodes, [top]])
-    return Assigned(nodes, np.where(company.joined(), len(nodes) - 1, assigned.scheme).astype(np.int32))
+    first = int(np.flatnonzero((nodes == top).all(axis=1))[0])
+    return Assigned(nodes, np.where(company.joined(), first, assigned.scheme).astype(np.int32))
 
 
 class Company:

@@ -11,6 +11,8 @@ from privacy.deidentify.measure import Floats
 from privacy.deidentify.packing import Packing
 from privacy.deidentify.table import Column, Table
 
+CLOSE = 1e-12
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tightened:
@@ -46,7 +48,8 @@ def ranks(packing: Packing, j: int) -> NDArray[np.int64] | None:
 def tightened(packing: Packing, assigned: Assigned, published: Table) -> Tightened:
     """Tell each number by [least, most] of its class; the classes, and so all models, stay as they are.
 
-    A range loses (ranks between its ends) / (ranks of the domain).
+    A range loses (ranks between its ends) / (ranks of the domain). A column whose labels are no ranges, so that
+    ranges would lose more, keeps its labels.
     """
     kept = assigned.scheme >= 0
     with_scheme = Table([*published.values(), _scheme_column(assigned)])
@@ -61,7 +64,6 @@ def tightened(packing: Packing, assigned: Assigned, published: Table) -> Tighten
         high = np.full(of.max() + 1, -1, np.int64)
         np.minimum.at(low, of[kept], own[kept])
         np.maximum.at(high, of[kept], own[kept])
-        columns.append(_told(packing, j, published[column.name], of, kept, low, high))
         widest = max(len(packing.hierarchies[j].domain) - 1, 1)
         blur = np.stack(
             [
@@ -70,7 +72,10 @@ def tightened(packing: Packing, assigned: Assigned, published: Table) -> Tighten
             ]
         )
         before = blur[assigned.nodes[assigned.scheme, j], column.codes][kept].sum()
-        saved[j] = (before - ((high - low) / widest)[of[kept]].sum()) / len(of)
+        gain = float(before - ((high - low) / widest)[of[kept]].sum()) / len(of)
+        if gain > -CLOSE:
+            saved[j] = gain
+            columns.append(_told(packing, j, published[column.name], of, kept, low, high))
     return Tightened(tuple(columns), saved)
 
 

@@ -31,16 +31,19 @@ class Found:
     """The best node seen; `gap` bounds how much better the best unseen could be (0 when proven)."""
 
     best: Verdict | None
-    nearest: Verdict
+    nearest: Verdict | None
     gap: float
     nodes: int
     checked: int
 
 
 class Search:
-    """A branch and bound over one lattice."""
+    """A branch and bound over one lattice; with `below`, for a node that costs less than that and for no other."""
 
-    def __init__(self, lattice: Lattice, *, limit: int, progress: Progress, stop: Stop) -> None:
+    def __init__(
+        self, lattice: Lattice, *, limit: int, progress: Progress, stop: Stop, below: float = np.inf
+    ) -> None:
+        self.below = below
         self.lattice, self.limit, self.progress, self.stop = lattice, limit, progress, stop
         self.shape = lattice.shape
         self.nodes = int(np.prod([float(height) for height in self.shape]))
@@ -65,12 +68,12 @@ class Search:
 
     @property
     def value(self) -> float:
-        """The best value so far."""
-        return np.inf if self.best is None else self.best.value
+        """The best value so far, or what a solution has to be below."""
+        return self.below if self.best is None else self.best.value
 
     def run(self) -> Found:
         """Look until every unseen node is ruled out, or until stopped."""
-        stopped = not self._descend()
+        stopped = self.below == np.inf and not self._descend()
         if self.enumerated:
             for looked, (at, levels) in enumerate(self._open()):
                 if stopped or self.stop():
@@ -79,7 +82,6 @@ class Search:
                 self._look(levels)
                 if looked % 32 == 0:
                     self.progress(at / self.nodes, self._words())
-        assert self.nearest is not None
         return Found(self.best, self.nearest, self._gap(), self.nodes, self.lattice.checked)
 
     def _words(self) -> str:
