@@ -91,7 +91,7 @@ def run(job: Job, *, render: Render, progress: Progress, stop: Stop) -> Report:
             progress("prepare", 0.0)
             prepared = prepare.prepare(job.plan, given, seed=held.seed, key=held.pseudonyms, stop=stop)
             task = _task(job.plan, given, prepared)
-            engine.warm_up()
+            engine.warm_up(task)
             _go_on(stop)
         made = _made(job, folder, task, given, prepared, held, watch, progress, stop)
         for name, text in render(made).items():

@@ -15,7 +15,15 @@ from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.lattice import Lattice, Verdict
 from privacy.deidentify.local import Assigned, Sweep, by_rows, losses
 from privacy.deidentify.measure import Measure, Scale
-from privacy.deidentify.models import DeltaPresence, KAnonymity, KMap, Model, SensitiveModel, name_of
+from privacy.deidentify.models import (
+    DeltaPresence,
+    DistinctDiversity,
+    KAnonymity,
+    KMap,
+    Model,
+    SensitiveModel,
+    name_of,
+)
 from privacy.deidentify.packing import Packing
 from privacy.deidentify.placing import placed
 from privacy.deidentify.search import Found, Progress, Search, Stop
@@ -140,18 +148,34 @@ def recode(task: Task, *, progress: Progress, stop: Stop) -> Recoded:
     return _local(task, lattice, progress, stop)
 
 
-def warm_up() -> None:
-    """Compile, or load, the kernels on a table of a few rows, so that a search is timed without it."""
+def warm_up(task: Task | None = None) -> None:
+    """Compile, or load, the loops that a task needs (all of them without one), so that a search is timed alone."""
     values = [str(i) for i in range(8)]
     tree = Hierarchy.of("a", [(value, str(i // 4), "*") for i, value in enumerate(values)])
-    column = Column.of("a", values * 2)
-    table = Table([column, Column.of("s", ["x", "y"] * 8)])
-    from privacy.deidentify.models import DistinctDiversity
+    table = Table([Column.of("a", values * 2), Column.of("s", ["x", "y"] * 8)])
+    small, guarded = (KAnonymity(2),), (KAnonymity(2), DistinctDiversity("s", 2))
+    needs_models = (
+        task is None or any(not isinstance(model, KAnonymity) for model in task.models) or task.unit
+    )
+    for recoding in (
+        (Recoding.FULL_DOMAIN, Recoding.FEW, Recoding.CELLS) if task is None else (task.recoding,)
+    ):
+        for models in (small, guarded) if needs_models else (small,):
+            asked = Task(table=table, quasi={"a": tree}, models=models, suppression=0.5, recoding=recoding)
+            recode(asked, progress=_silent, stop=_never)
+            lattice = _lattice(asked)
+            lattice.packing.loses_more(lattice.bottom.grouping, (1,), k=2, limit=0)
+            if recoding is not Recoding.FULL_DOMAIN:
+                Sweep(lattice, progress=_silent, stop=_never).look_ahead()
 
-    for models in ((KAnonymity(2),), (KAnonymity(2), DistinctDiversity("s", 2))):
-        for recoding in (Recoding.FULL_DOMAIN, Recoding.FEW, Recoding.CELLS):
-            task = Task(table=table, quasi={"a": tree}, models=models, suppression=0.5, recoding=recoding)
-            recode(task, progress=lambda share, words: None, stop=lambda: False)
+
+def _silent(share: float, words: str) -> None:
+    """Progress that nobody watches."""
+
+
+def _never() -> bool:
+    """Nobody asks to stop."""
+    return False
 
 
 def _lattice(task: Task) -> Lattice:
@@ -246,7 +270,7 @@ def _one_scheme(task: Task, lattice: Lattice, below: float, stop: Stop) -> tuple
     plain = Measure(weights=task.measure.weights)
     if lattice.scale.measure != plain:
         lattice = Lattice(lattice.packing, Scale(lattice.packing, plain), lattice.conditions)
-    search = Search(lattice, limit=task.limit, progress=lambda share, words: None, stop=stop, below=below)
+    search = Search(lattice, limit=task.limit, progress=_silent, stop=stop, below=below)
     best = search.run().best if search.enumerated else None
     return None if best is None else (_assigned(lattice, best, task.table.rows), best.value)
 

@@ -194,6 +194,98 @@ def keys_of_cells(cells, word, shift, stride, size, out_keys):
 
 
 @jit
+def rolled(
+    keys,
+    counts,
+    fine,
+    coarse,
+    word,
+    shift,
+    bits,
+    sizes,
+    start,
+    labels,
+    columns,
+    first,
+    part_word,
+    part_shift,
+    part_mask,
+    part_start,
+    part_begin,
+    cells_per_tuple,
+):
+    """Group tuples on `fine` levels by `coarse` ones: (keys, counts, group of each tuple) of the new groups.
+
+    Column j lies in `word`, `shift`, `bits`; it has sizes[j, level] labels, and labels[start[j, a, b] + code] is its
+    label on level b for a code on level a. The parts of columns are those of `part_tables`. Where there are few
+    possible keys they are numbered, else hashed.
+    """
+    n = counts.size
+    words = keys.shape[0]
+    starts = np.empty(fine.size, np.int64)
+    cells = 1.0
+    for j in range(fine.size):
+        starts[j] = start[j, fine[j], coarse[j]]
+        cells *= sizes[j, coarse[j]]
+    times = np.empty(fine.size, np.uint64)
+    tables = np.empty(part_start[-1], np.uint64)
+    of = np.empty(n, np.int32)
+    new_counts = np.empty(n, np.int32)
+    if cells <= cells_per_tuple * n:
+        stride = np.empty(fine.size, np.int64)
+        size = np.empty(fine.size, np.int64)
+        step = 1
+        for j in range(fine.size):
+            stride[j] = step
+            times[j] = np.uint64(step)
+            size[j] = sizes[j, coarse[j]]
+            step *= size[j]
+        part_tables(columns, first, bits, starts, labels, times, part_start, tables)
+        numbers = np.empty(n, np.uint64)
+        slots = np.empty(step, np.int32)
+        found = group_in_cells(
+            keys, counts, part_word, part_shift, part_mask, part_begin, tables, slots, of, numbers, new_counts
+        )
+        cell_keys = np.zeros((words, found), np.uint64)
+        keys_of_cells(numbers[:found], word, shift, stride, size, cell_keys)
+        return cell_keys, new_counts[:found].copy(), of
+    some = np.empty(part_word.size, np.int64)
+    moving = 0
+    keep = np.full(words, ~np.uint64(0))
+    for p in range(part_word.size):
+        moved = False
+        for c in range(first[p], first[p + 1]):
+            moved |= fine[columns[c]] != coarse[columns[c]]
+        if moved:
+            keep[part_word[p]] &= ~(part_mask[p] << part_shift[p])
+            some[moving] = p
+            moving += 1
+    some = some[:moving]
+    for j in range(fine.size):
+        times[j] = ONE << shift[j]
+    part_tables(columns, first, bits, starts, labels, times, part_start, tables)
+    slot_bits = bits_for(n)
+    slots = np.empty(1 << slot_bits, np.int32)
+    new_keys = np.empty((words, n), np.uint64)
+    found = group(
+        keys,
+        counts,
+        keep,
+        part_word[some],
+        part_shift[some],
+        part_mask[some],
+        part_begin[some],
+        tables,
+        slots,
+        slot_bits,
+        of,
+        new_keys,
+        new_counts,
+    )
+    return new_keys[:, :found].copy(), new_counts[:found].copy(), of
+
+
+@jit
 def summed(of, groups, extra):
     """Sums of a further count over the tuples of each group."""
     out = np.zeros(groups, np.int64)
@@ -477,6 +569,20 @@ def cost_of(keys, lost, levels, word, shift, mask, cost_start, costs, out):
             for j in range(levels.size):
                 code = np.int64((keys[word[j], g] >> shift[j]) & mask[j])
                 out[j] += lost[g] * costs[cost_start[j, levels[j]] + code]
+
+
+@jit
+def small_cost(keys, counts, k, levels, word, shift, mask, cost_start, costs):
+    """How many records lie in groups of fewer than k, and what losing them costs each column."""
+    out = np.zeros(levels.size)
+    lost = 0
+    for g in range(counts.size):
+        if counts[g] < k:
+            lost += counts[g]
+            for j in range(levels.size):
+                code = np.int64((keys[word[j], g] >> shift[j]) & mask[j])
+                out[j] += counts[g] * costs[cost_start[j, levels[j]] + code]
+    return lost, out
 
 
 @jit

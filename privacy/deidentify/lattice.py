@@ -17,7 +17,7 @@ from privacy.deidentify.tables_met import smallest_dropped
 
 CACHED_GROUPS_MAX = 40_000_000
 """Groups kept at once for later roll-ups; at most 12 bytes each for one word, 20 for two, and what they hold."""
-FEW = 1 << 10
+FEW = 1 << 11
 """Groupings of so few tuples are not worth steps in between."""
 LARGE = 1 << 15
 """Groupings of so many tuples are looked at in part before they are made."""
@@ -165,14 +165,38 @@ class Lattice:
         if limit is not None and self._hopeless(levels, limit):
             return Verdict(levels, self.rows, self.rows, np.inf, np.zeros(len(levels)), True)
         groups = self.groups(levels)
-        failed, least, fixable = self.lost(groups)
         grouping = groups.grouping
+        if self._plain:
+            lost, extra = self._small_cost(grouping)
+            return Verdict(levels, lost, lost, self.scale.one(self._base(levels) + extra), extra, True)
+        failed, least, fixable = self.lost(groups)
         gone = grouping.counts * failed
         suppressed, surely = int(gone.sum()), int(least.sum())
         extra = self._extra(grouping, gone)
         certain = extra if surely == suppressed else self._extra(grouping, least)
         value = self._value(grouping, failed, self._base(levels) + extra)
         return Verdict(levels, suppressed, surely, value, certain, fixable)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether a group's size alone decides, and costs are those of the labels."""
+        return self.conditions.by_size_alone and self.scale.measure.name not in (Name.ENTROPY, *BY_CLASS)
+
+    def _small_cost(self, grouping: Grouping) -> tuple[int, Floats]:
+        """How many records fail k, and what losing them costs each column: `lost` and `_extra` in one look."""
+        packing, scale = self.packing, self.scale
+        lost, extra = kernels.small_cost(
+            grouping.keys,
+            grouping.counts,
+            self.conditions.k,
+            np.array(grouping.levels),
+            packing.word,
+            packing.shift,
+            packing.mask,
+            scale.cost_start,
+            scale.costs,
+        )
+        return int(lost), extra
 
     def _base(self, levels: Sequence[int]) -> Floats:
         return np.array([base[level] for base, level in zip(self.scale.base, levels, strict=True)])
@@ -201,7 +225,7 @@ class Lattice:
     def _value(self, grouping: Grouping, failed: NDArray[np.uint8], columns: Floats) -> float:
         name = self.scale.measure.name
         if name not in BY_CLASS:
-            return float(self.scale.together(columns))
+            return self.scale.one(columns)
         sizes = grouping.counts[failed == 0].astype(np.float64)
         suppressed = self.rows - sizes.sum()
         if name is Name.DISCERNIBILITY:

@@ -220,6 +220,11 @@ class Sweep:
         )
         return int(takers)
 
+    def look_ahead(self) -> int:
+        """The first node that would take something; the number of nodes if none would."""
+        with ThreadPoolExecutor(WALKERS) as walkers:
+            return self._ahead(walkers, 0, len(self.cells.nodes))[0]
+
     def _ahead(self, walkers: ThreadPoolExecutor, first: int, last: int) -> tuple[int, "Scratch", int]:
         """The next node that would take something, the groups it has in a scratch, and their number."""
         step = WALKERS if self.left >= TUPLES_SHARED else 1

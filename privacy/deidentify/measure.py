@@ -177,6 +177,13 @@ class Scale:
                     product = product * (1.0 + x) ** (w / weights.sum())
                 return np.asarray(product - 1.0)
 
+    def one(self, columns: Floats) -> float:
+        """The aggregate of one figure a column."""
+        if not self.additive:
+            return float(self.together(columns))
+        total = float(self.weights @ columns)
+        return total if self.measure.aggregate is Aggregate.SUM else total / float(self.weights.sum())
+
     @property
     def additive(self) -> bool:
         """Whether the aggregate is a weighted sum, so that one number bounds all columns."""

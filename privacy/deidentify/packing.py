@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from math import prod
-from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +49,8 @@ class Parts:
     shift: Keys
     mask: Keys
     start: NDArray[np.int64]
+    begin: Keys
+    """`start` without its end, unsigned as the loops want it."""
 
     @classmethod
     def of(cls, packing: "Packing", parts: list[list[int]]) -> "Parts":
@@ -65,17 +64,17 @@ class Parts:
             packing.shift[heads],
             (np.uint64(1) << bits.astype(np.uint64)) - np.uint64(1),
             np.concatenate([[0], np.cumsum(1 << bits)]).astype(np.int64),
+            np.concatenate([[0], np.cumsum(1 << bits)[:-1]]).astype(np.uint64),
         )
 
-    def tables(self, packing: "Packing", starts: NDArray[np.int64], times: Keys) -> Keys:
-        """For each part, by its code, the sum of times[j] x the new label of each of its columns."""
-        out = np.empty(self.start[-1], np.uint64)
-        bits = np.array(packing.bits)
-        kernels.part_tables(self.columns, self.first, bits, starts, packing.tables, times, self.start, out)
-        return out
+    def arrays(
+        self,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Keys, Keys, NDArray[np.int64], Keys]:
+        """What `kernels.rolled` takes."""
+        return self.columns, self.first, self.word, self.shift, self.mask, self.start, self.begin
 
     def changing(
-        self, packing: "Packing", fine: Levels, coarse: Levels, starts: NDArray[np.int64]
+        self, packing: "Packing", fine: Levels, coarse: Levels
     ) -> tuple[Keys, NDArray[np.int64], Keys, Keys, Keys, Keys]:
         """What `kernels.group` takes: the bits kept; word, shift, mask, start and tables of the parts that change."""
         moved = np.not_equal(fine, coarse)
@@ -83,15 +82,11 @@ class Parts:
         keep = np.full(packing.words, ~np.uint64(0))
         for p in some:
             keep[self.word[p]] &= ~(self.mask[p] << self.shift[p])
-        tables = self.tables(packing, starts, np.uint64(1) << packing.shift)
-        return (
-            keep,
-            self.word[some],
-            self.shift[some],
-            self.mask[some],
-            self.start[some].astype(np.uint64),
-            tables,
-        )
+        starts = packing.start[np.arange(len(fine)), fine, coarse]
+        bits, times = np.array(packing.bits), np.uint64(1) << packing.shift
+        tables = np.empty(self.start[-1], np.uint64)
+        kernels.part_tables(self.columns, self.first, bits, starts, packing.tables, times, self.start, tables)
+        return keep, self.word[some], self.shift[some], self.mask[some], self.begin[some], tables
 
 
 class Packing:
@@ -152,8 +147,10 @@ class Packing:
                     at += len(table)
         beyond = np.zeros(int(self.mask.max()) + 1, np.uint64)
         self.tables = np.concatenate([*found, beyond])
-        self.sizes = [[len(told) for told in levels] for levels in self.told]
-        self._all = np.arange(len(self.heights))
+        self.sizes = np.ones((len(self.heights), heights), np.int64)
+        for j, levels in enumerate(self.told):
+            self.sizes[j, : len(levels)] = [len(told) for told in levels]
+        self._bits = np.array(self.bits)
         self.apart = Parts.of(self, [[j] for j in range(len(self.bits))])
         self.together = Parts.of(self, self._neighbours())
 
@@ -189,53 +186,29 @@ class Packing:
 
     def group(self, fine: Grouping, levels: Levels) -> tuple[Grouping, Codes]:
         """A grouping on coarser levels, and for each finer group the coarser one it falls in."""
-        n = len(fine)
-        sizes = [its[level] for its, level in zip(self.sizes, levels, strict=True)]
-        cells = prod(sizes)
-        parts = self.together if n >= PARTS_FROM else self.apart
-        starts = self.start[self._all, fine.levels, levels]
-        of, counts = np.empty(n, np.int32), np.empty(n, np.int32)
-        if cells <= CELLS_PER_TUPLE * n:
-            stride = np.array([*accumulate(sizes[:-1], mul, initial=1)])
-            tables = parts.tables(self, starts, stride.astype(np.uint64))
-            numbers = np.empty(n, np.uint64)
-            found = kernels.group_in_cells(
-                fine.keys,
-                fine.counts,
-                parts.word,
-                parts.shift,
-                parts.mask,
-                parts.start.astype(np.uint64),
-                tables,
-                np.empty(cells, np.int32),
-                of,
-                numbers,
-                counts,
-            )
-            keys = np.zeros((self.words, found), np.uint64)
-            kernels.keys_of_cells(numbers[:found], self.word, self.shift, stride, np.array(sizes), keys)
-            return Grouping(levels, keys, counts[:found].copy()), of
-        bits = max(4, (2 * n - 1).bit_length())
-        keys = np.empty((self.words, n), np.uint64)
-        found = kernels.group(
+        parts = self.together if len(fine) >= PARTS_FROM else self.apart
+        keys, counts, of = kernels.rolled(
             fine.keys,
             fine.counts,
-            *parts.changing(self, fine.levels, levels, starts),
-            np.empty(1 << bits, np.int32),
-            bits,
-            of,
-            keys,
-            counts,
+            np.array(fine.levels),
+            np.array(levels),
+            self.word,
+            self.shift,
+            self._bits,
+            self.sizes,
+            self.start,
+            self.tables,
+            *parts.arrays(),
+            CELLS_PER_TUPLE,
         )
-        return Grouping(levels, keys[:, :found].copy(), counts[:found].copy()), of
+        return Grouping(levels, keys, counts), of
 
     def loses_more(self, fine: Grouping, levels: Levels, *, k: int, limit: int) -> bool:
         """Whether a look at some of the groups proves that more than `limit` records lie in groups of fewer than k.
 
         The share that a first look at few groups lets expect decides how many are looked at; False proves nothing.
         """
-        starts = self.start[self._all, fine.levels, levels]
-        changing = self.together.changing(self, fine.levels, levels, starts)
+        changing = self.together.changing(self, fine.levels, levels)
         share = FIRST_LOOK
         for _ in range(2):
             bits = max(4, int(3 * len(fine) * share).bit_length())

@@ -164,7 +164,7 @@ class Search:
         if verdict.surely > self.limit or not verdict.fixable:
             self.low[below] = np.inf
         elif self._floor is not None:
-            more = float(self._weighed(verdict.extra_at_least))
+            more = self.lattice.scale.one(verdict.extra_at_least)
             np.maximum(self.low[below], self._floor[below] + more, out=self.low[below])
         elif self._extras:
             self._raise_columns(below, verdict.extra_at_least)
@@ -177,6 +177,3 @@ class Search:
             for floor, extra in zip(self._floors, self._extras, strict=True)
         ]
         np.maximum(self.low[below], self.lattice.scale.together(parts), out=self.low[below])
-
-    def _weighed(self, columns: Floats) -> Floats:
-        return self.lattice.scale.together(columns)
