@@ -229,20 +229,10 @@ def _full_domain(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -
 
 def _assigned(lattice: Lattice, best: Verdict, rows: int) -> Assigned:
     """Every row on the one node, those of failing groups left out."""
-    failed, _, _ = lattice.lost(lattice.groups(best.levels))
-    gone = failed[_group_of_rows(lattice, best)] > 0
-    scheme = np.where(gone, -1, 0).astype(np.int32)[:rows]
+    groups, of = lattice.of_all_rows(best.levels)
+    failed, _, _ = lattice.lost(groups)
+    scheme = np.where(failed[of] > 0, -1, 0).astype(np.int32)[:rows]
     return Assigned(np.array([best.levels], np.intp), scheme)
-
-
-def _group_of_rows(lattice: Lattice, best: Verdict) -> Codes:
-    """The group of each row at a node, in the order of `lattice.groups`."""
-    groups = lattice.groups(best.levels).grouping
-    again, of = lattice.packing.group(lattice.bottom.grouping, best.levels)
-    order, other = np.lexsort(groups.keys), np.lexsort(again.keys)
-    place = np.empty(len(order), np.int32)
-    place[other] = order
-    return place[of][lattice.of_rows]
 
 
 def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Recoded:

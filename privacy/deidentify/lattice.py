@@ -19,7 +19,7 @@ CACHED_GROUPS_MAX = 40_000_000
 """Groups kept at once for later roll-ups; at most 12 bytes each for one word, 20 for two, and what they hold."""
 FEW = 1 << 11
 """Groupings of so few tuples are not worth steps in between."""
-LARGE = 1 << 15
+LARGE = 1 << 12
 """Groupings of so many tuples are looked at in part before they are made."""
 
 
@@ -121,15 +121,24 @@ class Lattice:
         worth = len(at.grouping) >= LARGE and self.conditions.k > 1
         return worth and self.packing.loses_more(at.grouping, levels, k=self.conditions.k, limit=limit)
 
+    def of_all_rows(self, levels: Levels) -> tuple[Groups, Codes]:
+        """The groups of a node, and the group of each row."""
+        groups, of = self._rolled(self.bottom, levels)
+        return groups, of[self.of_rows]
+
     def rolled(self, fine: Groups, levels: Levels) -> Groups:
         """Coarser groups from finer ones."""
+        return self._rolled(fine, levels)[0]
+
+    def _rolled(self, fine: Groups, levels: Levels) -> tuple[Groups, Codes]:
+        """The same, and the coarser group of each finer one."""
         grouping, of = self.packing.group(fine.grouping, levels)
         held = tuple(
             facet.merged(its, of, len(grouping))
             for facet, its in zip(self.conditions.facets, fine.held, strict=True)
         )
         population = None if fine.population is None else kernels.summed(of, len(grouping), fine.population)
-        return Groups(grouping, held, population)
+        return Groups(grouping, held, population), of
 
     def _keep(self, levels: Levels, groups: Groups) -> None:
         self._kept[levels] = groups

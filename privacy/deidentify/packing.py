@@ -179,7 +179,7 @@ class Packing:
             keys[self.word[j]] |= shifted[column.codes]
         bottom = (0,) * len(self.heights)
         found, of = self.group(Grouping(bottom, keys, np.ones(n, np.int32)), bottom)
-        order = np.lexsort(found.keys)
+        order = np.argsort(found.keys[0]) if self.words == 1 else np.lexsort(found.keys)
         place = np.empty(len(order), np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
         return Grouping(bottom, np.ascontiguousarray(found.keys[:, order]), found.counts[order]), place[of]
