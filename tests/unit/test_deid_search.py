@@ -30,7 +30,7 @@ from deid_oracle import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify import engine, verify
+from privacy.deidentify import engine, lattice, packing, verify
 from privacy.deidentify.engine import NoSolution, Recoding, recode
 from privacy.deidentify.faults import BadTable, Cancelled
 from privacy.deidentify.hierarchy import Hierarchy
@@ -460,3 +460,25 @@ def test_as_many_rows_as_the_limit_allows_may_go_and_not_one_more(alone: int, le
     made = recoded(world)
     assert made is not None
     assert made.levels == {"q0": level}
+
+
+@SMALL
+@given(worlds(st.tuples(KS, OF_ILLNESS), measures=SUMS))
+def test_a_look_at_part_of_the_groups_rules_out_nothing_that_holds(world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lattice, "LARGE", 1)
+        patch.setattr(packing, "FIRST_LOOK", 1 / 4)
+        patch.setattr(packing, "SECOND_LOOK_MAX", 1)
+        agrees(world)
+
+
+def test_a_look_at_part_of_the_groups_proves_too_many_lost_or_nothing() -> None:
+    chance = Random(5)
+    tree = Hierarchy.of("a", [(str(i), str(i // 10), "*") for i in range(100)])
+    column = Column.of("a", [str(chance.randrange(100)) for _ in range(400)])
+    packed = packing.Packing([column], [tree])
+    groups, _ = packed.rows()
+    for k in range(1, 10):
+        lost = int(groups.counts[groups.counts < k].sum())
+        assert not packed.loses_more(groups, (0,), k=k, limit=lost)
+    assert packed.loses_more(groups, (0,), k=9, limit=5)
