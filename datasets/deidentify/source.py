@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,18 +167,18 @@ def _text(source: Source, wanted: list[str], watched: _Watched) -> dict[str, Any
         column_types=dict.fromkeys(wanted, DICTIONARY), include_columns=wanted, strings_can_be_null=False
     )
     try:
-        read = arrow_csv.read_csv(
-            pa.PythonFile(watched, mode="r"),
-            read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, encoding=source.style.codec),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=source.style.delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=len(source.columns) > 1,
-            ),
-            convert_options=options,
-        )
-    except pa.ArrowCancelled:  # the reader looks for Ctrl-C by itself
-        raise Cancelled from None
+        with ThreadPoolExecutor(1) as reader:  # in the main thread Arrow would take Ctrl-C for itself
+            read = reader.submit(
+                arrow_csv.read_csv,
+                pa.PythonFile(watched, mode="r"),
+                read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, encoding=source.style.codec),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=source.style.delimiter,
+                    newlines_in_values=True,
+                    ignore_empty_lines=len(source.columns) > 1,
+                ),
+                convert_options=options,
+            ).result()
     except (pa.ArrowException, UnicodeError, OSError):
         if watched.stopped:
             raise Cancelled from None
