@@ -136,11 +136,6 @@ class Conditions:
         persons = () if self.persons is None else (self.persons,)
         return persons + tuple(attribute.facet for attribute in self.attributes)
 
-    @property
-    def needs_population(self) -> bool:
-        """Whether groups must know how many persons of the population they stand for."""
-        return bool(self.k_map or self.presence)
-
     def _laid(
         self,
         models: list[SensitiveModel],

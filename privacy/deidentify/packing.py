@@ -1,6 +1,6 @@
 """Quasi-identifiers packed into one or two 64-bit words a record, and the tables that tell them more coarsely."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -238,8 +238,3 @@ class Packing:
         names = self.hierarchies[j].labels[level]
         told = self.told[j][level]
         return tuple(names[told[label]] for label in self.labels[j][level])
-
-
-def packed(table: Mapping[str, Column], hierarchies: Mapping[str, Hierarchy]) -> Packing:
-    """The packing of the quasi-identifiers named by their hierarchies, in that order."""
-    return Packing([table[name] for name in hierarchies], list(hierarchies.values()))
