@@ -230,6 +230,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "notes": ("Notes", "注記"),
     "not_read": ("Removed and not examined (large file)", "大きなファイルのため読まずに削除した項目"),
     "seed_given": ("given by the plan", "計画で指定"),
+    "seed_discarded": (
+        "drawn, and discarded, as nothing was made",
+        "無作為に生成したが、記録集を作らなかったため破棄",
+    ),
+    "nearest_levels": ("Levels", "段階"),
+    "nearest_suppressed": ("Share of records that would be suppressed", "レコード削除となる割合"),
     "seed_drawn": (
         "drawn, kept in the restricted folder",
         "無作為に生成し、restricted フォルダに保管",

@@ -284,6 +284,7 @@ def unsolved(
         "suppression": {"limit": plan.suppression},
         "hashes": {"source": given.sha256, "plan": plan.digest},
         **_about(plan, given, prepared, held, seconds),
+        "seed": "given" if held.seed_given else "discarded",
     }
     return Report(body=body)
 

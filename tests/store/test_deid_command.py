@@ -412,6 +412,13 @@ def test_no_solution_is_exit_3_and_a_report_says_what_blocks_it(deid, here):
     assert "条件を満たす加工はありません" in page
 
 
+def test_a_report_that_there_is_no_solution_says_that_a_drawn_seed_was_not_kept(deid, here):
+    plan = PLAN.replace("seed: 1\n", "").replace("{k_anonymity: 2}", "{delta_presence: {min: 0, max: 0.1}}")
+    deid(plan=plan + "population: people.csv\n", exit_code=3)
+    assert report_of(here / "out")["seed"] == "discarded"
+    assert "restricted" not in (here / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_population_may_be_asked_of_and_must_have_the_quasi_identifiers(deid, here):
     written(here / "city.csv", rows=PEOPLE * 3)
     plan = PLAN.replace("{k_anonymity: 2}", "{k_map: 6}") + "population: city.csv\n"
