@@ -30,7 +30,7 @@ serve: $(READY) ## serve what is registered
 
 test: $(DONE) ## run the tests, with a real PostgreSQL and a real Chromium where installable
 	@bash scripts/install-test-tools
-	@$(RUN)/python -c 'from privacy.deidentify.engine import warm_up; warm_up()' # compiled once, not by every process
+	@$(RUN)/python -c 'from privacy.deidentify.search.engine import warm_up; warm_up()' # compiled once, not by every process
 	$(RUN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: $(DONE) ## what takes minutes by itself: planted faults that a test must catch, and the audit of ε from outside

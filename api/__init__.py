@@ -2,11 +2,16 @@
 
 from flask import Flask
 
-from api import budgets, datasets, errors, health, limits, observe, openapi, pages, queries
-from api.schemas import CONDITION
+from api.budgets.views import blueprint as budgets
+from api.catalog.views import blueprint as catalog
+from api.description import openapi, pages
+from api.http import headers, limits, problems
+from api.http.wire import BODY_BYTES_MAX
+from api.queries.schemas import CONDITION
+from api.queries.views import blueprint as queries
+from api.server import health
 from api.services import Services
 from api.settings import Rate, Settings
-from api.wire import BODY_BYTES_MAX
 from privacy.noise import Noise
 
 
@@ -22,12 +27,12 @@ def create_app(settings: Settings, noise: Noise | None = None) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
     )
     app.extensions["sudare"] = Services.of(settings, noise)
-    observe.install(app)
-    errors.install(app)
+    headers.install(app)
+    problems.install(app)
     limits.install(app, Rate.read(settings.rate_limit))
     api = openapi.SudareApi(app)
     api.spec.components.schema("Condition", CONDITION)
-    for blueprint in (queries.blueprint, datasets.blueprint, budgets.blueprint):
+    for blueprint in (queries, catalog, budgets):
         api.register_blueprint(blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(pages.blueprint)

@@ -1,5 +1,5 @@
 """`python -m api` is `sudare`."""
 
-from api.cli import main
+from api.commands.main import main
 
 main(prog_name="sudare")

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from flask import current_app
 
 from api.settings import Settings
-from datasets.accounts import Accounts
 from datasets.catalog import Catalog
+from datasets.database.store import Store
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.ledger import Ledger
-from datasets.questions import Desk
-from datasets.store import Store
+from datasets.ledger.ledger import Ledger
+from datasets.people.service import People
+from datasets.queries.service import QueryService
 from privacy.noise import Noise, OpendpNoise
 
 ENGINE_THREADS = 2
@@ -22,10 +22,10 @@ class Services:
 
     settings: Settings
     store: Store
-    accounts: Accounts
+    accounts: People
     ledger: Ledger
     catalog: Catalog
-    desk: Desk
+    desk: QueryService
 
     @classmethod
     def of(cls, settings: Settings, noise: Noise | None = None) -> "Services":
@@ -37,14 +37,14 @@ class Services:
             timeout_s=settings.query_timeout_s,
             temporary=settings.data_dir / "temporary",
         )
-        desk = Desk(
+        desk = QueryService(
             ledger=ledger,
             catalog=catalog,
             engine=engine,
             noise=noise or OpendpNoise(),
             data_dir=settings.data_dir,
         )
-        accounts = Accounts(store, settings.secret())
+        accounts = People(store, settings.secret())
         return cls(
             settings=settings, store=store, accounts=accounts, ledger=ledger, catalog=catalog, desk=desk
         )

@@ -21,9 +21,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from datasets.accounts import Accounts
-from datasets.ledger import Account, AccountState, Ledger, Settlement
-from datasets.store import Store, migrate, new_id, now, sha256_hex
+from datasets.database.store import Store, migrate, new_id, now, sha256_hex
+from datasets.ledger.ledger import Account, AccountState, Ledger, Settlement
+from datasets.people.service import People
 from privacy.budget import Price
 from tests.postgres_server import NoPostgres, address, server
 
@@ -96,7 +96,7 @@ def _fill(url: str) -> None:
                 at,
             )
             tx.execute(text("INSERT INTO versions VALUES (:name, 1, '', '', '', :at)"), at)
-    ledger, people = Ledger(store), Accounts(store, b"only for the benchmark")
+    ledger, people = Ledger(store), People(store, b"only for the benchmark")
     people.add_organisation("shop")
     ledger.open(lineage=LINEAGE, cap=PLENTY, actor="bench")
     ledger.open(lineage="bare", cap=PLENTY, actor="bench")

@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 
-from api.schemas import QuerySchema, to_query
+from api.queries.schemas import QuerySchema, to_query
 from bench.serving import Client, serving
 from bench.town import Town, build
 from datasets.catalog import Catalog
+from datasets.database.store import Store
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.store import Store
 from privacy.plan import plan
 
 RUNS, WARM_UP = 30, 4

@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 
-from datasets.descriptor import parse
-from datasets.ingest import ingest
+from datasets.descriptor.descriptor import parse
+from datasets.registration.ingest import ingest
 from datasets.sample.write import generate
 
 ROOT = Path(__file__).resolve().parent.parent

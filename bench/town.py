@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets.accounts import Accounts
-from datasets.descriptor import parse
-from datasets.ledger import Account, Ledger
-from datasets.registry import register
-from datasets.store import Store, migrate
+from datasets.database.store import Store, migrate
+from datasets.descriptor.descriptor import parse
+from datasets.ledger.ledger import Account, Ledger
+from datasets.people.service import People
+from datasets.registration.registry import register
 from privacy.budget import Price
 
 REGIONS = [f"region{number:02d}" for number in range(1, 48)]
@@ -74,7 +74,7 @@ def build(folder: Path, rows: int) -> Town:
         progress=lambda stage, share: None,
     )
     registration_s = time.perf_counter() - started
-    accounts = Accounts(store, SECRET.encode())
+    accounts = People(store, SECRET.encode())
     accounts.add_organisation("bench")
     key = accounts.add_user("bench", organisation="bench", role="analyst")
     Ledger(store).grant(

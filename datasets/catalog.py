@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
-from datasets.descriptor import Descriptor, parse
+from datasets.database.store import Store
+from datasets.descriptor.descriptor import Descriptor, parse
 from datasets.engines.duckdb import STATISTICS_FILE
-from datasets.store import Store
 from privacy.schema import Measure, Schema
 
 _SELECT = """
@@ -37,7 +37,7 @@ class NoSuchDataset(LookupError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class DatasetVersion:
     """A dataset as it answers now. `file` is its statistics table.
 
     `lineages` are those whose accounts pay for an answer: one, or for a view all that it joins, sorted.
@@ -64,7 +64,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kin:
+class LineageMembers:
     """What the datasets of one lineage have in common; `delta` is that of the latest registered."""
 
     names: tuple[str, ...]
@@ -78,7 +78,7 @@ class Catalog:
     def __init__(self, store: Store, data_dir: Path) -> None:
         self._store, self._data_dir = store, data_dir
 
-    def current(self, id: str) -> Held:
+    def current(self, id: str) -> DatasetVersion:
         """The version that answers now. Raises NoSuchDataset."""
         with self._store.reading() as connection:
             rows = connection.execute(CURRENT, {"id": id}).all()
@@ -86,15 +86,15 @@ class Catalog:
             raise NoSuchDataset(id)
         return self._held(rows)
 
-    def all(self) -> list[Held]:
+    def all(self) -> list[DatasetVersion]:
         """Every dataset, retired ones too, by name."""
         with self._store.reading() as connection:
             rows = connection.execute(ALL).all()
         return [self._held(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
 
-    def kin(self) -> dict[str, Kin]:
+    def kin(self) -> dict[str, LineageMembers]:
         """By lineage, the datasets that share its accounts; views have none of their own."""
-        families: dict[str, list[Held]] = {}
+        families: dict[str, list[DatasetVersion]] = {}
         for held in self.all():
             if not held.is_view:
                 families.setdefault(held.lineage, []).append(held)
@@ -106,10 +106,10 @@ class Catalog:
         with self._store.writing() as connection:
             connection.execute(RETIRE, {"id": id, "at": at})
 
-    def _held(self, rows: Sequence[Row[Any]]) -> Held:
+    def _held(self, rows: Sequence[Row[Any]]) -> DatasetVersion:
         """From the dataset's rows: one, or for a view one for each lineage."""
         row = rows[0]
-        return Held(
+        return DatasetVersion(
             id=row.id,
             lineages=tuple(sorted(same.of_view or same.lineage for same in rows)),
             version=row.version,
@@ -121,11 +121,11 @@ class Catalog:
         )
 
 
-def _kin(family: Iterable[Held]) -> Kin:
+def _kin(family: Iterable[DatasetVersion]) -> LineageMembers:
     by_age = sorted(family, key=lambda held: held.registered_at)
     latest = by_age[-1].schema
     names = tuple(sorted(held.id for held in by_age))
-    return Kin(names=names, measure=latest.measure, delta=latest.delta)
+    return LineageMembers(names=names, measure=latest.measure, delta=latest.delta)
 
 
 @lru_cache(maxsize=256)

@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy.bounds import share_of, variance_of
-from privacy.exact import Exact
-from privacy.laws import Law
+from privacy.distributions import Law
+from privacy.exact import ExactAggregate
 from privacy.noise import Integers
 
 DIGITS, SHARE_DIGITS = 4, 6
 """Estimates that are no whole numbers are shown to a ten-thousandth of a step, shares to a millionth."""
 
-Get = Callable[[Exact], Integers]
+Get = Callable[[ExactAggregate], Integers]
 Numbers = npt.NDArray[np.float64] | Integers
 
 
@@ -40,7 +40,7 @@ class Estimate:
     fine: Decimal
 
 
-class Aggregate(Protocol):
+class Estimator(Protocol):
     """One statistic as a vector of `len(components)` integers per cell."""
 
     @property
@@ -54,7 +54,7 @@ class Aggregate(Protocol):
         ...
 
     @property
-    def exacts(self) -> tuple[Exact, ...]:
+    def exacts(self) -> tuple[ExactAggregate, ...]:
         """The exact integers that the vector is made of."""
         ...
 
@@ -103,14 +103,14 @@ class Plain:
     """
 
     key: str
-    exact: Exact
+    exact: ExactAggregate
     rows: int
     reach: int = 1
     unit: str | None = None
     step: Decimal = Decimal(1)
 
     @property
-    def exacts(self) -> tuple[Exact, ...]:
+    def exacts(self) -> tuple[ExactAggregate, ...]:
         return (self.exact,)
 
     @property
@@ -184,9 +184,9 @@ class Mean:
     step: Decimal
 
     @property
-    def exacts(self) -> tuple[Exact, ...]:
-        total = Exact(kind="total", column=self.column, low=self.low, high=self.high)
-        return total, Exact(kind="present", column=self.column)
+    def exacts(self) -> tuple[ExactAggregate, ...]:
+        total = ExactAggregate(kind="total", column=self.column, low=self.low, high=self.high)
+        return total, ExactAggregate(kind="present", column=self.column)
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -250,9 +250,9 @@ class Variance:
         return (self.high - self.low + self.grid // 2) // self.grid
 
     @property
-    def exacts(self) -> tuple[Exact, ...]:
-        total = Exact(kind="total", column=self.column, low=self.low, high=self.high, grid=self.grid)
-        return Exact(kind="present", column=self.column), total, replace(total, kind="square")
+    def exacts(self) -> tuple[ExactAggregate, ...]:
+        total = ExactAggregate(kind="total", column=self.column, low=self.low, high=self.high, grid=self.grid)
+        return ExactAggregate(kind="present", column=self.column), total, replace(total, kind="square")
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -323,12 +323,12 @@ class Share(_Classes):
     split. `rows` is the *dataset's* bound where left-out rows count too.
     """
 
-    some: Exact
-    all: Exact
+    some: ExactAggregate
+    all: ExactAggregate
     components: tuple[str, ...] = ("matching", "others")
 
     @property
-    def exacts(self) -> tuple[Exact, ...]:
+    def exacts(self) -> tuple[ExactAggregate, ...]:
         return self.some, self.all
 
     def vector(self, get: Get) -> Integers:
@@ -352,13 +352,13 @@ class Ratio(_Classes):
     and moves its count by 1, so k in L1 and in L2: nothing is split.
     """
 
-    numerator: Exact
-    both: Exact
-    denominator: Exact
+    numerator: ExactAggregate
+    both: ExactAggregate
+    denominator: ExactAggregate
     components: tuple[str, ...] = ("numerator_only", "both", "denominator_only")
 
     @property
-    def exacts(self) -> tuple[Exact, ...]:
+    def exacts(self) -> tuple[ExactAggregate, ...]:
         return self.numerator, self.both, self.denominator
 
     def vector(self, get: Get) -> Integers:

@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from privacy import telling
+from privacy import result_columns
 from privacy.budget import Price
-from privacy.exact import Exact, Needed, Over
+from privacy.exact import AxisSubset, ExactAggregate, ExactRequest
 from privacy.measurement import Measurement
 from privacy.noise import Integers, Noise
 from privacy.notes import NOTES
+from privacy.partition_selection import OpenCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.telling import AnswerColumn
-from privacy.unknown import OpenCount
+from privacy.result_columns import AnswerColumn
 
 Released = tuple[Integers, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class AnswerTable:
     """An answer's table, the columns in order; `notes` and `postprocessing` are codes.
 
     Several tables (margins, a workload) stand one after the other; a key that a table does not have is told
@@ -48,7 +48,7 @@ class Table:
         }
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> "Table":
+    def from_json(cls, body: Mapping[str, Any]) -> "AnswerTable":
         """Read back what `as_json` wrote."""
         columns = tuple(
             AnswerColumn(
@@ -63,7 +63,7 @@ class Table:
         return cls(columns=columns, notes=notes, postprocessing=tuple(body["postprocessing"]))
 
 
-def release(plan: Plan, exact: Mapping[Needed, Integers], noise: Noise) -> Released:
+def release(plan: Plan, exact: Mapping[ExactRequest, Integers], noise: Noise) -> Released:
     """Draw the noise of every measurement of a plan: one array for each, in the plan's order.
 
     Private because: each additive draw is a vector of integers that one person moves by at most the
@@ -74,7 +74,7 @@ def release(plan: Plan, exact: Mapping[Needed, Integers], noise: Noise) -> Relea
     return tuple(array for part in plan.measurements for array in _release(part, exact, noise))
 
 
-def _release(part: Measurement, exact: Mapping[Needed, Integers], noise: Noise) -> list[Integers]:
+def _release(part: Measurement, exact: Mapping[ExactRequest, Integers], noise: Noise) -> list[Integers]:
     """The released arrays of one statistic: (components, cells) for each draw, or (choices, cells) at once."""
     if isinstance(part.form, Quantiles) and not part.form.by_tree:
         return [part.form.choose(_over(exact, part.draws[0].over), part.mechanisms, noise)]
@@ -89,10 +89,10 @@ def _release(part: Measurement, exact: Mapping[Needed, Integers], noise: Noise) 
     return found
 
 
-def _over(exact: Mapping[Needed, Integers], over: Over):  # type: ignore[no-untyped-def]
+def _over(exact: Mapping[ExactRequest, Integers], over: AxisSubset):  # type: ignore[no-untyped-def]
     """Exact integers over some axes, by name."""
 
-    def get(wanted: Exact) -> Integers:
+    def get(wanted: ExactAggregate) -> Integers:
         return exact[over, wanted]
 
     return get
@@ -104,22 +104,22 @@ def codes_told(plan: Plan, released: Released) -> Integers:
     return released[0][0] if opened else np.zeros(0, dtype=np.int64)
 
 
-def table(plan: Plan, released: Released, words: Sequence[str] = ()) -> Table:
+def table(plan: Plan, released: Released, words: Sequence[str] = ()) -> AnswerTable:
     """Make the answer's table from released arrays, and from the words of `codes_told` in that order."""
     if any(isinstance(part.form, OpenCount) for part in plan.measurements):
-        columns = list(telling.by_word(plan, plan.measurements[0], released[0], words))
-        return Table(columns=tuple(columns), notes=tuple(telling.notes(plan)), postprocessing=())
-    columns = list(telling.keys(plan))
+        columns = list(result_columns.by_word(plan, plan.measurements[0], released[0], words))
+        return AnswerTable(columns=tuple(columns), notes=tuple(result_columns.notes(plan)), postprocessing=())
+    columns = list(result_columns.keys(plan))
     rest = list(released)
     done: list[str] = []
     for part in plan.measurements:
         arrays, rest = rest[: _arrays(part)], rest[_arrays(part) :]
-        columns += telling.columns(plan, part, arrays)
-        done += telling.postprocessing(plan, part)
+        columns += result_columns.columns(plan, part, arrays)
+        done += result_columns.postprocessing(plan, part)
     assert not rest, "every released array is told"
-    return Table(
+    return AnswerTable(
         columns=tuple(columns),
-        notes=tuple(telling.notes(plan)),
+        notes=tuple(result_columns.notes(plan)),
         postprocessing=tuple(dict.fromkeys(done)),
     )
 
@@ -129,7 +129,7 @@ def _arrays(part: Measurement) -> int:
     return 1 if by_choice else len(part.draws)
 
 
-def retold(told: Table, plan: Plan) -> Table:
+def retold(told: AnswerTable, plan: Plan) -> AnswerTable:
     """An earlier answer to the same canonical question, under the names and in the order now asked for.
 
     Of two equal statistics the dearer one is told: it is the one that `Plan.prices` speaks of.

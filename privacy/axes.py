@@ -6,7 +6,17 @@ from privacy.exact import Axis
 from privacy.filters import Interval
 from privacy.query import CALENDAR, Key
 from privacy.resolve import Resolver
-from privacy.schema import Category, Column, Date, Label, Number, Open, day_number, day_of, in_units
+from privacy.schema import (
+    Category,
+    Column,
+    Date,
+    Label,
+    Number,
+    UndeclaredColumn,
+    day_number,
+    day_of,
+    in_units,
+)
 
 CELLS_MAX = 100_000
 KEYS_MAX = 8
@@ -44,7 +54,7 @@ def _pairs(column: Column, key: Key, resolver: Resolver, pointer: str) -> list[t
     if key.bins is not None and key.by is not None:
         resolver.refuse(pointer, "choose_one", expected="bins, by")
         return []
-    if isinstance(column, Open):
+    if isinstance(column, UndeclaredColumn):
         resolver.refuse(f"{pointer}/column", "open_key_alone", key.column)
         return []
     if key.bins is not None:
@@ -68,7 +78,7 @@ def _label(column: Column, code: int) -> Label:
             return day_of(code).isoformat()
         case Number(step=step):
             return in_units(code, step)
-        case Open():
+        case UndeclaredColumn():
             raise AssertionError("has no labels")
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from privacy.laws import Floats, Law
+from privacy.distributions import Floats, Law
 from privacy.noise import Integers
 
 Numbers = npt.NDArray[np.float64] | Integers

@@ -39,7 +39,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exact:
+class ExactAggregate:
     """An exact integer per cell, over the rows of the plan's filter.
 
     - rows: rows, of those that match `where` if given;
@@ -72,13 +72,13 @@ class Exact:
         return (self.high - self.low) // self.grid + 1 if self.kind == "spread" else 1
 
 
-Over = tuple[int, ...]
+AxisSubset = tuple[int, ...]
 """Numbers of the plan's axes, ascending: the cells over which an exact integer is wanted."""
 
-Needed = tuple[Over, Exact]
+ExactRequest = tuple[AxisSubset, ExactAggregate]
 """What a measurement names and an engine delivers: an array of cells (times the size of a spread)."""
 
 
-def cells_over(axes: tuple[Axis, ...], over: Over) -> int:
+def cells_over(axes: tuple[Axis, ...], over: AxisSubset) -> int:
     """The number of cells of some of the axes, told or not; 1 of none."""
     return math.prod(axes[place].size for place in over)

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from itertools import combinations
 
 from privacy import margins
-from privacy.exact import Axis, Over
+from privacy.exact import Axis, AxisSubset
 from privacy.schema import Measure
 
 
@@ -23,7 +23,7 @@ class PlannedTable:
     keys: tuple[int, ...]
 
     @property
-    def over(self) -> Over:
+    def over(self) -> AxisSubset:
         """The same axes in the plan's order."""
         return tuple(sorted(self.keys))
 
@@ -37,7 +37,7 @@ class Layout:
 
     axes: tuple[Axis, ...]
     tables: tuple[PlannedTable, ...]
-    grids: tuple[Over, ...]
+    grids: tuple[AxisSubset, ...]
     shares: tuple[Fraction, ...] = (Fraction(1),)
     chosen: margins.Strategy | None = field(default=None, compare=False)
 
@@ -75,8 +75,8 @@ class Layout:
 @lru_cache(maxsize=256)
 def _relative_variances(
     sizes: tuple[int, ...],
-    tables: tuple[Over, ...],
-    grids: tuple[Over, ...],
+    tables: tuple[AxisSubset, ...],
+    grids: tuple[AxisSubset, ...],
     shares: tuple[Fraction, ...],
     power: int,
 ) -> tuple[float, ...]:
@@ -131,6 +131,6 @@ def _chosen(
 
 @lru_cache(maxsize=256)
 def _strategy(
-    sizes: tuple[int, ...], wanted: tuple[Over, ...], measure: Measure, cells_max: int
+    sizes: tuple[int, ...], wanted: tuple[AxisSubset, ...], measure: Measure, cells_max: int
 ) -> margins.Strategy:
     return margins.strategy(sizes, wanted, power=2 if measure == "pure" else 1, cells_max=cells_max)

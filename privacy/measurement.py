@@ -7,15 +7,15 @@ from typing import Literal, Protocol
 
 from privacy.aggregates import Plain
 from privacy.budget import Price, split
-from privacy.exact import Over, cells_over
-from privacy.laws import Law
+from privacy.distributions import Law
+from privacy.exact import AxisSubset, cells_over
 from privacy.layout import Layout
 from privacy.noise import Kind, Mechanism
+from privacy.partition_selection import OpenCount
 from privacy.quantiles import Quantiles
 from privacy.query import Statistic
 from privacy.schema import Measure, Schema
-from privacy.statistics import Form, value_names
-from privacy.unknown import OpenCount
+from privacy.statistics import AnyEstimator, value_names
 
 CONFIDENCE = 0.95
 
@@ -34,10 +34,10 @@ class TermsOf(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
+class PlannedDraw:
     """One drawing of noise: over which axes, by which mechanism."""
 
-    over: Over
+    over: AxisSubset
     mechanism: Mechanism
 
 
@@ -52,9 +52,9 @@ class Measurement:
     name: str
     agg: str
     names: tuple[str, ...]
-    form: Form
+    form: AnyEstimator
     price: Price
-    draws: tuple[Draw, ...]
+    draws: tuple[PlannedDraw, ...]
     laws: tuple[Law, ...]
 
     @property
@@ -66,14 +66,14 @@ class Measurement:
         return [draw.mechanism for draw in self.draws]
 
 
-def is_additive(form: Form) -> bool:
+def is_additive(form: AnyEstimator) -> bool:
     """Whether a statistic's cells add up to those of a margin."""
     if isinstance(form, Quantiles | OpenCount):
         return False
     return not isinstance(form, Plain) or form.exact.kind in ("rows", "total")
 
 
-def measured(statistic: Statistic, form: Form, price: Price, terms: TermsOf) -> Measurement:
+def measured(statistic: Statistic, form: AnyEstimator, price: Price, terms: TermsOf) -> Measurement:
     """Settle the draws of a statistic at its price."""
     draws = draws_of(form, price, terms)
     return Measurement(
@@ -87,12 +87,12 @@ def measured(statistic: Statistic, form: Form, price: Price, terms: TermsOf) -> 
     )
 
 
-def draws_of(form: Form, price: Price, terms: TermsOf) -> tuple[Draw, ...]:
+def draws_of(form: AnyEstimator, price: Price, terms: TermsOf) -> tuple[PlannedDraw, ...]:
     """The draws that the price buys."""
     layout, measure = terms.layout, terms.schema.measure
     if isinstance(form, Quantiles) and not form.by_tree:
         (over,) = layout.grids
-        return tuple(Draw(over=over, mechanism=one) for one in form.mechanisms(price, measure))
+        return tuple(PlannedDraw(over=over, mechanism=one) for one in form.mechanisms(price, measure))
     parts = split(price, list(layout.shares))
     draws = []
     for over, part in zip(layout.grids, parts, strict=True):
@@ -100,11 +100,11 @@ def draws_of(form: Form, price: Price, terms: TermsOf) -> tuple[Draw, ...]:
         kind = terms.mechanism or best_kind(form, cells, part, measure)
         if isinstance(form, OpenCount):
             kind = "discrete_gaussian"
-        draws.append(Draw(over=over, mechanism=mechanism_of(form, cells, part, measure, kind)))
+        draws.append(PlannedDraw(over=over, mechanism=mechanism_of(form, cells, part, measure, kind)))
     return tuple(draws)
 
 
-def mechanism_of(form: Form, cells: int, price: Price, measure: Measure, kind: str) -> Mechanism:
+def mechanism_of(form: AnyEstimator, cells: int, price: Price, measure: Measure, kind: str) -> Mechanism:
     """Additive noise of one kind for a form over so many cells."""
     laplace = kind == "discrete_laplace"
     return Mechanism(
@@ -115,7 +115,7 @@ def mechanism_of(form: Form, cells: int, price: Price, measure: Measure, kind: s
     )
 
 
-def best_kind(form: Form, cells: int, price: Price, measure: Measure) -> Kind:
+def best_kind(form: AnyEstimator, cells: int, price: Price, measure: Measure) -> Kind:
     """The mechanism with the narrower bounds at the price; pure ε knows Laplace noise only."""
     if measure == "pure" or price.nano < 1:
         return "discrete_laplace"
@@ -125,7 +125,7 @@ def best_kind(form: Form, cells: int, price: Price, measure: Measure) -> Kind:
     return "discrete_laplace" if laplace < gaussian else "discrete_gaussian"
 
 
-def widths_by_kind(form: Form, cells: int, price: Price, measure: Measure) -> dict[str, int]:
+def widths_by_kind(form: AnyEstimator, cells: int, price: Price, measure: Measure) -> dict[str, int]:
     """The half-width of one draw's bounds under each mechanism."""
     return {
         kind: law_of(mechanism_of(form, cells, price, measure, kind)).half_width(CONFIDENCE) for kind in KINDS
@@ -143,7 +143,7 @@ def ideal_law(mechanism: Mechanism) -> Law:
 
 
 def laws_of(
-    draws: tuple[Draw, ...], layout: Layout, law: Callable[[Mechanism], Law] = law_of
+    draws: tuple[PlannedDraw, ...], layout: Layout, law: Callable[[Mechanism], Law] = law_of
 ) -> tuple[Law, ...]:
     """The noise of each table's values: that of the one draw, or of the least-squares estimates.
 

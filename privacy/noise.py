@@ -108,7 +108,7 @@ class OpendpNoise:
 
 
 @dataclass
-class Draw:
+class RecordedDraw:
     """One call of a mechanism: what went in, and the noise (or the place) that came out."""
 
     mechanism: Mechanism
@@ -126,8 +126,8 @@ class RecordedNoise:
     """
 
     source: Noise | None = None
-    replay: Sequence[Draw] = ()
-    draws: list[Draw] = field(default_factory=list)
+    replay: Sequence[RecordedDraw] = ()
+    draws: list[RecordedDraw] = field(default_factory=list)
 
     def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
         if self.source is not None:
@@ -146,7 +146,7 @@ class RecordedNoise:
         return place
 
     def _record(self, mechanism: Mechanism, exact: Integers, noise: Integers) -> None:
-        self.draws.append(Draw(mechanism, exact.copy(), noise, mechanism.scale))
+        self.draws.append(RecordedDraw(mechanism, exact.copy(), noise, mechanism.scale))
 
 
 @lru_cache(maxsize=4096)

@@ -15,16 +15,16 @@ from privacy import filters, pricing
 from privacy import layout as layouts
 from privacy.axes import CELLS_MAX, axes_of
 from privacy.budget import Price, split
-from privacy.exact import Axis, Needed, cells_over
+from privacy.exact import Axis, ExactRequest, cells_over
 from privacy.filters import Filter, canonical
 from privacy.layout import Layout, PlannedTable
 from privacy.measurement import Measurement, is_additive, measured
+from privacy.partition_selection import OpenCount
 from privacy.pricing import PRICE_MIN, AboveQueryLimit
 from privacy.query import MECHANISMS, InvalidQuery, Key, Problem, Query, Statistic
 from privacy.resolve import Resolver
-from privacy.schema import Open, Schema
-from privacy.statistics import Form, Reader, component_names, value_names
-from privacy.unknown import OpenCount
+from privacy.schema import Schema, UndeclaredColumn
+from privacy.statistics import AnyEstimator, Reader, component_names, value_names
 
 __all__ = ["AboveQueryLimit", "Plan", "plan"]
 
@@ -66,7 +66,7 @@ class Plan:
         return self.layout.cells
 
     @property
-    def needed(self) -> tuple[Needed, ...]:
+    def needed(self) -> tuple[ExactRequest, ...]:
         """The distinct exact integers needed, and over which axes, in a fixed order."""
         return tuple(
             dict.fromkeys(
@@ -176,7 +176,7 @@ def open_key(query: Query, schema: Schema) -> int | None:
     if len(query.group_by) != 1 or query.group_by[0] != Key(column=query.group_by[0].column):
         return None
     for place, column in enumerate(schema.queryable):
-        if isinstance(column, Open) and column.name == query.group_by[0].column:
+        if isinstance(column, UndeclaredColumn) and column.name == query.group_by[0].column:
             return place
     return None
 
@@ -236,7 +236,7 @@ def _check_size(query: Query, layout: Layout, resolver: Resolver) -> None:
         resolver.refuse("/group_by", "too_many_cells", layout.cells * len(query.select), CELLS_MAX)
 
 
-def column_names(statistic: Statistic, form: Form | None, layout: Layout) -> tuple[str, ...]:
+def column_names(statistic: Statistic, form: AnyEstimator | None, layout: Layout) -> tuple[str, ...]:
     """Every column of the answer that a statistic brings."""
     values = value_names(statistic)
     bounds = [f"{name}_{end}" for name in values for end in ("low", "high")]
@@ -248,7 +248,9 @@ def column_names(statistic: Statistic, form: Form | None, layout: Layout) -> tup
     return (*values, *bounds, *component_names(statistic, form), *noisy)
 
 
-def _check_names(query: Query, forms: Sequence[Form | None], layout: Layout, resolver: Resolver) -> None:
+def _check_names(
+    query: Query, forms: Sequence[AnyEstimator | None], layout: Layout, resolver: Resolver
+) -> None:
     taken = {key.column for key in query.group_by} | {axis.name for axis in layout.axes}
     taken |= {layout.table_column} if query.tables else set()
     for place, (statistic, form) in enumerate(zip(query.select, forms, strict=True)):
@@ -269,7 +271,9 @@ def _check_mechanism(query: Query, schema: Schema, resolver: Resolver) -> None:
         resolver.refuse("/mechanism", "needs_zcdp", query.mechanism, MECHANISMS[0])
 
 
-def _check_additive(query: Query, forms: Sequence[Form | None], layout: Layout, resolver: Resolver) -> None:
+def _check_additive(
+    query: Query, forms: Sequence[AnyEstimator | None], layout: Layout, resolver: Resolver
+) -> None:
     """Only what adds up over cells can have margins, or be estimated from another table."""
     if not (query.totals or query.tables):
         return

@@ -8,15 +8,15 @@ from fractions import Fraction
 
 from privacy.aggregates import Plain
 from privacy.budget import PRICE_NANO_MAX, Price, split
-from privacy.exact import Exact
+from privacy.exact import ExactAggregate
 from privacy.layout import Layout, plain
 from privacy.measurement import CONFIDENCE, draws_of, ideal_law, law_of, laws_of
+from privacy.partition_selection import OpenCount
 from privacy.quantiles import Quantiles
 from privacy.query import Accuracy, NotReachable, Query
 from privacy.resolve import Resolver
 from privacy.schema import Schema, in_units
-from privacy.statistics import Form
-from privacy.unknown import OpenCount
+from privacy.statistics import AnyEstimator
 
 PRICE_MIN = Price(1_000)
 """The least price of one draw of noise, 0.000001: below it the noise could leave the int64 range."""
@@ -38,7 +38,7 @@ class Draft:
     """A statistic that fits the schema, not yet priced."""
 
     name: str
-    form: Form
+    form: AnyEstimator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Terms:
     mechanism: str | None
 
 
-def check_accuracy(query: Query, forms: Sequence[Form], resolver: Resolver) -> None:
+def check_accuracy(query: Query, forms: Sequence[AnyEstimator], resolver: Resolver) -> None:
     """Note what is wrong with a budget said as an accuracy."""
     asked = query.budget
     if not isinstance(asked, Accuracy):
@@ -73,7 +73,7 @@ def check_accuracy(query: Query, forms: Sequence[Form], resolver: Resolver) -> N
         resolver.refuse("/budget/accuracy/relative", "outside_domain", asked.relative, "0 … 1")
 
 
-def depends_on_rows(form: Form) -> bool:
+def depends_on_rows(form: AnyEstimator) -> bool:
     """Whether the error depends on how many rows a cell holds, so on the data."""
     return isinstance(form, Quantiles) or form.depends_on_rows
 
@@ -122,7 +122,7 @@ def _price_of_accuracy(
     return Price(high)
 
 
-def _least_share(layout: Layout, form: Form) -> Price:
+def _least_share(layout: Layout, form: AnyEstimator) -> Price:
     """The least price at which every draw of a statistic costs PRICE_MIN."""
     if isinstance(form, Quantiles) and not form.by_tree:
         low, high = PRICE_MIN.nano, PRICE_MIN.nano * 100 * len(form.qs)
@@ -136,7 +136,7 @@ def _least_share(layout: Layout, form: Form) -> Price:
     return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)))
 
 
-def _solve(asked: Accuracy, form: Form, terms: Terms, least: Price, most: Price) -> Price | None:
+def _solve(asked: Accuracy, form: AnyEstimator, terms: Terms, least: Price, most: Price) -> Price | None:
     """Bisect over whole billionths, the error falling as the price rises; None if `most` is not enough."""
     assert not isinstance(asked.within, str)
     within = Fraction(asked.within)
@@ -152,7 +152,7 @@ def _solve(asked: Accuracy, form: Form, terms: Terms, least: Price, most: Price)
     return Price(high)
 
 
-def error_at(asked: Accuracy, form: Form, terms: Terms, part: Price) -> Fraction:
+def error_at(asked: Accuracy, form: AnyEstimator, terms: Terms, part: Price) -> Fraction:
     """The half-width of the bounds at a price, in units; of a quantile the share of rows in between.
 
     In every cell at once: the noise of different cells is independent where each is measured alone, so each
@@ -176,7 +176,7 @@ def error_at(asked: Accuracy, form: Form, terms: Terms, part: Price) -> Fraction
     return max(Fraction(form.half_width(law, confidence, rows)) for law in laws)
 
 
-def _shown(form: Form, error: Fraction) -> str:
+def _shown(form: AnyEstimator, error: Fraction) -> str:
     """The reachable error, rounded up where it is no whole number of steps."""
     if isinstance(form, Plain) and (error / Fraction(form.step)).denominator == 1:
         return str(in_units(int(error / Fraction(form.step)), form.step))
@@ -186,7 +186,7 @@ def _shown(form: Form, error: Fraction) -> str:
 
 def count_within(schema: Schema, within: int) -> Price | None:
     """The least price of one count within ±`within` at 95 %; None where no query may cost as much."""
-    form = Plain(key="count", exact=Exact(kind="rows"), rows=schema.rows_per_person)
+    form = Plain(key="count", exact=ExactAggregate(kind="rows"), rows=schema.rows_per_person)
     asked = Accuracy(of="", within=within, confidence=Decimal(str(CONFIDENCE)))
     terms = Terms(schema=schema, layout=plain(()), mechanism=None)
     return _solve(asked, form, terms, PRICE_MIN, schema.price_per_query_max)

@@ -18,8 +18,8 @@ import numpy as np
 from privacy import splits
 from privacy.aggregates import Get
 from privacy.budget import NANO, Price, split
-from privacy.exact import Exact
-from privacy.laws import Floats, Law
+from privacy.distributions import Floats, Law
+from privacy.exact import ExactAggregate
 from privacy.noise import Integers, Mechanism, Noise
 from privacy.schema import Measure
 
@@ -32,7 +32,7 @@ Place = Literal["value", "share", "low", "high"]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class NoisyChoice:
     """One noisy choice: a quantile itself, the share of a bin that splits, or an end of bounds.
 
     `q` is the quantile among the rows that are asked; `node` numbers the node of a split.
@@ -80,11 +80,13 @@ class Quantiles:
         return (self.high - self.low) // self.width + 1
 
     @property
-    def exact(self) -> Exact:
-        return Exact(kind="spread", column=self.column, low=self.low, high=self.high, grid=self.width)
+    def exact(self) -> ExactAggregate:
+        return ExactAggregate(
+            kind="spread", column=self.column, low=self.low, high=self.high, grid=self.width
+        )
 
     @property
-    def exacts(self) -> tuple[Exact, ...]:
+    def exacts(self) -> tuple[ExactAggregate, ...]:
         return (self.exact,)
 
     @property
@@ -105,16 +107,16 @@ class Quantiles:
         """Of the tree's counts, in squared L2."""
         return self.rows**2 * len(self.levels)
 
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[NoisyChoice, ...]:
         """What is chosen: values (and shares of bins that split), then the ends of bounds."""
-        values = [Choice(q, "value") for q in self.qs]
+        values = [NoisyChoice(q, "value") for q in self.qs]
         if self.by_splits:
             values = []
             for number, node in enumerate(splits.nodes_of(self.qs)):
-                values.append(Choice(node.q, "value", number))
-                values += [Choice(node.q, "share", number)] if node.splits else []
+                values.append(NoisyChoice(node.q, "value", number))
+                values += [NoisyChoice(node.q, "share", number)] if node.splits else []
         ends: tuple[Place, ...] = ("low", "high") if self.value_bounds else ()
-        return (*values, *(Choice(q, place) for q in self.qs for place in ends))
+        return (*values, *(NoisyChoice(q, place) for q in self.qs for place in ends))
 
     def mechanisms(self, price: Price, measure: Measure) -> list[Mechanism]:
         """The mechanism of each choice. With bounds, the values get half of the price and each end a quarter.
@@ -166,7 +168,7 @@ class Quantiles:
         return np.array([row for rows in zip(*columns, strict=True) for row in rows], dtype=np.int64)
 
     def _split_values(
-        self, histograms: Integers, known: Sequence[tuple[Choice, Mechanism]], noise: Noise
+        self, histograms: Integers, known: Sequence[tuple[NoisyChoice, Mechanism]], noise: Noise
     ) -> list[list[int]]:
         """The bins of all quantiles, of shape (quantiles, cells)."""
         nodes = [
@@ -210,7 +212,7 @@ class Quantiles:
         another's choice: all of them keep T at once, by a part of the doubt for each.
         By tree: a band over all bins, each of a deviation that `_rank_deviation` bounds; a sum of Laplace or
         Gaussian draws of deviation s exceeds √½·s·ln(1/p) with probability at most p for p below 0.05
-        (compare `privacy.laws`).
+        (compare `privacy.distributions`).
         """
         if self.by_tree:
             assert law is not None
@@ -347,7 +349,7 @@ class _Ranks:
         upto = np.cumsum(histograms, axis=1)
         return cls(upto - histograms, upto)
 
-    def scores(self, choice: Choice, shift: int) -> Iterator[Integers]:
+    def scores(self, choice: NoisyChoice, shift: int) -> Iterator[Integers]:
         """The scores of all bins, cell by cell.
 
         A bound aims `shift` ranks lower or higher, so that it misses the quantile's rank only if the choice

@@ -8,7 +8,7 @@ from itertools import pairwise
 from privacy import filters
 from privacy.filters import Filter, Interval, Member
 from privacy.query import All, Any, Compare, InvalidQuery, Key, Not, Problem, Scalar, Where
-from privacy.schema import Category, Column, Date, Number, Open, Schema, Text, day_number, day_of
+from privacy.schema import Category, Column, Date, Number, Schema, Text, UndeclaredColumn, day_number, day_of
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -47,7 +47,7 @@ class Resolver:
                 code = self.steps(column, value, pointer)
             case Date():
                 code = self._date(value, pointer)
-            case Open():
+            case UndeclaredColumn():
                 self.refuse(pointer, "open_column", column.name)
                 return None
         if code is not None and not column.low <= code <= column.high + beyond:
@@ -103,7 +103,7 @@ class Resolver:
         if place is None:
             return filters.EVERYTHING
         column = self.columns[place]
-        if isinstance(column, Open) and compare.op != "is_missing":
+        if isinstance(column, UndeclaredColumn) and compare.op != "is_missing":
             self.refuse(f"{pointer}/column", "open_column", column.name)
             return filters.EVERYTHING
         if isinstance(column, Category) and compare.op in ("<", "<=", ">", ">=", "between"):
@@ -147,7 +147,7 @@ class Resolver:
     def bins(self, column: Column, key: Key, pointer: str) -> list[tuple[Interval, str]]:
         """The half-open bins of a key, the last one closed, as intervals of codes with their labels."""
         assert key.bins is not None
-        if isinstance(column, Category | Open):
+        if isinstance(column, Category | UndeclaredColumn):
             self.refuse(f"{pointer}/bins", "no_order", list(key.bins))
             return []
         edges = [
@@ -180,7 +180,7 @@ def domain_text(column: Column) -> str:
             return f"{low * step} … {high * step}"
         case Date(low=low, high=high):
             return f"{day_of(low)} … {day_of(high)}"
-        case Open():
+        case UndeclaredColumn():
             return "…"
 
 

@@ -77,8 +77,8 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Open:
-    """A column of values that nobody declared, held as keyed digests of 62 bits; see `privacy.unknown`.
+class UndeclaredColumn:
+    """A column of values that nobody declared, held as keyed digests of 62 bits; see `privacy.partition_selection`.
 
     Values of more than `length_max` characters are missing.
     """
@@ -99,8 +99,8 @@ class Text:
     role: str = "identifier"
 
 
-Column = Category | Number | Date | Open
-AnyColumn = Category | Number | Date | Open | Text
+Column = Category | Number | Date | UndeclaredColumn
+AnyColumn = Category | Number | Date | UndeclaredColumn | Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,15 @@ from typing import TypeAlias
 
 from privacy import filters
 from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
-from privacy.exact import Exact
+from privacy.exact import ExactAggregate
 from privacy.filters import Filter
+from privacy.partition_selection import OpenCount
 from privacy.quantiles import Quantiles, plan_bins, plan_way
 from privacy.query import AGGREGATES, Problem, Scalar, Statistic
 from privacy.resolve import Resolver, domain_text
-from privacy.schema import Category, Date, Number, Open, Schema
-from privacy.unknown import OpenCount
+from privacy.schema import Category, Date, Number, Schema, UndeclaredColumn
 
-Form: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles | OpenCount
+AnyEstimator: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles | OpenCount
 """What is measured for a statistic."""
 
 QUANTILES_MAX = 99
@@ -64,7 +64,7 @@ class Reader:
     def __init__(self, schema: Schema, resolver: Resolver, *, rows: int, cells: int) -> None:
         self.schema, self.resolver, self.rows, self.cells = schema, resolver, rows, cells
 
-    def form(self, statistic: Statistic, pointer: str) -> Form | None:
+    def form(self, statistic: Statistic, pointer: str) -> AnyEstimator | None:
         """What a statistic measures; None, and problems noted, if it does not fit."""
         if statistic.agg not in AGGREGATES:
             self.resolver.refuse(f"{pointer}/agg", "unknown_aggregate", statistic.agg, ", ".join(AGGREGATES))
@@ -73,9 +73,9 @@ class Reader:
         match statistic.agg:
             case "count":
                 unit = "persons" if self.rows == 1 else "rows"
-                return Plain(key="count", exact=Exact(kind="rows"), rows=self.rows, unit=unit)
+                return Plain(key="count", exact=ExactAggregate(kind="rows"), rows=self.rows, unit=unit)
             case "count_persons":
-                exact = Exact(kind="rows" if self.rows == 1 else "persons")
+                exact = ExactAggregate(kind="rows" if self.rows == 1 else "persons")
                 return Plain(key="count_persons", exact=exact, rows=self.rows, unit="persons")
             case "share_kept":
                 return self._share_kept(statistic, pointer)
@@ -120,8 +120,8 @@ class Reader:
         return Share(
             key="share_kept",
             rows=self.schema.rows_per_person,
-            some=Exact(kind="rows"),
-            all=Exact(kind="rows", all_rows=True),
+            some=ExactAggregate(kind="rows"),
+            all=ExactAggregate(kind="rows", all_rows=True),
             components=("kept", "left_out"),
         )
 
@@ -132,8 +132,8 @@ class Reader:
         above = self.resolver.where(statistic.numerator, f"{pointer}/numerator")
         name = f"ratio({filters.canonical_text(above)}"
         if statistic.denominator is None:
-            some = Exact(kind="rows", where=above)
-            return Share(key=f"{name})", rows=self.rows, some=some, all=Exact(kind="rows"))
+            some = ExactAggregate(kind="rows", where=above)
+            return Share(key=f"{name})", rows=self.rows, some=some, all=ExactAggregate(kind="rows"))
         below = self.resolver.where(statistic.denominator, f"{pointer}/denominator")
         return Ratio(
             key=f"{name}/{filters.canonical_text(below)})",
@@ -143,7 +143,7 @@ class Reader:
             denominator=_rows(below),
         )
 
-    def _of_column(self, statistic: Statistic, pointer: str) -> Form | None:
+    def _of_column(self, statistic: Statistic, pointer: str) -> AnyEstimator | None:
         if statistic.column is None:
             self.resolver.refuse(f"{pointer}/column", "column_needed", statistic.agg)
             return None
@@ -152,7 +152,7 @@ class Reader:
             return None
         column = self.resolver.columns[place]
         ordered = statistic.agg in ("median", "quantile")
-        if isinstance(column, Category | Open) or (isinstance(column, Date) and not ordered):
+        if isinstance(column, Category | UndeclaredColumn) or (isinstance(column, Date) and not ordered):
             self.resolver.refuse(f"{pointer}/column", "not_numeric", statistic.column)
             return None
         bounds = self._clamp(statistic.clamp, column, f"{pointer}/clamp")
@@ -165,7 +165,7 @@ class Reader:
 
     def _of_number(
         self, statistic: Statistic, place: int, column: Number, bounds: tuple[int, int], pointer: str
-    ) -> Form | None:
+    ) -> AnyEstimator | None:
         low, high = bounds
         key = f"{statistic.agg}({column.name},{low},{high})"
         if statistic.agg == "sum":
@@ -192,7 +192,7 @@ class Reader:
         self, statistic: Statistic, place: int, column: Number, bounds: tuple[int, int], pointer: str
     ) -> Plain | None:
         low, high = bounds
-        exact = Exact(kind="total", column=place, low=low, high=high)
+        exact = ExactAggregate(kind="total", column=place, low=low, high=high)
         key = f"sum({column.name},{low},{high})"
         if statistic.per_person_clamp is not None:
             person = self._person_clamp(statistic.per_person_clamp, column, f"{pointer}/per_person_clamp")
@@ -201,12 +201,12 @@ class Reader:
             key = f"sum({column.name},{low},{high},{person[0]},{person[1]})"
             if self.rows == 1:
                 low, high = (min(max(end, person[0]), person[1]) for end in bounds)
-                exact = Exact(kind="total", column=place, low=low, high=high)
+                exact = ExactAggregate(kind="total", column=place, low=low, high=high)
                 if low == high:
                     self.resolver.refuse(f"{pointer}/per_person_clamp", "apart", domain_text(column))
                     return None
             else:
-                exact = Exact(
+                exact = ExactAggregate(
                     kind="person_total",
                     column=place,
                     low=low,
@@ -307,8 +307,8 @@ class Reader:
         return low, high
 
 
-def _rows(where: Filter) -> Exact:
-    return Exact(kind="rows", where=where)
+def _rows(where: Filter) -> ExactAggregate:
+    return ExactAggregate(kind="rows", where=where)
 
 
 def _grid(span: int, rows: int) -> int:
@@ -334,7 +334,7 @@ def quantile_name(q: Scalar | Fraction) -> str:
     return "q" + re.sub(r"\W", "_", f"{percent.normalize():f}")
 
 
-def component_names(statistic: Statistic, form: Form | None) -> Sequence[str]:
+def component_names(statistic: Statistic, form: AnyEstimator | None) -> Sequence[str]:
     """The names of the raw columns: the noisy sums that an estimate is made of."""
     if form is None or isinstance(form, Plain | Quantiles | OpenCount):
         return ()

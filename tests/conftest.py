@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from postgres_server import NoPostgres, address, server
 
-from datasets.store import Store, migrate
+from datasets.database.store import Store, migrate
 
 TEMPLATE = "sudare_template"
 _numbers = itertools.count(1)

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from pycanon import anonymity
 
-from privacy.deidentify import verify
-from privacy.deidentify.engine import Recoded, Recoding, Task, recode
-from privacy.deidentify.hierarchy import Hierarchy
-from privacy.deidentify.measure import Measure
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import Model
+from privacy.deidentify.proof import verify
+from privacy.deidentify.search.engine import Recoded, Recoding, Task, recode
+from privacy.deidentify.search.measure import Measure
 from privacy.deidentify.table import Column, Table
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -66,7 +66,7 @@ def meets(made: Recoded, models: tuple[Model, ...]) -> bool:
     others = [source[SENSITIVE]] if SENSITIVE not in made.table else []
     table = Table([*made.table.values(), *others])
     quasi = tuple(made.table)
-    shown = verify.Published(table=table, quasi=quasi, suppressed=made.suppressed, source=source)
+    shown = verify.PublishedTable(table=table, quasi=quasi, suppressed=made.suppressed, source=source)
     return all(verdict.met for verdict in verify.verdicts(models, shown))
 
 

@@ -13,9 +13,7 @@ from math import exp, inf, log, log2, prod
 import numpy as np
 from hypothesis import strategies as st
 
-from privacy.deidentify.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
-from privacy.deidentify.measure import Aggregate, Measure, Name
+from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.models import (
     AverageRisk,
     BetaLikeness,
@@ -32,8 +30,10 @@ from privacy.deidentify.models import (
     SampleUniqueness,
     TCloseness,
 )
+from privacy.deidentify.proof.verify import PublishedTable
+from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
+from privacy.deidentify.search.measure import LossAggregate, Measure, Name
 from privacy.deidentify.table import Column, Table
-from privacy.deidentify.verify import Published
 
 Path = tuple[str, ...]
 Node = tuple[int, ...]
@@ -137,7 +137,7 @@ def recoded(world: World) -> Recoded | None:
         return None
 
 
-def published(world: World, made: Recoded) -> Published:
+def published(world: World, made: Recoded) -> PublishedTable:
     """The output as the verifier takes it, the population told on the levels of a full-domain recoding."""
     table = source(world)
     units = None if world.units is None else table["person"].codes
@@ -145,7 +145,7 @@ def published(world: World, made: Recoded) -> Published:
     if world.population is not None and made.levels is not None:
         node = tuple(made.levels[name] for name in world.names)
         population = tabled(world.names, world.told(world.population, node))
-    return Published(
+    return PublishedTable(
         table=Table([*made.table.values(), table["illness"]]),
         quasi=world.names,
         suppressed=made.suppressed,
@@ -241,13 +241,13 @@ def together(world: World, columns: Sequence[float]) -> float:
     weights = [world.measure.weights.get(name, 1.0) for name in world.names]
     pairs = list(zip(weights, columns, strict=True))
     match world.measure.aggregate:
-        case Aggregate.SUM:
+        case LossAggregate.SUM:
             return sum(w * x for w, x in pairs)
-        case Aggregate.ARITHMETIC_MEAN:
+        case LossAggregate.ARITHMETIC_MEAN:
             return sum(w * x for w, x in pairs) / sum(weights)
-        case Aggregate.MAXIMUM:
+        case LossAggregate.MAXIMUM:
             return max(w * x for w, x in pairs)
-        case Aggregate.GEOMETRIC_MEAN:
+        case LossAggregate.GEOMETRIC_MEAN:
             return prod((1 + x) ** (w / sum(weights)) for w, x in pairs) - 1
 
 
@@ -400,14 +400,14 @@ MEASURES = st.builds(
     Measure,
     name=st.sampled_from(Name),
     gs_factor=st.sampled_from([0.0, 0.2, 0.5, 0.5, 0.8, 1.0]),
-    aggregate=st.sampled_from(Aggregate),
+    aggregate=st.sampled_from(LossAggregate),
     weights=st.sampled_from([{}, {}, {"q0": 3.0}, {"q0": 0.0, "q1": 0.5}]),
 )
 SUMS = st.builds(
     Measure,
     name=st.sampled_from([Name.LOSS, Name.PRECISION]),
     gs_factor=st.sampled_from([0.2, 0.5, 0.8]),
-    aggregate=st.sampled_from([Aggregate.ARITHMETIC_MEAN, Aggregate.SUM]),
+    aggregate=st.sampled_from([LossAggregate.ARITHMETIC_MEAN, LossAggregate.SUM]),
     weights=st.sampled_from([{}, {"q0": 3.0}]),
 )
 

@@ -16,13 +16,13 @@ import numpy as np
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from datasets.catalog import Held, NoSuchDataset
-from datasets.store import Store
+from datasets.catalog import DatasetVersion, NoSuchDataset
+from datasets.database.store import Store
 from privacy.answer import release
 from privacy.budget import Price
-from privacy.exact import Exact, Needed, Over, cells_over
+from privacy.exact import AxisSubset, ExactAggregate, ExactRequest, cells_over
 from privacy.filters import Every, Filter, Member
-from privacy.noise import Draw, Integers, Mechanism, OpendpNoise, RecordedNoise
+from privacy.noise import Integers, Mechanism, OpendpNoise, RecordedDraw, RecordedNoise
 from privacy.plan import Plan
 from privacy.query import (
     AGGREGATES,
@@ -102,17 +102,17 @@ class MadeUpEngine:
     failure: Exception | None = None
     opened: list[Path] = field(default_factory=list)
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
         self.opened.append(file)
         if self.failure is not None:
             raise self.failure
         return self.rehearse(plan)
 
-    def rehearse(self, plan: Plan) -> Mapping[Needed, Integers]:
+    def rehearse(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
         return filled(plan, self.value)
 
 
-def filled(plan: Plan, value: int) -> dict[Needed, Integers]:
+def filled(plan: Plan, value: int) -> dict[ExactRequest, Integers]:
     """The same exact integer wherever one is needed."""
     return {
         (over, exact): np.full(cells_over(plan.axes, over) * exact.size, value, dtype=np.int64)
@@ -124,9 +124,9 @@ def filled(plan: Plan, value: int) -> dict[Needed, Integers]:
 class Shelf:
     """A catalog of datasets made up on the spot."""
 
-    held: list[Held]
+    held: list[DatasetVersion]
 
-    def current(self, id: str) -> Held:
+    def current(self, id: str) -> DatasetVersion:
         for held in self.held:
             if held.id == id:
                 return held
@@ -150,12 +150,12 @@ class RacedStore(Store):
 # A slow engine
 
 
-def exact_by_hand(plan: Plan, people: Sequence[Person]) -> dict[Needed, Integers]:
+def exact_by_hand(plan: Plan, people: Sequence[Person]) -> dict[ExactRequest, Integers]:
     """What an engine must find for a plan, row by row in Python's own integers."""
     return {needed: _by_hand(plan, people, *needed) for needed in plan.needed}
 
 
-def _by_hand(plan: Plan, people: Sequence[Person], over: Over, exact: Exact) -> Integers:
+def _by_hand(plan: Plan, people: Sequence[Person], over: AxisSubset, exact: ExactAggregate) -> Integers:
     found = [0] * (cells_over(plan.axes, over) * exact.size)
     for person in people:
         totals: dict[int, int] = {}
@@ -200,7 +200,7 @@ def holds(tree: Filter, row: Row) -> bool:
     return all(found) if isinstance(tree, Every) else any(found)
 
 
-def cell_of(plan: Plan, over: Over, row: Row) -> int | None:
+def cell_of(plan: Plan, over: AxisSubset, row: Row) -> int | None:
     """The cell a row falls in, over some of the plan's axes; None outside every bucket."""
     cell = 0
     for axis in (plan.axes[place] for place in over):
@@ -216,7 +216,7 @@ def exact_vectors(plan: Plan, people: Sequence[Person]) -> list[list[int]]:
     return [part.ravel().tolist() for part in release(plan, exact_by_hand(plan, people), Silence())]
 
 
-def drawn(plan: Plan, people: Sequence[Person], replay: Sequence[Draw] = ()) -> list[Draw]:
+def drawn(plan: Plan, people: Sequence[Person], replay: Sequence[RecordedDraw] = ()) -> list[RecordedDraw]:
     """Every call of a mechanism for a plan, with the vector or the scores that went in.
 
     Noiseless, or with the noise and the choices of an earlier run.
@@ -248,7 +248,7 @@ def moved(plan: Plan, left: Sequence[Person], right: Sequence[Person]) -> list[F
     return found
 
 
-def _apart(one: Draw, other: Draw) -> int:
+def _apart(one: RecordedDraw, other: RecordedDraw) -> int:
     assert one.mechanism == other.mechanism
     sizes = np.abs(one.exact - other.exact).tolist()
     if one.mechanism.kind == "discrete_laplace":

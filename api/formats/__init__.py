@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import MIMEAccept
 
-from privacy.answer import Table
+from privacy.answer import AnswerTable
+from privacy.result_columns import AnswerColumn
 from privacy.schema import Label
-from privacy.telling import AnswerColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ def rendered(body: bytes, kind: str) -> bytes:
     if kind == JSON:
         return body
     answer = json.loads(body)
-    told = Table.from_json(answer)
+    told = AnswerTable.from_json(answer)
     return _csv(told) if kind == CSV else _arrow(told, answer)
 
 
@@ -50,7 +50,7 @@ def content_type(kind: str) -> str:
     return "text/csv; charset=utf-8; header=present" if kind == CSV else kind
 
 
-def _csv(told: Table) -> bytes:
+def _csv(told: AnswerTable) -> bytes:
     """RFC 4180, one header row; a missing key is an empty field."""
     text = io.StringIO()
     writer = csv.writer(text)
@@ -87,7 +87,7 @@ def _array(values: Sequence[Label], role: str) -> "pa.Array":
     return pa.array(list(values))
 
 
-def _arrow(told: Table, answer: dict[str, Any]) -> bytes:
+def _arrow(told: AnswerTable, answer: dict[str, Any]) -> bytes:
     """An Arrow IPC stream; the schema's metadata holds the charge and the description of each column."""
     import pyarrow as pa
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from datasets.descriptor import parse
+from datasets.descriptor.descriptor import parse
 from datasets.engines.sql import PERSON, TABLE
-from datasets.ingest import ingest
+from datasets.registration.ingest import ingest
 from datasets.sample import generate
 from privacy.budget import Price
 from privacy.schema import Number, Schema

@@ -6,10 +6,10 @@ from pathlib import Path
 from bench.deid import timed
 from bench.deid.cases import DIAL, FULL_DOMAIN, LOCAL_GOALS
 from bench.deid.timed import Outcome
-from privacy.deidentify.engine import Task, warm_up
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.layout import parse
-from privacy.deidentify.hierarchy import Hierarchy
 from privacy.deidentify.models import KAnonymity
+from privacy.deidentify.search.engine import Task, warm_up
 from privacy.deidentify.table import Column, Table
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "adult"

@@ -17,8 +17,8 @@ from typing import Any
 from bench.deid import survey, timed
 from bench.deid.cases import ROWS_BIG, SURVEY, SURVEY_TIMES, Survey
 from bench.deid.timed import Outcome
-from privacy.deidentify.engine import Task, warm_up
 from privacy.deidentify.models import KAnonymity
+from privacy.deidentify.search.engine import Task, warm_up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 K = 5

@@ -7,8 +7,8 @@ warm, medians; measure Loss, gs-factor 0.5, arithmetic mean. They are constants:
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privacy.deidentify.engine import Recoding
 from privacy.deidentify.models import DistinctDiversity, EntropyDiversity, KAnonymity, Model, TCloseness
+from privacy.deidentify.search.engine import Recoding
 
 ADULT = (
     *("sex", "age", "race", "marital-status", "education"),

@@ -18,7 +18,7 @@ from bench.deid.cases import (
     FullDomain,
 )
 from bench.deid.timed import Outcome
-from privacy.deidentify.engine import Recoding
+from privacy.deidentify.search.engine import Recoding
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 HALF_A_DIGIT = 0.5e-9

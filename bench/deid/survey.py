@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
+from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.table import Codes, Column, Table
 
 ROWS = 1_193_504

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from privacy.deidentify.engine import Recoded, Task, recode
+from privacy.deidentify.proof.verify import PublishedTable, verdicts
+from privacy.deidentify.search.engine import Recoded, Task, recode
 from privacy.deidentify.table import Table
-from privacy.deidentify.verify import Published, verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def _outcome(task: Task, recoded: Recoded, runs: list[tuple[float, float]]) -> O
 
 def _is_met(task: Task, recoded: Recoded) -> bool:
     kept = [column for name, column in task.table.items() if name not in task.quasi]
-    published = Published(
+    published = PublishedTable(
         table=Table([*recoded.table.values(), *kept]),
         quasi=tuple(task.quasi),
         suppressed=recoded.suppressed,

@@ -28,11 +28,11 @@ from datasets.engines.sql import (
     roll_up,
     statement,
 )
-from privacy.exact import Needed
+from privacy.exact import ExactRequest
 from privacy.noise import Integers
+from privacy.partition_selection import OpenCount
 from privacy.plan import Plan
-from privacy.schema import Open, Schema
-from privacy.unknown import OpenCount
+from privacy.schema import Schema, UndeclaredColumn
 
 STATISTICS_FILE = "statistics.duckdb"
 OPEN_FILES_MAX = 16
@@ -103,11 +103,11 @@ class DuckdbEngine:
         self._lock = threading.Lock()
         self._open: OrderedDict[object, duckdb.DuckDBPyConnection] = OrderedDict()
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
         """The exact integers of a plan, one int64 a cell. Raises EngineFailed."""
         return self._run(plan, self._connection(file, lambda: self._connect(file)))
 
-    def rehearse(self, plan: Plan) -> Mapping[Needed, Integers]:
+    def rehearse(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
         """The same from generated rows of the same schema: no data is opened."""
         schema = plan.schema
         return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
@@ -125,8 +125,8 @@ class DuckdbEngine:
             raise EngineFailed from failure
         return [known[code] for code in wanted]
 
-    def _run(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> Mapping[Needed, Integers]:
-        found: dict[Needed, Integers] = {}
+    def _run(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> Mapping[ExactRequest, Integers]:
+        found: dict[ExactRequest, Integers] = {}
         try:
             with connection.cursor() as cursor, self._watchdog.limiting(cursor, self.timeout_s):
                 for part in passes(plan):
@@ -135,7 +135,9 @@ class DuckdbEngine:
             raise EngineFailed from failure
         return found
 
-    def _pass(self, plan: Plan, part: Pass, cursor: duckdb.DuckDBPyConnection) -> dict[Needed, Integers]:
+    def _pass(
+        self, plan: Plan, part: Pass, cursor: duckdb.DuckDBPyConnection
+    ) -> dict[ExactRequest, Integers]:
         asked = statement(plan, part, "duckdb")
         answered = cursor.execute(asked.text, asked.values)
         if not is_grouped(part):
@@ -186,7 +188,7 @@ class DuckdbEngine:
             f"(i % {schema.rows_per_person} + 1) AS {RANK}",
         ]
         for place, column in enumerate(schema.queryable):
-            if isinstance(column, Open):
+            if isinstance(column, UndeclaredColumn):
                 columns.append(f"(hash(i, {place}) % {DUMMY_WORDS})::BIGINT AS c{place}")
                 continue
             spread = f"{column.low} + (hash(i, {place}) % {column.high - column.low + 1})::BIGINT"

@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from sqlglot import exp
 
-from privacy.exact import Axis, Exact, Needed, Over, cells_over
+from privacy.exact import Axis, AxisSubset, ExactAggregate, ExactRequest, cells_over
 from privacy.filters import Every, Filter, Member
 from privacy.noise import Integers
 from privacy.plan import Plan
@@ -53,18 +53,18 @@ class Statement:
 class Pass:
     """One statement's part of a plan: exact integers over the same cells and rows."""
 
-    over: Over
-    exacts: tuple[Exact, ...]
+    over: AxisSubset
+    exacts: tuple[ExactAggregate, ...]
 
     @property
-    def first(self) -> Exact:
+    def first(self) -> ExactAggregate:
         """What stands alone in its pass: a spread or a total of persons; else the first of several."""
         return self.exacts[0]
 
 
 def passes(plan: Plan) -> tuple[Pass, ...]:
     """The statements that a plan needs."""
-    together: dict[tuple[Over, bool, Exact | None], list[Exact]] = {}
+    together: dict[tuple[AxisSubset, bool, ExactAggregate | None], list[ExactAggregate]] = {}
     for over, exact in plan.needed:
         alone = exact if exact.kind in ALONE else None
         together.setdefault((over, exact.all_rows, alone), []).append(exact)
@@ -77,7 +77,9 @@ def statement(plan: Plan, part: Pass, dialect: str) -> Statement:
     return Statement(_text(shape, dialect), tuple(_values(plan, part, shape)))
 
 
-def roll_up(plan: Plan, part: Pass, groups: Integers, exacts: Sequence[Integers]) -> dict[Needed, Integers]:
+def roll_up(
+    plan: Plan, part: Pass, groups: Integers, exacts: Sequence[Integers]
+) -> dict[ExactRequest, Integers]:
     """Add the statement's groups into the plan's cells; cells without a group are zero."""
     size = part.first.size
     cells = _cell_of_group(plan, part)[groups // size]
@@ -91,7 +93,7 @@ def roll_up(plan: Plan, part: Pass, groups: Integers, exacts: Sequence[Integers]
     return totals
 
 
-def one_cell(part: Pass, row: Sequence[int]) -> dict[Needed, Integers]:
+def one_cell(part: Pass, row: Sequence[int]) -> dict[ExactRequest, Integers]:
     """The exact integers of a pass without keys, from the statement's only row."""
     return {
         (part.over, exact): np.array([value], dtype=np.int64)
@@ -122,7 +124,7 @@ class _Shape:
         sizes = [_codes(columns[axis.column]) for axis in axes]
         persons = any(exact.kind in ("persons", "person_total") for exact in part.exacts)
         raw = not persons and math.prod(sizes) * part.first.size <= RAW_GROUPS_MAX
-        alone = part.exacts == (Exact(kind="persons"),) and not axes and plan.filter == Every()
+        alone = part.exacts == (ExactAggregate(kind="persons"),) and not axes and plan.filter == Every()
         return cls(
             keys=tuple(
                 (
@@ -153,7 +155,7 @@ class _ExactShape:
     wide: bool
 
     @classmethod
-    def of(cls, columns: Sequence[Column], exact: Exact) -> "_ExactShape":
+    def of(cls, columns: Sequence[Column], exact: ExactAggregate) -> "_ExactShape":
         clamped = exact.kind in ("total", "square", "person_total", "spread")
         return cls(
             kind=exact.kind,
@@ -361,7 +363,7 @@ def _values(plan: Plan, part: Pass, shape: _Shape) -> Iterator[int]:
             yield from (_segments(axis)[0][0], _last(axis))
 
 
-def _exact_values(exact: Exact, shape: _ExactShape, columns: Sequence[Column]) -> Iterator[int]:
+def _exact_values(exact: ExactAggregate, shape: _ExactShape, columns: Sequence[Column]) -> Iterator[int]:
     if exact.kind == "rows":
         if exact.where is not None:
             yield from _filter_values(exact.where)
@@ -397,7 +399,7 @@ def _key_values(plan: Plan, part: Pass, shape: _Shape, columns: Sequence[Column]
         yield from _bin_values(part.first, shape)
 
 
-def _bin_values(exact: Exact, shape: _Shape) -> Iterator[int]:
+def _bin_values(exact: ExactAggregate, shape: _Shape) -> Iterator[int]:
     if shape.keys:
         yield exact.size
     if shape.exacts[0].below:

@@ -39,7 +39,7 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Distribution:
+class ClassValueCounts:
     """How often each class holds each value: `counts[i]` of value `value_of[i]` in class `class_of[i]`, all above 0.
 
     Sorted by class, then value; `values` is the number of values of the column.
@@ -143,7 +143,7 @@ def _span(codes: Codes) -> int:
     return int(codes.max(initial=0)) + 1
 
 
-def distribution(found: Classes, column: Column, *, units: Codes | None = None) -> Distribution:
+def distribution(found: Classes, column: Column, *, units: Codes | None = None) -> ClassValueCounts:
     """How many rows of each class hold each value, or persons where `units` [rows] names the row's person.
 
     A person with several rows of the same class and value is counted there once.
@@ -159,7 +159,7 @@ def distribution(found: Classes, column: Column, *, units: Codes | None = None) 
         counts = table[cells]
     else:
         cells, counts = _counted(cells)
-    return Distribution(cells // count, cells % count, counts.astype(np.int64), len(found), count)
+    return ClassValueCounts(cells // count, cells % count, counts.astype(np.int64), len(found), count)
 
 
 def _as_part(cells: Ints) -> tuple[Places, int]:

@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from privacy.deidentify.faults import DeidentifyError
-from privacy.deidentify.standard.said import ITEMS, Check, Examination, Finding, Question, Result, Words
+from privacy.deidentify.errors import DeidentifyError
+from privacy.deidentify.standard.findings import (
+    ITEMS,
+    Check,
+    CheckResult,
+    Examination,
+    Finding,
+    Question,
+    Words,
+)
 
 FORMAT = "sudare-evidence/1"
 ALGORITHM = "HMAC-SHA-256"
@@ -53,7 +61,7 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FindingCounts:
     """A finding in counts: its code, the columns' names and how many rows; row numbers stay in the report."""
 
     code: str
@@ -70,13 +78,13 @@ class Evidence:
     item: int
     binding: Binding
     checks: tuple[Check, ...]
-    findings: tuple[Found, ...]
+    findings: tuple[FindingCounts, ...]
     questions: tuple[Question, ...]
 
     @property
     def checks_passed(self) -> int:
         """How many of the checks passed: not a statement that the output is anonymous in law."""
-        return sum(check.result is Result.PASSED for check in self.checks)
+        return sum(check.result is CheckResult.PASSED for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +105,8 @@ def evidence_of(examination: Examination, binding: Binding) -> tuple[Evidence, .
     )
 
 
-def _counted(finding: Finding) -> Found:
-    return Found(
+def _counted(finding: Finding) -> FindingCounts:
+    return FindingCounts(
         finding.code, finding.columns, finding.rows.total, finding.severity.value, finding.operation.value
     )
 
@@ -116,7 +124,7 @@ def _check(check: Check) -> Json:
     }
 
 
-def _finding(found: Found) -> Json:
+def _finding(found: FindingCounts) -> Json:
     return {
         "code": found.code,
         "columns": list(found.columns),
@@ -213,7 +221,7 @@ def _evidence(told: Any) -> Evidence:
         told["item"],
         binding,
         _each(_read_check(told["item"]), told["checks"]),
-        _each(lambda one: Found(**{**one, "columns": tuple(one["columns"])}), told["findings"]),
+        _each(lambda one: FindingCounts(**{**one, "columns": tuple(one["columns"])}), told["findings"]),
         _each(lambda one: Question(told["item"], one["key"], Words(**one["words"])), told["questions"]),
     )
 
@@ -230,6 +238,6 @@ def _read_check(item: int) -> Callable[[Any], Check]:
         item=item,
         method=one["method"],
         tested=Words(**one["tested"]),
-        result=Result(one["result"]),
+        result=CheckResult(one["result"]),
         figures=tuple((name, figure) for name, figure in one["figures"]),
     )

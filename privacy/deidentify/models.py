@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil, log
 
-from privacy.deidentify.faults import BadModel
+from privacy.deidentify.errors import BadModel
 
 
 def _check(holds: bool, words: str) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.deidentify.faults import BadTable
+from privacy.deidentify.errors import BadTable
 
 Codes = NDArray[np.int32]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.deidentify.faults import BadModel
+from privacy.deidentify.errors import BadModel
 from privacy.deidentify.models import Estimator, PopulationUniqueness
 
 Floats = NDArray[np.float64]
@@ -24,7 +24,7 @@ EXACT_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class UniquenessEstimate:
     """`uniques` persons of `population` are thought unique, by `estimator`; `note` says what did not work."""
 
     uniques: float
@@ -39,7 +39,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class ClassSizeSample:
     """Classes of a sample of a population: `counts[i]` of them hold `sizes[i]` persons, sizes ascending."""
 
     sizes: Floats
@@ -47,7 +47,7 @@ class Sample:
     population: int
 
     @classmethod
-    def of(cls, sizes: NDArray[np.integer], population: int) -> "Sample":
+    def of(cls, sizes: NDArray[np.integer], population: int) -> "ClassSizeSample":
         """The histogram of class sizes; a population smaller than the sample is a fault."""
         sizes = sizes[sizes > 0]
         total = int(sizes.sum())
@@ -76,15 +76,15 @@ class Sample:
 
 def estimate(
     sizes: NDArray[np.integer], *, population: int, estimator: Estimator = Estimator.DANKAR
-) -> Estimate:
+) -> UniquenessEstimate:
     """The persons unique in a population of which the sample has classes of these sizes.
 
     A sample without uniques has none whatever the model, and one that is the whole population has its own.
     Where the estimator fails, Zayatz's stands in, which always exists, and `note` says so.
     """
-    sample = Sample.of(sizes, population)
+    sample = ClassSizeSample.of(sizes, population)
     if sample.of_size(1) == 0 or sample.persons == population:
-        return Estimate(sample.of_size(1), population, estimator)
+        return UniquenessEstimate(sample.of_size(1), population, estimator)
     if estimator is Estimator.DANKAR:
         return _dankar(sample)
     return _or_zayatz(sample, estimator)
@@ -95,7 +95,7 @@ def unique_share(model: PopulationUniqueness, sizes: NDArray[np.integer]) -> flo
     return estimate(sizes, population=model.population, estimator=model.estimator).share
 
 
-def _dankar(sample: Sample) -> Estimate:
+def _dankar(sample: ClassSizeSample) -> UniquenessEstimate:
     """The rule of Dankar, El Emam, Neisa & Roffey (BMC Medical Informatics and Decision Making 12:66, 2012):
 
     up to a tenth of the population Pitman's estimate; above that the lower of Zayatz's and SNB's.
@@ -103,21 +103,25 @@ def _dankar(sample: Sample) -> Estimate:
     if sample.fraction <= SMALL_SAMPLE:
         return _or_zayatz(sample, Estimator.PITMAN)
     other = _or_zayatz(sample, Estimator.SNB)
-    return min(other, Estimate(zayatz(sample), sample.population, Estimator.ZAYATZ), key=lambda e: e.uniques)
+    return min(
+        other,
+        UniquenessEstimate(zayatz(sample), sample.population, Estimator.ZAYATZ),
+        key=lambda e: e.uniques,
+    )
 
 
-def _or_zayatz(sample: Sample, estimator: Estimator) -> Estimate:
+def _or_zayatz(sample: ClassSizeSample, estimator: Estimator) -> UniquenessEstimate:
     found = ESTIMATORS[estimator](sample)
     if found is not None:
-        return Estimate(min(found, sample.population), sample.population, estimator)
+        return UniquenessEstimate(min(found, sample.population), sample.population, estimator)
     note = f"{estimator} has no solution for these classes: zayatz instead"
-    return Estimate(zayatz(sample), sample.population, Estimator.ZAYATZ, note)
+    return UniquenessEstimate(zayatz(sample), sample.population, Estimator.ZAYATZ, note)
 
 
 # -- Zayatz ---------------------------------------------------------------------------------------------------
 
 
-def zayatz(sample: Sample) -> float:
+def zayatz(sample: ClassSizeSample) -> float:
     """Zayatz (Bureau of the Census, SRD report 91/08, 1991): the population's class sizes spread as the sample's.
 
     With s_j classes of size j in the sample of n out of N, and h(j) the hypergeometric probability that exactly
@@ -145,7 +149,7 @@ def _log_choose(n: int, k: int) -> float:
 # -- Pitman ---------------------------------------------------------------------------------------------------
 
 
-def pitman(sample: Sample) -> float | None:
+def pitman(sample: ClassSizeSample) -> float | None:
     """The Ewens-Pitman model (Hoshino, Journal of Official Statistics 17, 2001); None without a likeliest law.
 
     A partition of n persons into u classes, s_j of size j, has the log-likelihood, but for a constant,
@@ -189,7 +193,7 @@ def _terms(count: float) -> tuple[Floats, Floats]:
 class _Pitman:
     """The log-likelihood's derivatives, in α and τ = θ + α > 0."""
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: ClassSizeSample) -> None:
         self._class, self._class_weight = _terms(sample.classes - 1)
         self._person, self._person_weight = _terms(sample.persons - 1)
         self._sizes, self._counts = sample.sizes, sample.counts
@@ -251,7 +255,7 @@ def _root(score: Callable[[float], tuple[float, float]], low: float, high: float
 # -- slide negative binomial ----------------------------------------------------------------------------------
 
 
-def snb(sample: Sample) -> float | None:
+def snb(sample: ClassSizeSample) -> float | None:
     """The slide negative binomial (Chen & Keller-McNulty, Journal of Official Statistics 14, 1998); None if unsolved.
 
     A class of the population holds 1 + X persons, X negative binomial of shape α and probability β, so that
@@ -312,7 +316,7 @@ def _solve(miss: Callable[[Floats], Floats], start: Floats) -> Floats:
     return point
 
 
-def _shlosser(sample: Sample) -> float:
+def _shlosser(sample: ClassSizeSample) -> float:
     """The number of classes of the population, from those of the sample and the uniques among them:
 
     u + s₁ · Σ j π² (1 - π²)^{j-1} s_j / Σ (1 - π)^j ((1 + π)^j - 1) s_j · (Σ (1 - π)^j s_j / Σ j π (1 - π)^{j-1} s_j)².
@@ -325,7 +329,7 @@ def _shlosser(sample: Sample) -> float:
     return sample.classes + sample.of_size(1) * of_both / twice * (missed / once) ** 2
 
 
-ESTIMATORS: dict[Estimator, Callable[[Sample], float | None]] = {
+ESTIMATORS: dict[Estimator, Callable[[ClassSizeSample], float | None]] = {
     Estimator.PITMAN: pitman,
     Estimator.ZAYATZ: zayatz,
     Estimator.SNB: snb,

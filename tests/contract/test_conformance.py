@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from real_server import Server
 
-from datasets.ledger import Account, Ledger
-from datasets.store import Store
+from datasets.database.store import Store
+from datasets.ledger.ledger import Account, Ledger
 from privacy.budget import Price
 
 EXAMPLES = 8

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api import create_app
-from api.messages import PROBLEMS
-from api.openapi import EXAMPLE, OF_OPERATION, as_yaml
+from api.description.openapi import EXAMPLE, OF_OPERATION, as_yaml
+from api.http.problem_words import PROBLEMS
 from api.settings import Settings
 
 FILE = Path(__file__).parent.parent.parent / "openapi.yaml"

@@ -128,8 +128,8 @@ MUTANTS = (
     Mutant(
         "count moves by one row only",
         "privacy/statistics.py",
-        'Plain(key="count", exact=Exact(kind="rows"), rows=self.rows, unit=unit)',
-        'Plain(key="count", exact=Exact(kind="rows"), rows=1, unit=unit)',
+        'Plain(key="count", exact=ExactAggregate(kind="rows"), rows=self.rows, unit=unit)',
+        'Plain(key="count", exact=ExactAggregate(kind="rows"), rows=1, unit=unit)',
         (SENSITIVITY,),
     ),
     Mutant(
@@ -191,10 +191,10 @@ MUTANTS = (
         "rows left out forgotten in the sensitivity of the share kept",
         "privacy/statistics.py",
         '''            rows=self.schema.rows_per_person,
-            some=Exact(kind="rows"),
+            some=ExactAggregate(kind="rows"),
 ''',
         '''            rows=self.rows,
-            some=Exact(kind="rows"),
+            some=ExactAggregate(kind="rows"),
 ''',
         (f"{PLAN}::test_a_narrower_bound_lowers_sensitivities_but_not_that_of_the_share_kept",),
     ),
@@ -243,8 +243,8 @@ MUTANTS = (
     Mutant(
         "persons counted by rows",
         "privacy/statistics.py",
-        '                exact = Exact(kind="rows" if self.rows == 1 else "persons")',
-        '                exact = Exact(kind="rows")',
+        '                exact = ExactAggregate(kind="rows" if self.rows == 1 else "persons")',
+        '                exact = ExactAggregate(kind="rows")',
         (SENSITIVITY, f"{PLAN}::test_persons_with_one_row_each_are_counted_as_rows"),
     ),
     # Estimates and prices
@@ -366,14 +366,14 @@ MUTANTS = (
     ),
     Mutant(
         "rows of a person kept by their place in the source",
-        "datasets/ingest/statistics.py",
+        "datasets/registration/ingest/statistics.py",
         """{', '.join([content_hash(schema, salt), *names])}""",
         """rowid""",
         ("tests/store/test_engine_bound.py::test_which_rows_of_a_person_count_does_not_depend_on_where_they_stand",),
     ),
     Mutant(
         "one row more a person than the bound",
-        "datasets/ingest/statistics.py",
+        "datasets/registration/ingest/statistics.py",
         'f" WHERE place <= {schema.rows_per_person}",',
         'f" WHERE place <= {schema.rows_per_person} + 1",',
         ("tests/store/test_engine_bound.py::test_nobody_keeps_more_rows_than_the_bound",),
@@ -381,28 +381,28 @@ MUTANTS = (
     # Charging
     Mutant(
         "dataset charged nothing",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         "            asked, held, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
         "            asked, held, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
         (f"{DESK}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
     ),
     Mutant(
         "data opened before the budget is looked at",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         "        self._must_fit(asked, held, charge=price, dataset_charge=price, delta_atto=delta_atto)\n",
         "",
         (f"{DESK}::test_a_refusal_opens_no_data_and_costs_nothing",),
     ),
     Mutant(
         "lifetime cap without a condition",
-        "datasets/budgets.py",
+        "datasets/ledger/accounts.py",
         "        AND spent + :dataset_charge <= granted {and_also}",
         "        {and_also}",
         (f"{DESK}::test_the_lifetime_cap_holds_between_users_that_race",),
     ),
     Mutant(
         "debit that was read before and is written after",
-        "datasets/ledger.py",
+        "datasets/ledger/ledger.py",
         """        table_digest = sha256_hex(settlement.table)
         try:
             with self._store.writing() as tx:
@@ -427,35 +427,35 @@ MUTANTS = (
     ),
     Mutant(
         "debit without a condition",
-        "datasets/ledger.py",
+        "datasets/ledger/ledger.py",
         "kind = 'user' AND holder = :user AND spent + :charge <= granted {and_also}",
         "kind = 'user' AND holder = :user {and_also}",
         (RACED,),
     ),
     Mutant(
         "overspending that the database lets through",
-        "datasets/migrations/versions/0001_first.py",
+        "datasets/database/migrations/versions/0001_first.py",
         '"spent >= 0 AND spent <= granted"',
         '"spent >= 0"',
         (f"{DESK}::test_the_database_itself_refuses_to_hold_more_spent_than_granted",),
     ),
     Mutant(
         "view that only its first lineage pays for",
-        "datasets/ledger.py",
+        "datasets/ledger/ledger.py",
         "    for lineage in asked.lineages[1:]:\n",
         "    for lineage in ():\n",
         (f"{VIEWS}::test_every_lineage_of_a_view_pays_the_same[sqlite]",),
     ),
     Mutant(
         "view open to whoever has an account in one lineage",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         'if sum(state.kind == "user" for state in accounts) < len(held.lineages):',
         'if not any(state.kind == "user" for state in accounts):',
         (f"{OVER_HTTP}::test_a_view_is_open_to_those_who_have_an_account_everywhere",),
     ),
     Mutant(
         "proof that overlooks the other lineages' lines",
-        "datasets/journal.py",
+        "datasets/ledger/journal.py",
         """        elif body.get("kind") == LINKED:
             problems += self._link(body, told)
 """,
@@ -464,7 +464,7 @@ MUTANTS = (
     ),
     Mutant(
         "proof that does not count the other lineages' lines",
-        "datasets/journal.py",
+        "datasets/ledger/journal.py",
         "if links > self.links:",
         "if False:",
         (
@@ -473,28 +473,28 @@ MUTANTS = (
     ),
     Mutant(
         "delta that is never charged",
-        "datasets/ledger.py",
+        "datasets/ledger/ledger.py",
         "    if asked.delta_atto:\n",
         "    if False:\n",
         (f"{VIEWS}::test_the_delta_of_a_view_is_paid_in_every_lineage[sqlite]",),
     ),
     Mutant(
         "joined rows of whoever is near enough in spelling",
-        "datasets/ingest/joining.py",
+        "datasets/registration/ingest/joining.py",
         "columns = [f\"{named(part.unit)} AS person\"]",
         "columns = [f\"lower({named(part.unit)}) AS person\"]",
         ("tests/store/test_views.py::test_the_join_is_what_a_loop_over_all_pairs_finds",),
     ),
     Mutant(
         "answer told though it could not be settled",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         """        except AlreadyAnswered as raced:
             stored = raced.stored
 """,
         """        except AlreadyAnswered as raced:
             stored = raced.stored
         except Exception:
-            from datasets.ledger import _stored
+            from datasets.ledger.ledger import _stored
 
             stored = _stored(settlement, at=now(), entry=1, envelope=b"{}")
 """,
@@ -502,14 +502,14 @@ MUTANTS = (
     ),
     Mutant(
         "failing is free",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         "            made = None\n",
         "            raise AnswerFailed from failure\n",
         (f"{DESK}::test_a_failure_after_data_was_opened_is_charged_and_stays_one",),
     ),
     Mutant(
         "replay that draws fresh noise",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         """            if earlier is not None:
                 return self._retell(asked, held, planned, earlier)
 """,
@@ -518,7 +518,7 @@ MUTANTS = (
     ),
     Mutant(
         "retry that opens the data again",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         """            try:
                 return self.replay(user=asked.caller.name, key=asked.key, digest=asked.digest)
             except NoAnswer:
@@ -529,7 +529,7 @@ MUTANTS = (
     ),
     Mutant(
         "an answer retold as another dataset's",
-        "datasets/questions.py",
+        "datasets/queries/service.py",
         "            if stored.dataset == held.id\n            and ",
         "            if ",
         (f"{DESK}::test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again",),
@@ -537,21 +537,21 @@ MUTANTS = (
     # Values that nobody declared
     Mutant(
         "threshold of one value where a person may bring many",
-        "privacy/unknown.py",
+        "privacy/partition_selection.py",
         "    return max(rows / count * _tail(at - count, sigma) for count in counts)",
         "    return max(_tail(at - count, sigma) for count in counts)",
         (f"{UNKNOWN}::test_no_way_of_having_values_alone_is_told_more_often_than_the_exposure",),
     ),
     Mutant(
         "threshold one too low",
-        "privacy/unknown.py",
+        "privacy/partition_selection.py",
         "            low = middle + 1\n    return high\n",
         "            low = middle + 1\n    return high - 1\n",
         (f"{UNKNOWN}::test_the_threshold_is_the_least_whose_exposure_delta_allows",),
     ),
     Mutant(
         "code of a word that depends on the other words",
-        "datasets/ingest/coding.py",
+        "datasets/registration/ingest/coding.py",
         "(md5_number_lower({quoted(key)} || {word}) >> 2)::BIGINT END",
         "dense_rank() OVER (ORDER BY {word}) END",
         (f"{OPEN}::test_a_word_has_the_same_code_whatever_else_is_in_the_register",),
@@ -574,77 +574,77 @@ MUTANTS = (
     # De-identification
     Mutant(
         "classes of one person fewer than k",
-        "privacy/deidentify/conditions.py",
+        "privacy/deidentify/search/conditions.py",
         "self.k = max((model.k for model in models if isinstance(model, KAnonymity)), default=1)",
         "self.k = max((model.k - 1 for model in models if isinstance(model, KAnonymity)), default=1)",
         (f"{SEARCH}::test_k_anonymity_by_every_measure",),
     ),
     Mutant(
         "one suppressed row more than the limit",
-        "privacy/deidentify/engine.py",
+        "privacy/deidentify/search/engine.py",
         "int(self.suppression * self.table.rows + ROUND)",
         "int(self.suppression * self.table.rows + 1)",
         (f"{SEARCH}::test_as_many_rows_as_the_limit_allows_may_go_and_not_one_more",),
     ),
     Mutant(
         "suppressed rows told as they are",
-        "privacy/deidentify/engine.py",
+        "privacy/deidentify/search/engine.py",
         "    told[assigned.scheme < 0] = values[SUPPRESSED]\n",
         "",
         (f"{LOCAL}::test_who_fits_nowhere_is_suppressed_within_the_limit_and_brought_in_beyond_it",),
     ),
     Mutant(
         "finer nodes ruled out by what they may yet keep",
-        "privacy/deidentify/search.py",
+        "privacy/deidentify/search/branch_and_bound.py",
         "        if verdict.surely > self.limit or",
         "        if verdict.suppressed > self.limit or",
         (f"{SEARCH}::test_a_class_that_fails_may_split_into_one_that_holds_and_little_to_suppress",),
     ),
     Mutant(
         "a stopped search called optimal",
-        "privacy/deidentify/search.py",
+        "privacy/deidentify/search/branch_and_bound.py",
         "return 0.0 if lowest >= self.value - EQUAL else float(self.value - lowest)",
         "return 0.0",
         (f"{SEARCH}::test_the_longer_it_may_search_the_better_and_the_surer",),
     ),
     Mutant(
         "disclosure taken to stay when a class splits",
-        "privacy/deidentify/kernels.py",
+        "privacy/deidentify/search/kernels.py",
         "                elif mixes and sure:\n",
         "                elif mixes:\n",
         (f"{SEARCH}::test_classes_too_poor_in_a_value_may_split_into_classes_without_it",),
     ),
     Mutant(
         "the population's rows in the loss",
-        "privacy/deidentify/measure.py",
+        "privacy/deidentify/search/measure.py",
         "(column if counted is None else column.take(counted)).counts() for",
         "column.counts() for",
         (f"{SEARCH}::test_what_one_node_says_of_finer_ones_is_so_with_a_population",),
     ),
     Mutant(
         "rows counted for persons by models of all classes",
-        "privacy/deidentify/lattice.py",
+        "privacy/deidentify/search/lattice.py",
         "smallest_dropped(model, persons, cost, failed)",
         "smallest_dropped(model, sizes, cost, failed)",
         (f"{SEARCH}::test_models_of_all_classes_together_count_persons",),
     ),
     Mutant(
         "cells taken that are large and not diverse",
-        "privacy/deidentify/local.py",
+        "privacy/deidentify/search/local.py",
         "        scratch.accepted[large[failed > 0]] = False\n",
         "",
         (f"{LOCAL}::test_models_of_an_attribute",),
     ),
     Mutant(
         "a verifier content with one person fewer",
-        "privacy/deidentify/verify.py",
+        "privacy/deidentify/proof/verify.py",
         "        case KAnonymity(k=k) | KMap(k=k):\n            return _at_least(found, k)",
         "        case KAnonymity(k=k) | KMap(k=k):\n            return _at_least(found, k - 1)",
         (f"{VERIFIED}::test_more_is_asked_of_the_larger_k",),
     ),
     Mutant(
         "an ordered distance by the number of values",
-        "privacy/deidentify/verify.py",
+        "privacy/deidentify/proof/verify.py",
         "np.asarray(steps / max(1, differences.shape[1] - 1))",
         "np.asarray(steps / max(1, differences.shape[1]))",
         (f"{PAPERS}::test_the_earth_movers_distances_of_the_t_closeness_paper",),
@@ -658,42 +658,42 @@ MUTANTS = (
     ),
     Mutant(
         "rare values counted in rows",
-        "privacy/deidentify/standard/rarity.py",
+        "privacy/deidentify/standard/item4.py",
         "    return places[holders(column, setting.persons)[places] <",
         "    return places[holders(column, None)[places] <",
         (f"{STANDARD}::test_many_rows_of_few_persons_are_few",),
     ),
     Mutant(
         "classes lend records that they cannot spare",
-        "privacy/deidentify/kernels.py",
+        "privacy/deidentify/search/kernels.py",
         "                if size[group_of[d]] > k:",
         "                if size[group_of[d]] >= k:",
         (f"{LOCAL}::test_classes_lend_what_they_can_spare_and_no_more",),
     ),
     Mutant(
         "a node ruled out by a look at groups that pass",
-        "privacy/deidentify/packing.py",
+        "privacy/deidentify/search/packing.py",
         "            if lost > limit:\n                return True",
         "            if lost >= limit:\n                return True",
         (f"{SEARCH}::test_a_look_at_part_of_the_groups_proves_too_many_lost_or_nothing",),
     ),
     Mutant(
         "local recoding that loses more than a single scheme",
-        "privacy/deidentify/engine.py",
+        "privacy/deidentify/search/engine.py",
         "_one_scheme(task, lattice, loss if solved else np.inf, stop)",
         "None",
         (f"{LOCAL}::test_local_recoding_never_loses_more_than_the_best_single_scheme",),
     ),
     Mutant(
         "rows left out that stay out although they were joined to others",
-        "privacy/deidentify/placing.py",
+        "privacy/deidentify/search/placing.py",
         "        return self.rank <= low",
         "        return (self.rank <= low) & (self.rank > 0)",
         (f"{LOCAL}::test_classes_lend_what_they_can_spare_and_no_more",),
     ),
     Mutant(
         "a minimality attacker who forgets what was published",
-        "privacy/deidentify/attack.py",
+        "privacy/deidentify/proof/attack.py",
         "        if _released(publish, world) == seen:",
         "        if _released(publish, world) is not None:",
         ("tests/unit/test_deid_attacked.py::test_a_margin_of_one_value_keeps_who_reruns_the_program_at_one_half",),

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.descriptor import Descriptor, parse
-from datasets.ingest import ImportProblem, Limits, check, ingest
-from datasets.ingest.files import size_of
+from datasets.database.files import size_of
+from datasets.descriptor.descriptor import Descriptor, parse
+from datasets.registration.ingest import ImportProblem, Limits, check, ingest
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "Hanako"
@@ -178,8 +178,8 @@ def test_a_long_value_in_parquet_is_refused(tmp_path):
 CHILD = """
 import json, resource, sys, time
 from pathlib import Path
-from datasets.descriptor import parse
-from datasets.ingest import ImportProblem, check
+from datasets.descriptor.descriptor import parse
+from datasets.registration.ingest import ImportProblem, check
 descriptor = parse(Path(sys.argv[1]).read_text())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began, problem = time.monotonic(), ""
@@ -293,8 +293,8 @@ def test_an_interruption_leaves_nothing(tmp_path, stage):
 LONG = """
 import sys
 from pathlib import Path
-from datasets.descriptor import parse
-from datasets.ingest import ingest
+from datasets.descriptor.descriptor import parse
+from datasets.registration.ingest import ingest
 def told(stage, share):
     print(stage, flush=True)
 ingest(parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3]), b"s" * 32, told)

@@ -15,8 +15,8 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent / "store"))
 from town import LINEAGE, asked, balances, seal, settle_in
 
-from datasets.ledger import AlreadyAnswered, Ledger, NoAnswer, Settlement, StoredAnswer
-from datasets.store import Direct, Store
+from datasets.database.store import Direct, Store
+from datasets.ledger.ledger import AlreadyAnswered, Ledger, NoAnswer, Settlement, StoredAnswer
 
 STATEMENTS = {"sqlite": 6, "postgresql": 2}
 

@@ -19,8 +19,8 @@ sys.path.append(str(Path(__file__).parent.parent / "http"))
 from real_server import Server
 from small_town import Town, build
 
-from datasets.ledger import Account, Ledger
-from datasets.store import Store
+from datasets.database.store import Store
+from datasets.ledger.ledger import Account, Ledger
 from privacy.budget import Price
 
 ASKED: dict[str, Any] = {

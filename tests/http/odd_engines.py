@@ -9,8 +9,8 @@ from typing import Any
 from small_town import Visitor
 
 from datasets.engines.duckdb import EngineFailed
-from datasets.questions import Desk
-from privacy.exact import Needed
+from datasets.queries.service import QueryService
+from privacy.exact import ExactRequest
 from privacy.noise import Integers, OpendpNoise
 from privacy.plan import Plan
 
@@ -21,11 +21,11 @@ class NoEngine:
     def __init__(self, real: Any) -> None:
         self.real = real
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
         raise AssertionError("data was opened")
 
-    def rehearse(self, plan: Plan) -> Mapping[Needed, Integers]:
-        found: Mapping[Needed, Integers] = self.real.rehearse(plan)
+    def rehearse(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
+        found: Mapping[ExactRequest, Integers] = self.real.rehearse(plan)
         return found
 
 
@@ -35,7 +35,7 @@ class BrokenEngine:
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure, self.calls = failure or EngineFailed(), 0
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
         self.calls += 1
         raise self.failure
 
@@ -46,10 +46,10 @@ class WaitingEngine:
     def __init__(self, real: Any) -> None:
         self.real, self.entered, self.go_on = real, threading.Event(), threading.Event()
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[Needed, Integers]:
+    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
         self.entered.set()
         assert self.go_on.wait(timeout=30)
-        found: Mapping[Needed, Integers] = self.real.exact(plan, file)
+        found: Mapping[ExactRequest, Integers] = self.real.exact(plan, file)
         return found
 
 
@@ -61,7 +61,7 @@ def engine_of(visitor: Visitor) -> Any:
 def with_engine(visitor: Visitor, engine: Any) -> Visitor:
     """The same visitor at a desk with another engine."""
     services = visitor.services
-    desk = Desk(
+    desk = QueryService(
         ledger=services.ledger,
         catalog=services.catalog,
         engine=engine,

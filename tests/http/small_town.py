@@ -19,11 +19,11 @@ from werkzeug.test import TestResponse
 
 from api import create_app
 from api.settings import Settings
-from datasets.accounts import Accounts
-from datasets.descriptor import parse
-from datasets.ledger import Account, Ledger
-from datasets.registry import register
-from datasets.store import Store, migrate
+from datasets.database.store import Store, migrate
+from datasets.descriptor.descriptor import parse
+from datasets.ledger.ledger import Account, Ledger
+from datasets.people.service import People
+from datasets.registration.registry import register
 from privacy.budget import Price
 from privacy.noise import Noise
 
@@ -197,7 +197,7 @@ def _register(store: Store, data_dir: Path, descriptor: str, csv: str) -> None:
 
 
 def _people(store: Store) -> dict[str, str]:
-    accounts, ledger = Accounts(store, SECRET.encode()), Ledger(store)
+    accounts, ledger = People(store, SECRET.encode()), Ledger(store)
     for organisation in sorted({organisation for organisation, _ in PEOPLE.values()}):
         accounts.add_organisation(organisation)
     keys = {

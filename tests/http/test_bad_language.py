@@ -8,8 +8,8 @@ import pytest
 from odd_engines import NoEngine, engine_of, with_engine
 from small_town import VISITS, Town, Visitor, _register, visits_csv
 
-from api.messages import PROBLEMS, REASONS
-from api.schemas import QuerySchema
+from api.http.problem_words import PROBLEMS, REASONS
+from api.queries.schemas import QuerySchema
 from privacy.axes import CELLS_MAX
 
 ROOT = Path(__file__).parents[2]
@@ -271,8 +271,8 @@ NAMED = (
 
 def codes() -> set[str]:
     """Every reason that the code names: of a refusal, a problem, a fault or a validation."""
-    files = [*(ROOT / "privacy").glob("*.py"), *(ROOT / "api").glob("*.py")]
-    texts = [file.read_text(encoding="utf-8") for file in files if file.name not in ("demo.py", "cli.py")]
+    files = [*(ROOT / "privacy").glob("*.py"), *(ROOT / "api").rglob("*.py")]
+    texts = [file.read_text(encoding="utf-8") for file in files if file.parent.name != "commands"]
     return {code for text in texts for pattern in NAMED for code in re.findall(pattern, text)}
 
 

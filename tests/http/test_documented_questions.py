@@ -12,12 +12,12 @@ import pytest
 
 from api import create_app
 from api.settings import Settings
-from datasets.accounts import Accounts
-from datasets.descriptor import parse
-from datasets.ledger import Account, Ledger
-from datasets.registry import register
+from datasets.database.store import Store
+from datasets.descriptor.descriptor import parse
+from datasets.ledger.ledger import Account, Ledger
+from datasets.people.service import People
+from datasets.registration.registry import register
 from datasets.sample import generate
-from datasets.store import Store
 from privacy.budget import Price
 from privacy.query import AGGREGATES
 
@@ -41,7 +41,7 @@ def city(tmp_path_factory, sqlite_template):
         database_url=f"sqlite:///{folder / 'sudare.db'}", data_dir=folder / "data", response_quantum_ms=0
     )
     store = Store(settings.database_url)
-    accounts = Accounts(store, settings.secret())
+    accounts = People(store, settings.secret())
     accounts.add_organisation("sunrise")
     key = accounts.add_user("aoi", organisation="sunrise", role="analyst")
     sources = generate(folder, residents=300, files=tuple(SAMPLE.values()))

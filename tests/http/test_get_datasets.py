@@ -3,7 +3,7 @@
 import pytest
 from small_town import COUNT, Town, Visitor
 
-from datasets.store import now
+from datasets.database.store import now
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine
 from small_town import BY_DISTRICT, COUNT, Visitor
 from werkzeug.test import TestResponse
 
-from datasets.store import now
+from datasets.database.store import now
 from privacy.noise import OpendpNoise
 
 

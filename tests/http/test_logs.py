@@ -9,7 +9,7 @@ from odd_engines import BrokenEngine, with_engine
 from small_town import BY_DISTRICT, PERSON_MORE, Town, Visitor, build
 from structlog.testing import LogCapture
 
-from api.observe import set_up_logs
+from api.http.headers import set_up_logs
 
 SECRET_WORDS = {
     "select": [{"as": "secretname", "agg": "sum", "column": "score", "clamp": [1.5, 7.5]}],
@@ -96,7 +96,7 @@ def test_a_fault_is_logged_by_place_and_never_by_its_words(visitor: Visitor, log
     answer = visitor.ask({**SECRET_WORDS, "mode": "quote"})
     fault = log.entries[0]
     assert (answer.status_code, fault["event"], fault["kind"]) == (500, "fault", "TypeError")
-    assert "api/queries.py" in fault["place"]
+    assert "api/queries/views.py" in fault["place"]
     assert fault["request_id"] == answer.json["request_id"]
 
 

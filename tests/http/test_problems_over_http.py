@@ -9,8 +9,8 @@ from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine
 from small_town import COUNT, Town, Visitor
 from werkzeug.test import TestResponse
 
-from api.messages import PROBLEMS
-from datasets.store import now
+from api.http.problem_words import PROBLEMS
+from datasets.database.store import now
 
 HUGE = b" " * ((1 << 20) + 1)
 QUERIES = "/v1/datasets/residents/queries"

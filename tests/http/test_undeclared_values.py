@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from small_town import Visitor, _register
 
-from datasets.descriptor import DescriptorError, parse
-from datasets.ledger import Account
+from datasets.descriptor.descriptor import DescriptorError, parse
+from datasets.ledger.ledger import Account
 from privacy.budget import Price
 
 JOBS = """

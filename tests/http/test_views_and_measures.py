@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from small_town import COUNT, VISITS, Visitor, _register, visits_csv
 
-from datasets.descriptor import View, read
-from datasets.ledger import Account
-from datasets.registry import register_view
+from datasets.descriptor.descriptor import View, read
+from datasets.ledger.ledger import Account
+from datasets.registration.registry import register_view
 from privacy.budget import Price
 
 VIEW = """

@@ -30,17 +30,18 @@ from doubles import NoiseOfManyRuns, Silence
 from flask.testing import FlaskClient
 from scipy.stats import beta, binom, norm
 
-from api import create_app, wire
-from api.schemas import QuerySchema, WorkloadSchema, to_query
+from api import create_app
+from api.http import wire
+from api.queries.schemas import QuerySchema, WorkloadSchema, to_query
 from api.settings import Settings
-from datasets.accounts import Accounts
 from datasets.catalog import Catalog
-from datasets.descriptor import parse
+from datasets.database.store import Store
+from datasets.descriptor.descriptor import parse
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.ledger import Account, Ledger
-from datasets.registry import register
-from datasets.store import Store
-from privacy.answer import Released, Table, release, table
+from datasets.ledger.ledger import Account, Ledger
+from datasets.people.service import People
+from datasets.registration.registry import register
+from privacy.answer import AnswerTable, Released, release, table
 from privacy.budget import Price, epsilon_of
 from privacy.plan import Plan, plan
 from privacy.query import Query
@@ -143,7 +144,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> To
         rate_limit="1000000 per minute",
     )
     store = Store(settings.database_url)
-    ledger, accounts = Ledger(store), Accounts(store, settings.secret())
+    ledger, accounts = Ledger(store), People(store, settings.secret())
     catalog = Catalog(store, settings.data_dir)
     accounts.add_organisation("auditors")
     key = accounts.add_user("aoi", organisation="auditors", role="analyst")
@@ -263,7 +264,7 @@ def flat(released: Released) -> np.ndarray:
     return np.concatenate([array.ravel() for array in released])
 
 
-def noisy_numbers(planned: Plan, answer: Table) -> np.ndarray:
+def noisy_numbers(planned: Plan, answer: AnswerTable) -> np.ndarray:
     """The released numbers as a caller reads them, in the order in which they were drawn; 0 for those not told."""
     raw = [column for column in answer.columns if column.role == "raw"]
     values = [column.values for column in raw or answer.columns if raw or column.role == "value"]
@@ -378,7 +379,7 @@ def test_one_person_changes_the_odds_of_an_answer_by_less_than_its_price(town: T
         answers = [town.ask(dataset, asked.question) for _ in range(OVER_HTTP)]
         assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
         assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
-        numbers = [noisy_numbers(having, Table.from_json(answer)) for answer in answers]
+        numbers = [noisy_numbers(having, AnswerTable.from_json(answer)) for answer in answers]
         assert agrees(sum(map(event.happened, numbers)), OVER_HTTP, hits, runs)
 
 
@@ -505,7 +506,7 @@ def test_an_answer_accounted_in_rho_tells_no_more_than_its_price(town: Town, nam
         answers = [town.ask(dataset, question) for _ in range(OVER_HTTP)]
         assert {answer["charge"]["amount"] for answer in answers} == {str(RHO)}
         assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
-        numbers = [noisy_numbers(having, Table.from_json(answer)) for answer in answers]
+        numbers = [noisy_numbers(having, AnswerTable.from_json(answer)) for answer in answers]
         assert agrees(sum(map(happened, numbers)), OVER_HTTP, hits, runs)
 
 

@@ -9,7 +9,7 @@ from doubles import NoiseOfManyRuns, count, query, register
 
 from privacy.answer import release, table
 from privacy.budget import Price
-from privacy.exact import Exact, Over
+from privacy.exact import AxisSubset, ExactAggregate
 from privacy.layout import Layout
 from privacy.plan import Plan, plan
 from privacy.query import Key, Query, Statistic, TableAsked
@@ -38,11 +38,11 @@ def planned(sizes: tuple[int, ...], asked: Query, measure: Measure) -> Plan:
     return plan(asked, register(*columns, Number(name="v", low=0, high=100), measure=measure, limit="1000"))
 
 
-def margin(full: np.ndarray, over: Over) -> np.ndarray:
+def margin(full: np.ndarray, over: AxisSubset) -> np.ndarray:
     return full.sum(axis=tuple(axis for axis in range(full.ndim) if axis not in over)).ravel()
 
 
-def told(layout: Layout, over: Over, cells: np.ndarray) -> np.ndarray:
+def told(layout: Layout, over: AxisSubset, cells: np.ndarray) -> np.ndarray:
     """The cells of a table, without the rows that a workload counts in buckets of their own and never tells."""
     table = cells.reshape([layout.sizes[axis] for axis in over])
     return table[tuple(slice(len(layout.axes[axis].labels)) for axis in over)].ravel()
@@ -61,7 +61,7 @@ def measured(one: Plan, runs: int) -> Found:
     shape = layout.sizes
     rows = dice.integers(1, 1_000, size=shape)
     full = [rows * dice.integers(0, 101, size=shape), rows] if part.agg == "mean" else [rows - 1]
-    wanted: dict[Exact, np.ndarray] = dict(zip(part.form.exacts, full, strict=True))
+    wanted: dict[ExactAggregate, np.ndarray] = dict(zip(part.form.exacts, full, strict=True))
     exact = {(over, need): margin(wanted[need], over) for over, need in one.needed}
     true = truths(layout, part.agg, full)
     whole, ends = np.concatenate(true), np.cumsum([len(cells) for cells in true])[:-1]

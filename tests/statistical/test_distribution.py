@@ -16,7 +16,7 @@ from scipy.stats import chi2, dlaplace, norm
 
 from privacy.answer import release
 from privacy.budget import Price
-from privacy.laws import Law
+from privacy.distributions import Law
 from privacy.measurement import law_of
 from privacy.noise import CELLS_PER_THREAD, Kind, Mechanism, OpendpNoise
 from privacy.plan import Plan, plan

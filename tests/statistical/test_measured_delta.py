@@ -25,17 +25,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from datasets.descriptor import parse
+from datasets.descriptor.descriptor import parse
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.ingest import ingest
-from privacy import unknown
+from datasets.registration.ingest import ingest
+from privacy import partition_selection
 from privacy.answer import codes_told, release
 from privacy.budget import Price
 from privacy.noise import Integers, Mechanism, OpendpNoise
+from privacy.partition_selection import exposure
 from privacy.plan import Plan, plan
 from privacy.query import Key, Statistic
-from privacy.schema import Open
-from privacy.unknown import exposure
+from privacy.schema import UndeclaredColumn
 
 CONFIDENCE = 1 - 1e-7
 KEY = (Key(column="word"),)
@@ -73,7 +73,7 @@ class Newcomer:
 
     @property
     def plan(self) -> Plan:
-        schema = register(Open(name="word"), rows=self.bound, measure="zcdp")
+        schema = register(UndeclaredColumn(name="word"), rows=self.bound, measure="zcdp")
         schema = replace(schema, delta_per_query=self.delta, delta_cap=self.delta)
         statistic = PERSONS if self.persons else count()
         return plan(query(statistic, group_by=KEY, budget=Price.parse(self.rho)), schema)
@@ -121,13 +121,13 @@ SOME = replace(APART, name="four rows, four words, δ of a hundredth", delta=Fra
 
 def untold(monkeypatch: pytest.MonkeyPatch, forged: Callable[..., int]) -> None:
     """Plant another threshold."""
-    monkeypatch.setattr(unknown, "threshold", forged)
+    monkeypatch.setattr(partition_selection, "threshold", forged)
 
 
 def for_one_value(sigma: float, rows: int, delta: Fraction, *, persons: bool) -> int:
     """As if a person had one new value."""
     at = 0
-    while unknown._tail(at - (1 if persons else rows), sigma) > delta:
+    while partition_selection._tail(at - (1 if persons else rows), sigma) > delta:
         at += 1
     return at
 
@@ -164,7 +164,7 @@ def test_a_threshold_for_one_new_value_where_there_may_be_several_is_seen(monkey
 
 @pytest.mark.parametrize("newcomer", [SAME], ids=str)
 def test_a_threshold_that_forgets_that_all_rows_may_have_one_value_is_seen(monkeypatch, newcomer) -> None:
-    forged = unknown.threshold
+    forged = partition_selection.threshold
     untold(monkeypatch, lambda sigma, rows, delta, persons: forged(sigma, rows, delta, persons=True))
     assert least(frequency(newcomer), newcomer.trials) > newcomer.delta
 

@@ -31,9 +31,9 @@ from hypothesis import strategies as st
 
 from datasets.engines.duckdb import DuckdbEngine
 from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
-from privacy.answer import Table, release, table
+from privacy.answer import AnswerTable, release, table
 from privacy.budget import NANO, Price
-from privacy.noise import Draw, Mechanism, OpendpNoise, RecordedNoise, calibrate
+from privacy.noise import Mechanism, OpendpNoise, RecordedDraw, RecordedNoise, calibrate
 from privacy.plan import Plan, plan
 from privacy.quantiles import Quantiles, Way
 from privacy.query import AGGREGATES, Compare, Key, Statistic
@@ -57,7 +57,7 @@ def neighbours(draw: st.DrawFn, schema: Schema) -> tuple[list[Person], list[Pers
     return (having, others) if draw(st.booleans()) else (others, having)
 
 
-def shape(made: Table) -> object:
+def shape(made: AnswerTable) -> object:
     """Everything about an answer that is no released number."""
     columns = [
         (
@@ -89,7 +89,7 @@ def assert_private(planned: Plan, here: object, there: object) -> None:
     assert loss <= Fraction(planned.price.nano, NANO) * (1 + Fraction(1, 10**12))
 
 
-def loss_of(left: Draw, right: Draw) -> Fraction:
+def loss_of(left: RecordedDraw, right: RecordedDraw) -> Fraction:
     """What a draw costs for these two inputs, by the formula of its mechanism; at most its price.
 
     Choices of several cells share the person's rows, so their losses add up to one choice's.

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from privacy.laws import Law
+from privacy.distributions import Law
 
 CONFIDENCES = (0.5, 0.8, 0.9, 0.905, 0.91, 0.95, 0.99, 0.999, 0.99999)
 SIMULATED = 400_000

@@ -3,8 +3,8 @@
 import pytest
 from town import settle_in
 
-from datasets.ledger import Ledger
-from datasets.store import Store
+from datasets.database.store import Store
+from datasets.ledger.ledger import Ledger
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from multiprocessing.synchronize import Barrier
 from sqlalchemy import text
 from town import AOI, ASKED, CAP, CARE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
 
-from datasets.ledger import AlreadyAnswered, BudgetExhausted, GrantDecided, Ledger, Settlement
-from datasets.store import Store
+from datasets.database.store import Store
+from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, GrantDecided, Ledger, Settlement
 
 PROCESSES = 8
 START_S_MAX = 60

@@ -4,42 +4,42 @@ import re
 
 import pytest
 
-from datasets.accounts import (
-    Accounts,
+from datasets.database.store import Store
+from datasets.people.service import (
     AlreadyThere,
     Caller,
     InvalidName,
     InvalidRole,
     NoSuchOrganisation,
     NoSuchUser,
+    People,
     UnknownKey,
     looks_like_key,
     new_key,
 )
-from datasets.store import Store
 
 SECRET = b"a secret for tests only"
 
 
 @pytest.fixture
-def people(store: Store) -> Accounts:
-    people = Accounts(store, SECRET)
+def people(store: Store) -> People:
+    people = People(store, SECRET)
     people.add_organisation("shop")
     return people
 
 
-def test_a_key_proves_its_user(people: Accounts) -> None:
+def test_a_key_proves_its_user(people: People) -> None:
     key = people.add_user("aoi", organisation="shop", role="analyst")
     assert people.authenticate(key) == Caller(name="aoi", organisation="shop", role="analyst")
 
 
-def test_a_key_nobody_has_proves_nobody(people: Accounts) -> None:
+def test_a_key_nobody_has_proves_nobody(people: People) -> None:
     with pytest.raises(UnknownKey):
         people.authenticate(new_key())
 
 
 def test_text_that_is_no_key_does_not_reach_the_database() -> None:
-    people = Accounts(None, SECRET)  # type: ignore[arg-type]
+    people = People(None, SECRET)  # type: ignore[arg-type]
     with pytest.raises(UnknownKey):
         people.authenticate("sdr_" + "A" * 49)
 
@@ -57,21 +57,21 @@ def test_keys_differ() -> None:
     assert len({new_key() for _ in range(1000)}) == 1000
 
 
-def test_the_database_holds_no_key_and_is_no_use_without_the_secret(people: Accounts, store: Store) -> None:
+def test_the_database_holds_no_key_and_is_no_use_without_the_secret(people: People, store: Store) -> None:
     key = people.add_user("aoi", organisation="shop", role="analyst")
     with store.reading() as connection:
         held = str(connection.exec_driver_sql("SELECT * FROM users").all())
     assert key not in held
     with pytest.raises(UnknownKey):
-        Accounts(store, b"another secret, longer").authenticate(key)
+        People(store, b"another secret, longer").authenticate(key)
 
 
 def test_a_short_secret_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="at least 16 bytes"):
-        Accounts(store, b"short")
+        People(store, b"short")
 
 
-def test_a_new_key_ends_the_old_one(people: Accounts) -> None:
+def test_a_new_key_ends_the_old_one(people: People) -> None:
     old = people.add_user("aoi", organisation="shop", role="analyst")
     new = people.rotate("aoi")
     assert people.authenticate(new).name == "aoi"
@@ -79,7 +79,7 @@ def test_a_new_key_ends_the_old_one(people: Accounts) -> None:
         people.authenticate(old)
 
 
-def test_a_disabled_user_stays_out_even_with_a_new_key(people: Accounts) -> None:
+def test_a_disabled_user_stays_out_even_with_a_new_key(people: People) -> None:
     key = people.add_user("aoi", organisation="shop", role="analyst")
     people.disable("aoi")
     for kept in (key, people.rotate("aoi")):
@@ -88,7 +88,7 @@ def test_a_disabled_user_stays_out_even_with_a_new_key(people: Accounts) -> None
     assert people.user("aoi").disabled_at is not None
 
 
-def test_names_are_taken_once_even_after_their_end(people: Accounts) -> None:
+def test_names_are_taken_once_even_after_their_end(people: People) -> None:
     people.add_user("aoi", organisation="shop", role="analyst")
     people.disable("aoi")
     with pytest.raises(AlreadyThere):
@@ -98,27 +98,27 @@ def test_names_are_taken_once_even_after_their_end(people: Accounts) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Aoi", "1aoi", "-aoi", "aoi_1", "aoi\n", "あおい", "a" * 64])
-def test_names_have_one_grammar(people: Accounts, name: str) -> None:
+def test_names_have_one_grammar(people: People, name: str) -> None:
     with pytest.raises(InvalidName):
         people.add_user(name, organisation="shop", role="analyst")
     with pytest.raises(InvalidName):
         people.add_organisation(name)
 
 
-def test_roles_and_organisations_must_exist(people: Accounts) -> None:
+def test_roles_and_organisations_must_exist(people: People) -> None:
     with pytest.raises(InvalidRole):
         people.add_user("aoi", organisation="shop", role="king")
     with pytest.raises(NoSuchOrganisation):
         people.add_user("aoi", organisation="museum", role="analyst")
 
 
-def test_nobody_can_not_be_changed(people: Accounts) -> None:
+def test_nobody_can_not_be_changed(people: People) -> None:
     for act in (people.rotate, people.disable, people.user):
         with pytest.raises(NoSuchUser):
             act("eve")
 
 
-def test_lists_turn_their_pages(people: Accounts) -> None:
+def test_lists_turn_their_pages(people: People) -> None:
     people.add_organisation("museum")
     for name in ("ren", "aoi", "sora"):
         people.add_user(name, organisation="shop", role="analyst")

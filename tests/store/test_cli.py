@@ -6,8 +6,8 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from api.cli import main
-from datasets.store import Store
+from api.commands.main import main
+from datasets.database.store import Store
 
 DESCRIPTOR = """
 id: town

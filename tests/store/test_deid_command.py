@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from api.cli import main
-from datasets.deidentify.asked_models import SPELLINGS
-from datasets.deidentify.reading import KEYS
+from api.commands.main import main
+from datasets.records.plan.plan_models import SPELLINGS
+from datasets.records.plan.reading import KEYS
 from datasets.sample import generate
-from privacy.deidentify.faults import Cancelled
+from privacy.deidentify.errors import Cancelled
 from privacy.deidentify.operations.plan import OPERATIONS
 from privacy.deidentify.table import Column
 
@@ -443,15 +443,15 @@ def test_a_public_register_is_joined_with_the_record_set(deid, here):
 
 
 def job(here, **changed):
-    from datasets.deidentify.reading import read
-    from datasets.deidentify.run import Job
+    from datasets.records.plan.reading import read
+    from datasets.records.run import Job
 
     return Job(plan=read(here / "plan.yaml"), data=here / "people.csv", out=here / "out", **changed)
 
 
 @pytest.mark.parametrize("stage", ["read", "prepare"])
 def test_stopped_before_the_search_nothing_is_written(here, stage):
-    from datasets.deidentify.run import run
+    from datasets.records.run import run
 
     seen = []
     with pytest.raises(Cancelled):
@@ -473,7 +473,7 @@ def test_at_the_time_limit_the_best_so_far_is_published_with_its_gap(deid, here)
 
 
 def test_ctrl_c_once_asks_and_twice_stops():
-    from api.deid import _interrupts
+    from api.commands.deid import _interrupts
 
     with _interrupts() as pressed:
         assert not pressed
@@ -528,7 +528,7 @@ def test_a_failed_forced_run_keeps_the_earlier_record_set(deid, here):
 
 
 def test_a_failure_while_writing_leaves_nothing_behind(deid, here, monkeypatch):
-    from datasets.deidentify import write
+    from datasets.records import write
 
     def full(*arguments, **named):
         raise OSError(28, "No space left on device")
@@ -539,7 +539,7 @@ def test_a_failure_while_writing_leaves_nothing_behind(deid, here, monkeypatch):
 
 
 def test_records_that_do_not_meet_the_models_are_taken_away_again(deid, here, monkeypatch):
-    from datasets.deidentify import run
+    from datasets.records import run
 
     honest = run.recode
 
@@ -574,7 +574,7 @@ def test_json_on_standard_output_is_the_report(here):
 
 
 def test_other_commands_do_not_load_compiled_code():
-    script = "import sys, api.cli; print('numba' in sys.modules)"
+    script = "import sys, api.commands.main; print('numba' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )

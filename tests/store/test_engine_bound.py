@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from doubles import query
 
-from datasets.descriptor import parse
+from datasets.descriptor.descriptor import parse
 from datasets.engines.duckdb import STATISTICS_FILE, DuckdbEngine
-from datasets.ingest import ingest
+from datasets.registration.ingest import ingest
 from privacy.plan import plan
 from privacy.query import Key, Statistic
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datasets.descriptor import Descriptor, parse
-from datasets.ingest import ColumnCounts, IngestReport, Problem, check, ingest
-from datasets.ingest.coding import final_code, raw_code
-from datasets.ingest.statistics import content_hash
+from datasets.descriptor.descriptor import Descriptor, parse
+from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, check, ingest
+from datasets.registration.ingest.coding import final_code, raw_code
+from datasets.registration.ingest.statistics import content_hash
 from privacy.schema import Category, Column, Date, Number, day_number
 
 SALT = bytes(range(32))
@@ -180,11 +180,11 @@ def test_the_report_counts_what_was_changed(imported):
         "day": ColumnCounts(clamped=1, unreadable=1),
     }
     assert report.problems == (
-        Problem(3, "sex", "undeclared"),
-        Problem(4, "age", "unreadable"),
-        Problem(4, "day", "unreadable"),
-        Problem(4, "ward", "missing"),
-        Problem(5, "pid", "without person"),
+        CellProblem(3, "sex", "undeclared"),
+        CellProblem(4, "age", "unreadable"),
+        CellProblem(4, "day", "unreadable"),
+        CellProblem(4, "ward", "missing"),
+        CellProblem(5, "pid", "without person"),
     )
 
 
@@ -199,9 +199,9 @@ def test_problems_name_lines_across_quoted_and_blank_lines(imported):
     report, _ = imported(described({"a": SMALL, "b": SMALL}), source)
     assert report.rows_read == 3
     assert report.problems == (
-        Problem(2, "a", "unreadable"),
-        Problem(7, "a", "unreadable"),
-        Problem(8, "b", "unreadable"),
+        CellProblem(2, "a", "unreadable"),
+        CellProblem(7, "a", "unreadable"),
+        CellProblem(8, "b", "unreadable"),
     )
 
 
@@ -211,7 +211,7 @@ def test_lines_are_right_far_into_a_file(imported):
     )
     descriptor = described({"a": "{type: text}", "b": SMALL})
     report, _ = imported(descriptor, f"pid,a,b\n{rows}last,x,oops\n".encode())
-    assert report.problems == (Problem(2 + 2 * 300_000, "b", "unreadable"),)
+    assert report.problems == (CellProblem(2 + 2 * 300_000, "b", "unreadable"),)
 
 
 def test_check_reads_alike_and_leaves_nothing(imported, monkeypatch):
@@ -221,7 +221,7 @@ def test_check_reads_alike_and_leaves_nothing(imported, monkeypatch):
     source.write_bytes(b"pid,a\np1,x\np1,2\np1,3\n")
     report = check(described({"a": SMALL}), source)
     assert (report.rows_read, report.rows_kept) == (3, 2)
-    assert report.problems == (Problem(2, "a", "unreadable"),)
+    assert report.problems == (CellProblem(2, "a", "unreadable"),)
     assert list(imported.folder.iterdir()) == [source]
 
 
@@ -560,7 +560,7 @@ def test_every_row_of_a_person_is_kept_about_as_often():
 
 def test_the_hash_is_plain_integer_arithmetic():
     """Any engine can compute it: here by hand."""
-    from datasets.ingest.statistics import PRIME, _number_below_prime
+    from datasets.registration.ingest.statistics import PRIME, _number_below_prime
 
     schema = described({"a": SMALL, "b": SMALL}).schema
     value = _number_below_prime(SALT, b"start")

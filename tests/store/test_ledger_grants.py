@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from town import AOI, CAP, LINEAGE, ONE, SHOP
 
-from datasets.ledger import (
+from datasets.database.store import Store
+from datasets.ledger.ledger import (
     Account,
     Grant,
     GrantDecided,
@@ -18,7 +19,6 @@ from datasets.ledger import (
     NoSuchHolder,
     SamePerson,
 )
-from datasets.store import Store
 from privacy.budget import InvalidAmount, Price
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from town import AOI, CAP, LINEAGE, REN, SHOP, asked, seal, settle_in
 
-from datasets.ledger import Account, AlreadyAnswered, BudgetExhausted, Ledger
-from datasets.store import Store, migrate
+from datasets.database.store import Store, migrate
+from datasets.ledger.ledger import Account, AlreadyAnswered, BudgetExhausted, Ledger
 from privacy.budget import Price
 
 AMOUNTS = st.integers(1, 3_000_000_000)

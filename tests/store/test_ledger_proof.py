@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from town import ASKED, LINEAGE, asked, found, seal, settle_in
 
-from datasets.journal import PROBLEMS, next_head
-from datasets.ledger import Finding, Ledger
-from datasets.store import Store
+from datasets.database.store import Store
+from datasets.ledger.journal import PROBLEMS, next_head
+from datasets.ledger.ledger import Ledger, LedgerFinding
 from privacy.budget import Price
 
 UNLOCK = {
@@ -125,12 +125,14 @@ def test_one_lineage_is_not_blamed_for_another(store: Store, ledger: Ledger) -> 
     found(store, lineage="taxes-1", dataset="taxes")
     ledger.open(lineage="taxes-1", cap=Price.parse("1"), actor="mayor")
     tamper(store, "UPDATE accounts SET granted = granted + 1 WHERE lineage = 'taxes-1'")
-    assert ledger.verify() == [Finding(lineage="taxes-1", problem="balance", account="dataset:taxes-1")]
+    assert ledger.verify() == [LedgerFinding(lineage="taxes-1", problem="balance", account="dataset:taxes-1")]
 
 
 def test_every_problem_has_words() -> None:
     for problem in PROBLEMS:
-        assert PROBLEMS[problem] in str(Finding(lineage="l", problem=problem, entry=1, account="user:aoi"))
+        assert PROBLEMS[problem] in str(
+            LedgerFinding(lineage="l", problem=problem, entry=1, account="user:aoi")
+        )
 
 
 def test_the_export_can_be_checked_without_the_database(ledger: Ledger) -> None:

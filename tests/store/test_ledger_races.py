@@ -19,7 +19,7 @@ from racers import (
 )
 from town import CARE, balances, settle_in, settle_in_both
 
-from datasets.store import Store
+from datasets.database.store import Store
 
 ADMITTED = 20
 ATTEMPTS = 5

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from town import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal, settle_in
 
-from datasets.ledger import AlreadyAnswered, BudgetExhausted, Ledger, NoAccount, NoAnswer
-from datasets.store import Store
+from datasets.database.store import Store
+from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, Ledger, NoAccount, NoAnswer
 from privacy.budget import Price
 
 NOTHING = Price(0)

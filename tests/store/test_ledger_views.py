@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from town import AOI, ASKED, BOTH, CARE, LINEAGE, ONE, VIEWED, asked, balances, seal, settle_in_both
 
-from datasets.journal import next_head
-from datasets.ledger import AlreadyAnswered, BudgetExhausted, DeltaExhausted, Ledger, NoAccount
-from datasets.store import Store
+from datasets.database.store import Store
+from datasets.ledger.journal import next_head
+from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, DeltaExhausted, Ledger, NoAccount
 from privacy.budget import Price
 
 NOTHING = Price(0)

@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from town import ASKED, LINEAGE, asked, balances, seal
 
-from datasets.accounts import Accounts
-from datasets.journal import line, next_head
-from datasets.ledger import DeltaExhausted, Ledger
-from datasets.store import Store, is_current, migrate
+from datasets.database.store import Store, is_current, migrate
+from datasets.ledger.journal import line, next_head
+from datasets.ledger.ledger import DeltaExhausted, Ledger
+from datasets.people.service import People
 
 AT = "2026-10-01T00:00:00.000000Z"
 OPENED = {"kind": "open", "at": AT, "by": "mayor", "amount": "10"}
@@ -40,7 +40,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def fill(store: Store) -> None:
-    people = Accounts(store, b"a secret for tests only")
+    people = People(store, b"a secret for tests only")
     people.add_organisation("shop")
     people.add_user("aoi", organisation="shop", role="analyst")
     head, lines = "", []

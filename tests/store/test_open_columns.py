@@ -15,16 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_views import Shelf
 
-from datasets.descriptor import DescriptorError, parse
+from datasets.database.store import Store
+from datasets.descriptor.descriptor import DescriptorError, parse
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.ingest import ColumnCounts, IngestReport, Problem, ingest
-from datasets.store import Store
+from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, ingest
 from privacy.answer import codes_told, release, table
-from privacy.exact import Exact
+from privacy.exact import ExactAggregate
 from privacy.noise import OpendpNoise
 from privacy.plan import plan
 from privacy.query import Compare, Key, Not, Statistic
-from privacy.schema import Open
+from privacy.schema import UndeclaredColumn
 
 SALT = bytes(range(32))
 DELTAS = 'delta_per_query: "1e-6", delta_cap: "1e-5"'
@@ -145,7 +145,7 @@ def test_spaces_at_the_ends_and_the_way_of_composing_make_no_difference(imported
 def test_a_control_character_makes_a_word_unreadable(imported, strange):
     report, file = imported(f"1,Acme,1,\n2,{strange},2,\n")
     assert report.columns["employer"] == ColumnCounts(unreadable=1)
-    assert report.problems == (Problem(3, "employer", "unreadable"),)
+    assert report.problems == (CellProblem(3, "employer", "unreadable"),)
     assert list(words_of(file)) == ["Acme"]
     assert (-1,) in fetched(file, "SELECT c0 FROM rows")
 
@@ -270,7 +270,7 @@ def test_missing_words_can_be_asked_for(imported, engine):
     file = imported(SOURCE)[1]
     for where, rows in ((MISSING, 1), (Not(MISSING), 6)):
         asked = plan(query(where=where), SCHEMA)
-        assert engine.exact(asked, file)[(), Exact(kind="rows")].tolist() == [rows]
+        assert engine.exact(asked, file)[(), ExactAggregate(kind="rows")].tolist() == [rows]
 
 
 def test_a_narrower_bound_counts_a_prefix_of_each_persons_rows(imported, engine):
@@ -292,7 +292,7 @@ def test_an_answer_names_the_words_of_its_codes(imported, engine):
 
 def test_a_rehearsal_counts_invented_words(engine):
     asked = plan(query(group_by=BY_EMPLOYER), SCHEMA)
-    codes, counts = engine.rehearse(asked)[(), Exact(kind="words", column=0)]
+    codes, counts = engine.rehearse(asked)[(), ExactAggregate(kind="words", column=0)]
     assert sorted(codes.tolist()) == list(range(12))
     assert counts.min() > 500
 
@@ -332,7 +332,10 @@ def test_a_wrong_declaration_is_refused(declared, message):
 
 def test_a_length_is_100_unless_declared():
     employer, _, school = SCHEMA.columns
-    assert (employer, school) == (Open(name="employer", length_max=12), Open(name="school", length_max=100))
+    assert (employer, school) == (
+        UndeclaredColumn(name="employer", length_max=12),
+        UndeclaredColumn(name="school", length_max=100),
+    )
 
 
 # Views
@@ -364,7 +367,7 @@ def test_a_view_may_take_an_open_column_where_every_source_pays_delta(shelf, eng
     shelf.add(HOMES, "pid,ward\n1,n\n2,s\n9,n\n")
     shelf.join(VIEW)
     held = shelf.held("homes-jobs")
-    assert held.schema.columns[1] == Open(name="firm", length_max=12)
+    assert held.schema.columns[1] == UndeclaredColumn(name="firm", length_max=12)
     north = Compare(column="ward", op="=", values=("n",))
     asked = plan(query(group_by=(Key(column="firm"),), where=north), held.schema)
     assert counted(asked, held.file, engine) == {"Acme": 1}

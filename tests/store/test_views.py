@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
-from datasets import delta
-from datasets.catalog import Catalog, Held
-from datasets.descriptor import Descriptor, DescriptorError, View, parse, read
-from datasets.ingest import ImportProblem, IngestReport, Limits, Part, ingest_joined
-from datasets.ledger import Ledger
-from datasets.registry import Registered, RegistrationRefused, register, register_view
-from datasets.store import Store, now
+from datasets.catalog import Catalog, DatasetVersion
+from datasets.database.store import Store, now
+from datasets.descriptor.descriptor import Descriptor, DescriptorError, View, parse, read
+from datasets.ledger.ledger import Ledger
+from datasets.registration.ingest import ImportProblem, IngestReport, JoinedPart, Limits, ingest_joined
+from datasets.registration.registry import Registered, RegistrationRefused, register, register_view
+from privacy import delta
 from privacy.budget import Price
 from privacy.schema import Category, Number
 
@@ -94,7 +94,7 @@ class Shelf:
     def catalog(self) -> Catalog:
         return Catalog(self.store, self.data_dir)
 
-    def held(self, id: str = "residents-care") -> Held:
+    def held(self, id: str = "residents-care") -> DatasetVersion:
         return self.catalog.current(id)
 
 
@@ -323,12 +323,12 @@ def test_a_retired_view_is_not_registered_again(shelf: Shelf) -> None:
 # Neighbours
 
 
-def vault(folder: Path, name: str, unit: str, rows: list[tuple[str, ...]], *columns: str) -> Part:
+def vault(folder: Path, name: str, unit: str, rows: list[tuple[str, ...]], *columns: str) -> JoinedPart:
     names = [unit, *columns]
     table = pa.table({column: [row[place] for row in rows] for place, column in enumerate(names)})
     file = folder / f"{name}.parquet"
     pq.write_table(table.cast(pa.schema([(column, pa.string()) for column in names])), file)
-    return Part(vault=file, unit=unit, columns={column: column for column in columns})
+    return JoinedPart(vault=file, unit=unit, columns={column: column for column in columns})
 
 
 JOINED = parse("""\

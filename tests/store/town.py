@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from sqlalchemy import text
 
-from datasets.accounts import Accounts
-from datasets.ledger import Account, AccountState, Ledger, Settlement
-from datasets.store import Store, new_id, now
+from datasets.database.store import Store, new_id, now
+from datasets.ledger.ledger import Account, AccountState, Ledger, Settlement
+from datasets.people.service import People
 from privacy.budget import Price
 
 LINEAGE = "residents-1"
@@ -99,7 +99,7 @@ def settle_in(
     store: Store, *, user: str = "2", shop: str = "3", cap: str = "10", delta_cap_atto: int = 0
 ) -> Ledger:
     """Aoi and Ren of the shop, each with an account on the register, under the shop's and the register's."""
-    people = Accounts(store, b"a secret for tests only")
+    people = People(store, b"a secret for tests only")
     people.add_organisation("shop")
     people.add_user("aoi", organisation="shop", role="analyst")
     people.add_user("ren", organisation="shop", role="analyst")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.answer import release, table
-from privacy.exact import Exact
-from privacy.laws import Law
+from privacy.distributions import Law
+from privacy.exact import ExactAggregate
 from privacy.plan import plan
 from privacy.query import Compare, Statistic
 from privacy.schema import Number
@@ -24,7 +24,7 @@ from privacy.statistics import largest_reach
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
 TINY_NOISE = Law("laplace", 1e-3)
 ONE_ROW = {"key": "", "rows": 1}
-ROWS = Exact(kind="rows")
+ROWS = ExactAggregate(kind="rows")
 
 
 def mean_of(low: int, high: int, rows: int = 1) -> Mean:
@@ -40,7 +40,7 @@ def variance_of(low: int, high: int, *, rows: int = 1, grid: int = 1, root: bool
 def vector_of(form: Mean | Variance, codes: list[int]) -> list[int]:
     """The vector of one cell, its exact integers by their definitions."""
 
-    def get(exact: Exact) -> np.ndarray:
+    def get(exact: ExactAggregate) -> np.ndarray:
         clamped = [min(max(code, form.low), form.high) for code in codes]
         grid = exact.grid
         shown = [(code - exact.low + grid // 2) // grid for code in clamped] if grid else clamped
@@ -88,7 +88,7 @@ def test_the_grid_of_a_variance_is_the_finest_whose_squares_still_fit(rows: int,
 @pytest.mark.parametrize("rows", [1, 2, 3, 7])
 @pytest.mark.parametrize("cells", [1, 2, 3, 100])
 def test_a_person_moves_the_count_of_persons_in_as_many_cells_as_the_person_has_rows(rows, cells) -> None:
-    form = Plain(key="", exact=Exact(kind="persons"), rows=rows)
+    form = Plain(key="", exact=ExactAggregate(kind="persons"), rows=rows)
     assert (form.l1(cells), form.squared(cells)) == (min(rows, cells), min(rows, cells))
 
 
@@ -119,7 +119,7 @@ def test_all_rows_of_a_person_may_stand_in_one_cell_so_l2_gains_nothing_from_man
 def test_a_sum_clamped_per_person_is_bounded_by_the_clamp_and_by_the_rows(
     clamp: tuple[int, int], rows: int, cells: int, l1: int, squared: int
 ) -> None:
-    exact = Exact(kind="person_total", person_low=clamp[0], person_high=clamp[1])
+    exact = ExactAggregate(kind="person_total", person_low=clamp[0], person_high=clamp[1])
     form = Plain(key="", exact=exact, rows=rows, reach=20)
     assert (form.l1(cells), form.squared(cells)) == (l1, squared)
 

@@ -10,20 +10,20 @@ from doubles import FAMILIES, TOWN, Silence, count, crowds, exact_by_hand, queri
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.answer import Table, release, retold, table
+from privacy.answer import AnswerTable, release, retold, table
 from privacy.budget import Price
 from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
 from privacy.query import Compare, Key, Query, Statistic, TableAsked
+from privacy.result_columns import expectation
 from privacy.schema import Number
-from privacy.telling import expectation
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
 BY_SEX = (Key(column="sex"),)
 INCOME = Statistic(name="pay", agg="mean", column="income")
 
 
-def told(asked: Query, *released: list[int]) -> Table:
+def told(asked: Query, *released: list[int]) -> AnswerTable:
     """A table made from released integers, several of one component a statistic after each other."""
     planned = plan(asked, TOWN)
     arrays = [
@@ -33,7 +33,7 @@ def told(asked: Query, *released: list[int]) -> Table:
     return table(planned, tuple(arrays))
 
 
-def column(made: Table, name: str) -> tuple[object, ...]:
+def column(made: AnswerTable, name: str) -> tuple[object, ...]:
     return next(tuple(column.values) for column in made.columns if column.name == name)
 
 
@@ -114,7 +114,7 @@ def test_json_reads_back_as_the_same_table(data) -> None:
     schema = data.draw(schemas())
     planned = plan(data.draw(queries(schema)), schema)
     made = table(planned, release(planned, exact_by_hand(planned, data.draw(crowds(schema))), Silence()))
-    assert Table.from_json(made.as_json()) == made
+    assert AnswerTable.from_json(made.as_json()) == made
     assert len(made.as_json()["rows"]) == planned.cells
 
 
@@ -189,7 +189,7 @@ PEOPLE = [
 ]
 
 
-def answered(asked: Query) -> Table:
+def answered(asked: Query) -> AnswerTable:
     planned = plan(asked, FAMILIES)
     return table(planned, release(planned, exact_by_hand(planned, PEOPLE), Silence()))
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.bounds import share_of, variance_of
-from privacy.laws import Law
+from privacy.distributions import Law
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
 SUMS = st.lists(st.integers(-50, 5_000), min_size=1, max_size=10)

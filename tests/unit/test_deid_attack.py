@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify import attack
 from privacy.deidentify import classes as cl
-from privacy.deidentify.attack import Records
-from privacy.deidentify.faults import BadModel, DeidentifyError
-from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.errors import BadModel, DeidentifyError
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
+from privacy.deidentify.proof import attack
+from privacy.deidentify.proof.attack import MatchedRecords
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Table
 
@@ -77,7 +77,7 @@ def test_candidates_are_those_that_a_count_by_hand_finds(people: Rows, data: st.
     schemes = [data.draw(SCHEMES) for _ in people]
     table, hidden = published(people, schemes, k)
     found = attack.linkage(
-        Records(source=tabled(people, "area", "age"), published=table, suppressed=hidden),
+        MatchedRecords(source=tabled(people, "area", "age"), published=table, suppressed=hidden),
         ["area", "age"],
         hierarchies=TREES,
         k=k + 1,
@@ -105,7 +105,7 @@ def test_a_thousand_random_outputs_never_narrow_a_person_below_k() -> None:
         some = chance.integers(0, (3, 4), size=(3, 2))
         schemes = [(int(some[s][0]), int(some[s][1])) for s in chance.integers(0, 3, size)]
         table, hidden = published(people, schemes, k)
-        records = Records(source=tabled(people, "area", "age"), published=table, suppressed=hidden)
+        records = MatchedRecords(source=tabled(people, "area", "age"), published=table, suppressed=hidden)
         found = attack.linkage(records, ["area", "age"], hierarchies=TREES, k=k)
         assert found.least >= k
         assert found.narrowed == 0
@@ -118,7 +118,7 @@ def test_a_planted_person_told_too_finely_is_found(people: Rows) -> None:
     schemes = [*[(2, 2)] * (len(people) - 1), (0, 0)]
     told = [(label(AREA, a, s[0]), label(AGE, b, s[1])) for (a, b), s in zip(people, schemes, strict=True)]
     told = [("*", "old") if row == ("*", "young") else row for row in told]
-    records = Records(
+    records = MatchedRecords(
         source=tabled(people, "area", "age"),
         published=tabled(told, "area", "age"),
         suppressed=np.zeros(len(told), dtype=np.bool_),
@@ -135,8 +135,8 @@ def test_shuffled_rows_hide_nobody(people: Rows, data: st.DataObject) -> None:
     table, hidden = published(people, [(1, 2)] * len(people), 3)
     order = np.array(data.draw(st.permutations(range(len(people)))))
     source = tabled(people, "area", "age")
-    straight = Records(source=source, published=table, suppressed=hidden)
-    mixed = Records(source=source, published=table.take(order), suppressed=hidden[order], origin=order)
+    straight = MatchedRecords(source=source, published=table, suppressed=hidden)
+    mixed = MatchedRecords(source=source, published=table.take(order), suppressed=hidden[order], origin=order)
     one, other = (attack.linkage(r, ["area", "age"], hierarchies=TREES, k=5) for r in (straight, mixed))
     assert (one.least, one.mean, one.narrowed, one.unique) == (
         other.least,
@@ -154,7 +154,7 @@ def test_shuffled_rows_hide_nobody(people: Rows, data: st.DataObject) -> None:
 def test_a_unique_match_with_somebody_else_is_not_a_correct_one() -> None:
     source = tabled([("1a", "0"), ("2b", "7")], "area", "age")
     swapped = tabled([("2b", "7"), ("1a", "0")], "area", "age")
-    records = Records(source=source, published=swapped, suppressed=np.zeros(2, dtype=np.bool_))
+    records = MatchedRecords(source=source, published=swapped, suppressed=np.zeros(2, dtype=np.bool_))
     found = attack.linkage(records, ["area", "age"], hierarchies={}, k=2)
     assert (found.unique, found.correct, found.covered, found.success) == (1, 0, 0, 0)
 
@@ -163,7 +163,7 @@ def test_suppressed_persons_are_told_apart_and_hide_among_each_other() -> None:
     people = [("1a", "0"), ("1a", "0"), ("2b", "7")]
     table, hidden = published(people, [(0, 0)] * 3, 2)
     found = attack.linkage(
-        Records(source=tabled(people, "area", "age"), published=table, suppressed=hidden),
+        MatchedRecords(source=tabled(people, "area", "age"), published=table, suppressed=hidden),
         ["area", "age"],
         hierarchies=TREES,
         k=2,
@@ -177,10 +177,10 @@ def test_two_records_of_one_person_are_no_crowd() -> None:
     people = [("1a", "0"), ("1a", "1"), ("1b", "0")]
     table = tabled([("1", "young")] * 3, "area", "age")
     records = {
-        "rows": Records(
+        "rows": MatchedRecords(
             source=tabled(people, "area", "age"), published=table, suppressed=np.zeros(3, dtype=np.bool_)
         ),
-        "persons": Records(
+        "persons": MatchedRecords(
             source=tabled(people, "area", "age"),
             published=table,
             suppressed=np.zeros(3, dtype=np.bool_),
@@ -201,7 +201,7 @@ def test_persons_are_counted_once_over_all_tuples_that_fit(people: Rows, data: s
     schemes = [data.draw(SCHEMES) for _ in people]
     table, hidden = published(people, schemes, 2)
     found = attack.linkage(
-        Records(source=tabled(people, "area", "age"), published=table, suppressed=hidden, units=units),
+        MatchedRecords(source=tabled(people, "area", "age"), published=table, suppressed=hidden, units=units),
         ["area", "age"],
         hierarchies=TREES,
         k=2,
@@ -247,7 +247,7 @@ def test_a_label_that_nobody_can_read_is_refused_not_taken_for_safe() -> None:
 def test_a_sample_of_targets_needs_a_seed_and_then_is_always_the_same() -> None:
     people = [(a, b) for a in AREA.domain for b in AGE.domain]
     table, hidden = published(people, [(1, 2)] * 32, 2)
-    records = Records(source=tabled(people, "area", "age"), published=table, suppressed=hidden)
+    records = MatchedRecords(source=tabled(people, "area", "age"), published=table, suppressed=hidden)
     with pytest.raises(DeidentifyError, match="an attack on 5 of 32 rows needs a seed"):
         attack.linkage(records, ["area", "age"], hierarchies=TREES, k=9, targets_max=5)
     runs = [
@@ -263,7 +263,7 @@ def test_a_sample_of_targets_needs_a_seed_and_then_is_always_the_same() -> None:
 def test_chunks_of_targets_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     people = [(a, b) for a in AREA.domain for b in AGE.domain] * 2
     table, hidden = published(people, [(0, 1), (1, 0)] * 32, 2)
-    records = Records(source=tabled(people, "area", "age"), published=table, suppressed=hidden)
+    records = MatchedRecords(source=tabled(people, "area", "age"), published=table, suppressed=hidden)
     whole = attack.linkage(records, ["area", "age"], hierarchies=TREES, k=7)
     monkeypatch.setattr(attack, "CELLS_MAX", 50)
     parts = attack.linkage(records, ["area", "age"], hierarchies=TREES, k=7)
@@ -289,7 +289,7 @@ def test_adult_five_anonymous_by_arxs_levels_withstands_the_attack_on_everybody(
     table = Table(columns)
     found = cl.classes(table, names)
     hidden = found.sizes[found.of] < 5
-    records = Records(source=source, published=table, suppressed=hidden)
+    records = MatchedRecords(source=source, published=table, suppressed=hidden)
     told = attack.linkage(records, names, hierarchies=trees, k=5)
     assert (told.targets, told.suppressed_targets) == (30_162 - 506, 506)
     assert (told.least, told.narrowed, told.covered) == (5, 0, 1)
@@ -304,7 +304,7 @@ def test_a_join_on_untouched_columns_finds_who_is_alone_there() -> None:
         [("f", "x", "1"), ("f", "y", "2"), ("m", "x", "3"), ("m", "x", "4")], "sex", "ward", "age"
     )
     told = tabled([("f", "x", "a"), ("f", "y", "a"), ("m", "x", "a"), ("*", "*", "*")], "sex", "ward", "age")
-    records = Records(source=source, published=told, suppressed=np.array([False, False, False, True]))
+    records = MatchedRecords(source=source, published=told, suppressed=np.array([False, False, False, True]))
     names = attack.untouched(source, told, ["sex", "ward", "age"])
     assert names == ("sex", "ward")
     found = {join.columns: join for join in attack.joins(records, names, k=2)}
@@ -319,14 +319,16 @@ def test_a_join_finds_nobody_right_after_a_swap() -> None:
         tabled([("f", "x"), ("m", "y")], "sex", "ward"),
         tabled([("m", "y"), ("f", "x")], "sex", "ward"),
     )
-    records = Records(source=source, published=told, suppressed=np.zeros(2, dtype=np.bool_))
+    records = MatchedRecords(source=source, published=told, suppressed=np.zeros(2, dtype=np.bool_))
     (*_, both) = attack.joins(records, ["sex", "ward"], k=2)
     assert (both.unique, both.correct) == (1, 0)
 
 
-def numbered(count: int, origin: np.ndarray | None = None) -> Records:
+def numbered(count: int, origin: np.ndarray | None = None) -> MatchedRecords:
     table = tabled([("x",)] * count, "any")
-    return Records(source=table, published=table, suppressed=np.zeros(count, dtype=np.bool_), origin=origin)
+    return MatchedRecords(
+        source=table, published=table, suppressed=np.zeros(count, dtype=np.bool_), origin=origin
+    )
 
 
 def test_exact_numbers_link_everybody_even_when_shuffled() -> None:

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from deid_oracle import ILLNESSES, World, hierarchies, ignored, never, recoded, source, task
 
-from privacy.deidentify import attack, verify
-from privacy.deidentify.attack import Linkage, Records
-from privacy.deidentify.engine import Recoded, Recoding, recode
 from privacy.deidentify.models import DistinctDiversity, KAnonymity
+from privacy.deidentify.proof import attack, verify
+from privacy.deidentify.proof.attack import Linkage, MatchedRecords
+from privacy.deidentify.search.engine import Recoded, Recoding, recode
 from privacy.deidentify.table import Table
 
 SEEDS = 1_000
@@ -54,7 +54,7 @@ def world_of(seed: int) -> World:
 def attacked(world: World, published: Table, suppressed: np.ndarray) -> Linkage:
     table = source(world)
     return attack.linkage(
-        Records(
+        MatchedRecords(
             source=table,
             published=published,
             suppressed=suppressed,
@@ -107,7 +107,7 @@ def test_a_record_told_more_finely_than_its_class_is_noticed() -> None:
 
 
 def verified(world: World, table: Table, made: Recoded) -> bool:
-    shown = verify.Published(table=table, quasi=world.names, suppressed=made.suppressed)
+    shown = verify.PublishedTable(table=table, quasi=world.names, suppressed=made.suppressed)
     return verify.met(world.models[0], shown)
 
 

@@ -13,9 +13,9 @@ from bench.deid import adult, big, report, survey, timed
 from bench.deid.big import Commanded, Peaked
 from bench.deid.cases import DIAL, FULL_DOMAIN, LOCAL_GOALS, SURVEY
 from bench.deid.timed import Outcome
-from datasets.deidentify import reading
-from privacy.deidentify.engine import Recoding, Task
+from datasets.records.plan import reading
 from privacy.deidentify.models import KAnonymity
+from privacy.deidentify.search.engine import Recoding, Task
 from privacy.deidentify.table import Role, Table
 
 PLACES = "before\n<!-- a -->\nold\n<!-- end -->\nbetween\n<!-- b -->\nkept\n<!-- end -->\nafter\n"

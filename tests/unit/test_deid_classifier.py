@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from privacy.deidentify.classifier import Accuracy, accuracy
-from privacy.deidentify.faults import BadTable
+from privacy.deidentify.errors import BadTable
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Table
+from privacy.deidentify.utility.classifier import ClassifierAccuracy, accuracy
 
 
 def column(name: str, codes: np.ndarray, *values: str) -> Column:
@@ -27,7 +27,7 @@ def people(rows: int = 900) -> Table:
 
 def tried(
     published: Table, source: Table | None = None, *, seed: bytes = b"1", rows_max: int = 20_000
-) -> Accuracy:
+) -> ClassifierAccuracy:
     return accuracy(
         source=source or people(),
         published=published,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from privacy.deidentify.detectors import DETECTORS, Detector, Matched, Verdict, detect, tail_bound
+from privacy.deidentify.detectors import DETECTORS, Detector, DetectorResult, Matched, detect, tail_bound
 from privacy.deidentify.detectors import digits as rules
 from privacy.deidentify.detectors.catalogue import Confidence
 from privacy.deidentify.detectors.scan import normalised
@@ -69,7 +69,7 @@ def found(name: str, *values: str) -> dict[str, Matched]:
     return {matched.detector.key: matched for matched in detect(name, values)}
 
 
-def verdicts(name: str, *values: str) -> dict[str, Verdict]:
+def verdicts(name: str, *values: str) -> dict[str, DetectorResult]:
     return {key: matched.verdict for key, matched in found(name, *values).items()}
 
 
@@ -82,7 +82,7 @@ def rule_of(key: str, length: int) -> Callable[[str], bool]:
 def test_a_column_of_numbers_with_right_check_digits_is_found(key: str) -> None:
     make, bodies = CHECKED[key]
     column = [make(body) for body in range(bodies // 7, bodies // 7 + 40_000, 1_111)]
-    assert verdicts("x", *column)[key] is Verdict.FINDING
+    assert verdicts("x", *column)[key] is DetectorResult.FINDING
     assert found("x", *column)[key].passing == len(column)
 
 
@@ -142,7 +142,7 @@ def test_a_wrong_check_digit_breaks_a_licence_and_the_count_of_reissues_does_not
 @given(st.integers(0, 10**12 - 1))
 def test_a_corporate_number_is_a_note_and_never_my_number(body: int) -> None:
     here = verdicts("番号", corporate_number(body))
-    assert here["corporate_number"] is Verdict.NOTE
+    assert here["corporate_number"] is DetectorResult.NOTE
     assert "my_number" not in here
 
 
@@ -154,7 +154,7 @@ def test_random_numbers_pass_as_often_as_said_and_only_raise_a_question(key: str
     column = ["".join(map(str, row)) for row in draws]
     matched = found("x", *column)[key]
     chance = next(detector for detector in DETECTORS if detector.key == key).chance
-    assert matched.verdict is Verdict.QUESTION
+    assert matched.verdict is DetectorResult.QUESTION
     assert len(matched.places) / len(column) == pytest.approx(chance, abs=5 * (chance / 20_000) ** 0.5)
 
 
@@ -162,8 +162,8 @@ def test_random_numbers_pass_as_often_as_said_and_only_raise_a_question(key: str
 def test_serial_numbers_of_twelve_digits_are_no_my_numbers(step: int) -> None:
     column = [f"{202400000000 + step * place:012d}" for place in range(5_000)]
     here = verdicts("受付番号", *column)
-    assert here["my_number"] is Verdict.QUESTION
-    assert here.get("driving_licence") is not Verdict.FINDING
+    assert here["my_number"] is DetectorResult.QUESTION
+    assert here.get("driving_licence") is not DetectorResult.FINDING
 
 
 def test_serial_numbers_that_share_a_licence_check_are_one_trial() -> None:
@@ -171,26 +171,26 @@ def test_serial_numbers_that_share_a_licence_check_are_one_trial() -> None:
     column = [right + str(reissued) for reissued in range(10)]
     matched = found("受付番号", *column)["driving_licence"]
     assert (matched.candidates, matched.passing) == (1, 10)
-    assert matched.verdict is Verdict.QUESTION
+    assert matched.verdict is DetectorResult.QUESTION
 
 
 def test_serial_numbers_with_a_prefix_are_judged_by_their_rate_too() -> None:
     serial = [f"A-{number:012d}" for number in range(202400000000, 202400002000, 7)]
     real = [f"A-{my_number(body)}" for body in range(10**10, 10**10 + 200)]
-    assert verdicts("受付番号", *serial)["my_number"] is Verdict.QUESTION
-    assert verdicts("受付番号", *real)["my_number"] is Verdict.FINDING
+    assert verdicts("受付番号", *serial)["my_number"] is DetectorResult.QUESTION
+    assert verdicts("受付番号", *real)["my_number"] is DetectorResult.FINDING
 
 
 def test_some_my_numbers_among_as_many_random_numbers_are_above_chance() -> None:
     random = [f"{number:012d}" for number in np.random.default_rng(5).integers(0, 10**12, 300)]
     hidden = [my_number(body) for body in range(10**10, 10**10 + 100)]
-    assert verdicts("x", *random, *hidden)["my_number"] is Verdict.FINDING
+    assert verdicts("x", *random, *hidden)["my_number"] is DetectorResult.FINDING
 
 
 def test_a_column_that_says_my_number_needs_one_match() -> None:
-    assert verdicts("x", my_number(5))["my_number"] is Verdict.QUESTION
-    assert verdicts("個人番号", my_number(5))["my_number"] is Verdict.FINDING
-    assert verdicts("ＭｙＮｕｍｂｅｒ", my_number(5))["my_number"] is Verdict.FINDING
+    assert verdicts("x", my_number(5))["my_number"] is DetectorResult.QUESTION
+    assert verdicts("個人番号", my_number(5))["my_number"] is DetectorResult.FINDING
+    assert verdicts("ＭｙＮｕｍｂｅｒ", my_number(5))["my_number"] is DetectorResult.FINDING
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_my_number_in_free_text_is_a_finding(text: str) -> None:
     wide = plain.translate({ord("0") + digit: ord("０") + digit for digit in range(10)})
     for number in (plain, grouped, grouped.replace("-", " "), grouped.replace("-", "ー"), wide):
         matched = found("備考", *others, text.format(number))["my_number"]
-        assert matched.verdict is Verdict.FINDING
+        assert matched.verdict is DetectorResult.FINDING
         assert matched.places.tolist() == [3]
 
 
@@ -217,7 +217,7 @@ def test_part_of_a_longer_number_is_no_my_number() -> None:
 
 def test_a_card_number_in_four_groups_is_not_my_number_and_a_card() -> None:
     here = verdicts("備考", "届出", "支払", "4111 1111 1111 1111 で支払", "4111-1111-1111-1111")
-    assert here["card"] is Verdict.FINDING
+    assert here["card"] is DetectorResult.FINDING
     assert "my_number" not in here
 
 
@@ -260,7 +260,7 @@ def test_a_card_number_in_four_groups_is_not_my_number_and_a_card() -> None:
 )
 def test_a_layout_that_speaks_for_itself_is_a_finding(key: str, text: str) -> None:
     matched = found("備考", "届出", text, "証明")[key]
-    assert matched.verdict is Verdict.FINDING
+    assert matched.verdict is DetectorResult.FINDING
     assert matched.places.tolist() == [1]
 
 
@@ -268,11 +268,11 @@ def test_a_layout_that_speaks_for_itself_is_a_finding(key: str, text: str) -> No
     ("key", "text"), [("postcode", "〒100-0001"), ("full_date", "1980-01-02"), ("full_date", "S55.1.2")]
 )
 def test_a_postcode_or_a_date_alone_is_a_question(key: str, text: str) -> None:
-    assert verdicts("備考", text)[key] is Verdict.QUESTION
+    assert verdicts("備考", text)[key] is DetectorResult.QUESTION
 
 
 def test_a_full_date_in_a_column_of_births_is_a_finding() -> None:
-    assert verdicts("生年月日", "1980-01-02")["full_date"] is Verdict.FINDING
+    assert verdicts("生年月日", "1980-01-02")["full_date"] is DetectorResult.FINDING
 
 
 @pytest.mark.parametrize(
@@ -299,18 +299,20 @@ def test_a_column_of_names_is_found_by_its_rate_and_one_place_name_is_not() -> N
     given = ["太郎", "花子", "一郎", "みどり", "健", "美咲", "翔"]
     families = ["佐藤", "鈴木", "高橋", "田中"]
     names = [f"{family}{first}" for family in families for first in given]
-    assert verdicts("x", *names)["person_name"] is Verdict.FINDING
-    assert verdicts("x", *(f"{name[:2]}　{name[2:]}" for name in names))["person_name"] is Verdict.FINDING
-    assert verdicts("x", "ｻﾄｳ ﾊﾅｺ", "スズキ タロウ", "タナカ ミサキ")["person_name"] is Verdict.FINDING
+    assert verdicts("x", *names)["person_name"] is DetectorResult.FINDING
+    assert (
+        verdicts("x", *(f"{name[:2]}　{name[2:]}" for name in names))["person_name"] is DetectorResult.FINDING
+    )
+    assert verdicts("x", "ｻﾄｳ ﾊﾅｺ", "スズキ タロウ", "タナカ ミサキ")["person_name"] is DetectorResult.FINDING
     towns = ["本町", "緑町", "桜町", "中央", "南台", "若葉", "栄", "泉", "青葉", "林間", "東町", "西町"]
-    assert verdicts("x", *towns, "山田花子")["person_name"] is Verdict.QUESTION
+    assert verdicts("x", *towns, "山田花子")["person_name"] is DetectorResult.QUESTION
 
 
 def test_numbers_with_no_public_check_are_found_by_the_column_name_only() -> None:
     column = [f"{number:010d}" for number in range(7_000_000_000, 7_000_000_050)]
     assert verdicts("整理番号", *column) == {}
-    assert verdicts("介護保険被保険者番号", *column)["care_insured_number"] is Verdict.FINDING
-    assert verdicts("基礎年金番号", *column)["pension_number"] is Verdict.FINDING
+    assert verdicts("介護保険被保険者番号", *column)["care_insured_number"] is DetectorResult.FINDING
+    assert verdicts("基礎年金番号", *column)["pension_number"] is DetectorResult.FINDING
 
 
 def test_line_breaks_inside_a_value_do_not_shift_the_places() -> None:
@@ -323,7 +325,7 @@ def test_digits_within_digests_and_uuids_are_no_numbers() -> None:
     digests = [hashlib.sha256(str(place).encode()).hexdigest()[:12] for place in range(2_000)]
     assert verdicts("x", *digests, number) == {}
     assert verdicts("x", f"ab{number}cdef0123", f"4a6e15f0-12d3-a456-9abc-{number}") == {}
-    assert verdicts("備考", "届出", f"番号{number}")["my_number"] is Verdict.FINDING
+    assert verdicts("備考", "届出", f"番号{number}")["my_number"] is DetectorResult.FINDING
 
 
 def test_no_value_is_repeated_by_a_match() -> None:

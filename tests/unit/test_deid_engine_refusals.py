@@ -22,10 +22,8 @@ from deid_oracle import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.faults import BadHierarchy, BadModel, BadTable, DeidentifyError
-from privacy.deidentify.hierarchy import Hierarchy
-from privacy.deidentify.measure import Measure
+from privacy.deidentify.errors import BadHierarchy, BadModel, BadTable, DeidentifyError
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import (
     AverageRisk,
     DeltaPresence,
@@ -38,6 +36,8 @@ from privacy.deidentify.models import (
     TCloseness,
     name_of,
 )
+from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
+from privacy.deidentify.search.measure import Measure
 from privacy.deidentify.table import Column, Table
 
 WARD = Hierarchy.of("ward", [("secret1", "*"), ("secret2", "*"), ("secret3", "*")])

@@ -22,7 +22,7 @@ from privacy.deidentify.evidence import (
     verify,
     written,
 )
-from privacy.deidentify.standard import Result, examine
+from privacy.deidentify.standard import CheckResult, examine
 from privacy.deidentify.table import Column, Role, Table
 
 KEY = bytes(range(32))
@@ -87,7 +87,9 @@ def test_any_change_breaks_the_signature(signed: SignedEvidence) -> None:
         replace(was, binding=replace(BINDING, plan_sha256="0" * 64)),
         replace(was, binding=replace(BINDING, at="2026-11-22T09:00:01+09:00")),
         replace(was, checks=(replace(first, figures=(("attributes", 99),)), *was.checks[1:])),
-        replace(was, checks=(*was.checks[:1], replace(was.checks[1], result=Result.PASSED), *was.checks[2:])),
+        replace(
+            was, checks=(*was.checks[:1], replace(was.checks[1], result=CheckResult.PASSED), *was.checks[2:])
+        ),
     ):
         assert not verify(replace(signed, evidence=changed), KEY)
     assert not verify(replace(signed, key_id="body-2027"), KEY)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import pytest
 from deid_adult import DATA, EIGHT, NEEDS_ADULT, NINE, SENSITIVE, asked, meets, pycanon_k, run
 
-from privacy.deidentify.engine import Recoded
-from privacy.deidentify.measure import Aggregate, Measure, Name
 from privacy.deidentify.models import (
     AverageRisk,
     BetaLikeness,
@@ -23,16 +21,18 @@ from privacy.deidentify.models import (
     SampleUniqueness,
     TCloseness,
 )
+from privacy.deidentify.search.engine import Recoded
+from privacy.deidentify.search.measure import LossAggregate, Measure, Name
 
 pytestmark = NEEDS_ADULT
 MEASURES = {
     "loss-arith": Measure(),
-    "loss-geo": Measure(aggregate=Aggregate.GEOMETRIC_MEAN),
-    "loss-max": Measure(aggregate=Aggregate.MAXIMUM),
+    "loss-geo": Measure(aggregate=LossAggregate.GEOMETRIC_MEAN),
+    "loss-max": Measure(aggregate=LossAggregate.MAXIMUM),
     "loss-arith-gs0.2": Measure(gs_factor=0.2),
     "prec-arith": Measure(name=Name.PRECISION),
-    "height-sum": Measure(name=Name.HEIGHT, aggregate=Aggregate.SUM),
-    "nue-sum": Measure(name=Name.ENTROPY, aggregate=Aggregate.SUM),
+    "height-sum": Measure(name=Name.HEIGHT, aggregate=LossAggregate.SUM),
+    "nue-sum": Measure(name=Name.ENTROPY, aggregate=LossAggregate.SUM),
     "dm": Measure(name=Name.DISCERNIBILITY),
     "aecs": Measure(name=Name.CLASS_SIZE),
 }

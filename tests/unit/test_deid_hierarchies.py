@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify.faults import BadHierarchy
+from privacy.deidentify.errors import BadHierarchy
 from privacy.deidentify.hierarchies.areas import check_digit, of_address, of_code
 from privacy.deidentify.hierarchies.dates import era_of, parsed
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.layout import parse
 from privacy.deidentify.hierarchies.plan import KINDS, build
-from privacy.deidentify.hierarchy import Hierarchy
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)
 ADULT = Path(__file__).parents[3] / "shared" / "data" / "adult"

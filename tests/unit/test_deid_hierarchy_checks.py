@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify.faults import BadHierarchy
-from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.errors import BadHierarchy
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.table import Column
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=200)

@@ -29,12 +29,13 @@ from deid_oracle import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify import attack, engine, verify
-from privacy.deidentify.engine import NoSolution, Recoded, Recoding, recode
-from privacy.deidentify.hierarchy import SUPPRESSED
-from privacy.deidentify.local import by_rows
-from privacy.deidentify.measure import Measure, Name
+from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED
 from privacy.deidentify.models import DeltaDisclosure, DistinctDiversity, KAnonymity
+from privacy.deidentify.proof import attack, verify
+from privacy.deidentify.search import engine
+from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, recode
+from privacy.deidentify.search.local import by_rows
+from privacy.deidentify.search.measure import Measure, Name
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
 LABELS = (Recoding.FEW, Recoding.SOME, Recoding.CELLS)

@@ -3,8 +3,8 @@
 import pytest
 from deid_adult import EIGHT, NEEDS_ADULT, NINE, SENSITIVE, asked, meets, pycanon_k, run
 
-from privacy.deidentify.engine import Recoding
 from privacy.deidentify.models import DistinctDiversity, KAnonymity
+from privacy.deidentify.search.engine import Recoding
 
 pytestmark = NEEDS_ADULT
 

@@ -7,7 +7,7 @@ import pytest
 
 LOADED = """
 from privacy.deidentify import kernels
-from privacy.deidentify.engine import warm_up
+from privacy.deidentify.search.engine import warm_up
 warm_up()
 loops = {name: loop for name, loop in vars(kernels).items() if hasattr(loop, "signatures")}
 print(*sorted(name for name, loop in loops.items() if not loop.signatures))

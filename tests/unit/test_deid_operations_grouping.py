@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.deidentify.operations import grouping
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.grouping import Method, Points, group_many, group_one
 from privacy.deidentify.operations.microaggregation import Centre, microaggregate
 from privacy.deidentify.table import Codes, Column

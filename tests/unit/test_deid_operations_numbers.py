@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.deidentify.operations.edges import Edge, kept_inside
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.numbers import (
     NoiseKind,
     Numbers,

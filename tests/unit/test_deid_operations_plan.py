@@ -8,15 +8,15 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.naming import TERMS
 from privacy.deidentify.operations.plan import OPERATIONS, READERS, InOrder, apply, parse
 from privacy.deidentify.operations.steps import (
+    AddNoise,
     Applied,
     BottomCode,
     DateShift,
     Microaggregate,
-    Noise,
     Pram,
     Remove,
     TopCode,
@@ -135,7 +135,7 @@ def test_parameters_become_values() -> None:
         at=Decimal(90), label="90以上"
     )
     assert parse({"bottom_code": {"least": 20}}, column="age") == BottomCode(least=20)
-    assert parse({"noise": {"relative": 0.1, "with": ["age"]}}, column="income") == Noise(
+    assert parse({"noise": {"relative": 0.1, "with": ["age"]}}, column="income") == AddNoise(
         relative=Decimal("0.1"), companions=("age",)
     )
     assert parse({"microaggregate": {"k": 5}}, column="age") == Microaggregate(k=5)

@@ -15,7 +15,7 @@ from privacy.deidentify.operations import pram, pseudonyms
 from privacy.deidentify.operations.columns import changed_cells, strata_of
 from privacy.deidentify.operations.dates import offsets, shift
 from privacy.deidentify.operations.edges import Edge
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.removal import (
     holding,
     mask,

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 from privacy.deidentify import classes as cl
-from privacy.deidentify import risk, verify
-from privacy.deidentify.engine import Recoded, Recoding, Task, recode
-from privacy.deidentify.hierarchy import Hierarchy
-from privacy.deidentify.measure import Aggregate, Measure, Name
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import Distance as Ground
 from privacy.deidentify.models import (
     DistinctDiversity,
@@ -21,8 +18,11 @@ from privacy.deidentify.models import (
     SampleUniqueness,
     TCloseness,
 )
+from privacy.deidentify.proof import risk, verify
+from privacy.deidentify.proof.verify import PublishedTable
+from privacy.deidentify.search.engine import Recoded, Recoding, Task, recode
+from privacy.deidentify.search.measure import LossAggregate, Measure, Name
 from privacy.deidentify.table import Column, Table
-from privacy.deidentify.verify import Published
 
 Rows = Sequence[tuple[str, ...]]
 
@@ -31,9 +31,9 @@ def tabled(names: str, rows: Rows) -> Table:
     return Table([Column.of(name, [row[j] for row in rows]) for j, name in enumerate(names.split())])
 
 
-def shown(table: Table, *quasi: str, **more: object) -> Published:
+def shown(table: Table, *quasi: str, **more: object) -> PublishedTable:
     nobody = np.zeros(table.rows, np.bool_)
-    return Published(table=table, quasi=quasi, **{"suppressed": nobody, **more})  # type: ignore[arg-type]
+    return PublishedTable(table=table, quasi=quasi, **{"suppressed": nobody, **more})  # type: ignore[arg-type]
 
 
 def run(
@@ -65,7 +65,7 @@ def masked(name: str, codes: Sequence[str], levels: int) -> Hierarchy:
     )
 
 
-HEIGHT = Measure(name=Name.HEIGHT, aggregate=Aggregate.SUM)
+HEIGHT = Measure(name=Name.HEIGHT, aggregate=LossAggregate.SUM)
 
 # -- Sweeney 2002 and Samarati 2001 ---------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ CLOSE_ROWS = [
 ]
 
 
-def close(rows: Rows) -> Published:
+def close(rows: Rows) -> PublishedTable:
     table = Table([*tabled("zip age", rows).values(), CLOSE_SOURCE["salary"], CLOSE_SOURCE["disease"]])
     return shown(table, "zip", "age", orders={"salary": SALARIES}, hierarchies={"disease": DISEASES})
 
@@ -343,7 +343,7 @@ PEOPLE_TREES = {
 def test_the_suppressed_person_of_arxs_example_is_no_class_of_his_own() -> None:
     """Three pairs and one suppressed: the prosecutor's risk is 1/2, and nobody is unique."""
     found = run(PEOPLE, PEOPLE_TREES, KAnonymity(2), suppression=1 / 7)
-    published = Published(table=found.table, quasi=tuple(PEOPLE), suppressed=found.suppressed)
+    published = PublishedTable(table=found.table, quasi=tuple(PEOPLE), suppressed=found.suppressed)
     assert found.suppressed.sum() == 1
     assert sorted(published.sizes.tolist()) == [2, 2, 2]
     assert verify.value(SampleUniqueness(1), published) == 0

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify.hierarchy import Hierarchy
-from privacy.deidentify.pictures import (
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
+from privacy.deidentify.table import Column
+from privacy.deidentify.utility.pictures import (
     AFTER,
     BARS_MAX,
     BEFORE,
     LABEL_WIDTH_MAX,
     Bar,
-    Distribution,
-    Kind,
+    BarKind,
+    ColumnComparison,
     Language,
     beside,
     generalised,
@@ -24,7 +25,6 @@ from privacy.deidentify.pictures import (
     svg,
     width_of,
 )
-from privacy.deidentify.table import Column
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -35,17 +35,17 @@ def mask(marks: str) -> np.ndarray:
     return np.array([mark == "x" for mark in marks])
 
 
-def shares(drawn: Distribution) -> dict[str, tuple[float, float]]:
+def shares(drawn: ColumnComparison) -> dict[str, tuple[float, float]]:
     return {bar.label or bar.kind.value: (bar.before, bar.after) for bar in drawn.bars}
 
 
-def same(before: list[str], after: list[str] | None = None, **options: bool) -> Distribution:
+def same(before: list[str], after: list[str] | None = None, **options: bool) -> ColumnComparison:
     """The picture of texts beside others, none suppressed."""
     told = before if after is None else after
     return beside(Column.of("x", before), Column.of("x", told), np.zeros(len(before), bool), **options)
 
 
-def drawn_as(drawn: Distribution, language: Language = "en") -> ElementTree.Element:
+def drawn_as(drawn: ColumnComparison, language: Language = "en") -> ElementTree.Element:
     return ElementTree.fromstring(svg(drawn, language=language))
 
 
@@ -110,7 +110,7 @@ def test_rare_values_are_summed_into_one_bar_that_says_how_many_they_are() -> No
     assert len(drawn.bars) == BARS_MAX
     assert [bar.label for bar in drawn.bars[:2]] == ["v0", "v1"]
     rest = drawn.bars[-1]
-    assert (rest.kind, rest.values) == (Kind.REST, 30 - BARS_MAX + 1)
+    assert (rest.kind, rest.values) == (BarKind.REST, 30 - BARS_MAX + 1)
     assert "Others (11 values)" in texts(drawn_as(drawn))
 
 
@@ -162,7 +162,7 @@ def test_no_row_is_lost_and_every_picture_is_well_formed(numbers: list[str], wor
         drawn = same(told)
         assert sum(bar.before for bar in drawn.bars) == pytest.approx(float(bool(told)))
         assert sum(bar.after for bar in drawn.bars) == pytest.approx(float(bool(told)))
-        assert len(drawn.of(Kind.VALUE, Kind.REST)) <= BARS_MAX
+        assert len(drawn.of(BarKind.VALUE, BarKind.REST)) <= BARS_MAX
         drawn_as(drawn)
 
 
@@ -247,7 +247,7 @@ def test_two_pictures_in_one_page_do_not_share_ids() -> None:
     "evil", ["</text><script>alert(1)</script>", "a&b", "' onload='x", "\x00\ud800\uffff"]
 )
 def test_no_text_of_the_data_becomes_markup(evil: str) -> None:
-    drawn = Distribution(evil, 1, (Bar(evil, 1.0, 1.0),))
+    drawn = ColumnComparison(evil, 1, (Bar(evil, 1.0, 1.0),))
     picture = drawn_as(drawn)
     assert {each.tag.removeprefix(SVG) for each in picture.iter()} == {
         "svg", "title", "desc", "rect", "text", "path", "g",
@@ -256,7 +256,7 @@ def test_no_text_of_the_data_becomes_markup(evil: str) -> None:
 
 
 def test_a_share_too_small_to_print_is_not_called_nothing() -> None:
-    assert "<0.1 %" in texts(drawn_as(Distribution("x", 10**6, (Bar("u", 1e-6, 0.0),))))
+    assert "<0.1 %" in texts(drawn_as(ColumnComparison("x", 10**6, (Bar("u", 1e-6, 0.0),))))
 
 
 # labels

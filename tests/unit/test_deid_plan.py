@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.deidentify.checks import grained
-from datasets.deidentify.entries import PlanError
-from datasets.deidentify.plan import Condition, Loss, Sampling, Style
-from datasets.deidentify.prepare import Read, prepare, seed_of
-from datasets.deidentify.reading import parse, read
-from datasets.deidentify.selection import chosen, sampled
-from datasets.deidentify.source import Source, look
-from datasets.deidentify.source import read as read_source
-from datasets.deidentify.write import quoted, records
-from privacy.deidentify.faults import BadTable
-from privacy.deidentify.hierarchy import Hierarchy
+from datasets.records.plan.checks import grained
+from datasets.records.plan.entries import PlanError
+from datasets.records.plan.plan import LossSettings, RowCondition, Sampling, Style
+from datasets.records.plan.reading import parse, read
+from datasets.records.prepare import Read, prepare, seed_of
+from datasets.records.selection import chosen, sampled
+from datasets.records.source import Source, look
+from datasets.records.source import read as read_source
+from datasets.records.write import quoted, records
+from privacy.deidentify.errors import BadTable
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import (
     AverageRisk,
     BetaLikeness,
@@ -72,7 +72,12 @@ def faults_of(folder):
 
 def test_a_short_plan_means_full_domain_recoding_without_suppression(plan_of):
     plan = plan_of(PLAN)
-    assert (plan.recoding, plan.suppression, plan.loss, plan.seed) == ("full_domain", 0.0, Loss(), None)
+    assert (plan.recoding, plan.suppression, plan.loss, plan.seed) == (
+        "full_domain",
+        0.0,
+        LossSettings(),
+        None,
+    )
     assert plan.models == (KAnonymity(2),)
     assert plan.of(Role.QUASI) == ("sex", "age")
 
@@ -159,9 +164,9 @@ def test_what_a_proposal_asks_for_is_items_grain_rows_and_sampling(plan_of):
     assert plan.attributes["age"].level == 1
     assert plan.sampling == Sampling(rows=100)
     assert plan.where == (
-        Condition(attribute="age", low="20", high="64"),
-        Condition(attribute="sex", values=("f",)),
-        Condition(attribute="name", values=("007",)),
+        RowCondition(attribute="age", low="20", high="64"),
+        RowCondition(attribute="sex", values=("f",)),
+        RowCondition(attribute="name", values=("007",)),
     )
 
 
@@ -342,7 +347,7 @@ def test_a_plan_that_is_not_there_is_refused():
 
 
 def rows(column, **condition):
-    return chosen(Table([column]), (Condition(attribute=column.name, **condition),)).tolist()
+    return chosen(Table([column]), (RowCondition(attribute=column.name, **condition),)).tolist()
 
 
 def test_ranges_of_numbers_hold_their_ends_and_nothing_that_is_no_number():
@@ -359,10 +364,10 @@ def test_ranges_of_dates_are_compared_as_texts():
 
 def test_all_conditions_hold_together_and_none_met_is_refused():
     table = Table([Column.of("a", ["1", "1", "2"]), Column.of("b", ["x", "y", "x"])])
-    one, x = Condition(attribute="a", values=("1",)), Condition(attribute="b", values=("x",))
+    one, x = RowCondition(attribute="a", values=("1",)), RowCondition(attribute="b", values=("x",))
     assert chosen(table, (one, x)).tolist() == [True, False, False]
     with pytest.raises(BadTable, match="no row of the data meets"):
-        chosen(table, (one, Condition(attribute="b", values=("z",))))
+        chosen(table, (one, RowCondition(attribute="b", values=("z",))))
 
 
 def test_a_sample_holds_whole_persons():

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.special import hyp2f1
 
 from privacy.deidentify import classes as cl
-from privacy.deidentify import risk
-from privacy.deidentify.faults import BadModel
-from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.errors import BadModel
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
+from privacy.deidentify.proof import risk
 from privacy.deidentify.table import Column, Table
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

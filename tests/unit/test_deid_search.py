@@ -30,12 +30,13 @@ from deid_oracle import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify import engine, lattice, packing, verify
-from privacy.deidentify.engine import NoSolution, Recoding, recode
-from privacy.deidentify.faults import BadTable, Cancelled
-from privacy.deidentify.hierarchy import Hierarchy
-from privacy.deidentify.measure import BY_CLASS, Aggregate, Measure
+from privacy.deidentify.errors import BadTable, Cancelled
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import DeltaDisclosure, DistinctDiversity, EntropyDiversity, KAnonymity
+from privacy.deidentify.proof import verify
+from privacy.deidentify.search import engine, lattice, packing
+from privacy.deidentify.search.engine import NoSolution, Recoding, recode
+from privacy.deidentify.search.measure import BY_CLASS, LossAggregate, Measure
 from privacy.deidentify.table import Column, Table
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
@@ -297,7 +298,7 @@ def widened(asked: engine.Task) -> engine.Task:
     st.sampled_from([Recoding.FULL_DOMAIN, Recoding.FEW, Recoding.CELLS]),
 )
 def test_two_words_of_quasi_identifiers_tell_what_one_does(world: World, recoding: Recoding) -> None:
-    world = replace(world, measure=replace(world.measure, aggregate=Aggregate.SUM), recoding=recoding)
+    world = replace(world, measure=replace(world.measure, aggregate=LossAggregate.SUM), recoding=recoding)
     try:
         one = recode(task(world), progress=ignored, stop=never)
     except NoSolution:
@@ -311,7 +312,7 @@ def test_two_words_of_quasi_identifiers_tell_what_one_does(world: World, recodin
         for name in world.names:
             assert two.table[name].texts().tolist() == one.table[name].texts().tolist()
     else:
-        told = verify.Published(
+        told = verify.PublishedTable(
             table=Table([*two.table.values(), task(world).table["illness"]]),
             quasi=tuple(two.table),
             suppressed=two.suppressed,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify import singular as sg
-from privacy.deidentify.faults import DeidentifyError
+from privacy.deidentify.errors import DeidentifyError
+from privacy.deidentify.proof import singular as sg
 from privacy.deidentify.table import Column, Table
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)

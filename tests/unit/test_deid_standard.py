@@ -11,20 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.standard import (
     BadExamination,
     Check,
+    CheckResult,
     Examination,
     Finding,
-    Operation,
-    Result,
+    Remedy,
     Severity,
     Thresholds,
     examine,
 )
-from privacy.deidentify.standard.linkage import correlation
-from privacy.deidentify.standard.said import ITEMS, ROWS_NAMED_MAX
+from privacy.deidentify.standard.findings import ITEMS, ROWS_NAMED_MAX
+from privacy.deidentify.standard.item3 import correlation
 from privacy.deidentify.table import Column, Role, Table
 
 PERSONS = 400
@@ -110,7 +110,7 @@ def test_a_clean_output_has_no_finding_and_leaves_questions_on_every_item() -> N
 
 def test_the_words_say_how_many_checks_passed_and_nothing_about_the_law() -> None:
     found = examined(clean())
-    passed = sum(one.result is Result.PASSED for one in found.checks)
+    passed = sum(one.result is CheckResult.PASSED for one in found.checks)
     assert found.words.en.startswith(f"{passed} of {len(found.checks)} checks passed")
     assert "匿名" not in found.words.ja
     assert "anonym" not in found.words.en
@@ -127,13 +127,13 @@ def test_an_identifier_left_as_it_was_is_found_in_its_rows() -> None:
     names[7], names[300] = shuffled("person")[7], shuffled("person")[0]
     found = the(examined(adding(clean(), "person", names)), "original_kept")
     assert found.rows.first == (8, 301)
-    assert found.operation is Operation.REMOVE
+    assert found.operation is Remedy.REMOVE
 
 
 def test_a_kept_code_is_found_even_when_it_was_replaced() -> None:
     found = examined(adding(clean(), "code", [f"x{row * 7 % 400}" for row in range(PERSONS)]))
     assert the(found, "code_kept").severity is Severity.HIGH
-    assert check(found, "codes_removed").result is Result.FINDING
+    assert check(found, "codes_removed").result is CheckResult.FINDING
 
 
 def test_a_passport_number_in_any_attribute_is_found() -> None:
@@ -146,14 +146,14 @@ def test_a_passport_number_in_any_attribute_is_found() -> None:
 def test_an_address_in_a_sensitive_attribute_is_found_under_item_one() -> None:
     found = examined(with_cells(clean(), "benefit", {0: "東京都千代田区霞が関1-3-1"}))
     assert the(found, "detected_address").item == 1
-    assert check(found, "detectors", 2).result is Result.PASSED
+    assert check(found, "detectors", 2).result is CheckResult.PASSED
 
 
 def test_numbers_at_the_rate_of_chance_are_a_question() -> None:
     numbers = [f"{number:012d}" for number in np.random.default_rng(1).integers(0, 10**12, PERSONS)]
     roles = {**ROLES, "receipt": Role.INSENSITIVE}
     found = examined(adding(clean(), "receipt", numbers), roles=roles)
-    assert check(found, "detectors", 2).result is Result.QUESTION
+    assert check(found, "detectors", 2).result is CheckResult.QUESTION
     assert "detected_my_number" not in codes(found)
 
 
@@ -184,14 +184,14 @@ def test_a_plain_hash_of_an_original_is_found(telling: str) -> None:
     hashed = [TELLINGS[telling](text) for text in shuffled("person")]
     found = the(examined(adding(clean(), "person", hashed)), "plain_hash")
     assert (found.item, found.columns, found.rows.total) == (3, ("person",), PERSONS)
-    assert found.operation is Operation.PSEUDONYM
+    assert found.operation is Remedy.PSEUDONYM
 
 
 def test_a_keyed_hash_is_not_taken_for_a_plain_one() -> None:
     keyed = [hashlib.sha256(b"secret" + text.encode()).hexdigest() for text in shuffled("person")]
     found = examined(adding(clean(), "person", keyed))
     assert codes(found) == set()
-    assert check(found, "one_to_one").result is Result.QUESTION
+    assert check(found, "one_to_one").result is CheckResult.QUESTION
 
 
 def test_a_source_key_under_another_name_is_found() -> None:
@@ -213,16 +213,16 @@ def test_numbers_dealt_anew_at_random_are_no_link() -> None:
     found = examined(adding(clean(), "number", dealt))
     assert "equals_key" not in codes(found)
     assert "monotone_of_key" not in codes(found)
-    assert check(found, "codes_dealt_anew").result is Result.PASSED
+    assert check(found, "codes_dealt_anew").result is CheckResult.PASSED
     unplaced = examined(adding(clean(), "number", dealt), origin=None)
-    assert check(unplaced, "codes_dealt_anew").result is Result.QUESTION
+    assert check(unplaced, "codes_dealt_anew").result is CheckResult.QUESTION
 
 
 def test_a_key_kept_in_a_shuffled_output_whose_rows_nobody_placed_is_never_passed() -> None:
     roles = {**ROLES, "ref": Role.INSENSITIVE}
     found = examined(adding(clean(), "ref", shuffled("number")), roles=roles, origin=None)
-    assert check(found, "codes_dealt_anew").result is Result.QUESTION
-    assert check(found, "key_functions").result is Result.QUESTION
+    assert check(found, "codes_dealt_anew").result is CheckResult.QUESTION
+    assert check(found, "key_functions").result is CheckResult.QUESTION
     assert figure(found, "codes_dealt_anew", "in_common") == 1
 
 
@@ -244,14 +244,14 @@ def test_the_unit_is_a_key_whatever_its_role() -> None:
 def test_a_running_number_of_the_rows_is_found() -> None:
     roles = {**ROLES, "row": Role.INSENSITIVE}
     found = examined(adding(clean(), "row", [str(row + 1) for row in range(PERSONS)]), roles=roles)
-    assert the(found, "running_number").operation is Operation.SHUFFLE
+    assert the(found, "running_number").operation is Remedy.SHUFFLE
 
 
 @pytest.mark.parametrize("told", [True, False])
 def test_the_order_of_the_source_is_a_light_finding_that_suggests_shuffling(told: bool) -> None:
     ordered = clean().take(np.argsort(ORDER))
     found = the(examined(ordered, origin=np.arange(PERSONS) if told else None), "order_kept")
-    assert (found.severity, found.operation) == (Severity.LOW, Operation.SHUFFLE)
+    assert (found.severity, found.operation) == (Severity.LOW, Remedy.SHUFFLE)
 
 
 def test_the_order_of_a_key_is_found_when_the_rows_are_sorted_by_it() -> None:
@@ -263,12 +263,12 @@ def test_the_order_of_a_key_is_found_when_the_rows_are_sorted_by_it() -> None:
 
 def test_without_the_origin_a_shuffled_output_is_not_taken_for_ordered() -> None:
     found = examined(clean(), origin=None)
-    assert check(found, "row_order").result is Result.PASSED
+    assert check(found, "row_order").result is CheckResult.PASSED
 
 
 def test_an_output_whose_rows_cannot_be_placed_leaves_the_key_check_open() -> None:
     found = examined(clean().take(np.arange(100)), origin=None)
-    assert check(found, "key_functions").result is Result.QUESTION
+    assert check(found, "key_functions").result is CheckResult.QUESTION
 
 
 def test_suppressed_rows_place_the_others() -> None:
@@ -284,7 +284,7 @@ def test_a_value_of_few_persons_is_found_in_its_rows() -> None:
     assert (found.columns, found.rows.first, found.operation) == (
         ("benefit",),
         (4, 41),
-        Operation.SUPPRESS_RARE,
+        Remedy.SUPPRESS_RARE,
     )
 
 
@@ -321,7 +321,7 @@ def test_extreme_amounts_at_both_ends_are_found() -> None:
     found = examined(adding(clean(), "amount", amounts), roles=roles)
     assert the(found, "few_at_top").rows.first == (6,)
     assert the(found, "few_at_bottom").rows.first == (7,)
-    assert the(found, "few_at_bottom").operation is Operation.BOTTOM_CODE
+    assert the(found, "few_at_bottom").operation is Remedy.BOTTOM_CODE
 
 
 def pairs_brute(table: Table, names: Sequence[str], size: int) -> set[int]:
@@ -354,15 +354,15 @@ def test_few_singled_out_records_are_a_question_and_many_a_finding() -> None:
     lenient = Thresholds(unique_pairs_micro=1_000_000, unique_triples_micro=1_000_000)
     strict = Thresholds(unique_pairs_micro=0, unique_triples_micro=0)
     assert figure(examined(some), "combinations_of_3", "unique_records") > 0
-    assert check(examined(some, thresholds=lenient), "combinations_of_3").result is Result.QUESTION
+    assert check(examined(some, thresholds=lenient), "combinations_of_3").result is CheckResult.QUESTION
     assert "singled_out_by_3" in codes(examined(some, thresholds=strict))
 
 
 def test_combinations_beyond_the_limit_are_left_open_not_passed() -> None:
     found = examined(clean(), thresholds=Thresholds(combination_cells=PERSONS * 6))
-    assert check(found, "combinations_of_2").result is not Result.QUESTION
+    assert check(found, "combinations_of_2").result is not CheckResult.QUESTION
     found = examined(clean(), thresholds=Thresholds(combination_cells=PERSONS))
-    assert check(found, "combinations_of_2").result is Result.QUESTION
+    assert check(found, "combinations_of_2").result is CheckResult.QUESTION
     assert figure(found, "combinations_of_3", "combinations_examined") == 0
 
 
@@ -403,7 +403,7 @@ def test_a_class_of_one_person_with_many_rows_is_a_class_of_one() -> None:
 
 def test_no_quasi_identifier_is_a_question() -> None:
     roles = {name: Role.INSENSITIVE if role is Role.QUASI else role for name, role in ROLES.items()}
-    assert check(examined(clean(), roles=roles), "class_sizes").result is Result.QUESTION
+    assert check(examined(clean(), roles=roles), "class_sizes").result is CheckResult.QUESTION
 
 
 def test_a_person_with_far_more_rows_than_the_others_is_found() -> None:
@@ -455,7 +455,7 @@ def test_a_value_that_slipped_past_generalisation_is_found() -> None:
     ages = Hierarchy.of("age", [(str(age), AGES[min(3, age // 20)], "*") for age in range(80)])
     told = with_cells(clean(), "age", {8: "eleven"})
     assert the(examined(told, hierarchies={"age": ages}), "not_a_label").rows.first == (9,)
-    assert check(examined(clean(), hierarchies={"age": ages}), "labels").result is Result.PASSED
+    assert check(examined(clean(), hierarchies={"age": ages}), "labels").result is CheckResult.PASSED
 
 
 def test_no_value_of_the_data_is_ever_told() -> None:

@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import minimize
 
 from privacy.deidentify import uniqueness as un
-from privacy.deidentify.faults import BadModel
+from privacy.deidentify.errors import BadModel
 from privacy.deidentify.models import Estimator, PopulationUniqueness
 
 POPULATION = 50_000
@@ -146,7 +146,7 @@ def test_long_sums_are_integrals_to_nine_digits() -> None:
 
 def test_classes_too_large_to_add_up_are_integrals_too() -> None:
     sizes = np.array([1, 3, 3, 5_000, 70_000])
-    first, second = un._Pitman(un.Sample.of(sizes, 10**6))._within(0.4)
+    first, second = un._Pitman(un.ClassSizeSample.of(sizes, 10**6))._within(0.4)
     inverse = [1 / (np.arange(1, size) - 0.4) for size in sizes]
     assert first == pytest.approx(sum(one.sum() for one in inverse), rel=1e-9)
     assert second == pytest.approx(sum((one**2).sum() for one in inverse), rel=1e-9)

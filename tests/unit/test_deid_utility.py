@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.deidentify.faults import BadTable
-from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.errors import BadTable
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.table import Column, Table
-from privacy.deidentify.utility import (
-    Published,
+from privacy.deidentify.utility.measures import (
+    GeneralisedTable,
     Utility,
     aggregated,
     cells_of,
@@ -43,9 +43,9 @@ def table(towns: str, sexes: str) -> Table:
     return Table([Column.of("town", list(towns)), Column.of("sex", list(sexes))])
 
 
-def published(towns: str, sexes: str, levels: Any, suppressed: str = "") -> Published:
+def published(towns: str, sexes: str, levels: Any, suppressed: str = "") -> GeneralisedTable:
     mask = np.array([mark == "x" for mark in suppressed or "." * len(towns)])
-    return Published(table(towns, sexes), BOTH, np.array(levels, dtype=np.int8), mask)
+    return GeneralisedTable(table(towns, sexes), BOTH, np.array(levels, dtype=np.int8), mask)
 
 
 # by hand
@@ -108,7 +108,7 @@ def test_classes_are_counted_by_published_texts_and_a_suppressed_row_looks_like_
 def test_equal_texts_of_different_levels_are_one_class() -> None:
     same = Hierarchy.of("town", [("a", "a", "*"), ("b", "b", "*")])
     source = Table([Column.of("town", ["a", "a"])])
-    told = Published(source, {"town": same}, np.array([[0], [1]], dtype=np.int8), np.zeros(2, bool))
+    told = GeneralisedTable(source, {"town": same}, np.array([[0], [1]], dtype=np.int8), np.zeros(2, bool))
     assert utility(told).classes == 1
 
 
@@ -156,7 +156,7 @@ def test_the_joint_divergence_asks_every_scheme_for_every_tuple() -> None:
 
 
 def test_a_joint_divergence_too_large_to_compute_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("privacy.deidentify.utility.JOINT_STEPS_MAX", 1)
+    monkeypatch.setattr("privacy.deidentify.utility.measures.JOINT_STEPS_MAX", 1)
     assert utility(published("aabd", "ffmm", [1, 0])).divergence_bits is None
 
 
@@ -181,21 +181,21 @@ def test_more_columns_than_a_key_has_room_for_are_still_told_apart() -> None:
     first = Column("c0", wide.domain, np.array([0, 1, 1, 1023], dtype=np.int32))
     others = [Column(f"c{place}", wide.domain, np.full(4, 1023, dtype=np.int32)) for place in range(1, 9)]
     columns = [first, *others]
-    told = Published(Table(columns), {each.name: wide for each in columns}, [0] * 9, np.zeros(4, bool))
+    told = GeneralisedTable(Table(columns), {each.name: wide for each in columns}, [0] * 9, np.zeros(4, bool))
     assert utility(told).classes == 3
     assert utility(told).discernibility == 1 + 2 * 2 + 1
 
 
 def test_a_hierarchy_without_a_column_is_refused_by_name() -> None:
     with pytest.raises(BadTable, match="no column town"):
-        Published(Table([Column.of("sex", ["f"])]), BOTH, [0, 0], np.zeros(1, bool))
+        GeneralisedTable(Table([Column.of("sex", ["f"])]), BOTH, [0, 0], np.zeros(1, bool))
 
 
 def test_a_table_without_rows_or_quasi_identifiers_is_refused() -> None:
     with pytest.raises(BadTable, match="no rows"):
         published("", "", [0, 0])
     with pytest.raises(BadTable, match="nothing to measure"):
-        Published(table("a", "f"), {}, [], np.zeros(1, bool))
+        GeneralisedTable(table("a", "f"), {}, [], np.zeros(1, bool))
 
 
 # against a slow reader of the same definitions
@@ -337,7 +337,9 @@ def runs() -> Iterator[tuple[dict[str, Any], Utility]]:
         out = fails(run, counts) if run["suppressed"] else np.zeros(len(counts), bool)
         if counts[out].sum() != run["suppressed"] or (~out).sum() != run["classes"]:
             continue
-        told = Published(adult(), {name: hierarchy(name) for name in run["qi"]}, run["levels"], out[numbers])
+        told = GeneralisedTable(
+            adult(), {name: hierarchy(name) for name in run["qi"]}, run["levels"], out[numbers]
+        )
         yield run, utility(told, gs_factor=0.2 if run["metric"].endswith("gs0.2") else 0.5)
 
 

@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 from pycanon import anonymity
 from scipy.optimize import linprog
 
-from privacy.deidentify import verify
-from privacy.deidentify.faults import BadModel
-from privacy.deidentify.hierarchy import Hierarchy
+from privacy.deidentify.errors import BadModel
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import (
     AverageRisk,
     BetaLikeness,
@@ -41,8 +40,9 @@ from privacy.deidentify.models import (
     SampleUniqueness,
     TCloseness,
 )
+from privacy.deidentify.proof import verify
+from privacy.deidentify.proof.verify import PublishedTable
 from privacy.deidentify.table import Column, Table
-from privacy.deidentify.verify import Published
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SMALL = settings(deadline=None, derandomize=True, max_examples=25)
@@ -60,12 +60,12 @@ def tabled(rows: Rows, *names: str) -> Table:
     return Table([Column.of(name, [row[i] for row in rows]) for i, name in enumerate(names)])
 
 
-def shown(table: Table, *quasi: str, **more: object) -> Published:
+def shown(table: Table, *quasi: str, **more: object) -> PublishedTable:
     nobody = np.zeros(table.rows, dtype=np.bool_)
-    return Published(table=table, quasi=quasi, **{"suppressed": nobody, **more})  # type: ignore[arg-type]
+    return PublishedTable(table=table, quasi=quasi, **{"suppressed": nobody, **more})  # type: ignore[arg-type]
 
 
-def classes_of(*classes: str) -> Published:
+def classes_of(*classes: str) -> PublishedTable:
     """One class of patients for each word, a letter an illness."""
     rows = [(str(i), letter) for i, word in enumerate(classes) for letter in word]
     return shown(tabled(rows, "ward", "illness"), "ward")

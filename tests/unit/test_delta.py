@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets import delta
+from privacy import delta
 
 
 @pytest.mark.parametrize("text", ["1e-9", "1E-9", "1.0e-9", "0.000000001", "0.0000000010", "1e-09"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from datasets.descriptor import (
+from datasets.descriptor.descriptor import (
     SCHEMA_FILE,
     Descriptor,
     DescriptorError,

@@ -10,19 +10,28 @@ from doubles import TOWN, CountingNoise, MadeUpEngine, RacedStore, Shelf, count,
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from datasets.accounts import Accounts, Caller
-from datasets.catalog import Held
+from datasets.catalog import DatasetVersion
+from datasets.database.store import Store, Unavailable, now
 from datasets.engines.duckdb import EngineFailed
-from datasets.ledger import Account, BudgetExhausted, Ledger, NoAnswer, Settlement
-from datasets.questions import AnswerFailed, Asked, Conflict, Desk, InProgress, NotOpen, Retired, joined
-from datasets.store import Store, Unavailable, now
+from datasets.ledger.ledger import Account, BudgetExhausted, Ledger, NoAnswer, Settlement
+from datasets.people.service import Caller, People
+from datasets.queries.service import (
+    AnswerFailed,
+    Asked,
+    Conflict,
+    InProgress,
+    NotOpen,
+    QueryService,
+    Retired,
+    joined,
+)
 from privacy.budget import Price
 from privacy.query import InvalidQuery, Query, Statistic
 
 AOI = Caller(name="aoi", organisation="shop", role="analyst")
 REN = Caller(name="ren", organisation="shop", role="analyst")
 EVE = Caller(name="eve", organisation="shop", role="analyst")
-HELD = Held(
+HELD = DatasetVersion(
     id="town",
     lineages=("town",),
     version=1,
@@ -44,7 +53,7 @@ class LostAtTheEnd(Ledger):
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[RacedStore]:
     store = RacedStore(sqlite_url)
-    people = Accounts(store, b"a secret for tests only")
+    people = People(store, b"a secret for tests only")
     people.add_organisation("shop")
     for name in ("aoi", "ren", "eve"):
         people.add_user(name, organisation="shop", role="analyst")
@@ -83,12 +92,12 @@ def engine() -> MadeUpEngine:
 
 
 @pytest.fixture
-def desk(store: Store, engine: MadeUpEngine, tmp_path: Path) -> Desk:
+def desk(store: Store, engine: MadeUpEngine, tmp_path: Path) -> QueryService:
     return desk_of(Ledger(store), engine, tmp_path)
 
 
-def desk_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: Held) -> Desk:
-    return Desk(
+def desk_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: DatasetVersion) -> QueryService:
+    return QueryService(
         ledger=ledger,
         catalog=Shelf(list(held or (HELD, TWIN))),  # type: ignore[arg-type]
         engine=engine,  # type: ignore[arg-type]
@@ -104,7 +113,7 @@ def asked(
     return Asked(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
 
 
-def told(desk: Desk, question: Asked) -> tuple[int, str]:
+def told(desk: QueryService, question: Asked) -> tuple[int, str]:
     """The first value of an answer and what it was charged."""
     stored = desk.answer(question)
     answer = json.loads(joined(stored, desk.table_of(stored)))
@@ -118,13 +127,13 @@ def spent(store: Store) -> dict[str, str]:
 NEVER = query(reuse="never")
 
 
-def test_an_answer_is_charged_to_the_user_and_the_dataset(desk: Desk, store: Store) -> None:
+def test_an_answer_is_charged_to_the_user_and_the_dataset(desk: QueryService, store: Store) -> None:
     assert told(desk, asked()) == (101, "1")
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
 def test_the_same_key_is_told_the_same_bytes_and_opens_no_data(
-    desk: Desk, engine: MadeUpEngine, store: Store
+    desk: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
     first, second = desk.answer(asked(about=NEVER)), desk.answer(asked(about=NEVER))
     assert second == first
@@ -132,14 +141,14 @@ def test_the_same_key_is_told_the_same_bytes_and_opens_no_data(
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_the_same_key_for_another_question_is_a_conflict(desk: Desk) -> None:
+def test_the_same_key_for_another_question_is_a_conflict(desk: QueryService) -> None:
     desk.answer(asked())
     with pytest.raises(Conflict):
         desk.answer(asked(about=query(count("m"))))
 
 
 def test_the_same_question_again_is_free_and_tells_the_same(
-    desk: Desk, engine: MadeUpEngine, store: Store
+    desk: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
     desk.answer(asked())
     assert told(desk, asked("k2", about=query(count("m"), budget=Price.parse("0.5")))) == (101, "0")
@@ -147,20 +156,20 @@ def test_the_same_question_again_is_free_and_tells_the_same(
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_the_same_question_at_a_better_accuracy_is_measured_anew(desk: Desk, store: Store) -> None:
+def test_the_same_question_at_a_better_accuracy_is_measured_anew(desk: QueryService, store: Store) -> None:
     desk.answer(asked(about=query(budget=Price.parse("0.5"))))
     assert told(desk, asked("k2")) == (102, "1")
     assert spent(store) == {"aoi": "1.5", "town": "1.5"}
 
 
-def test_who_wants_no_reuse_pays_for_fresh_noise(desk: Desk, store: Store) -> None:
+def test_who_wants_no_reuse_pays_for_fresh_noise(desk: QueryService, store: Store) -> None:
     desk.answer(asked())
     assert told(desk, asked("k2", about=NEVER)) == (102, "1")
     assert spent(store) == {"aoi": "2", "town": "2"}
 
 
 def test_another_user_pays_as_much_and_the_dataset_nothing(
-    desk: Desk, engine: MadeUpEngine, store: Store
+    desk: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
     desk.answer(asked())
     assert told(desk, asked("k1", caller=REN)) == (101, "1")
@@ -169,7 +178,7 @@ def test_another_user_pays_as_much_and_the_dataset_nothing(
 
 
 def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
-    desk: Desk, engine: MadeUpEngine
+    desk: QueryService, engine: MadeUpEngine
 ) -> None:
     desk.answer(asked())
     assert told(desk, asked("k2", dataset="twin")) == (102, "1")
@@ -190,7 +199,7 @@ def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
     ids=["invalid", "no such dataset", "no account", "no budget"],
 )
 def test_a_refusal_opens_no_data_and_costs_nothing(
-    desk: Desk, engine: MadeUpEngine, store: Store, question: Asked, refusal: type[Exception]
+    desk: QueryService, engine: MadeUpEngine, store: Store, question: Asked, refusal: type[Exception]
 ) -> None:
     with pytest.raises(refusal):
         desk.answer(question)
@@ -205,7 +214,7 @@ def test_a_retired_dataset_answers_nothing_new(store: Store, engine: MadeUpEngin
 
 
 def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
-    desk: Desk, engine: MadeUpEngine, store: Store
+    desk: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
     assert desk.quote(AOI, "town", query())["charge"]["amount"] == "1"
     assert desk.rehearse(AOI, "town", query(mode="dummy"))["charge"]["amount"] == "0"
@@ -218,7 +227,7 @@ def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
 
 @pytest.mark.parametrize("failure", [EngineFailed(), MemoryError(), ValueError("a cell")], ids=repr)
 def test_a_failure_after_data_was_opened_is_charged_and_stays_one(
-    desk: Desk, engine: MadeUpEngine, store: Store, failure: Exception
+    desk: QueryService, engine: MadeUpEngine, store: Store, failure: Exception
 ) -> None:
     engine.failure = failure
     with pytest.raises(AnswerFailed):
@@ -230,7 +239,7 @@ def test_a_failure_after_data_was_opened_is_charged_and_stays_one(
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_a_failed_answer_is_not_told_to_anybody_else(desk: Desk, engine: MadeUpEngine) -> None:
+def test_a_failed_answer_is_not_told_to_anybody_else(desk: QueryService, engine: MadeUpEngine) -> None:
     engine.failure = EngineFailed()
     with pytest.raises(AnswerFailed):
         desk.answer(asked())
@@ -251,7 +260,7 @@ def test_what_could_not_be_settled_is_not_told(store: Store, engine: MadeUpEngin
 
 
 def test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused(
-    desk: Desk, store: RacedStore, engine: MadeUpEngine
+    desk: QueryService, store: RacedStore, engine: MadeUpEngine
 ) -> None:
     two = query(budget=Price.parse("2"), reuse="never")
     store.rival = lambda: desk.answer(asked("k2", about=two))
@@ -261,13 +270,13 @@ def test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused(
     assert spent(store) == {"aoi": "2", "town": "2"}
 
 
-def test_two_charges_at_once_are_both_counted(desk: Desk, store: RacedStore) -> None:
+def test_two_charges_at_once_are_both_counted(desk: QueryService, store: RacedStore) -> None:
     store.rival = lambda: desk.answer(asked("k2", about=NEVER))
     desk.answer(asked("k1", about=NEVER))
     assert spent(store) == {"aoi": "2", "town": "2"}
 
 
-def test_the_lifetime_cap_holds_between_users_that_race(desk: Desk, store: RacedStore) -> None:
+def test_the_lifetime_cap_holds_between_users_that_race(desk: QueryService, store: RacedStore) -> None:
     three = query(budget=Price.parse("3"), reuse="never")
     store.rival = lambda: desk.answer(asked("k2", caller=REN, about=three))
     with pytest.raises(BudgetExhausted) as refused:
@@ -277,7 +286,7 @@ def test_the_lifetime_cap_holds_between_users_that_race(desk: Desk, store: Raced
 
 
 def test_a_rival_with_the_same_key_on_another_machine_wins_and_both_tell_its_answer(
-    desk: Desk, store: RacedStore, engine: MadeUpEngine, tmp_path: Path
+    desk: QueryService, store: RacedStore, engine: MadeUpEngine, tmp_path: Path
 ) -> None:
     elsewhere = desk_of(Ledger(store), engine, tmp_path / "elsewhere")
     store.rival = lambda: elsewhere.answer(asked(about=NEVER))
@@ -286,7 +295,7 @@ def test_a_rival_with_the_same_key_on_another_machine_wins_and_both_tell_its_ans
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_a_question_underway_is_not_begun_a_second_time(desk: Desk) -> None:
+def test_a_question_underway_is_not_begun_a_second_time(desk: QueryService) -> None:
     with desk._alone(asked()), pytest.raises(InProgress):
         desk.answer(asked())
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import main
-from api.messages import PROBLEMS, REASONS
-from api.openapi import ALWAYS, OF_OPERATION
+from api.commands.main import main
+from api.description.openapi import ALWAYS, OF_OPERATION
+from api.http.problem_words import PROBLEMS, REASONS
 from api.settings import PREFIX, InvalidSetting, Settings
 
 ROOT = Path(__file__).resolve().parents[2]

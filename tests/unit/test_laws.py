@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import dlaplace, norm
 
-from privacy.laws import Law
+from privacy.distributions import Law
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
 CONFIDENCES = st.sampled_from((0.5, 0.9, 0.95, 0.99, 0.999999))

@@ -27,7 +27,7 @@ from doubles import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.answer import Table, release, table
+from privacy.answer import AnswerTable, release, table
 from privacy.exact import cells_over
 from privacy.noise import OpendpNoise
 from privacy.plan import Plan, plan
@@ -42,11 +42,11 @@ ZCDP = register(SEX, AGE, rows=2, measure="zcdp")
 PEOPLE = [[(place % 3, 7 * place % 120, place % 20, 13 * place % 200)] for place in range(90)]
 
 
-def column(made: Table, name: str) -> list[Label]:
+def column(made: AnswerTable, name: str) -> list[Label]:
     return next(list(column.values) for column in made.columns if column.name == name)
 
 
-def asked_of(planned: Plan, people=PEOPLE, noise=None) -> Table:
+def asked_of(planned: Plan, people=PEOPLE, noise=None) -> AnswerTable:
     return table(planned, release(planned, exact_by_hand(planned, people), noise or Silence()))
 
 
@@ -222,7 +222,7 @@ def test_rows_in_no_bin_pull_no_estimate_away(schema: Schema, changes, found: se
 # Adding up
 
 
-def assert_adds_up(made: Table, names: list[str], value: str, *, within: float) -> None:
+def assert_adds_up(made: AnswerTable, names: list[str], value: str, *, within: float) -> None:
     """Every total is the sum of the cells below it, over each key in turn."""
     keys = list(zip(*(column(made, name) for name in names), strict=True))
     cells = dict(zip(keys, column(made, value), strict=True))

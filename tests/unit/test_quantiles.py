@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from privacy.answer import release, table
 from privacy.budget import Price
-from privacy.exact import Exact
-from privacy.laws import Law
+from privacy.distributions import Law
+from privacy.exact import ExactAggregate
 from privacy.noise import OpendpNoise
 from privacy.plan import Plan, plan
 from privacy.quantiles import (
     BINS_MAX,
     CHOICES_MAX,
-    Choice,
+    NoisyChoice,
     Quantiles,
     _consistent,
     _levels,
@@ -370,7 +370,7 @@ def test_several_quantiles_are_named_by_their_percents() -> None:
 
 def test_the_exact_part_of_a_quantile_is_one_histogram() -> None:
     planned = asked("quantile", q=MANY, clamp=(10, 50))
-    assert planned.needed == (((), Exact(kind="spread", column=1, low=10, high=50, grid=1)),)
+    assert planned.needed == (((), ExactAggregate(kind="spread", column=1, low=10, high=50, grid=1)),)
 
 
 def test_a_rank_error_falls_with_the_price() -> None:
@@ -386,12 +386,12 @@ def test_a_rank_error_falls_with_the_price() -> None:
 
 def test_choices_are_listed_values_before_ends() -> None:
     assert quantiles(HALF, Fraction(1), ends=True).choices() == (
-        Choice(HALF, "value"),
-        Choice(Fraction(1), "value"),
-        Choice(HALF, "low"),
-        Choice(HALF, "high"),
-        Choice(Fraction(1), "low"),
-        Choice(Fraction(1), "high"),
+        NoisyChoice(HALF, "value"),
+        NoisyChoice(Fraction(1), "value"),
+        NoisyChoice(HALF, "low"),
+        NoisyChoice(HALF, "high"),
+        NoisyChoice(Fraction(1), "low"),
+        NoisyChoice(Fraction(1), "high"),
     )
 
 

@@ -9,12 +9,12 @@ from doubles import queries as any_query
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.answer import Table, release, table
+from privacy.answer import AnswerTable, release, table
 from privacy.budget import Price
 from privacy.notes import NOTES
 from privacy.plan import Plan, plan
 from privacy.query import Compare, Key, Statistic, TableAsked
-from privacy.telling import SIZES, expectation, narrower_bound, strategy
+from privacy.result_columns import SIZES, expectation, narrower_bound, strategy
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=25)
 ZCDP = register(SEX, AGE, INCOME, rows=3, measure="zcdp")
@@ -23,7 +23,7 @@ AGES = (Key(column="age", bins=(0, 20, 65, 120)),)
 MEDIAN = Statistic(name="m", agg="median", column="age")
 
 
-def told(planned: Plan) -> Table:
+def told(planned: Plan) -> AnswerTable:
     return table(planned, release(planned, exact_by_hand(planned, []), Silence()))
 
 

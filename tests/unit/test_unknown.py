@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from privacy.answer import codes_told, release, table
 from privacy.budget import Price
-from privacy.exact import Exact
+from privacy.exact import ExactAggregate
 from privacy.noise import Mechanism
+from privacy.partition_selection import exposure, threshold
 from privacy.plan import Plan, plan
 from privacy.query import Compare, InvalidQuery, Key, Query, Statistic
-from privacy.schema import Category, Number, Open, Schema
-from privacy.unknown import exposure, threshold
+from privacy.schema import Category, Number, Schema, UndeclaredColumn
 
 MANY = settings(deadline=None, derandomize=True, max_examples=150)
 EMPLOYER, SEX, HOURS = (
-    Open(name="employer"),
+    UndeclaredColumn(name="employer"),
     Category(name="sex", values=("f", "m")),
     Number(name="hours", low=0, high=60),
 )
@@ -37,7 +37,7 @@ bounds = st.integers(1, 50)
 
 def jobs(rows: int = 1, delta: Fraction = Fraction(1, 10**6)) -> Schema:
     """A register of where people work, with at most so many rows each."""
-    made = register(EMPLOYER, SEX, HOURS, Open(name="school"), rows=rows, measure="zcdp")
+    made = register(EMPLOYER, SEX, HOURS, UndeclaredColumn(name="school"), rows=rows, measure="zcdp")
     return replace(made, delta_per_query=delta, delta_cap=1000 * delta)
 
 
@@ -126,7 +126,7 @@ def exact_of(asked: Plan, counts: list[int], kind: str = "words") -> dict:
     """An exact part: so many rows of the words whose codes are 1, 2, …"""
     codes = np.arange(1, len(counts) + 1, dtype=np.int64)
     return {
-        ((), Exact(kind=kind, column=0)): np.stack([codes, np.array(counts, dtype=np.int64)])  # type: ignore[arg-type]
+        ((), ExactAggregate(kind=kind, column=0)): np.stack([codes, np.array(counts, dtype=np.int64)])  # type: ignore[arg-type]
     }
 
 
@@ -162,7 +162,7 @@ def test_sensitivity_is_that_of_the_worst_person(statistic, rows, kind, squared)
     """Rows may all have one value (k in L2); as a person each of k values moves by 1 (√k in L2)."""
     asked = planned(query(statistic, group_by=BY_EMPLOYER), rows)
     (part,) = asked.measurements
-    assert asked.needed == (((), Exact(kind=kind, column=0)),)
+    assert asked.needed == (((), ExactAggregate(kind=kind, column=0)),)
     assert part.draws[0].mechanism == Mechanism(
         kind="discrete_gaussian", measure="zcdp", sensitivity=squared, price=Price.parse("1")
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.wire import (
+from api.http.wire import (
     BODY_BYTES_MAX,
     DEPTH_MAX,
     DIGITS_MAX,

@@ -4,6 +4,6 @@ They count and they place; they never say a value, and a column without a match 
 """
 
 from privacy.deidentify.detectors.catalogue import DETECTORS, Confidence, Detector
-from privacy.deidentify.detectors.scan import Matched, Verdict, detect, tail_bound
+from privacy.deidentify.detectors.scan import DetectorResult, Matched, detect, tail_bound
 
-__all__ = ["DETECTORS", "Confidence", "Detector", "Matched", "Verdict", "detect", "tail_bound"]
+__all__ = ["DETECTORS", "Confidence", "Detector", "DetectorResult", "Matched", "detect", "tail_bound"]

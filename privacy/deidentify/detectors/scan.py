@@ -26,7 +26,7 @@ SERIES_LEAST = 10
 Places = NDArray[np.intp]
 
 
-class Verdict(StrEnum):
+class DetectorResult(StrEnum):
     """What the matches of one detector in one column mean."""
 
     FINDING = "finding"
@@ -41,7 +41,7 @@ class Matched:
     """The matches of one detector in one column, counted in distinct values."""
 
     detector: Detector
-    verdict: Verdict
+    verdict: DetectorResult
     values: int
     """How many distinct values were searched."""
     candidates: int
@@ -238,14 +238,14 @@ def _distinct(found: Sequence[Places]) -> Places:
 
 def _verdict(
     detector: Detector, *, hinted: bool, outright: bool, embedded: int, tail: float
-) -> Verdict | None:
+) -> DetectorResult | None:
     if not detector.personal:
-        return Verdict.NOTE
+        return DetectorResult.NOTE
     if hinted or outright or tail <= TAIL_MAX or (embedded and not detector.tentative):
-        return Verdict.FINDING
+        return DetectorResult.FINDING
     if detector.quiet and not embedded:
         return None
-    return Verdict.QUESTION
+    return DetectorResult.QUESTION
 
 
 def _matched(detector: Detector, texts: _Texts, *, hinted: bool) -> Matched | None:

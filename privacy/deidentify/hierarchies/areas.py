@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.parts import Path, choice, items, require, with_unread
-from privacy.deidentify.hierarchy import Hierarchy
 
 Kind = Literal["address", "code", "postcode"]
 ADDRESS_LEVELS = ("chome", "town", "ward", "municipality", "prefecture", "region")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.parts import HEIGHT_MAX, Path, fault, label, require, with_unread
-from privacy.deidentify.hierarchy import Hierarchy
 
 Tree = Mapping[str, "Tree | Sequence[str | int | Tree]"]
 

@@ -7,6 +7,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.intervals import OUTSIDE, Outside
 from privacy.deidentify.hierarchies.parts import (
     DOMAIN_MAX,
@@ -18,7 +19,6 @@ from privacy.deidentify.hierarchies.parts import (
     spellings,
     with_unread,
 )
-from privacy.deidentify.hierarchy import Hierarchy
 
 Step = Literal["month", "year", "decade", "fiscal_year", "era"]
 STEPS = ("month", "year", "decade", "fiscal_year", "era")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import chain, pairwise
 from typing import Literal
 
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.parts import (
     DIGITS_MAX,
     DOMAIN_MAX,
@@ -20,7 +21,6 @@ from privacy.deidentify.hierarchies.parts import (
     spellings,
     with_unread,
 )
-from privacy.deidentify.hierarchy import Hierarchy
 
 Number = int | float | Decimal
 Outside = Literal["refuse", "code"]

@@ -4,8 +4,8 @@ import csv
 from collections.abc import Iterator
 from io import StringIO
 
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.parts import fault, require
-from privacy.deidentify.hierarchy import Hierarchy
 
 BYTE_ORDER_MARK = "\ufeff"
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
 
+from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.hierarchies.parts import HEIGHT_MAX, Path, choice, items, require, whole
-from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
 
 Side = Literal["right", "left"]
 SIDES = ("right", "left")

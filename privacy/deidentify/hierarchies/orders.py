@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
+from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.hierarchies.intervals import parsed
 from privacy.deidentify.hierarchies.parts import HEIGHT_MAX, fault, items, label, require, whole
-from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
 
 ELLIPSIS = "…"
 GROUPS_MAX = 1_000_000

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from privacy.deidentify.faults import BadHierarchy
-from privacy.deidentify.hierarchy import SUPPRESSED, Hierarchy
+from privacy.deidentify.errors import BadHierarchy
+from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 
 DOMAIN_MAX = 1_000_000
 """The most values that a domain written as `from … to` may have."""

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from privacy.deidentify.hierarchies.areas import areas
 from privacy.deidentify.hierarchies.categories import categories
 from privacy.deidentify.hierarchies.dates import dates
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.intervals import between_cuts, intervals
 from privacy.deidentify.hierarchies.layout import parse
 from privacy.deidentify.hierarchies.masks import masks
 from privacy.deidentify.hierarchies.orders import orders
 from privacy.deidentify.hierarchies.parts import fault, require
-from privacy.deidentify.hierarchy import Hierarchy
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class HierarchyKind:
     """A builder, and by the plan's words the arguments that it needs and those that it can do without."""
 
     builder: Callable[..., Hierarchy]
@@ -32,17 +32,19 @@ def _same(*words: str) -> Mapping[str, str]:
 
 
 KINDS = {
-    "intervals": Kind(
+    "intervals": HierarchyKind(
         intervals,
         {"intervals": "widths", "from": "low", "to": "high"},
         _same("step", "outside", "unknown"),
     ),
-    "cuts": Kind(between_cuts, _same("cuts"), _same("step", "outside", "unknown")),
-    "dates": Kind(dates, {"dates": "steps", "from": "low", "to": "high"}, _same("outside", "unknown")),
-    "areas": Kind(areas, {"areas": "kind"}, _same("levels", "unknown")),
-    "mask": Kind(masks, {"mask": "side"}, _same("character", "steps", "align", "padding", "length")),
-    "order": Kind(orders, _same("order"), _same("fanout", "groups")),
-    "tree": Kind(categories, _same("tree"), _same("unknown")),
+    "cuts": HierarchyKind(between_cuts, _same("cuts"), _same("step", "outside", "unknown")),
+    "dates": HierarchyKind(
+        dates, {"dates": "steps", "from": "low", "to": "high"}, _same("outside", "unknown")
+    ),
+    "areas": HierarchyKind(areas, {"areas": "kind"}, _same("levels", "unknown")),
+    "mask": HierarchyKind(masks, {"mask": "side"}, _same("character", "steps", "align", "padding", "length")),
+    "order": HierarchyKind(orders, _same("order"), _same("fanout", "groups")),
+    "tree": HierarchyKind(categories, _same("tree"), _same("unknown")),
 }
 
 

@@ -45,14 +45,14 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Groups:
+class PersonGroups:
     """A group code from 0 for each row, every code in use."""
 
     group: Codes
     method: Method
 
 
-def group_one(values: Points, *, k: int, unit: Persons | None = None) -> Groups:
+def group_one(values: Points, *, k: int, unit: Persons | None = None) -> PersonGroups:
     """Groups of one column, of least within-group sum of squares, for at least k persons.
 
     The optimum consists of runs of k to 2k - 1 sorted rows (Domingo-Ferrer & Mateo-Sanz 2002), and the best runs
@@ -74,7 +74,7 @@ def group_one(values: Points, *, k: int, unit: Persons | None = None) -> Groups:
     labels[~kept] = _pure(ranked[kept], cuts, ranked[~kept])
     group = np.zeros(len(values), dtype=np.int32)
     group[order] = labels
-    return Groups(group, method)
+    return PersonGroups(group, method)
 
 
 def _runs(ranked: Points) -> Ints:
@@ -100,10 +100,10 @@ def _labels(cuts: Ints, rows: int) -> Ints:
     return np.cumsum(marks)
 
 
-def _labelled(order: NDArray[np.intp], cuts: Ints, method: Method) -> Groups:
+def _labelled(order: NDArray[np.intp], cuts: Ints, method: Method) -> PersonGroups:
     group = np.zeros(len(order), dtype=np.int32)
     group[order] = _labels(cuts, len(order))
-    return Groups(group, method)
+    return PersonGroups(group, method)
 
 
 def _cuts_by_persons(people: Persons, k: int) -> Ints:
@@ -207,7 +207,7 @@ def _back(lengths: NDArray[np.int32]) -> Ints:
     return np.array(starts[::-1], dtype=np.int64)
 
 
-def group_many(points: Points, *, k: int, unit: Persons | None = None) -> Groups:
+def group_many(points: Points, *, k: int, unit: Persons | None = None) -> PersonGroups:
     """Groups of rows alike in several columns (columns × rows, standardised), of at least k persons: MDAV.
 
     Domingo-Ferrer & Mateo-Sanz 2002, in the form of Domingo-Ferrer & Torra 2005: while 3k persons are left, the row
@@ -225,7 +225,7 @@ def group_many(points: Points, *, k: int, unit: Persons | None = None) -> Groups
         for rows in _mdav(ranked[:, piece], k, None if people is None else people[piece]):
             group[order[piece[rows]]] = made
             made += 1
-    return Groups(group, Method.MDAV if whole else Method.MDAV_PIECES)
+    return PersonGroups(group, Method.MDAV if whole else Method.MDAV_PIECES)
 
 
 def _count(people: Persons | None, rows: Ints) -> int:

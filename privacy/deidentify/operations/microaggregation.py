@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.operations.columns import MISSING, Persons, persons_in, places_within
-from privacy.deidentify.operations.faults import BadOperation
-from privacy.deidentify.operations.grouping import Groups, Method, Points, group_many, group_one
+from privacy.deidentify.operations.errors import BadOperation
+from privacy.deidentify.operations.grouping import Method, PersonGroups, Points, group_many, group_one
 from privacy.deidentify.operations.numbers import Numbers, Units
 from privacy.deidentify.table import Codes, Column
 
@@ -122,7 +122,7 @@ def _grouped(points: Points, known: NDArray[np.bool_], k: int, unit: Persons | N
     return group, method
 
 
-def _groups(points: Points, k: int, people: Persons | None) -> Groups:
+def _groups(points: Points, k: int, people: Persons | None) -> PersonGroups:
     return (
         group_one(points[0], k=k, unit=people) if len(points) == 1 else group_many(points, k=k, unit=people)
     )

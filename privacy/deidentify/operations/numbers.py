@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from privacy.deidentify.operations.columns import MISSING, Persons, held_places
 from privacy.deidentify.operations.edges import Edge, kept_inside
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Column
 

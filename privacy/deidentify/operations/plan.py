@@ -12,31 +12,31 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from privacy.deidentify.operations.edges import Edge
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.microaggregation import Centre
 from privacy.deidentify.operations.numbers import NoiseKind, Rounding
 from privacy.deidentify.operations.steps import (
+    AddNoise,
     Applied,
     BottomCode,
     DateShift,
+    DrawSample,
     Mask,
     Means,
     Microaggregate,
-    Noise,
     Operation,
     Pram,
     Pseudonym,
-    Records,
     RecordSwap,
     Remove,
     RemoveRows,
     Renumber,
     Round,
-    Sample,
     Suppress,
     SuppressRare,
     Swap,
     TopCode,
+    WorkingRecords,
 )
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Table
@@ -53,12 +53,12 @@ OPERATIONS: Mapping[str, type[Operation]] = MappingProxyType(
             TopCode,
             BottomCode,
             Round,
-            Noise,
+            AddNoise,
             Microaggregate,
             Swap,
             RecordSwap,
             Pram,
-            Sample,
+            DrawSample,
             DateShift,
             Pseudonym,
             Renumber,
@@ -75,7 +75,7 @@ class InOrder(Operation):
     NAME: ClassVar[str] = "in_order"
     steps: tuple[Operation, ...]
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         raise AssertionError("apply runs the steps one by one")
 
 
@@ -266,7 +266,7 @@ def apply(
     given, whatever happens to that column. `draws_for(purpose)` gives the draws of an operation, the purpose being
     "noise:income", with ":2" for a second one of the kind on the column; all date shifts of equal days share one.
     """
-    records, done, times = Records.of(table, unit), list[Applied](), dict[str, int]()
+    records, done, times = WorkingRecords.of(table, unit), list[Applied](), dict[str, int]()
     for column, operation in operations:
         for step in operation.steps if isinstance(operation, InOrder) else (operation,):
             purpose = f"{step.NAME}:{column}"

@@ -11,7 +11,7 @@ import hmac
 import numpy as np
 
 from privacy.deidentify.operations.columns import MISSING, held_places, replaced
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Column
 

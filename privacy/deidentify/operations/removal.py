@@ -16,7 +16,7 @@ from privacy.deidentify.operations.columns import (
     replaced,
     retold,
 )
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.table import Column, Table
 
 

@@ -26,7 +26,7 @@ from privacy.deidentify.operations import (
 )
 from privacy.deidentify.operations.columns import Persons, changed_cells, strata_of
 from privacy.deidentify.operations.edges import Edge
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.naming import TERMS, Term
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Column, Table
@@ -53,7 +53,7 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Records:
+class WorkingRecords:
     """The table between two operations, with what must outlive changes of its columns.
 
     `people` is a person code per row, taken before any operation; `unit` is the same, or None where rows are
@@ -67,7 +67,7 @@ class Records:
     labels: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, table: Table, unit: str | None) -> "Records":
+    def of(cls, table: Table, unit: str | None) -> "WorkingRecords":
         """The records of a table whose column `unit`, if any, tells the persons; a missing one is a person too."""
         if unit is None:
             return cls(
@@ -94,11 +94,11 @@ class Records:
         """The labels that coding put into some columns."""
         return frozenset[str]().union(*(self.labels.get(name, frozenset()) for name in names))
 
-    def with_columns(self, *columns: Column) -> "Records":
+    def with_columns(self, *columns: Column) -> "WorkingRecords":
         """The records with some columns changed."""
         return replace(self, table=self.table.replacing(*columns))
 
-    def taking(self, rows: NDArray[np.intp]) -> "Records":
+    def taking(self, rows: NDArray[np.intp]) -> "WorkingRecords":
         """The records of some rows; who the persons are stays."""
         people = self.people[rows]
         return replace(
@@ -131,16 +131,16 @@ class Operation(ABC):
         return TERMS[self.NAME]
 
     @abstractmethod
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         """The records after the operation on a column, and what it did."""
 
     def _done(
         self,
-        records: Records,
+        records: WorkingRecords,
         *after: Column,
         figures: Mapping[str, Figure] = NO_FIGURES,
         restricted: Mapping[str, Figure] = NO_FIGURES,
-    ) -> tuple[Records, Applied]:
+    ) -> tuple[WorkingRecords, Applied]:
         cells = sum(changed_cells(records.table[column.name], column) for column in after)
         return records.with_columns(*after), Applied(
             column=after[0].name,
@@ -163,7 +163,9 @@ class Operation(ABC):
 class _RowsGo(Operation):
     __slots__ = ()
 
-    def _left(self, records: Records, column: str, rows: NDArray[np.intp]) -> tuple[Records, Applied]:
+    def _left(
+        self, records: WorkingRecords, column: str, rows: NDArray[np.intp]
+    ) -> tuple[WorkingRecords, Applied]:
         gone = records.table.rows - len(rows)
         return records.taking(rows), Applied(column=column, operation=self.NAME, term=self.term, rows=gone)
 
@@ -174,7 +176,7 @@ class Remove(Operation):
 
     NAME: ClassVar[str] = "remove"
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         records.column(column, self.NAME)
         after = replace(records, table=removal.remove_column(records.table, column))
         return after, Applied(column=column, operation=self.NAME, term=self.term, cells=records.table.rows)
@@ -191,7 +193,7 @@ class RemoveRows(_RowsGo):
     def __post_init__(self) -> None:
         self._one_of("values", "least")
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         if self.least is not None:
             gone = removal.rare(given, least=self.least, unit=records.unit)
@@ -207,7 +209,7 @@ class Suppress(Operation):
     NAME: ClassVar[str] = "suppress"
     values: tuple[str, ...]
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         return self._done(records, removal.suppress_values(records.column(column, self.NAME), self.values)[0])
 
 
@@ -218,7 +220,7 @@ class SuppressRare(Operation):
     NAME: ClassVar[str] = "suppress_rare"
     least: int
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         return self._done(records, removal.suppress_rare(given, least=self.least, unit=records.unit)[0])
 
@@ -232,7 +234,7 @@ class Mask(Operation):
     last: bool = False
     sign: str = "*"
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         return self._done(records, removal.mask(given, keep=self.keep, last=self.last, sign=self.sign))
 
@@ -247,7 +249,7 @@ class _TailCode(Operation):
     def __post_init__(self) -> None:
         self._one_of("at", "least")
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         coded = self._coded(records, records.column(column, self.NAME))
         after, applied = self._done(
             records,
@@ -260,7 +262,7 @@ class _TailCode(Operation):
         labels = {**records.labels, column: records.kept(column) | {coded.label}}
         return replace(after, labels=labels), applied
 
-    def _coded(self, records: Records, given: Column) -> numbers.Coded:
+    def _coded(self, records: WorkingRecords, given: Column) -> numbers.Coded:
         kept = records.kept(given.name)
         if self.at is not None:
             return numbers.code_tail(given, tail=self.TAIL, at=self.at, label=self.label, kept=kept)
@@ -297,7 +299,7 @@ class Round(Operation):
     def __post_init__(self) -> None:
         self._check(self.base > 0, f"needs a base above 0, not {self.base}")
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         rounded = numbers.round_to(
             records.column(column, self.NAME),
             base=self.base,
@@ -309,7 +311,7 @@ class Round(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noise(Operation):
+class AddNoise(Operation):
     """Noise of standard deviation `sd`, or `relative` times the column's own; several columns `with` each other
 
     get correlated normal noise, which is relative and knows no bounds. Not differential privacy.
@@ -339,7 +341,7 @@ class Noise(Operation):
             )
             self._check(self.low is None and self.high is None, "with other columns knows no low and high")
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.columns((column, *self.companions), self.NAME)
         kept = records.kept(column, *self.companions)
         if self.companions:
@@ -377,7 +379,7 @@ class Microaggregate(Operation):
     centre: microaggregation.Centre = microaggregation.Centre.MEAN
     companions: tuple[str, ...] = ()
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         names = (column, *self.companions)
         made = microaggregation.microaggregate(
             records.columns(names, self.NAME),
@@ -405,7 +407,7 @@ class Swap(Operation):
     within: tuple[str, ...] = ()
     as_text: bool = False
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given, *areas = records.columns((column, *self.within), self.NAME)
         swapped = swapping.rank_swap(
             given,
@@ -426,7 +428,7 @@ class RecordSwap(Operation):
     share: Decimal
     within: tuple[str, ...] = ()
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given, *areas = records.columns((column, *self.within), self.NAME)
         swapped = swapping.record_swap(
             given,
@@ -452,7 +454,7 @@ class Pram(Operation):
     def __post_init__(self) -> None:
         self._one_of("retain", "matrix")
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         if self.matrix is not None:
             matrix = pram.stated(self.matrix, given)
@@ -470,7 +472,7 @@ class Pram(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample(_RowsGo):
+class DrawSample(_RowsGo):
     """A sample of `size` persons, or a `share` of them; `stratified` in proportion to the column's values."""
 
     NAME: ClassVar[str] = "sample"
@@ -481,7 +483,7 @@ class Sample(_RowsGo):
     def __post_init__(self) -> None:
         self._one_of("size", "share")
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         size = self._size(records)
         if self.stratified:
@@ -490,7 +492,7 @@ class Sample(_RowsGo):
             rows = sampling.sample(records.table.rows, size=size, draws=means.draws(), unit=records.unit)
         return self._left(records, column, rows)
 
-    def _size(self, records: Records) -> int:
+    def _size(self, records: WorkingRecords) -> int:
         if self.size is not None:
             return self.size
         assert self.share is not None
@@ -512,7 +514,7 @@ class DateShift(Operation):
     edge: Edge = Edge.REFLECT
     companions: tuple[str, ...] = ()
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         purpose = f"{self.NAME}:{self.days}:{self.zero}"
         days = dates.offsets(records.persons, days=self.days, draws=means.draws_for(purpose), zero=self.zero)
         shifted = [
@@ -530,7 +532,7 @@ class Pseudonym(Operation):
     NAME: ClassVar[str] = "pseudonym"
     length: int = 16
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         return self._done(records, pseudonyms.pseudonyms(given, key=means.key, length=self.length))
 
@@ -541,6 +543,6 @@ class Renumber(Operation):
 
     NAME: ClassVar[str] = "renumber"
 
-    def run(self, records: Records, column: str, means: Means) -> tuple[Records, Applied]:
+    def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         return self._done(records, pseudonyms.renumber(given, draws=means.draws()))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.operations.columns import MISSING, places_within
-from privacy.deidentify.operations.faults import BadOperation
+from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.numbers import Numbers
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Codes, Column

@@ -4,28 +4,28 @@ Every check that a program can make is made; what none can judge is a question t
 checks all passed has passed these checks: nothing here says that it is legally anonymous.
 """
 
+from privacy.deidentify.standard.context import BadExamination, Thresholds
 from privacy.deidentify.standard.examine import examine
-from privacy.deidentify.standard.said import (
+from privacy.deidentify.standard.findings import (
     Check,
+    CheckResult,
     Examination,
     Finding,
-    Operation,
     Question,
-    Result,
+    Remedy,
     Rows,
     Severity,
     Words,
 )
-from privacy.deidentify.standard.setting import BadExamination, Thresholds
 
 __all__ = [
     "BadExamination",
     "Check",
+    "CheckResult",
     "Examination",
     "Finding",
-    "Operation",
     "Question",
-    "Result",
+    "Remedy",
     "Rows",
     "Severity",
     "Thresholds",

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.deidentify.hierarchy import Hierarchy
-from privacy.deidentify.standard import identifying, linkage, others, rarity
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
+from privacy.deidentify.standard import item3, item4, item5, items1_2
+from privacy.deidentify.standard.context import Setting, Thresholds, setting
+from privacy.deidentify.standard.findings import Examination, Outcome
 from privacy.deidentify.standard.questions import QUESTIONS
-from privacy.deidentify.standard.said import Examination, Outcome
-from privacy.deidentify.standard.setting import Setting, Thresholds, setting
 from privacy.deidentify.table import Role, Table
 
 
@@ -53,27 +53,27 @@ def examine(
 
 
 def _outcomes(looked_at: Setting) -> Iterator[Outcome]:
-    found = identifying.detected(looked_at)
-    yield identifying.roles_given(looked_at)
-    yield identifying.identifiers_replaced(looked_at)
-    yield identifying.detection(looked_at, found, 1)
-    yield identifying.codes_gone(looked_at)
-    yield identifying.detection(looked_at, found, 2)
-    placed = linkage.rows_placed(looked_at)
-    yield linkage.keys_not_shown(looked_at, placed=placed)
-    yield linkage.one_to_one(looked_at, placed=placed)
-    yield linkage.codes_dealt_anew(looked_at, placed=placed)
-    yield identifying.plain_hashes(looked_at, linkage.keys(looked_at), item=3)
-    yield linkage.no_running_numbers(looked_at)
-    yield linkage.rows_shuffled(looked_at, placed=placed)
-    yield rarity.rare_values(looked_at)
-    yield rarity.tails(looked_at)
-    yield from rarity.combined(looked_at)
-    yield rarity.large_households(looked_at)
-    yield others.small_classes(looked_at)
-    yield others.unique_records(looked_at)
-    yield others.long_histories(looked_at)
-    yield others.linked(looked_at)
-    yield others.homogeneity(looked_at)
-    yield others.missing_patterns(looked_at)
-    yield others.labels_known(looked_at)
+    found = items1_2.detected(looked_at)
+    yield items1_2.roles_given(looked_at)
+    yield items1_2.identifiers_replaced(looked_at)
+    yield items1_2.detection(looked_at, found, 1)
+    yield items1_2.codes_gone(looked_at)
+    yield items1_2.detection(looked_at, found, 2)
+    placed = item3.rows_placed(looked_at)
+    yield item3.keys_not_shown(looked_at, placed=placed)
+    yield item3.one_to_one(looked_at, placed=placed)
+    yield item3.codes_dealt_anew(looked_at, placed=placed)
+    yield items1_2.plain_hashes(looked_at, item3.keys(looked_at), item=3)
+    yield item3.no_running_numbers(looked_at)
+    yield item3.rows_shuffled(looked_at, placed=placed)
+    yield item4.rare_values(looked_at)
+    yield item4.tails(looked_at)
+    yield from item4.combined(looked_at)
+    yield item4.large_households(looked_at)
+    yield item5.small_classes(looked_at)
+    yield item5.unique_records(looked_at)
+    yield item5.long_histories(looked_at)
+    yield item5.linked(looked_at)
+    yield item5.homogeneity(looked_at)
+    yield item5.missing_patterns(looked_at)
+    yield item5.labels_known(looked_at)

@@ -1,6 +1,6 @@
 """What no program can judge, item by item: the reviewer's questions."""
 
-from privacy.deidentify.standard.said import Question, Words
+from privacy.deidentify.standard.findings import Question, Words
 
 
 def _ask(item: int, key: str, ja: str, en: str) -> Question:

@@ -1,0 +1,1 @@
+"""Privacy budgets, grants and the journal over HTTP."""

@@ -1,0 +1,1 @@
+"""Which datasets can be asked, and their public schemas, over HTTP."""

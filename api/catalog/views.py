@@ -1,0 +1,148 @@
+"""What can be asked: GET /v1/datasets and GET /v1/datasets/{id}. Public schema only, nothing from the data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response
+
+from api.http import wire
+from api.http.blueprints import Blueprint
+from api.http.identity import allowed, caller
+from api.http.problems import Refusal
+from api.queries.answers import DatasetSchema, DatasetsSchema
+from api.queries.schemas import TERMS_MAX
+from api.services import services
+from datasets.catalog import DatasetVersion
+from datasets.ledger.ledger import AccountState
+from datasets.people.service import Caller
+from datasets.queries.service import NotOpen, account_lines
+from privacy import delta
+from privacy.axes import CELLS_MAX, KEYS_MAX
+from privacy.measurement import CONFIDENCE
+from privacy.plan import STATISTICS_MAX
+from privacy.pricing import count_within
+from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of, in_units
+
+blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
+ASKED_OPEN = {"group_by": "alone", "select": ["count", "count_persons"], "where": ["is_missing"]}
+"""How a column of undeclared values can be asked."""
+
+WITHIN = (10, 50, 100, 500)
+
+
+@blueprint.route("/v1/datasets", methods=["GET"])
+@allowed()
+@blueprint.response(200, DatasetsSchema)
+def listing() -> Response:
+    """The datasets open to you; administrators see all."""
+    held = services().catalog.all()
+    if caller().role != "administrator":
+        mine = {state.lineage for state in services().ledger.accounts_of_user(user=caller().name)}
+        held = [dataset for dataset in held if mine.issuperset(dataset.lineages)]
+    return _json({"items": [_item(dataset) for dataset in held]})
+
+
+@blueprint.route("/v1/datasets/<id>", methods=["GET"])
+@allowed()
+@blueprint.response(200, DatasetSchema)
+def one(id: str) -> Response:
+    """A dataset's public schema, its limits, your accounts, and how many answers they still buy."""
+    held = visible(caller(), id)
+    schema = held.schema
+    states = services().ledger.accounts(
+        lineages=held.lineages, user=caller().name, organisation=caller().organisation
+    )
+    left = min((state.remaining for state in states), default=None)
+    return _json(
+        {
+            **_item(held),
+            "registered_at": held.registered_at,
+            "privacy": {
+                "unit": "person",
+                "max_rows_per_person": schema.rows_per_person,
+                "measure": schema.measure,
+                "cap": str(schema.cap),
+                "max_per_query": str(schema.price_per_query_max),
+                **_deltas(schema),
+                **_delta_left(states),
+            },
+            "columns": [_column(column) for column in schema.columns],
+            "limits": {
+                "cells": CELLS_MAX,
+                "statistics": STATISTICS_MAX,
+                "keys": KEYS_MAX,
+                "filter_terms": TERMS_MAX,
+                "body_bytes": wire.BODY_BYTES_MAX,
+            },
+            "accounts": account_lines(held, states),
+            "answers_left": [_left(held, within, left.nano if left else 0) for within in WITHIN],
+        }
+    )
+
+
+def _deltas(schema: Schema) -> dict[str, str]:
+    """The amounts of δ that a dataset in ρ declares."""
+    names = ("delta", "delta_per_query", "delta_cap")
+    amounts = {name: getattr(schema, name) for name in names}
+    return {
+        name: delta.shown(delta.atto_of(amount)) for name, amount in amounts.items() if amount is not None
+    }
+
+
+def _delta_left(states: Sequence[AccountState]) -> dict[str, str]:
+    """What is left for answers that name undeclared values; of a view the least of its sources'."""
+    left = [state.delta_remaining for state in states if state.kind == "dataset" and state.delta_granted]
+    return {"delta_left": delta.shown(delta.atto_of(min(left)))} if left else {}
+
+
+def visible(who: Caller, id: str) -> DatasetVersion:
+    """A dataset that the caller may know of: its own, or any for an administrator."""
+    try:
+        if who.role == "administrator":
+            return services().catalog.current(id)
+        return services().desk.open_to(who, id)
+    except (NotOpen, LookupError):
+        raise Refusal("not_found") from None
+
+
+def _left(held: DatasetVersion, within: int, nano: int) -> dict[str, Any]:
+    """How many counts within ±`within` (95 %) the remaining budget buys; null where no query reaches it."""
+    price = count_within(held.schema, within)
+    return {
+        "question": "count",
+        "within": within,
+        "confidence": CONFIDENCE,
+        "epsilon" if held.schema.measure == "pure" else "rho": str(price) if price else None,
+        "answers": nano // price.nano if price else 0,
+    }
+
+
+def _item(held: DatasetVersion) -> dict[str, Any]:
+    return {
+        "id": held.id,
+        "version": held.version,
+        "title": held.schema.title,
+        "body": held.schema.body,
+        "retired": held.retired,
+    }
+
+
+def _column(column: AnyColumn) -> dict[str, Any]:
+    """A column's declared domain."""
+    match column:
+        case Text(name=name):
+            return {"name": name, "type": "text", "queryable": False}
+        case Category(name=name, values=values, labels=labels):
+            domain: dict[str, Any] = {"type": "category", "values": values, "labels": labels}
+        case Number(name=name, low=low, high=high, step=step, kind=kind, unit=unit):
+            domain = {"type": kind, "min": in_units(low, step), "max": in_units(high, step)}
+            domain |= {"step": str(step), "unit": unit}
+        case Date(name=name, low=low, high=high):
+            domain = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
+        case UndeclaredColumn(name=name, length_max=length):
+            domain = {"type": "open", "max_length": length, "asked_by": ASKED_OPEN}
+    return {"name": name, **domain, "missing": column.missing_allowed, "queryable": True}
+
+
+def _json(value: dict[str, Any]) -> Response:
+    return Response(wire.dumps(value), content_type="application/json")

@@ -1,0 +1,1 @@
+"""The command line, `sudare`: one file a group of commands."""

@@ -1,0 +1,183 @@
+"""`sudare deid`: a plan and a file become a record set and its report.
+
+Exit codes: 0 done, 1 refused, 2 wrong use, 3 no solution (the report explains it).
+"""
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.records.report_words import Language
+
+if TYPE_CHECKING:
+    from datasets.records.report import Report
+
+NO_SOLUTION = 3
+LINE_STEPS = 10
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
+
+file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("plan", type=file)
+@click.option("--data", required=True, type=file, help="CSV or Parquet.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to make.")
+@click.option("--force", is_flag=True, help="Replace an earlier record set in that folder.")
+@click.option("--key-file", type=file, help="The key of pseudonyms (32 bytes or more), kept apart by you.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Of the report; without it, both.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json.")
+def deid(
+    plan: Path,
+    data: Path,
+    out: Path,
+    force: bool,
+    key_file: Path | None,
+    language: Language | None,
+    as_json: bool,
+) -> None:
+    """Make a de-identified record set from DATA as a processing plan says, with a report.
+
+    Ctrl-C during the search takes the best found so far; a second one leaves nothing behind.
+    """
+    report = _run(plan, data, out, force=force, key_file=key_file, language=language)
+    if as_json:
+        click.echo(report.as_json(), nl=False)
+    else:
+        click.echo(_summary(report.body, out))
+    if not report.is_solved:
+        sys.exit(NO_SOLUTION)
+
+
+def _run(
+    plan: Path, data: Path, out: Path, *, force: bool, key_file: Path | None, language: Language | None
+) -> "Report":
+    """The run, with every refusal as a sentence. Compiled code is loaded only here."""
+    from datasets.records.plan.entries import PlanError
+    from datasets.records.plan.reading import read
+    from privacy.deidentify.errors import Cancelled, DeidentifyError
+
+    try:
+        asked = read(plan)
+        from datasets.records.run import Job, run
+
+        job = Job(plan=asked, data=data, out=out, force=force, key=_key(key_file))
+        with _interrupts() as pressed, _progress() as progress:
+            return run(
+                job,
+                render=lambda report: _files(report, _languages(language or asked.output.language)),
+                progress=progress,
+                stop=lambda: bool(pressed),
+            )
+    except PlanError as refusal:
+        raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in refusal.faults)) from None
+    except DeidentifyError as refusal:
+        raise click.ClickException(str(refusal)) from None
+    except (Cancelled, KeyboardInterrupt):
+        raise click.ClickException("stopped; nothing was written") from None
+    except MemoryError:
+        raise click.ClickException("there is not enough memory for this; nothing was written") from None
+    except OSError as fault:
+        raise click.ClickException(f"{fault.strerror or fault}; nothing was written") from None
+
+
+def _key(file: Path | None) -> bytes | None:
+    return None if file is None else file.read_bytes()
+
+
+def _languages(asked: Any) -> tuple[Language, ...]:
+    return LANGUAGES if asked is None else (asked,)
+
+
+def _files(report: "Report", languages: tuple[Language, ...]) -> Mapping[str, str]:
+    from api.records.report_page import page
+
+    return {"report.json": report.as_json(), "report.html": page(report, languages)}
+
+
+def _summary(body: Mapping[str, Any], out: Path) -> str:
+    """What an operator wants to know first."""
+    if not body["solved"]:
+        return "\n".join(
+            ["no solution:", *(f"  {reason}" for reason in body["reasons"]), f"see {out}/report.html"]
+        )
+    proven = "proven optimal" if body["optimal"] else f"gap at most {body['gap']:.6g}"
+    if body["levels"] is None:
+        proven = f"{body['schemes']} schemes"
+    return "\n".join(
+        [
+            f"{body['rows']['published']} records, {body['suppressed']} of them suppressed, in {out}/records.csv",
+            f"loss {body['loss']:.9f} ({proven})",
+            *(f"met: {model['name']}" for model in body["models"]),
+            body["standard"]["words"]["en"],
+            f"read {out}/report.html before anything is given away",
+        ]
+    )
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C once asks to stop, twice stops at once; where no handler can be set, Ctrl-C stops at once."""
+    pressed: list[int] = []
+
+    def press(number: int, frame: FrameType | None) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        click.echo("\nstopping; Ctrl-C again leaves at once", err=True)
+
+    try:
+        before = signal.signal(signal.SIGINT, press)
+    except ValueError:
+        yield pressed
+        return
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _progress:  # noqa: N801 - used as a context manager like a function
+    """A bar on a terminal, a line a stage and tenth elsewhere; on standard error."""
+
+    def __enter__(self) -> "_progress":
+        self._stage = ""
+        self._tenth = -1
+        self._bar = click.progressbar(length=1000, file=sys.stderr, width=30) if sys.stderr.isatty() else None
+        if self._bar is not None:
+            self._bar.__enter__()
+            self._done = 0
+        return self
+
+    def __call__(self, stage: str, share: float) -> None:
+        if self._bar is None:
+            self._line(stage, share)
+        else:
+            self._advance(stage, share)
+
+    def _line(self, stage: str, share: float) -> None:
+        tenth = int(share * LINE_STEPS)
+        if stage != self._stage or tenth > self._tenth:
+            self._stage, self._tenth = stage, tenth
+            click.echo(f"{stage} {share:.0%}", err=True)
+
+    def _advance(self, stage: str, share: float) -> None:
+        assert self._bar is not None
+        if stage != self._stage:
+            self._stage, self._done = stage, 0
+            self._bar.pos = 0
+            self._bar.finished = False
+            self._bar.label = f"{stage:8}"
+        steps = max(0, int(share * 1000) - self._done)
+        self._done += steps
+        self._bar.update(steps)
+
+    def __exit__(self, *exit: Any) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*exit)

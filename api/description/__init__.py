@@ -1,0 +1,1 @@
+"""The API's description: openapi.yaml, /docs and the pages on problems."""

@@ -1,0 +1,1 @@
+"""What all endpoints share: bytes to values, identity, limits, refusals, headers."""

@@ -1,0 +1,48 @@
+"""flask-smorest with our own strictness: limits before parsing, problems with pointers, nothing ignored."""
+
+from typing import Any, NoReturn
+
+import flask_smorest
+from flask import Request, g, request
+from marshmallow import RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from api.http import wire
+from api.http.problems import Refusal
+from api.queries.schemas import problems
+
+
+def json_body() -> Any:
+    """The strictly parsed body of this request; kept, so that refusals can quote it."""
+    if "body" not in g:
+        if request.mimetype != "application/json":
+            raise Refusal("unsupported_media_type")
+        body = request.get_data(cache=False)
+        if len(body) > wire.BODY_BYTES_MAX:
+            raise Refusal("body_too_large", expected=wire.BODY_BYTES_MAX)
+        g.body = wire.parse(body)
+    return g.body
+
+
+class StrictParser(FlaskParser):
+    """Reads bodies with `api.http.wire` and turns validation errors into `invalid_query`."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": RAISE}  # noqa: RUF012
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The strictly parsed body."""
+        return json_body()
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
+        """Refuse with every problem found."""
+        messages = error.normalized_messages()
+        location = next((name for name in ("json", "query") if name in messages), None)
+        inner = messages[location] if location else messages
+        sent = g.get("body") if location == "json" else dict(req.args)
+        raise Refusal("invalid_query", errors=problems(inner, sent))
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A group of endpoints."""
+
+    ARGUMENTS_PARSER = StrictParser()

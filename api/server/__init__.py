@@ -1,0 +1,1 @@
+"""The process that serves: gunicorn's settings, its worker, health and metrics."""

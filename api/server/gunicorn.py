@@ -1,0 +1,35 @@
+"""gunicorn's settings: threads, loaded before forking, connections opened after, a graceful stop."""
+
+import os
+from typing import Any
+
+from prometheus_client import multiprocess
+
+from api.settings import Settings
+
+_settings = Settings.read()
+bind = _settings.bind
+workers = _settings.workers
+threads = _settings.threads
+worker_class = "api.server.worker.HeadFirstWorker"
+preload_app = True
+timeout = _settings.query_timeout_s + 60
+graceful_timeout = 30
+keepalive = 5
+limit_request_line = 8_190
+limit_request_fields = 64
+control_socket_disable = True
+loglevel = "warning"
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A worker opens its own connections."""
+    from wsgi import app
+
+    app.extensions["sudare"].store.close()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep a dead worker's counters, drop its gauges."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)

@@ -1,0 +1,243 @@
+"""The tables of the server's database: people, datasets, accounts, the journal and the answers.
+
+Every invariant that SQL can state is a constraint here. Amounts are whole nano-ε, or nano-ρ where the dataset's
+measure is zCDP, those of δ whole 10^-18; times are UTC text in ISO 8601, so that both databases order and return
+them alike. Personal data never enters this database.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+ROLES = ("analyst", "portal", "clerk", "reviewer", "approver", "administrator")
+ACCOUNT_KINDS = ("dataset", "organisation", "user")
+OUTCOMES = ("answered", "failed")
+GRANT_STATES = ("pending", "effective", "declined")
+
+CLUSTERED = {"sqlite_with_rowid": False}  # one page to write instead of two
+PAID = text("charge > 0 AND outcome = 'answered'")  # those that a repeated question may be answered with
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def one_of(column: str, values: tuple[str, ...]) -> str:
+    """The SQL text of a closed list."""
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class OrganisationRow(Base):
+    """Whoever a user asks for: a business, a portal, the municipality itself."""
+
+    __tablename__ = "organisations"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[str] = mapped_column(String(32))
+
+
+class UserRow(Base):
+    """A caller. Only the digest of its API key is held; `disabled_at` ends its access at once."""
+
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"))
+    role: Mapped[str] = mapped_column(String(16))
+    key_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[str] = mapped_column(String(32))
+    disabled_at: Mapped[str | None] = mapped_column(String(32))
+    __table_args__ = (CheckConstraint(one_of("role", ROLES), name="role"),)
+
+
+class LineageRow(Base):
+    """What a lifetime cap belongs to: all versions and names of one body of data, for ever.
+
+    `salt` (hex) keys the choice of rows within a person at registration.
+    """
+
+    __tablename__ = "lineages"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    salt: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[str] = mapped_column(String(32))
+
+
+class DatasetRow(Base):
+    """A name under which a lineage is asked; `version` is the one that answers now.
+
+    A view, which joins datasets, belongs to several lineages: here stands the first of them.
+    """
+
+    __tablename__ = "datasets"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    lineage: Mapped[str] = mapped_column(ForeignKey("lineages.id"))
+    version: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[str] = mapped_column(String(32))
+    retired_at: Mapped[str | None] = mapped_column(String(32))
+
+
+class ViewLineageRow(Base):
+    """A lineage whose cap pays for every answer from a view, the first one too. Only views stand here."""
+
+    __tablename__ = "view_lineages"
+    dataset: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    lineage: Mapped[str] = mapped_column(ForeignKey("lineages.id"), primary_key=True)
+
+
+class VersionRow(Base):
+    """One registered import. `folder` is relative to the data directory; `descriptor` is the YAML text.
+
+    `sources` is the JSON of {dataset: version} that a view was joined from, NULL where there is a source file;
+    the descriptor of a view is kept with its columns' domains filled in, as they were then.
+    """
+
+    __tablename__ = "versions"
+    dataset: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    descriptor: Mapped[str] = mapped_column(Text)
+    folder: Mapped[str] = mapped_column(String(255))
+    source_digest: Mapped[str] = mapped_column(String(64), index=True)
+    registered_at: Mapped[str] = mapped_column(String(32))
+    sources: Mapped[str | None] = mapped_column(Text)
+
+
+class AccountRow(Base):
+    """A limit on what may be learnt: `spent` never passes `granted`.
+
+    A dataset's account (holder = the lineage) is its lifetime cap over everybody, and carries the head of
+    the lineage's journal: `entries` counts its lines, `head` is the hash of the last one. It alone may hold δ.
+    """
+
+    __tablename__ = "accounts"
+    lineage: Mapped[str] = mapped_column(ForeignKey("lineages.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64), primary_key=True)
+    granted: Mapped[int] = mapped_column(BigInteger)
+    spent: Mapped[int] = mapped_column(BigInteger, default=0)
+    entries: Mapped[int] = mapped_column(BigInteger, default=0)
+    head: Mapped[str] = mapped_column(String(64), default="")
+    delta_granted: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    delta_spent: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    __table_args__ = (
+        CheckConstraint(one_of("kind", ACCOUNT_KINDS), name="kind"),
+        CheckConstraint("granted >= 0", name="granted"),
+        CheckConstraint("spent >= 0 AND spent <= granted", name="spent"),
+        CheckConstraint(
+            "delta_granted >= 0 AND (kind = 'dataset' OR delta_granted = 0)", name="delta_granted"
+        ),
+        CheckConstraint("delta_spent >= 0 AND delta_spent <= delta_granted", name="delta_spent"),
+    )
+
+
+class JournalRow(Base):
+    """A line of a lineage's journal: append-only, each `head` = SHA-256(previous head ‖ digest of `body`)."""
+
+    __tablename__ = "journal"
+    lineage: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(16))
+    user: Mapped[str | None] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    head: Mapped[str] = mapped_column(String(64))
+    __table_args__ = (CLUSTERED,)
+
+
+class AnswerTableRow(Base):
+    """The table of an answer (columns, rows …), kept once however often it is told again."""
+
+    __tablename__ = "answer_tables"
+    lineage: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (CLUSTERED,)
+
+
+class AnswerRow(Base):
+    """What was told, kept for the life of the dataset: a retry and a repeated question read it again.
+
+    The JSON answer is `envelope` (id, dataset, charge …) and the table of `table_digest` joined. `prices` is
+    the JSON of {canonical statistic: nano-ε}; `request_digest` tells whether a retry asks the same;
+    `entry` is the line of the lineage's journal that charged for it.
+    """
+
+    __tablename__ = "answers"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"))
+    idempotency_key: Mapped[str] = mapped_column(String(255))
+    request_digest: Mapped[str] = mapped_column(String(64))
+    dataset: Mapped[str] = mapped_column(String(64))
+    lineage: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer)
+    entry: Mapped[int] = mapped_column(BigInteger)
+    fingerprint: Mapped[str] = mapped_column(String(80))
+    charge: Mapped[int] = mapped_column(BigInteger)
+    dataset_charge: Mapped[int] = mapped_column(BigInteger)
+    prices: Mapped[str] = mapped_column(Text)
+    outcome: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[str] = mapped_column(String(32))
+    question: Mapped[str] = mapped_column(Text)
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    table_digest: Mapped[str] = mapped_column(String(64))
+    __table_args__ = (
+        UniqueConstraint("user", "idempotency_key"),
+        CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
+        CheckConstraint("dataset_charge >= 0 AND dataset_charge <= charge", name="charge"),
+        ForeignKeyConstraint(["dataset", "version"], ["versions.dataset", "versions.number"]),
+        ForeignKeyConstraint(["lineage", "table_digest"], ["answer_tables.lineage", "answer_tables.digest"]),
+        Index(
+            "ix_answers_paid",
+            "lineage",
+            "version",
+            "fingerprint",
+            postgresql_where=PAID,
+            sqlite_where=PAID,
+        ),
+        Index(None, "user", "id"),
+    )
+
+
+class GrantRow(Base):
+    """A change of what an account may spend, with its reason and the people who answer for it.
+
+    More of a dataset's lifetime cap takes two people; whoever asked for it may only take it back.
+    """
+
+    __tablename__ = "grants"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    lineage: Mapped[str] = mapped_column(ForeignKey("lineages.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    holder: Mapped[str] = mapped_column(String(64))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    requested_by: Mapped[str] = mapped_column(String(64))
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    at: Mapped[str] = mapped_column(String(32))
+    __table_args__ = (
+        CheckConstraint(one_of("kind", ACCOUNT_KINDS), name="kind"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint(one_of("state", GRANT_STATES), name="state"),
+        CheckConstraint("state <> 'effective' OR decided_by <> requested_by", name="another_person"),
+        CheckConstraint(
+            "kind <> 'dataset' OR state <> 'effective' OR decided_by IS NOT NULL", name="two_people"
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Descriptors: what people write about a dataset, read strictly."""

@@ -1,0 +1,1 @@
+"""The ledger: accounts, grants, the journal and the answers charged to them."""

@@ -1,0 +1,240 @@
+"""Grants: who gave whom how much more, and why. Refuses whatever lacks a reason or a second person."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from datasets.database.store import Direct, Store, new_id, now
+from datasets.ledger.accounts import (
+    ACCOUNT_COLUMNS,
+    NOTHING,
+    OPEN,
+    Account,
+    AccountKind,
+    LedgerError,
+    NoAccount,
+    account_key,
+    append,
+    exists,
+    person,
+)
+from datasets.ledger.journal import PAGE_ROWS_MAX
+from privacy.budget import PRICE_NANO_MAX, InvalidAmount, Price
+
+REASON_CHARACTERS_MAX = 1_000
+LAST_ID = "z" * 33  # sorts after every id, whatever the collation
+
+
+class NoSuchHolder(LedgerError):
+    """A grant for somebody who doesn't exist."""
+
+    def __init__(self, *, kind: AccountKind, holder: str) -> None:
+        super().__init__(f"no {kind} named {holder}")
+        self.kind = kind
+        self.holder = holder
+
+
+class NoSuchGrant(LedgerError):
+    """There is no grant of that name."""
+
+
+class GrantDecided(LedgerError):
+    """The grant was decided before; `state` is how."""
+
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"the grant is {state}")
+        self.state = state
+
+
+class SamePerson(LedgerError):
+    """More of a lifetime cap takes two people."""
+
+
+class NoReason(LedgerError):
+    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A wish for more, or more. `state` is pending, effective or declined."""
+
+    id: str
+    lineage: str
+    account: Account
+    amount: Price
+    reason: str
+    state: str
+    requested_by: str
+    decided_by: str | None
+    at: str
+
+
+RAISE = text(f"""
+    UPDATE accounts SET granted = granted + :amount
+    WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND granted + :amount <= :limit
+    RETURNING {ACCOUNT_COLUMNS}
+""")
+HOLDERS = {
+    "user": text("SELECT 1 FROM users WHERE name = :holder"),
+    "organisation": text("SELECT 1 FROM organisations WHERE name = :holder"),
+}
+KEEP_GRANT = text("""
+    INSERT INTO grants (id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at)
+    VALUES (:id, :lineage, :kind, :holder, :amount, :reason, :state, :requested_by, :decided_by, :at)
+""")
+GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
+GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
+GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
+PENDING = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE state = 'pending' ORDER BY id LIMIT :limit")
+DECIDE = text(f"""
+    UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
+    RETURNING {GRANT_COLUMNS}
+""")
+
+
+class Grants:
+    """More budget: to a user or an organisation at once, to a lifetime cap with a second person."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def grant(
+        self,
+        *,
+        lineage: str,
+        account: Account,
+        amount: Price,
+        reason: str,
+        requested_by: str,
+        approved_by: str | None = None,
+    ) -> Grant:
+        """Give an account more. A dataset's cap waits for a second person unless `approved_by` names one.
+
+        A user's or an organisation's account is opened by its first grant.
+        """
+        if amount == NOTHING:
+            raise InvalidAmount("a grant is above zero")
+        waits = account.kind == "dataset" and approved_by is None
+        grant = Grant(
+            id=new_id("g"),
+            lineage=lineage,
+            account=account,
+            amount=amount,
+            reason=_reason(reason),
+            state="pending" if waits else "effective",
+            requested_by=person(requested_by),
+            decided_by=None if approved_by is None else person(approved_by),
+            at=now(),
+        )
+        if approved_by is not None:
+            _must_differ(grant, approved_by)
+        with self._store.writing() as tx:
+            _must_exist(tx, grant)
+            tx.execute(KEEP_GRANT, _grant_row(grant))
+            _carry_out(tx, grant, at=grant.at)
+        return grant
+
+    def approve(self, *, grant_id: str, decided_by: str) -> Grant:
+        """Make a pending grant effective. Raises SamePerson, NoSuchGrant or GrantDecided."""
+        return self._decide(grant_id, "effective", person(decided_by))
+
+    def decline(self, *, grant_id: str, decided_by: str) -> Grant:
+        """Refuse a pending grant, or take it back. Raises NoSuchGrant or GrantDecided."""
+        return self._decide(grant_id, "declined", person(decided_by))
+
+    def _decide(self, grant_id: str, state: str, decided_by: str) -> Grant:
+        with self._store.writing() as tx:
+            asked = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
+            if state == "effective":
+                _must_differ(asked, decided_by)
+            decision = {"id": grant_id, "state": state, "decided_by": decided_by}
+            if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
+                raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)
+            grant = _one_grant(row)
+            _carry_out(tx, grant, at=now())
+        return grant
+
+    def pending_grants(self) -> list[Grant]:
+        """What waits for a second person, oldest first."""
+        with self._store.reading() as connection:
+            return [_one_grant(row) for row in connection.execute(PENDING, {"limit": PAGE_ROWS_MAX})]
+
+    def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
+        """All grants, newest first; `after` is the id of the last one seen."""
+        with self._store.reading() as connection:
+            rows = connection.execute(GRANTS, {"after": after or LAST_ID, "limit": page_rows(limit)})
+            return [_one_grant(row) for row in rows]
+
+
+def _carry_out(tx: Connection, grant: Grant, *, at: str) -> None:
+    """Journal a grant as it now stands and, if it is effective, raise the account."""
+    if grant.state == "effective":
+        _raise(tx, grant)
+    append(tx, grant.lineage, _grant_body(grant, at=at))
+
+
+def _raise(tx: Connection, grant: Grant) -> None:
+    key = account_key(grant.lineage, grant.account)
+    if grant.account.kind != "dataset":
+        tx.execute(OPEN, key | {"granted": 0, "delta_granted": 0})
+    amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
+    if tx.execute(RAISE, key | amounts).one_or_none() is None:
+        raise InvalidAmount("the account's lifetime total would pass the limit of amounts")
+
+
+def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
+    kinds = {"pending": "grant_requested", "effective": "grant", "declined": "grant_declined"}
+    return {
+        "kind": kinds[grant.state],
+        "at": at,
+        "grant": grant.id,
+        "account": {"kind": grant.account.kind, "holder": grant.account.holder},
+        "amount": str(grant.amount),
+        "reason": grant.reason,
+        "requested_by": grant.requested_by,
+        "decided_by": grant.decided_by,
+    }
+
+
+def _must_exist(tx: Connection, grant: Grant) -> None:
+    """A grant is for somebody known, on a lineage that has its cap."""
+    dataset = Account(kind="dataset", holder=grant.lineage)
+    if not exists(Direct(tx), account_key(grant.lineage, dataset)):
+        raise NoAccount(kind="dataset", holder=grant.lineage)
+    kind, holder = grant.account.kind, grant.account.holder
+    if kind == "dataset":
+        known = holder == grant.lineage
+    else:
+        known = tx.execute(HOLDERS[kind], {"holder": holder}).one_or_none() is not None
+    if not known:
+        raise NoSuchHolder(kind=kind, holder=holder)
+
+
+def _must_differ(grant: Grant, decided_by: str) -> None:
+    if grant.requested_by.casefold() == decided_by.strip().casefold():
+        raise SamePerson
+
+
+def _reason(given: str) -> str:
+    reason = given.strip()
+    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
+        raise NoReason
+    return reason
+
+
+def page_rows(limit: int) -> int:
+    return max(1, min(limit, PAGE_ROWS_MAX))
+
+
+def _one_grant(row: Row[Any] | None) -> Grant:
+    if row is None:
+        raise NoSuchGrant
+    values = row._asdict()
+    account = Account(kind=values.pop("kind"), holder=values.pop("holder"))
+    return Grant(**values | {"account": account, "amount": Price(row.amount)})
+
+
+def _grant_row(grant: Grant) -> dict[str, Any]:
+    values = {name: getattr(grant, name) for name in Grant.__slots__ if name != "account"}
+    return values | {"kind": grant.account.kind, "holder": grant.account.holder, "amount": grant.amount.nano}

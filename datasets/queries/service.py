@@ -1,0 +1,374 @@
+"""One question's way: replay, price, exact part, noise, settlement; and only then words.
+
+The order is that of the privacy rules and no other: nothing data-dependent is decided before the data is
+opened, nothing is told before charge and answer are committed together, and a failure after the data was
+opened is charged like an answer.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from datasets.catalog import Catalog, DatasetVersion
+from datasets.database.store import new_id, now
+from datasets.engines.duckdb import DuckdbEngine
+from datasets.ledger.ledger import (
+    AccountState,
+    AlreadyAnswered,
+    Ledger,
+    NoAccount,
+    NoAnswer,
+    Settlement,
+    StoredAnswer,
+)
+from datasets.people.service import Caller
+from privacy import delta
+from privacy.answer import AnswerTable, Released, codes_told, release, retold, table
+from privacy.budget import Price, epsilon_of, plain_text
+from privacy.noise import Noise
+from privacy.plan import Plan, plan
+from privacy.query import Query
+from privacy.result_columns import expectation, narrower_bound, strategy
+
+NOTHING = Price(0)
+log = structlog.get_logger("sudare")
+
+
+class NotOpen(LookupError):
+    """The dataset does not exist, or the caller has no account for it: nobody can tell which."""
+
+
+class Retired(LookupError):
+    """The dataset answers no new questions."""
+
+
+class Conflict(ValueError):
+    """The idempotency key was used for another question."""
+
+
+class InProgress(RuntimeError):
+    """A question with this idempotency key is being answered."""
+
+
+class AnswerFailed(RuntimeError):
+    """The answer failed after the data was opened. It has been charged; a retry fails alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question as it arrived. `digest` tells it from others; `text` is its canonical JSON."""
+
+    caller: Caller
+    dataset: str
+    query: Query
+    key: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.dataset, self.text)
+
+
+def digest_of(dataset: str, text: str) -> str:
+    """What tells a request from others: the dataset asked and the canonical JSON of the body."""
+    return hashlib.sha256(f"{dataset}\n{text}".encode()).hexdigest()
+
+
+class QueryService:
+    """Answers questions about the held datasets."""
+
+    def __init__(
+        self, *, ledger: Ledger, catalog: Catalog, engine: DuckdbEngine, noise: Noise, data_dir: Path
+    ) -> None:
+        self._ledger, self._catalog, self._engine, self._noise = ledger, catalog, engine, noise
+        self._underway = data_dir / "underway"
+
+    def open_to(self, caller: Caller, dataset: str) -> DatasetVersion:
+        """A dataset that the caller has an account for, in every lineage if it is a view. Raises NotOpen."""
+        try:
+            held = self._catalog.current(dataset)
+        except LookupError:
+            raise NotOpen from None
+        accounts = self._ledger.accounts(
+            lineages=held.lineages, user=caller.name, organisation=caller.organisation
+        )
+        if sum(state.kind == "user" for state in accounts) < len(held.lineages):
+            raise NotOpen
+        return held
+
+    def quote(self, caller: Caller, dataset: str, query: Query) -> dict[str, Any]:
+        """What a question would cost and how exact it would be. Opens no data, charges nothing."""
+        held = self.open_to(caller, dataset)
+        planned = plan(query, held.schema)
+        states = self._ledger.accounts(
+            lineages=held.lineages, user=caller.name, organisation=caller.organisation
+        )
+        return {
+            "dataset": {"id": held.id, "version": held.version},
+            "mode": "quote",
+            "fingerprint": planned.fingerprint,
+            "charge": _charge(planned, planned.price, delta.atto_of(planned.delta)),
+            "fits": all(_affords(state, planned) for state in states),
+            "accounts": account_lines(held, states),
+            "cells": planned.cells,
+            "expected": expectation(planned),
+            **strategy(planned),
+            **narrower_bound(planned),
+        }
+
+    def rehearse(self, caller: Caller, dataset: str, query: Query) -> dict[str, Any]:
+        """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
+        held = self.open_to(caller, dataset)
+        planned = plan(query, held.schema)
+        released = release(planned, self._engine.rehearse(planned), self._noise)
+        made = table(
+            planned, released, [f"value {code + 1}" for code in codes_told(planned, released).tolist()]
+        )
+        return {
+            "dataset": {"id": held.id, "version": held.version},
+            "mode": "dummy",
+            "fingerprint": planned.fingerprint,
+            "charge": _charge(planned, NOTHING, 0),
+            **made.as_json(),
+        }
+
+    def replay(self, *, user: str, key: str, digest: str) -> StoredAnswer:
+        """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
+        return _same(self._ledger.earlier(user=user, key=key), digest)
+
+    def replay_whole(self, *, user: str, key: str, digest: str) -> tuple[StoredAnswer, bytes]:
+        """The same with its table."""
+        stored, told = self._ledger.earlier_whole(user=user, key=key)
+        return _same(stored, digest), told
+
+    def answer(self, asked: Asked) -> StoredAnswer:
+        """Answer a question that has no replay: charged, kept, committed. See the module's order.
+
+        Raises NotOpen, Retired, InvalidQuery and its kin, BudgetExhausted, InProgress or AnswerFailed.
+        """
+        held = self.open_to(asked.caller, asked.dataset)
+        if held.retired:
+            raise Retired
+        planned = plan(asked.query, held.schema)
+        with self._alone(asked):
+            try:
+                return self.replay(user=asked.caller.name, key=asked.key, digest=asked.digest)
+            except NoAnswer:
+                pass
+            earlier = self._told_before(asked, held, planned)
+            if earlier is not None:
+                return self._retell(asked, held, planned, earlier)
+            return self._measure(asked, held, planned)
+
+    def table_of(self, stored: StoredAnswer) -> bytes:
+        """The table of a stored answer, as JSON."""
+        return self._ledger.load(id=stored.id)
+
+    def _told_before(self, asked: Asked, held: DatasetVersion, planned: Plan) -> StoredAnswer | None:
+        """An answer to the same canonical question at the same or better accuracy, the caller's own first.
+
+        Datasets of one lineage have versions of equal number, so the dataset must be the same too.
+        """
+        if asked.query.reuse == "never":
+            return None
+        found = self._ledger.same_question(
+            lineage=held.lineage, version=held.version, fingerprint=planned.fingerprint
+        )
+        good = [
+            stored
+            for stored in found
+            if stored.dataset == held.id
+            and stored.prices.keys() == planned.prices.keys()
+            and all(stored.prices[key] >= nano for key, nano in planned.prices.items())
+        ]
+        own = [stored for stored in good if stored.user == asked.caller.name]
+        return next(iter([*own, *good]), None)
+
+    def _retell(
+        self, asked: Asked, held: DatasetVersion, planned: Plan, earlier: StoredAnswer
+    ) -> StoredAnswer:
+        """Tell an answer again: free for who paid for it, at the asked price for others' own accounts.
+
+        The dataset is charged nothing: no new information leaves.
+        """
+        charge = NOTHING if earlier.user == asked.caller.name else planned.price
+        self._must_fit(asked, held, charge=charge, dataset_charge=NOTHING, delta_atto=0)
+        told = retold(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
+        return self._settle(asked, held, planned, told, charge=charge, dataset_charge=NOTHING)
+
+    def _measure(self, asked: Asked, held: DatasetVersion, planned: Plan) -> StoredAnswer:
+        """Open the data, add noise, settle. From the first line on, failing costs as much as succeeding."""
+        price, delta_atto = planned.price, delta.atto_of(planned.delta)
+        self._must_fit(asked, held, charge=price, dataset_charge=price, delta_atto=delta_atto)
+        try:
+            exact = self._engine.exact(planned, held.file)
+            made = self._told(planned, held, release(planned, exact, self._noise))
+        except Exception as failure:  # noqa: BLE001 - the last resort: whatever failed, the data was open
+            log.error("answer_failed", kind=type(failure).__name__, dataset=held.id)
+            made = None
+        return self._settle(
+            asked, held, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto
+        )
+
+    def _told(self, planned: Plan, held: DatasetVersion, released: Released) -> AnswerTable:
+        """The table; words of released codes, where there are any, are looked up after the release only."""
+        codes = codes_told(planned, released)
+        words = self._engine.words(planned, held.file, codes) if len(codes) else []
+        return table(planned, released, words)
+
+    def _must_fit(
+        self, asked: Asked, held: DatasetVersion, *, charge: Price, dataset_charge: Price, delta_atto: int
+    ) -> None:
+        try:
+            self._ledger.fits(
+                lineages=held.lineages,
+                user=asked.caller.name,
+                organisation=asked.caller.organisation,
+                charge=charge,
+                dataset_charge=dataset_charge,
+                delta_atto=delta_atto,
+            )
+        except NoAccount:
+            raise NotOpen from None
+
+    def _settle(
+        self,
+        asked: Asked,
+        held: DatasetVersion,
+        planned: Plan,
+        told: AnswerTable | None,
+        *,
+        charge: Price,
+        dataset_charge: Price,
+        delta_atto: int = 0,
+    ) -> StoredAnswer:
+        settlement = Settlement(
+            id=new_id("q"),
+            user=asked.caller.name,
+            organisation=asked.caller.organisation,
+            dataset=held.id,
+            lineages=held.lineages,
+            version=held.version,
+            idempotency_key=asked.key,
+            request_digest=asked.digest,
+            fingerprint=planned.fingerprint,
+            prices=planned.prices,
+            outcome="failed" if told is None else "answered",
+            charge=charge,
+            dataset_charge=dataset_charge,
+            delta_atto=delta_atto,
+            question=asked.text,
+            table=b"{}" if told is None else _json(told.as_json()),
+        )
+        try:
+            stored = self._ledger.settle(settlement, _sealer(settlement, held, planned))
+        except AlreadyAnswered as raced:
+            stored = raced.stored
+        return _same(stored, asked.digest)
+
+    @contextmanager
+    def _alone(self, asked: Asked) -> Iterator[None]:
+        """Hold the idempotency key on this machine; the lock dies with the process. Raises InProgress.
+
+        Two machines may still both answer: the ledger keeps the first and both tell that one.
+        """
+        self._underway.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(f"{asked.caller.name}\n{asked.key}".encode()).hexdigest()
+        file = self._underway / name
+        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InProgress from None
+            try:
+                yield
+            finally:
+                file.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
+def joined(stored: StoredAnswer, table: bytes) -> bytes:
+    """The JSON answer of a stored answer and its table, the same bytes each time."""
+    return stored.envelope[:-1] + b", " + table[1:]
+
+
+def _same(stored: StoredAnswer, digest: str) -> StoredAnswer:
+    """A stored answer, if it answered this very request and did not fail."""
+    if stored.request_digest != digest:
+        raise Conflict
+    if stored.outcome == "failed":
+        raise AnswerFailed
+    return stored
+
+
+def _sealer(
+    settlement: Settlement, held: DatasetVersion, planned: Plan
+) -> Callable[[list[AccountState]], bytes]:
+    """Makes the envelope of an answer once the balances after the debit are known."""
+    asked_at = now()
+
+    def seal(states: list[AccountState]) -> bytes:
+        charged = {"dataset": settlement.dataset_charge}
+        accounts = [
+            {"account": line["account"], "charged": str(charged.get(state.kind, settlement.charge)), **line}
+            for state, line in zip(states, account_lines(held, states), strict=True)
+        ]
+        envelope = {
+            "id": settlement.id,
+            "dataset": {"id": held.id, "version": held.version},
+            "mode": "run",
+            "reused": settlement.dataset_charge == NOTHING,
+            "fingerprint": settlement.fingerprint,
+            "asked_at": asked_at,
+            "charge": {**_charge(planned, settlement.charge, settlement.delta_atto), "accounts": accounts},
+        }
+        return _json(envelope)
+
+    return seal
+
+
+def _affords(state: AccountState, planned: Plan) -> bool:
+    """Whether an account could pay for a plan now; δ is the dataset's alone to pay."""
+    paid_in_delta = state.kind != "dataset" or planned.delta <= state.delta_remaining
+    return planned.price <= state.remaining and paid_in_delta
+
+
+def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
+    """The price of a plan and its split; all zero where nothing is charged. Telling again costs no δ."""
+    free = amount == NOTHING
+    split = {part.name: "0" if free else str(part.price) for part in planned.measurements}
+    charge: dict[str, Any] = {"measure": "epsilon", "amount": str(amount), "split": split}
+    if planned.schema.measure == "zcdp":
+        assert planned.schema.delta is not None
+        epsilon = epsilon_of(amount, planned.schema.delta)
+        charge |= {
+            "measure": "rho",
+            "as": {"epsilon": plain_text(epsilon), "delta": plain_text(planned.schema.delta)},
+        }
+    if planned.delta:
+        charge["delta"] = delta.shown(delta_atto)
+    return charge
+
+
+def account_lines(held: DatasetVersion, states: list[AccountState]) -> list[dict[str, str]]:
+    """The accounts as callers see them: a dataset by its id, and for a view which lineage each belongs to."""
+    lines = []
+    for state in states:
+        several = {"lineage": state.lineage} if len(held.lineages) > 1 else {}
+        holder = held.id if state.kind == "dataset" and not several else state.holder
+        lines.append({"account": f"{state.kind}:{holder}", **several, "remaining": str(state.remaining)})
+    return lines
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,60 @@
+"""The folder of a record set: it appears whole under its name, or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from privacy.deidentify.errors import DeidentifyError
+
+FOLDER_MODE = 0o700
+REPORT = "report.json"
+
+
+class FolderRefused(DeidentifyError):
+    """The output folder is there already, or cannot be made."""
+
+
+@contextmanager
+def appearing(out: Path, *, force: bool) -> Iterator[Path]:
+    """A new folder beside `out` to write into; it takes the name `out` when the block ends well, and goes otherwise.
+
+    An existing `out` is refused, and with `force` replaced only if it holds an earlier record set or nothing.
+    """
+    _check(out, force=force)
+    fresh = out.with_name(f".{out.name}.{secrets.token_hex(6)}.partial")
+    try:
+        fresh.mkdir(mode=FOLDER_MODE)
+    except OSError:
+        raise FolderRefused(f"no folder can be made in {out.parent}") from None
+    try:
+        yield fresh
+        _take_place(fresh, out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _check(out: Path, *, force: bool) -> None:
+    if not os.path.lexists(out):
+        return
+    if not force:
+        raise FolderRefused(f"{out} is there already; --force replaces an earlier record set")
+    if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / REPORT).is_file()):
+        raise FolderRefused(f"{out} is no record set of an earlier run; it is not replaced")
+
+
+def _take_place(fresh: Path, out: Path) -> None:
+    """Both renames are atomic; between them the name is free for a moment and the old record set whole."""
+    if not out.exists():
+        fresh.rename(out)
+        return
+    old = out.with_name(f".{out.name}.{secrets.token_hex(6)}.old")
+    out.rename(old)
+    try:
+        fresh.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

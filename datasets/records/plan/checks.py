@@ -1,0 +1,205 @@
+"""Holds a plan against the data before any work starts; what does not fit is told by line and key of the plan."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from datasets.descriptor.yamltext import Fault, Path_, shown
+from datasets.records.plan.entries import PlanError
+from datasets.records.plan.plan import Attribute, HierarchyFile, ProcessingPlan, Reference
+from datasets.records.source import Source
+from privacy.deidentify.errors import DeidentifyError
+from privacy.deidentify.hierarchies import layout
+from privacy.deidentify.hierarchies import plan as built
+from privacy.deidentify.hierarchies.hierarchy import Hierarchy
+from privacy.deidentify.models import (
+    AverageRisk,
+    Distance,
+    DistinctDiversity,
+    EntropyDiversity,
+    KAnonymity,
+    Model,
+    PopulationUniqueness,
+    RecursiveDiversity,
+    TCloseness,
+    distinct_needed,
+    name_of,
+)
+from privacy.deidentify.table import Column, Role, Table
+
+
+def columns(plan: ProcessingPlan, source: Source) -> None:
+    """Every attribute of the plan is a column of the data and the other way round."""
+    refuse(_column_faults(plan, source))
+
+
+def _column_faults(plan: ProcessingPlan, source: Source) -> Iterator[Fault]:
+    for name in plan.attributes:
+        if name not in source.columns:
+            message = f"the data has no column {shown(name)}; its columns: {_named(source.columns)}"
+            yield plan.fault(("attributes", name), message)
+    for name in source.columns:
+        if name not in plan.attributes:
+            yield plan.fault(
+                ("attributes",),
+                f"column {shown(name)} of the data has no role here; roles: {', '.join(Role)}",
+            )
+
+
+def _named(names: Sequence[str], most: int = 20) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def refuse(faults: Iterator[Fault]) -> None:
+    """Raise the faults together, if there are any."""
+    if found := list(faults):
+        raise PlanError(found)
+
+
+def reference(
+    plan: ProcessingPlan, key: str, asked: Reference, source: Source, *, needed: Sequence[str]
+) -> None:
+    """Another table has the columns that it is needed for."""
+    missing = [name for name in needed if name not in source.columns]
+    if missing:
+        raise plan.refusal((key,), f"{asked.path.name} has no column {_named(missing)}")
+
+
+def hierarchies(plan: ProcessingPlan, table: Table, names: Sequence[str]) -> dict[str, Hierarchy]:
+    """The hierarchies of some attributes, each total over the values of its column."""
+    found: dict[str, Hierarchy] = {}
+    faults: list[Fault] = []
+    for name in names:
+        try:
+            found[name] = _hierarchy(plan.attributes[name], table[name])
+            found[name].places(table[name])
+        except DeidentifyError as fault:
+            faults.append(plan.fault(("attributes", name, "hierarchy"), str(fault)))
+    refuse(iter(faults))
+    return found
+
+
+def _hierarchy(attribute: Attribute, column: Column) -> Hierarchy:
+    asked = attribute.hierarchy
+    if isinstance(asked, HierarchyFile):
+        return layout.parse(attribute.name, asked.text, asked.delimiter)
+    assert asked is not None, "a plan without this hierarchy is refused when it is read"
+    held = column.counts() > 0
+    values = [value for value, holds in zip(column.values, held.tolist(), strict=True) if holds]
+    return built.build(asked, name=attribute.name, values=values)
+
+
+def grained(
+    plan: ProcessingPlan, table: Table, trees: Mapping[str, Hierarchy]
+) -> tuple[Table, dict[str, Hierarchy]]:
+    """Quasi-identifiers told at the grain that the proposal asks for, and their hierarchies from there on."""
+    cut = dict(trees)
+    for name, tree in trees.items():
+        level = plan.attributes[name].level
+        if not level:
+            continue
+        if level >= tree.height:
+            raise plan.refusal(("grain", name), f"the hierarchy has the levels 0 to {tree.height - 1}")
+        table = table.replacing(_told(table[name], tree, level))
+        cut[name] = _from_level(tree, level)
+    return table, cut
+
+
+def _told(column: Column, tree: Hierarchy, level: int) -> Column:
+    labels = tree.labels[level]
+    return column.recoded([labels[label] for label in tree.maps[level][tree.places(column)].tolist()])
+
+
+def _from_level(tree: Hierarchy, level: int) -> Hierarchy:
+    first = np.unique(tree.maps[level], return_index=True)[1]
+    paths = [
+        [tree.labels[above][tree.maps[above][value]] for above in range(level, tree.height)]
+        for value in first.tolist()
+    ]
+    return Hierarchy.of(tree.name, paths)
+
+
+def feasible(plan: ProcessingPlan, table: Table, *, persons: int) -> None:
+    """What the models ask for is possible with as many persons and values as there are."""
+    if persons < 2:
+        raise plan.refusal(("models",), f"the data has {_counted(persons, plan)}: nobody can be hidden in it")
+    refuse(
+        plan.fault(asked.path, message)
+        for asked in plan.asked
+        if (message := _impossible(asked.model, table, persons, plan))
+    )
+
+
+def _impossible(model: Model, table: Table, persons: int, plan: ProcessingPlan) -> str:
+    if isinstance(model, KAnonymity) and model.k > persons:
+        return f"{name_of(model)} cannot be met: the data has {_counted(persons, plan)}"
+    if isinstance(model, AverageRisk) and model.threshold * persons < 1:
+        return f"{name_of(model)} cannot be met: one group of all has 1 / {persons}"
+    if isinstance(model, PopulationUniqueness) and model.population < persons:
+        return f"the population of {model.population} is smaller than the data, which has {_counted(persons, plan)}"
+    if isinstance(model, DistinctDiversity | EntropyDiversity | RecursiveDiversity):
+        held = int((table[model.attribute].counts() > 0).sum())
+        if distinct_needed(model) > held:
+            return f"{name_of(model)} cannot be met: the data has {held} values of {model.attribute}"
+    if isinstance(model, TCloseness) and model.distance is Distance.ORDERED:
+        try:
+            order(plan.attributes[model.attribute], table[model.attribute])
+        except ValueError as fault:
+            return str(fault)
+    return ""
+
+
+def _counted(persons: int, plan: ProcessingPlan) -> str:
+    one = "row" if plan.unit is None else "person"
+    return f"{persons} {one}" if persons == 1 else f"{persons} {one}s"
+
+
+def orders(plan: ProcessingPlan, table: Table) -> dict[str, tuple[str, ...]]:
+    """The values of each attribute that ordered closeness is asked for, from low to high."""
+    return {
+        model.attribute: order(plan.attributes[model.attribute], table[model.attribute])
+        for model in plan.models
+        if isinstance(model, TCloseness) and model.distance is Distance.ORDERED
+    }
+
+
+def order(attribute: Attribute, column: Column) -> tuple[str, ...]:
+    """The plan's order, or that of numbers; raises ValueError where there is neither."""
+    held = [value for value, rows in zip(column.values, column.counts().tolist(), strict=True) if rows]
+    if attribute.order:
+        missing = len(set(held) - set(attribute.order))
+        if missing or len(set(attribute.order)) < len(attribute.order):
+            raise ValueError(
+                f"the order of {attribute.name} repeats a value or misses {missing} of the data's {len(held)}"
+            )
+        return attribute.order
+    try:
+        return tuple(sorted(held, key=float))
+    except ValueError:
+        raise ValueError(
+            f"ordered distance needs numbers, or an order of the values of {attribute.name} in its attribute"
+        ) from None
+
+
+def writable(plan: ProcessingPlan, source: Source, trees: Mapping[str, Hierarchy]) -> None:
+    """Every label can be written in the source's encoding."""
+    refuse(_writable_faults(plan, source, trees))
+
+
+def _writable_faults(plan: ProcessingPlan, source: Source, trees: Mapping[str, Hierarchy]) -> Iterator[Fault]:
+    for name, tree in trees.items():
+        for level, labels in enumerate(tree.labels):
+            try:
+                "\n".join(labels).encode(source.style.codec)
+            except UnicodeEncodeError:
+                path: Path_ = ("attributes", name, "hierarchy")
+                yield plan.fault(
+                    path, f"a label of level {level} cannot be written in {source.style.encoding}"
+                )
+                break
+
+
+def needed(plan: ProcessingPlan) -> list[str]:
+    """The columns that a run reads although they are not published: the person, and the rows asked for."""
+    used = {plan.unit, *(condition.attribute for condition in plan.where)}
+    return [name for name, attribute in plan.attributes.items() if not attribute.removed or name in used]

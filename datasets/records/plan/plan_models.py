@@ -1,0 +1,158 @@
+"""The privacy models of a plan, in every spelling that a plan knows, each with its place in the text."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from datasets.descriptor.yamltext import Path_
+from datasets.records.plan.entries import PlanEntry
+from privacy.deidentify import models
+from privacy.deidentify.errors import BadModel
+from privacy.deidentify.models import Distance, Estimator, Model, name_of
+
+
+@dataclass(frozen=True, slots=True)
+class AskedModel:
+    """A model and where the plan asks for it."""
+
+    model: Model
+    path: Path_
+
+    @property
+    def attribute(self) -> str | None:
+        """The sensitive attribute it guards, if it is about one."""
+        return getattr(self.model, "attribute", None)
+
+
+def read(entries: list[PlanEntry]) -> tuple[list[AskedModel], list[str]]:
+    """The models of a plan and what has to be said about them; faults are noted at their places."""
+    found = [asked for entry in entries for asked in _one(entry)]
+    return _merged(found)
+
+
+def _one(entry: PlanEntry) -> list[AskedModel]:
+    """The models of one item: `{k_anonymity: 5}`; several keys are several models."""
+    made = []
+    for name, value in entry.members(*SPELLINGS).items():
+        before = len(entry.tree.faults)
+        try:
+            model = SPELLINGS[name](value)
+        except BadModel as fault:
+            if len(entry.tree.faults) == before:
+                value.fault(str(fault))
+            continue
+        if len(entry.tree.faults) == before:
+            made.append(AskedModel(model, value.path))
+    return made
+
+
+def _merged(found: list[AskedModel]) -> tuple[list[AskedModel], list[str]]:
+    """Of several k the largest counts, and whoever reads the report is told so; a model said twice counts once."""
+    kept: dict[Model, AskedModel] = {}
+    notes = []
+    for asked in found:
+        if asked.model in kept:
+            notes.append(f"{name_of(asked.model)} is asked for twice")
+        kept.setdefault(asked.model, asked)
+    for kind in (models.KAnonymity, models.KMap):
+        same = [model for model in kept if isinstance(model, kind)]
+        if len(same) > 1:
+            strictest = max(same, key=lambda model: model.k)
+            for model in same:
+                if model != strictest:
+                    notes.append(f"{name_of(model)} is asked for beside {name_of(strictest)}, which holds it")
+                    del kept[model]
+    return list(kept.values()), notes
+
+
+def _needed(entry: PlanEntry, members: Mapping[str, PlanEntry], *names: str) -> None:
+    missing = [name for name in names if name not in members]
+    if missing and entry.is_mapping:
+        entry.fault(f"needs {' and '.join(missing)}")
+    if missing:
+        raise BadModel("incomplete")
+
+
+def _l_diversity(entry: PlanEntry) -> Model:
+    members = entry.members("attribute", "kind", "l", "c")
+    _needed(entry, members, "attribute", "l")
+    attribute = members["attribute"].text()
+    kind = members["kind"].choice("distinct", "entropy", "recursive") if "kind" in members else "distinct"
+    if kind != "recursive" and "c" in members:
+        members["c"].fault("c belongs to recursive (c, l)-diversity", key=True)
+    if kind == "entropy":
+        return models.EntropyDiversity(attribute, members["l"].number(least=1))
+    l_wanted = members["l"].whole(least=1)
+    if kind == "distinct":
+        return models.DistinctDiversity(attribute, l_wanted)
+    _needed(entry, members, "c")
+    return models.RecursiveDiversity(attribute, members["c"].number(), l_wanted)
+
+
+def _t_closeness(entry: PlanEntry) -> Model:
+    members = entry.members("attribute", "t", "distance")
+    _needed(entry, members, "attribute", "t")
+    distance = members["distance"].choice(*map(str, Distance)) if "distance" in members else "equal"
+    return models.TCloseness(members["attribute"].text(), members["t"].number(most=1), Distance(distance))
+
+
+def _delta_disclosure(entry: PlanEntry) -> Model:
+    members = entry.members("attribute", "delta")
+    _needed(entry, members, "attribute", "delta")
+    return models.DeltaDisclosure(members["attribute"].text(), members["delta"].number())
+
+
+def _beta_likeness(entry: PlanEntry) -> Model:
+    members = entry.members("attribute", "beta", "enhanced")
+    _needed(entry, members, "attribute", "beta")
+    enhanced = members["enhanced"].flag() if "enhanced" in members else True
+    return models.BetaLikeness(members["attribute"].text(), members["beta"].number(), enhanced)
+
+
+def _delta_presence(entry: PlanEntry) -> Model:
+    members = entry.members("min", "max")
+    _needed(entry, members, "min", "max")
+    return models.DeltaPresence(members["min"].number(most=1), members["max"].number(most=1))
+
+
+def _population_uniqueness(entry: PlanEntry) -> Model:
+    members = entry.members("threshold", "population", "estimator")
+    _needed(entry, members, "threshold", "population")
+    estimator = members["estimator"].choice(*map(str, Estimator)) if "estimator" in members else "dankar"
+    return models.PopulationUniqueness(
+        members["threshold"].number(most=1), members["population"].whole(least=1), Estimator(estimator)
+    )
+
+
+def _share(entry: PlanEntry) -> float:
+    """A threshold: the bare number, or `{threshold: …}`."""
+    if entry.is_mapping:
+        members = entry.members("threshold")
+        _needed(entry, members, "threshold")
+        entry = members["threshold"]
+    return entry.number(most=inf)
+
+
+def _size(entry: PlanEntry) -> int:
+    """A k: the bare number, or `{k: …}`."""
+    if entry.is_mapping:
+        members = entry.members("k")
+        _needed(entry, members, "k")
+        entry = members["k"]
+    return entry.whole(least=1)
+
+
+SPELLINGS: Mapping[str, Callable[[PlanEntry], Model]] = {
+    "k_anonymity": lambda entry: models.KAnonymity(_size(entry)),
+    "l_diversity": _l_diversity,
+    "t_closeness": _t_closeness,
+    "delta_disclosure": _delta_disclosure,
+    "beta_likeness": _beta_likeness,
+    "delta_presence": _delta_presence,
+    "k_map": lambda entry: models.KMap(_size(entry)),
+    "average_risk": lambda entry: models.AverageRisk(_share(entry)),
+    "prosecutor_risk": lambda entry: models.prosecutor_risk(_share(entry)),
+    "journalist_risk": lambda entry: models.journalist_risk(_share(entry)),
+    "sample_uniqueness": lambda entry: models.SampleUniqueness(_share(entry)),
+    "population_uniqueness": _population_uniqueness,
+}

@@ -1,0 +1,75 @@
+"""What must not leave with the record set (加工の方法に関する情報): seed, key of the evidence, figures from the data.
+
+It lies in a folder that only its owner reads. The key of pseudonyms is never written here: it is kept apart by
+whoever gave it, or destroyed when the run ends.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets.records import write as writing
+from datasets.records.folder import FOLDER_MODE
+from datasets.records.plan.plan import ProcessingPlan
+from datasets.records.prepare import Prepared, seed_of
+from privacy.deidentify.errors import DeidentifyError
+
+FOLDER = "restricted"
+KEY_BYTES_MIN = 32
+SEED_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """The seed of all draws and the keys of one run. `told` is the seed as the plan or the draw gave it."""
+
+    seed: bytes = field(repr=False)
+    told: str = field(repr=False)
+    seed_given: bool
+    pseudonyms: bytes = field(repr=False)
+    key_given: bool
+    evidence: bytes = field(repr=False)
+
+    @classmethod
+    def drawn(cls, plan: ProcessingPlan, *, key: bytes | None, source_sha256: str) -> "Secrets":
+        """The plan's seed and the caller's key; whatever is missing is drawn."""
+        if key is not None and len(key) < KEY_BYTES_MIN:
+            raise DeidentifyError(f"the key file has {len(key)} bytes and needs at least {KEY_BYTES_MIN}")
+        told = secrets.token_hex(SEED_BYTES) if plan.seed is None else plan.seed
+        return cls(
+            seed=seed_of(plan, seed=told.encode(), source_sha256=source_sha256),
+            told=told,
+            seed_given=plan.seed is not None,
+            pseudonyms=key if key is not None else secrets.token_bytes(KEY_BYTES_MIN),
+            key_given=key is not None,
+            evidence=secrets.token_bytes(KEY_BYTES_MIN),
+        )
+
+
+def write(folder: Path, plan: ProcessingPlan, held: Secrets, prepared: Prepared, told: Any) -> None:
+    """The restricted folder of a run."""
+    inside = folder / FOLDER
+    inside.mkdir(mode=FOLDER_MODE)
+    writing.private(inside / "seed.json", _json({"seed": held.told, "drawn": not held.seed_given}))
+    writing.private(inside / "evidence.key", held.evidence)
+    writing.private(inside / "method.json", _json(_method(plan, prepared, told)))
+
+
+def _method(plan: ProcessingPlan, prepared: Prepared, told: Any) -> dict[str, Any]:
+    return {
+        "plan": json.loads(plan.canonical)[0],
+        "operations": [
+            {"attribute": done.column, "operation": done.operation, **dict(done.restricted)}
+            for done in prepared.applied
+            if done.restricted
+        ],
+        "levels": told.body.get("levels"),
+        "hashes": told.body["hashes"],
+    }
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()

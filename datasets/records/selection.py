@@ -1,0 +1,52 @@
+"""Which rows of the source a proposal asks for: by conditions on their texts, and by a seeded sample."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.records.plan.plan import RowCondition, Sampling
+from privacy.deidentify.errors import BadTable
+from privacy.deidentify.operations import sampling
+from privacy.deidentify.randomness import Draws
+from privacy.deidentify.table import Codes, Column, Table
+
+
+def chosen(table: Table, conditions: tuple[RowCondition, ...]) -> NDArray[np.bool_]:
+    """The rows that meet every condition."""
+    rows = np.ones(table.rows, dtype=np.bool_)
+    for condition in conditions:
+        column = table[condition.attribute]
+        rows &= _meeting(column, condition)[column.codes]
+    if not rows.any():
+        raise BadTable("no row of the data meets the plan's conditions (where)")
+    return rows
+
+
+def _meeting(column: Column, condition: RowCondition) -> NDArray[np.bool_]:
+    """Which values of a column meet a condition: listed, or between two numbers, or between two texts."""
+    if condition.values:
+        wanted = frozenset(condition.values)
+        return np.array([value in wanted for value in column.values], dtype=np.bool_)
+    low, high = condition.low, condition.high
+    bounds = [_number(bound) for bound in (low, high) if bound is not None]
+    if all(bound is not None for bound in bounds):
+        least = -np.inf if low is None else float(low)
+        most = np.inf if high is None else float(high)
+        numbers = np.array([_number(value) for value in column.values], dtype=np.float64)
+        return (numbers >= least) & (numbers <= most)
+    return np.array([(low or "") <= value <= (high or value) for value in column.values], dtype=np.bool_)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def sampled(rows: int, asked: Sampling, *, unit: Codes | None, draws: Draws) -> NDArray[np.intp]:
+    """The rows of a sample, in their order: whole persons where `unit` names each row's."""
+    entities = rows if unit is None else len(np.unique(unit))
+    size = asked.rows if asked.rows is not None else max(1, round(entities * (asked.share or 1.0)))
+    if size > entities:
+        raise BadTable(f"a sample of {size} is asked for, and there are {entities}")
+    return sampling.sample(rows, size=size, draws=draws, unit=unit)

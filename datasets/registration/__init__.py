@@ -1,0 +1,1 @@
+"""From a source, or from joined sources, to a serving version."""

@@ -1,0 +1,168 @@
+"""Registers a source in a staging folder, whole or not at all. Knows nothing of versions or of the ledger."""
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from datasets.database.files import private_folder, remove, sync
+from datasets.descriptor.descriptor import Descriptor
+from datasets.registration.ingest.engine import Engine, Watch
+from datasets.registration.ingest.joining import JoinedPart, fill_joined
+from datasets.registration.ingest.problems import ImportProblem, Limits
+from datasets.registration.ingest.report import CellProblem, IngestReport
+from datasets.registration.ingest.source import fill_vault, is_parquet, lines_of
+from datasets.registration.ingest.statistics import SALT_BYTES_MIN, Counts, build
+
+STATISTICS_FILE = "statistics.duckdb"
+VAULT_FOLDER = "vault"
+SCRATCH_FOLDER = "scratch"
+VAULT_FILE = "vault.parquet"
+
+Progress = Callable[[str, float], None]
+Fill = Callable[[Path, Engine], int]
+
+
+def ingest(
+    descriptor: Descriptor,
+    source: Path,
+    staging: Path,
+    salt: bytes,
+    progress: Progress,
+    limits: Limits | None = None,
+) -> IngestReport:
+    """Write `statistics.duckdb` and `vault/vault.parquet` into the empty folder `staging`.
+
+    When this returns both files are on the disk and nothing else is in the folder; the caller renames it
+    into place. When it raises (ImportProblem, KeyboardInterrupt) it has emptied the folder again. `progress`
+    is told (stage, share done of 0 … 1). The salt, at least 16 secret bytes, decides which rows of a person
+    are kept; keep it for the life of the dataset, so that a new version keeps the same ones.
+    """
+    source = source.absolute()
+    with _emptied_on_failure(staging, salt) as folder:
+        is_parquet(source)  # refuses what is no plain file, before anything is made
+        before = _identity(source)
+        rows, counts = _make(
+            descriptor,
+            lambda vault, engine: fill_vault(descriptor, source, vault, engine),
+            folder,
+            salt,
+            progress,
+            limits=limits or Limits(),
+            source_bytes=source.stat().st_size,
+        )
+        lines = lines_of(descriptor, source, sorted({place for place, _, _ in counts.places}))
+        if _identity(source) != before:
+            raise ImportProblem("the source was changed while it was read")
+        _finish(folder)
+    return _report(rows, counts, lines)
+
+
+def ingest_joined(
+    descriptor: Descriptor,
+    parts: Sequence[JoinedPart],
+    staging: Path,
+    salt: bytes,
+    progress: Progress,
+    limits: Limits | None = None,
+) -> IngestReport:
+    """The same from the vaults of registered datasets, joined on the person.
+
+    The report names no places: a joined row stands nowhere that an operator could look at.
+    """
+    with _emptied_on_failure(staging, salt) as folder:
+        rows, counts = _make(
+            descriptor,
+            lambda vault, engine: fill_joined(descriptor, parts, vault, engine),
+            folder,
+            salt,
+            progress,
+            limits=limits or Limits(),
+            source_bytes=sum(part.vault.stat().st_size for part in parts),
+        )
+        _finish(folder)
+    return _report(rows, counts, {})
+
+
+@contextmanager
+def _emptied_on_failure(staging: Path, salt: bytes) -> Iterator[Path]:
+    if len(salt) < SALT_BYTES_MIN:
+        raise ValueError(f"a salt has at least {SALT_BYTES_MIN} bytes")
+    staging = staging.resolve(strict=True)
+    if any(staging.iterdir()):
+        raise ValueError("the staging folder is not empty")
+    try:
+        yield staging
+    except BaseException:
+        for entry in staging.iterdir():
+            remove(entry)
+        raise
+
+
+def check(
+    descriptor: Descriptor,
+    source: Path,
+    progress: Progress = lambda stage, share: None,
+    limits: Limits | None = None,
+) -> IngestReport:
+    """Read a source as `ingest` does and keep nothing; works in a private temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="sudare-check-") as folder:
+        return ingest(descriptor, source, Path(folder), secrets.token_bytes(32), progress, limits)
+
+
+def _make(
+    descriptor: Descriptor,
+    fill: Fill,
+    staging: Path,
+    salt: bytes,
+    progress: Progress,
+    *,
+    limits: Limits,
+    source_bytes: int,
+) -> tuple[int, Counts]:
+    """Fill the vault, and build the statistics table from it; returns the rows read and what was counted."""
+    scratch = private_folder(staging / SCRATCH_FOLDER)
+    vault = private_folder(staging / VAULT_FOLDER) / VAULT_FILE
+    watch = Watch(folder=staging, bytes_max=limits.staging_bytes(source_bytes), progress=progress)
+    engine = Engine(scratch=scratch, limits=limits, watch=watch)
+    try:
+        rows = fill(vault, engine)
+        counts = build(
+            descriptor,
+            vault=vault,
+            target=staging / STATISTICS_FILE,
+            scratch=scratch,
+            salt=salt,
+            engine=engine,
+        )
+    finally:
+        engine.close()
+    return rows, counts
+
+
+def _finish(staging: Path) -> None:
+    remove(staging / SCRATCH_FOLDER)
+    sync(staging / VAULT_FOLDER)
+    sync(staging)
+
+
+def _identity(source: Path) -> tuple[int, int, int]:
+    status = source.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _report(rows: int, counts: Counts, lines: Mapping[int, int]) -> IngestReport:
+    """`lines` are those of the places worth a look; places without one are left out."""
+    return IngestReport(
+        rows_read=rows,
+        rows_kept=counts.rows_kept,
+        persons=counts.persons,
+        rows_without_person=counts.rows_without_person,
+        dropped_by_bound=rows - counts.rows_without_person - counts.rows_kept,
+        columns=counts.columns,
+        kept_by_bound=counts.kept_by_bound,
+        problems=tuple(
+            CellProblem(lines[place], column, kind) for place, column, kind in counts.places if place in lines
+        ),
+    )

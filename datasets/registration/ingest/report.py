@@ -1,0 +1,43 @@
+"""What a registration did, for the operator only: exact counts of real rows must never reach a client."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["missing", "undeclared", "unreadable", "without person"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CellProblem:
+    """A cell worth a look: its line in the source (from 1; in Parquet its row) and column, never its text."""
+
+    line: int
+    column: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnCounts:
+    """How many cells of a column, over all rows read, were changed on their way into the table.
+
+    `missing` cells were empty, `unreadable` ones not a number or a date, `undeclared` ones not among the
+    declared values; `clamped` ones lay outside the declared bounds.
+    """
+
+    missing: int = 0
+    clamped: int = 0
+    unreadable: int = 0
+    undeclared: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """Counts of one registration. `kept_by_bound` tells which share of the rows each bound k would keep."""
+
+    rows_read: int
+    rows_kept: int
+    persons: int
+    rows_without_person: int
+    dropped_by_bound: int
+    columns: dict[str, ColumnCounts]
+    kept_by_bound: dict[int, float]
+    problems: tuple[CellProblem, ...]

@@ -1,0 +1,335 @@
+"""Makes the statistics table from the vault: whole numbers only, bounded per person, no source order.
+
+The privacy argument of the bound: a row's place within its person depends on that person's rows and the salt
+alone (a hash of the row's own codes, ties broken by the codes themselves, so that rows that still tie are
+equal). Hence one person more or less changes no other person's kept rows, and a query moves by at most
+`rows_per_person` rows. Row numbers of the source take no part.
+
+Where nobody declared a column's values, a second table `words` tells which word a code stands for. It is read for
+codes that were released already, so it may be exact. A code is 62 bits of a keyed digest, so two words share one
+with probability at most words²/2^63; only then could the word told for a code depend on a rare one.
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.database.files import sync
+from datasets.descriptor.descriptor import Descriptor
+from datasets.registration.ingest.coding import (
+    EMPTY,
+    STRANGE,
+    code_type,
+    final_code,
+    integer_type,
+    raw_code,
+    word,
+)
+from datasets.registration.ingest.engine import Engine, named, quoted
+from datasets.registration.ingest.problems import PROBLEMS_SHOWN_MAX, ImportProblem
+from datasets.registration.ingest.report import ColumnCounts, Kind
+from privacy.schema import Category, Column, Schema, UndeclaredColumn
+
+PRIME = 2**31 - 1
+SALT_BYTES_MIN = 16
+COLUMNS_AT_ONCE = 50
+SHARES_SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30, 40, 50, 60, 80, 100, 200, 365, 500, 1000)
+
+CODING, BOUNDING, WRITING = "coding", "bounding", "writing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What the statistics table and its making count; `places` are (row of the source from 0, column, kind)."""
+
+    rows_kept: int
+    persons: int
+    rows_without_person: int
+    columns: dict[str, ColumnCounts]
+    kept_by_bound: dict[int, float]
+    places: tuple[tuple[int, str, Kind], ...]
+
+
+def build(
+    descriptor: Descriptor, *, vault: Path, target: Path, scratch: Path, salt: bytes, engine: Engine
+) -> Counts:
+    """Write the statistics table to the new database file `target` and sync it."""
+    schema = descriptor.schema
+    made = scratch / target.name
+    _attach(engine, made, "made")
+    _attach(engine, scratch / "work.duckdb", "work")
+    engine.run(CODING, _coded(schema, vault, salt), end=0.9)
+    columns = _column_counts(schema, engine)
+    without = _without_person(schema, engine)
+    places = _places(schema, columns, without, engine)
+    sizes = _sizes(schema, engine)
+    _gather_words(schema, engine)
+    _write_rows(schema, salt, sizes, engine)
+    _write_words(schema, engine)
+    kept = engine.run(WRITING, "SELECT count(*) FROM made.rows", begin=0.95)[0][0]
+    engine.run(WRITING, "CHECKPOINT made", begin=1.0)
+    engine.run(WRITING, "DETACH made", begin=1.0)
+    engine.run(WRITING, "DETACH work", begin=1.0)
+    if made.with_name(made.name + ".wal").exists():
+        raise ImportProblem("the statistics table could not be completed")
+    sync(made)
+    made.rename(target)
+    return Counts(
+        rows_kept=kept,
+        persons=sum(sizes.values()),
+        rows_without_person=without,
+        columns=columns,
+        kept_by_bound=_kept_by_bound(sizes, schema.rows_per_person),
+        places=places,
+    )
+
+
+def _attach(engine: Engine, path: Path, name: str) -> None:
+    """A new database file of mode 0600, in a folder that is private already."""
+    engine.run(CODING, f"ATTACH {quoted(str(path))} AS {name}", end=0.0)
+    path.chmod(0o600)
+
+
+def _codes(schema: Schema) -> list[tuple[str, Column]]:
+    """The queryable columns with their names in the tables: c0, c1, …"""
+    return [(f"c{place}", column) for place, column in enumerate(schema.queryable)]
+
+
+def _open_places(schema: Schema) -> list[int]:
+    """The numbers of the columns whose values nobody declared."""
+    return [place for place, column in enumerate(schema.queryable) if isinstance(column, UndeclaredColumn)]
+
+
+def _coded(schema: Schema, vault: Path, salt: bytes) -> str:
+    """Raw codes of all rows, undeclared words (w0, …), the row's place in the source, and the unit's text (NULL:
+    no person).
+
+    Source columns are renamed first, so that no declared name can mean anything to the code's expressions.
+    """
+    opened = _open_places(schema)
+    texts = [
+        f"{word(named(column.name)) if place in opened else named(column.name)} AS t{place}"
+        for place, column in enumerate(schema.queryable)
+    ]
+    key = _derived(salt, b"words").hex()
+    columns = [
+        f"{raw_code(column, f't{place}', key)} AS c{place}" for place, column in enumerate(schema.queryable)
+    ]
+    columns += [f"t{place} AS w{place}" for place in opened]
+    if schema.unit is not None:
+        texts.append(f"{named(schema.unit)} AS unit_text")
+        columns.append("CASE WHEN trim(unit_text) <> '' THEN unit_text END AS unit")
+    file = f"read_parquet({quoted(glob.escape(str(vault)))}, file_row_number = true)"
+    source = f"SELECT {', '.join(['file_row_number AS place', *texts])} FROM {file}"
+    return f"CREATE TABLE work.coded AS SELECT {', '.join(['place', *columns])} FROM ({source})"
+
+
+# Counting
+
+
+def _column_counts(schema: Schema, engine: Engine) -> dict[str, ColumnCounts]:
+    """One pass over the raw codes for every few columns (the planner's work grows with their square)."""
+    counts: dict[str, ColumnCounts] = {}
+    columns = _codes(schema)
+    for first in range(0, len(columns), COLUMNS_AT_ONCE):
+        some = columns[first : first + COLUMNS_AT_ONCE]
+        wanted = ", ".join(
+            f"count(*) FILTER ({name} = {column.low - EMPTY}), count(*) FILTER ({name} = {column.low - STRANGE}),"
+            f" count(*) FILTER ({name} = {column.low - 1} OR {name} = {column.high + 1})"
+            for name, column in some
+        )
+        found = engine.run(CODING, f"SELECT {wanted} FROM work.coded", begin=0.9, end=0.95)[0]
+        for place, (_, column) in enumerate(some):
+            counts[column.name] = _counts_of(column, *found[3 * place : 3 * place + 3])
+    return counts
+
+
+def _counts_of(column: Column, missing: int, strange: int, clamped: int) -> ColumnCounts:
+    if isinstance(column, Category):
+        return ColumnCounts(missing=missing, undeclared=strange)
+    return ColumnCounts(missing=missing, unreadable=strange, clamped=clamped)
+
+
+def _without_person(schema: Schema, engine: Engine) -> int:
+    if schema.unit is None:
+        return 0
+    return int(
+        engine.run(CODING, "SELECT count(*) FROM work.coded WHERE unit IS NULL", begin=0.95, end=0.96)[0][0]
+    )
+
+
+def _places(
+    schema: Schema, counts: Mapping[str, ColumnCounts], without_person: int, engine: Engine
+) -> tuple[tuple[int, str, Kind], ...]:
+    """The first cells of the source that an operator should look at."""
+    faults = list(_faults(schema, counts))
+    if schema.unit is not None and without_person:
+        faults.append((schema.unit, "without person", "unit IS NULL"))
+    found: list[tuple[int, str, Kind]] = []
+    for column, kind, test in faults:
+        question = f"SELECT place FROM work.coded WHERE {test} ORDER BY place LIMIT {PROBLEMS_SHOWN_MAX}"
+        found.extend((int(place), column, kind) for (place,) in engine.run(CODING, question, begin=0.96))
+    return tuple(sorted(found)[:PROBLEMS_SHOWN_MAX])
+
+
+def _faults(schema: Schema, counts: Mapping[str, ColumnCounts]) -> Iterator[tuple[str, Kind, str]]:
+    """The columns and kinds of which there are cells to show, and how to find them."""
+    for name, column in _codes(schema):
+        count = counts[column.name]
+        if count.unreadable:
+            yield column.name, "unreadable", f"{name} = {column.low - STRANGE}"
+        if count.undeclared and isinstance(column, Category) and column.other is None:
+            yield column.name, "undeclared", f"{name} = {column.low - STRANGE}"
+        if count.missing and not column.missing_allowed:
+            yield column.name, "missing", f"{name} = {column.low - EMPTY}"
+
+
+# Persons and the bound
+
+
+def _sizes(schema: Schema, engine: Engine) -> dict[int, int]:
+    """How many persons have how many rows; without a unit every row is a person."""
+    each = "SELECT 1 AS n FROM work.coded"
+    if schema.unit is not None:
+        each = "SELECT count(*) AS n FROM work.coded WHERE unit IS NOT NULL GROUP BY unit"
+    return dict(engine.run(BOUNDING, f"SELECT n, count(*) FROM ({each}) GROUP BY n", end=0.1))
+
+
+def _kept_by_bound(sizes: Mapping[int, int], declared: int) -> dict[int, float]:
+    """The share of rows that a bound k keeps: persons with n rows keep min(n, k)."""
+    rows = sum(size * persons for size, persons in sizes.items())
+    bounds = sorted({declared, *(bound for bound in SHARES_SHOWN if bound <= max(sizes, default=1))})
+    return {
+        bound: sum(min(size, bound) * persons for size, persons in sizes.items()) / rows if rows else 1.0
+        for bound in bounds
+    }
+
+
+def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: Engine) -> None:
+    """Fill the table: by rank and person where a person may have several rows, else by content."""
+    order = [name for name, _ in _codes(schema)]
+    definitions = [f"{name} {code_type(column)} NOT NULL" for name, column in _codes(schema)]
+    definitions.append(f"rank {_rank_type(schema)} NOT NULL")
+    if schema.rows_per_person > 1:
+        definitions.append(f"person {'INTEGER' if sum(sizes.values()) < 2**31 else 'BIGINT'} NOT NULL")
+        order = ["rank", "person"]
+    if schema.rows_per_person == 1 and max(sizes, default=1) == 1:
+        columns = ", ".join([*_finals(schema), f"1::{_rank_type(schema)} AS rank"])
+        rows = f"SELECT {columns} FROM work.coded{'' if schema.unit is None else ' WHERE unit IS NOT NULL'}"
+    else:
+        _number_persons(salt, engine)
+        _rank(schema, salt, engine)
+        rows = f"SELECT * {'EXCLUDE (person)' if schema.rows_per_person == 1 else ''} FROM work.ranked"
+    ordered = f" ORDER BY {', '.join(order)}" if order else ""
+    engine.run(WRITING, f"CREATE TABLE made.rows ({', '.join(definitions)})", end=0.0)
+    engine.run(WRITING, f"INSERT INTO made.rows BY NAME {rows}{ordered}", end=0.95)
+
+
+# Words
+
+
+def _gather_words(schema: Schema, engine: Engine) -> None:
+    """Which word each code of an open column stands for, among all rows."""
+    if not (opened := _open_places(schema)):
+        return
+    each = [
+        f"SELECT {place} AS place, c{place} AS code, min(w{place}) AS word FROM work.coded"
+        f" WHERE c{place} >= 0 GROUP BY code"
+        for place in opened
+    ]
+    engine.run(CODING, f"CREATE TABLE work.words AS {' UNION ALL '.join(each)}", begin=0.97)
+
+
+def _write_words(schema: Schema, engine: Engine) -> None:
+    """Keep the words of codes that occur in the table, in the order of the secret digests."""
+    if not (opened := _open_places(schema)):
+        return
+    known = " UNION ".join(f"SELECT {place} AS place, c{place} AS code FROM made.rows" for place in opened)
+    engine.run(
+        WRITING,
+        "CREATE TABLE made.words (place INTEGER NOT NULL, code BIGINT NOT NULL, word VARCHAR NOT NULL)",
+        begin=0.95,
+        end=0.95,
+    )
+    engine.run(
+        WRITING,
+        f"INSERT INTO made.words SELECT place, code, word FROM work.words SEMI JOIN ({known}) AS known"
+        " USING (place, code) ORDER BY place, code",
+        begin=0.95,
+        end=0.95,
+    )
+
+
+def _rank_type(schema: Schema) -> str:
+    return integer_type(0, schema.rows_per_person)
+
+
+def _finals(schema: Schema) -> list[str]:
+    return [f"{final_code(column, f'coded.{name}')} AS {name}" for name, column in _codes(schema)]
+
+
+def _number_persons(salt: bytes, engine: Engine) -> None:
+    """Number the persons from 1 in an order that the salt hides.
+
+    The keyed digest only orders: persons are told apart by their whole text, so equal digests merge nobody.
+    """
+    order = f"md5_number({quoted(_derived(salt, b'persons').hex())} || unit), unit"
+    engine.run(
+        BOUNDING,
+        f"CREATE TABLE work.persons AS SELECT unit, row_number() OVER (ORDER BY {order}) AS person"
+        " FROM (SELECT DISTINCT unit FROM work.coded WHERE unit IS NOT NULL)",
+        begin=0.1,
+        end=0.3,
+    )
+
+
+def _rank(schema: Schema, salt: bytes, engine: Engine) -> None:
+    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
+    engine.run(
+        BOUNDING,
+        f"CREATE TABLE work.coded_persons AS SELECT {', '.join(['person', *_finals(schema)])}"
+        " FROM work.coded AS coded JOIN work.persons AS persons ON coded.unit = persons.unit",
+        begin=0.3,
+        end=0.5,
+    )
+    engine.run(BOUNDING, "DROP TABLE work.coded", begin=0.5, end=0.5)
+    names = [name for name, _ in _codes(schema)]
+    columns = ", ".join(["person", *names])
+    within = f"PARTITION BY person ORDER BY {', '.join([content_hash(schema, salt), *names])}"
+    engine.run(
+        BOUNDING,
+        f"CREATE TABLE work.ranked AS SELECT {columns}, place::{_rank_type(schema)} AS rank"
+        f" FROM (SELECT {columns}, row_number() OVER ({within}) AS place FROM work.coded_persons)"
+        f" WHERE place <= {schema.rows_per_person}",
+        begin=0.5,
+    )
+
+
+def content_hash(schema: Schema, salt: bytes) -> str:
+    """SQL for a salted hash of a row's codes, from whole numbers that every engine computes alike.
+
+    Two rounds of a polynomial modulo 2^31 - 1, each followed by a fifth power (a permutation, since 5 does
+    not divide 2^31 - 2), which breaks the line on which equally spaced values would otherwise lie. All
+    products stay below 2^62.
+    """
+    codes = ", ".join(f"({name}::BIGINT - ({column.missing})) % {PRIME}" for name, column in _codes(schema))
+    value = f"{_number_below_prime(salt, b'start')}::BIGINT"
+    for purpose in (b"first round", b"second round"):
+        factor = _number_below_prime(salt, purpose)
+        value = f"list_reduce([{codes}]::BIGINT[], lambda h, x: (h * {factor} + x) % {PRIME}, {value})"
+        value = (
+            f"list_transform(list_transform([{value}], lambda v: {{'v': v, 'w': v * v % {PRIME}}}),"
+            f" lambda s: s.v * (s.w * s.w % {PRIME}) % {PRIME})[1]"
+        )
+    return value
+
+
+def _number_below_prime(salt: bytes, purpose: bytes) -> int:
+    """A number from 2 to 2^31 - 2 that only the salt's holder knows."""
+    return 2 + int.from_bytes(_derived(salt, purpose), "big") % (PRIME - 3)
+
+
+def _derived(salt: bytes, purpose: bytes) -> bytes:
+    return hashlib.blake2b(purpose, key=salt[:64], digest_size=16).digest()

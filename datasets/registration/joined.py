@@ -1,0 +1,188 @@
+"""Fills in what a view takes from the datasets it joins. Knows what is public about them, never a row.
+
+The outcome is the descriptor of a dataset like any other, with every column's domain as it was declared when the
+view was registered: a source's next version changes nothing about the view.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from datasets.catalog import DatasetVersion
+from datasets.descriptor.descriptor import Descriptor, DescriptorError, View, ViewColumn, parse
+from datasets.descriptor.yamltext import Fault
+from privacy import delta
+from privacy.budget import Price
+from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of
+
+Sources = Mapping[str, DatasetVersion]
+
+
+def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> Descriptor:
+    """The view as a descriptor of its own. Raises DescriptorError where the sources don't allow it.
+
+    `sources` are those of the view's that are registered; `all_of` tells what a dataset is joined from, itself
+    and at any depth.
+    """
+    faults = [*_source_faults(view, sources, all_of)]
+    if not faults:
+        faults += _column_faults(view, sources)
+    if faults:
+        raise DescriptorError(faults)
+    schemas = [sources[id].schema for id in view.sources]
+    _refuse(view, _limit_faults(view, schemas))
+    try:
+        descriptor = parse(_written(view, schemas))
+    except DescriptorError as error:
+        raise DescriptorError([_at_home(view, fault) for fault in error.faults]) from None
+    for wanted, column in zip(view.columns, descriptor.schema.columns, strict=True):
+        assert replace(column, name=wanted.column) == _declared(wanted, sources[wanted.source].schema)
+    return descriptor
+
+
+def _refuse(view: View, faults: Iterator[Fault]) -> None:
+    found = list(faults)
+    if found:
+        raise DescriptorError(found)
+
+
+def _source_faults(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> Iterator[Fault]:
+    measures = [sources[id].schema.measure for id in view.sources if id in sources]
+    for place, id in enumerate(view.sources):
+        for message in _against(view, id, sources.get(id), measures[:1], all_of):
+            yield view.fault(("view", "of", place), message)
+
+
+def _against(
+    view: View,
+    id: str,
+    held: DatasetVersion | None,
+    measures: Sequence[str],
+    all_of: Callable[[str], set[str]],
+) -> Iterator[str]:
+    """What speaks against joining a dataset."""
+    if held is None:
+        yield f"{id} is no registered dataset; register it first"
+        return
+    if held.retired:
+        yield f"{id} is retired and answers no new questions, nor does a view of it"
+    if held.schema.unit is None:
+        yield f"{id} names no person (its unit is null), so its rows cannot be joined with others"
+    if held.schema.measure not in measures:
+        yield f"{id} is accounted in {held.schema.measure}, the first source in {measures[0]}: join one kind only"
+    if view.id in all_of(id):
+        yield f"{id} is itself joined from {view.id}: a view cannot contain itself"
+
+
+def _column_faults(view: View, sources: Sources) -> Iterator[Fault]:
+    for wanted in view.columns:
+        path = ("columns", wanted.name, "column")
+        declared = _declared(wanted, sources[wanted.source].schema)
+        if declared is None:
+            yield view.fault(path, f"{wanted.source} declares no column {wanted.column!r}")
+        elif isinstance(declared, Text):
+            message = f"{wanted.column} is text in {wanted.source}: no question can name it, so leave it out"
+            yield view.fault(path, message)
+        elif isinstance(declared, UndeclaredColumn):
+            for id in view.sources:
+                if sources[id].schema.delta_cap is None:
+                    message = (
+                        f"{wanted.column} has undeclared values, and telling them costs every source δ, but {id} "
+                        "declares no delta_per_query and delta_cap: leave the column out"
+                    )
+                    yield view.fault(path, message)
+
+
+def _declared(wanted: ViewColumn, schema: Schema) -> AnyColumn | None:
+    return next((column for column in schema.columns if column.name == wanted.column), None)
+
+
+def _limit_faults(view: View, schemas: Sequence[Schema]) -> Iterator[Fault]:
+    cap = _cap(schemas)
+    if view.price_per_query_max > cap:
+        message = f"is above {cap}, the lowest cap of its sources"
+        yield view.fault(("privacy", "max_per_query"), message)
+
+
+def _cap(schemas: Sequence[Schema]) -> Price:
+    """Every source pays for each answer, so the lowest cap is the view's."""
+    return min(schema.cap for schema in schemas)
+
+
+def _at_home(view: View, fault: Fault) -> Fault:
+    """A fault of the written descriptor, told at the place of the view's text that it comes from."""
+    path: tuple[str | int, ...] = tuple(fault.path.split(".")[:2])
+    if path == ("privacy", "unit"):
+        path = ("view", "of", 0)
+    return view.fault(path, fault.message)
+
+
+# Writing
+
+
+def _written(view: View, schemas: Sequence[Schema]) -> str:
+    """The text of the descriptor: JSON, which is YAML."""
+    by_id = dict(zip(view.sources, schemas, strict=True))
+    columns = {}
+    for wanted in view.columns:
+        declared = _declared(wanted, by_id[wanted.source])
+        assert declared is not None
+        columns[wanted.name] = _column(declared)
+    content = {
+        "id": view.id,
+        "title": view.title,
+        "body": view.body,
+        "privacy": _privacy(view, schemas),
+        "columns": columns,
+    }
+    text = json.dumps(content, ensure_ascii=False)
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")  # line breaks to YAML alone
+
+
+def _privacy(view: View, schemas: Sequence[Schema]) -> dict[str, Any]:
+    """The view's own bounds, and the strictest of its sources' terms."""
+    deltas = {
+        "delta": _least([schema.delta for schema in schemas]),
+        "delta_per_query": _most([schema.delta_per_query for schema in schemas]),
+        "delta_cap": _least([schema.delta_cap for schema in schemas]),
+    }
+    return {
+        "unit": schemas[0].unit,
+        "max_rows_per_person": view.rows_per_person,
+        "measure": schemas[0].measure,
+        "cap": str(_cap(schemas)),
+        "max_per_query": str(view.price_per_query_max),
+        **{key: delta.shown(delta.atto_of(amount)) for key, amount in deltas.items() if amount is not None},
+    }
+
+
+def _least(amounts: Sequence[Fraction | None]) -> Fraction | None:
+    """The least, if every source names one."""
+    named = [amount for amount in amounts if amount is not None]
+    return min(named) if len(named) == len(amounts) else None
+
+
+def _most(amounts: Sequence[Fraction | None]) -> Fraction | None:
+    """The same for the most."""
+    named = [amount for amount in amounts if amount is not None]
+    return max(named) if len(named) == len(amounts) else None
+
+
+def _column(column: AnyColumn) -> dict[str, Any]:
+    """A column's declaration, which says what the source's said."""
+    match column:
+        case Category(values=values, labels=labels, other=other):
+            written: dict[str, Any] = {"type": "category", "values": values, "labels": labels}
+            written |= {} if other is None else {"other": other}
+        case Number(low=low, high=high, step=step, kind=kind, unit=unit):
+            written = {"type": kind, "min": f"{low * step:f}", "max": f"{high * step:f}", "step": f"{step:f}"}
+            written |= {} if unit is None else {"unit": unit}
+        case Date(low=low, high=high):
+            written = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
+        case UndeclaredColumn(length_max=length):
+            return {"type": "open", "max_length": length}
+        case Text():
+            raise AssertionError("no view has a text column")
+    return written | ({"missing": "allowed"} if column.missing_allowed else {})

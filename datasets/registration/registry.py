@@ -1,0 +1,343 @@
+"""Registration: a source, or a join of datasets, becomes a dataset's next version, wholly or not at all.
+
+The import is built in a staging folder, renamed into place, and named in the database in one transaction:
+until that commits the old version answers, and whatever is left of a killed import is swept by the next.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from datasets.catalog import Catalog, DatasetVersion, described
+from datasets.database.store import Store, now
+from datasets.descriptor.descriptor import Descriptor, View
+from datasets.ledger.ledger import open_dataset
+from datasets.registration.ingest import (
+    VAULT_FILE,
+    VAULT_FOLDER,
+    IngestReport,
+    JoinedPart,
+    ingest,
+    ingest_joined,
+)
+from datasets.registration.joined import resolve
+from privacy import delta
+from privacy.schema import Schema
+
+SALT_BYTES = 32
+CHUNK_BYTES = 1 << 20
+DATASET = text("""
+    SELECT datasets.lineage, datasets.retired_at, versions.sources FROM datasets JOIN versions
+        ON versions.dataset = datasets.id AND versions.number = datasets.version
+    WHERE datasets.id = :id
+""")
+SALT = text("SELECT salt FROM lineages WHERE id = :id")
+LAST_DESCRIPTOR = text("""
+    SELECT versions.descriptor FROM versions JOIN datasets ON datasets.id = versions.dataset
+    WHERE datasets.lineage = :lineage AND versions.sources IS NULL ORDER BY versions.registered_at DESC LIMIT 1
+""")
+SAME_SOURCE = text("""
+    SELECT datasets.id FROM versions JOIN datasets ON datasets.id = versions.dataset
+    WHERE versions.source_digest = :digest AND versions.sources IS NULL AND datasets.lineage <> :lineage
+    LIMIT 1
+""")
+LAST_NUMBER = text("SELECT coalesce(max(number), 0) FROM versions WHERE dataset = :id")
+KEEP_LINEAGE = text(
+    "INSERT INTO lineages (id, salt, created_at) VALUES (:id, :salt, :at) ON CONFLICT DO NOTHING"
+)
+KEEP_DATASET = text("""
+    INSERT INTO datasets (id, lineage, version, created_at) VALUES (:id, :lineage, :version, :at)
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version
+""")
+KEEP_VERSION = text("""
+    INSERT INTO versions (dataset, number, descriptor, folder, source_digest, registered_at, sources)
+    VALUES (:id, :version, :descriptor, :folder, :digest, :at, :sources)
+""")
+VIEW_LINEAGES = text("SELECT lineage FROM view_lineages WHERE dataset = :id")
+KEEP_VIEW_LINEAGE = text(
+    "INSERT INTO view_lineages (dataset, lineage) VALUES (:id, :lineage) ON CONFLICT DO NOTHING"
+)
+
+
+class RegistrationRefused(ValueError):
+    """The dataset cannot be registered on these terms; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What a registration made. `report` is for the operator only."""
+
+    dataset: str
+    version: int
+    report: IngestReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """Under which lineages and salt the next version is built, and from what.
+
+    `digest` is the source's; `sources` are a view's datasets and their versions.
+    """
+
+    lineages: tuple[str, ...]
+    salt: bytes
+    number: int
+    digest: str
+    sources: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def lineage(self) -> str:
+        return self.lineages[0]
+
+
+def register(
+    *,
+    store: Store,
+    data_dir: Path,
+    descriptor: Descriptor,
+    source: Path,
+    actor: str,
+    progress: Callable[[str, float], None],
+) -> Registered:
+    """Import `source` as the next version of the described dataset and switch to it.
+
+    Raises RegistrationRefused, or whatever `ingest` refuses the source for; then nothing has changed.
+    """
+    with _alone(data_dir, descriptor.schema.id) as home:
+        terms = _terms(store, descriptor, _digest(source))
+        with _next_version(store, home, descriptor, terms, actor) as staging:
+            report = ingest(descriptor, source, staging, terms.salt, progress)
+    return Registered(dataset=descriptor.schema.id, version=terms.number, report=report)
+
+
+def register_view(
+    *,
+    store: Store,
+    data_dir: Path,
+    view: View,
+    actor: str,
+    progress: Callable[[str, float], None],
+) -> Registered:
+    """Join the view's sources, as they stand now, as its next version and switch to it.
+
+    Raises DescriptorError where the sources don't allow the view, RegistrationRefused, or whatever
+    `ingest_joined` refuses; then nothing has changed.
+    """
+    with _alone(data_dir, view.id) as home:
+        known = {held.id: held for held in Catalog(store, data_dir).all()}
+        sources = {id: known[id] for id in view.sources if id in known}
+        descriptor = resolve(view, sources, lambda id: _joined_from(id, known))
+        terms = _terms_of_view(store, view, sources)
+        with _next_version(store, home, descriptor, terms, actor) as staging:
+            parts = [_part(view, source) for source in sources.values()]
+            report = ingest_joined(descriptor, parts, staging, terms.salt, progress)
+    return Registered(dataset=view.id, version=terms.number, report=report)
+
+
+def _joined_from(id: str, known: Mapping[str, DatasetVersion]) -> set[str]:
+    """Everything that a dataset is joined from, at any depth, as registered."""
+    found: set[str] = set()
+    ahead = [id]
+    while ahead:
+        new = set(known[ahead.pop()].sources) - found
+        found |= new
+        ahead += new
+    return found
+
+
+def _part(view: View, source: DatasetVersion) -> JoinedPart:
+    assert source.schema.unit is not None, "a source of a view has a unit"
+    return JoinedPart(
+        vault=source.file.parent / VAULT_FOLDER / VAULT_FILE,
+        unit=source.schema.unit,
+        columns={wanted.name: wanted.column for wanted in view.columns if wanted.source == source.id},
+    )
+
+
+@contextmanager
+def _next_version(
+    store: Store, home: Path, descriptor: Descriptor, terms: _Terms, actor: str
+) -> Iterator[Path]:
+    """A staging folder to fill; when the block ends it is put in place and answers from then on."""
+    folder = home / f"v{terms.number}"
+    staging = home / f".staging-{secrets.token_hex(8)}"
+    staging.mkdir(mode=0o700)
+    try:
+        yield staging
+        shutil.rmtree(folder, ignore_errors=True)
+        staging.rename(folder)
+        _sync(home)
+        with store.writing() as tx:
+            _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _alone(data_dir: Path, id: str) -> Iterator[Path]:
+    """Be the only registration of this dataset, and sweep what a killed one left behind; gives its home."""
+    home = data_dir / id
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(home / ".registering", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in home.glob(".staging-*"):
+            shutil.rmtree(left)
+        yield home
+    except BlockingIOError:
+        raise RegistrationRefused("another registration of this dataset is running") from None
+    finally:
+        os.close(lock)
+
+
+def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
+    """Settle the lineage; refuse what would reset or sidestep a lifetime cap."""
+    id = descriptor.schema.id
+    with store.reading() as connection:
+        lineage = _lineage(connection, descriptor)
+        twin = connection.execute(SAME_SOURCE, {"digest": digest, "lineage": lineage}).scalar()
+        if twin is not None:
+            raise RegistrationRefused(
+                f"this very source is registered as {twin}: it would get a second lifetime cap. "
+                f"Say `lineage: {twin}` in the descriptor to share the cap"
+            )
+        last = connection.execute(LAST_DESCRIPTOR, {"lineage": lineage}).scalar()
+        if last is not None:
+            _must_keep_terms(lineage, described(last).schema, descriptor.schema)
+        number = connection.execute(LAST_NUMBER, {"id": id}).scalar_one() + 1
+        salt = connection.execute(SALT, {"id": lineage}).scalar()
+    return _Terms(lineages=(lineage,), salt=_salt(salt), number=number, digest=digest)
+
+
+def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersion]) -> _Terms:
+    """The lineages of all sources, which pay for every answer; a view keeps them for ever."""
+    lineages = tuple(sorted({lineage for held in sources.values() for lineage in held.lineages}))
+    with store.reading() as connection:
+        own = connection.execute(DATASET, {"id": view.id}).one_or_none()
+        if own is not None:
+            before = tuple(connection.execute(VIEW_LINEAGES, {"id": view.id}).scalars())
+            _must_stay_the_view(view.id, own, before, lineages)
+        number = connection.execute(LAST_NUMBER, {"id": view.id}).scalar_one() + 1
+        salt = connection.execute(SALT, {"id": lineages[0]}).scalar_one()
+    versions = {id: held.version for id, held in sources.items()}
+    digest = hashlib.sha256(view.text.encode()).hexdigest()
+    salt = _salt_of_view(bytes.fromhex(salt), lineages)
+    return _Terms(lineages=lineages, salt=salt, number=number, digest=digest, sources=versions)
+
+
+def _must_stay_the_view(id: str, own: Row[Any], before: Sequence[str], asked: Sequence[str]) -> None:
+    if own.retired_at is not None:
+        raise RegistrationRefused(f"{id} is retired; register the view under a new id")
+    if own.sources is None:
+        raise RegistrationRefused(f"{id} is a dataset with a source of its own; give the view another id")
+    if sorted(before) != list(asked):
+        raise RegistrationRefused(
+            f"{id} joins the lineages {', '.join(sorted(before))} and is charged to these for ever, not to "
+            f"{', '.join(asked)}; give the view another id"
+        )
+
+
+def _salt_of_view(salt: bytes, lineages: Sequence[str]) -> bytes:
+    """A salt of its own, so that no order of a source's rows tells of the view's; the same in every version."""
+    return hashlib.blake2b("\0".join(["view", *lineages]).encode(), key=salt, digest_size=SALT_BYTES).digest()
+
+
+def _lineage(connection: Connection, descriptor: Descriptor) -> str:
+    id, named = descriptor.schema.id, descriptor.lineage
+    own = connection.execute(DATASET, {"id": id}).one_or_none()
+    if own is not None and own.retired_at is not None:
+        raise RegistrationRefused(
+            f"{id} is retired; register under a new id with `lineage: {id}`, which keeps its cap"
+        )
+    if own is not None and own.sources is not None:
+        raise RegistrationRefused(f"{id} is a view; give the dataset another id")
+    if named == id:
+        return id if own is None else str(own.lineage)
+    other = connection.execute(DATASET, {"id": named}).one_or_none()
+    if other is None:
+        raise RegistrationRefused(f"lineage names {named}, which is no registered dataset")
+    if other.sources is not None:
+        raise RegistrationRefused(f"lineage names {named}, which is a view: name one of its sources")
+    if own is not None and own.lineage != other.lineage:
+        raise RegistrationRefused(f"{id} belongs to the lineage {own.lineage} already and keeps it")
+    return str(other.lineage)
+
+
+def _must_keep_terms(lineage: str, before: Schema, asked: Schema) -> None:
+    """What a lifetime cap is counted in, and how high it is, holds for all datasets and versions under it."""
+    if before.measure != asked.measure:
+        raise RegistrationRefused(
+            f"measure says {asked.measure}, but what {lineage} may spend and has spent is counted in "
+            f"{before.measure}: a lineage never changes its measure. Keep `measure: {before.measure}`"
+        )
+    if before.cap != asked.cap:
+        raise RegistrationRefused(
+            f"cap says {asked.cap}, the registered dataset has {before.cap}: a registration never changes a "
+            "cap. Keep it in the descriptor and raise it by `sudare grant --dataset-cap`"
+        )
+    if before.delta_cap != asked.delta_cap:
+        amounts = [delta.shown(delta.atto_of(schema.delta_cap)) for schema in (asked, before)]
+        raise RegistrationRefused(
+            f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
+            "changes a cap. Keep it in the descriptor"
+        )
+
+
+def _salt(known: str | None) -> bytes:
+    return bytes.fromhex(known) if known else secrets.token_bytes(SALT_BYTES)
+
+
+def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str, actor: str) -> None:
+    at, id = now(), descriptor.schema.id
+    if not terms.sources:
+        tx.execute(KEEP_LINEAGE, {"id": terms.lineage, "salt": terms.salt.hex(), "at": at})
+    tx.execute(KEEP_DATASET, {"id": id, "lineage": terms.lineage, "version": terms.number, "at": at})
+    tx.execute(
+        KEEP_VERSION,
+        {
+            "id": id,
+            "version": terms.number,
+            "descriptor": descriptor.text,
+            "folder": folder,
+            "digest": terms.digest,
+            "at": at,
+            "sources": json.dumps(terms.sources) if terms.sources else None,
+        },
+    )
+    if terms.sources:
+        for lineage in terms.lineages:
+            tx.execute(KEEP_VIEW_LINEAGE, {"id": id, "lineage": lineage})
+        return
+    schema = descriptor.schema
+    delta_cap = delta.atto_of(schema.delta_cap)
+    open_dataset(tx, lineage=terms.lineage, cap=schema.cap, actor=actor, delta_cap_atto=delta_cap)
+
+
+def _digest(source: Path) -> str:
+    """SHA-256 of the source; empty for what is no regular file, which `ingest` refuses with better words."""
+    if not source.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with source.open("rb") as opened:
+        while chunk := opened.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Make renames inside the folder last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

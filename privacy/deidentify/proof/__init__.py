@@ -1,0 +1,1 @@
+"""What is proven of a record set after it was made, apart from the search that made it."""

@@ -1,0 +1,1 @@
+"""What is left to use in a record set."""

@@ -1,0 +1,500 @@
+"""Released integers → the columns of an answer, in units, with bounds; and what a quote expects of them.
+
+Post-processing only: deterministic, from noisy integers and the plan alone.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+
+from privacy import margins
+from privacy.aggregates import Estimate, Mean, Plain, Ratio, Share, Variance
+from privacy.budget import plain_text
+from privacy.exact import Axis
+from privacy.integers import whole
+from privacy.layout import PlannedTable
+from privacy.measurement import CONFIDENCE, Measurement, law_of, widths_by_kind
+from privacy.noise import Integers
+from privacy.partition_selection import OpenCount
+from privacy.plan import Plan
+from privacy.quantiles import Quantiles
+from privacy.schema import Label, all_in_units, day_of, in_units
+
+SIZES = (100, 1_000, 10_000, 100_000)
+"""Numbers of rows for which a quote tells the error of what depends on them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerColumn:
+    """A column of the answer: a key, a value, a bound of a value, or the raw noisy sums behind a value."""
+
+    name: str
+    role: Literal["key", "value", "bound", "raw"]
+    values: Sequence[Label]
+    about: Mapping[str, Any]
+
+    def description(self) -> dict[str, Any]:
+        """What a reader is told about the column."""
+        return {"name": self.name, "role": self.role, **self.about}
+
+
+# Keys
+
+
+def total_label(axis: Axis) -> str:
+    """How a total over an axis is told: *, or more of them where a value is called that."""
+    label = "*"
+    while label in axis.labels:
+        label += "*"
+    return label
+
+
+def keys(plan: Plan) -> Iterator[AnswerColumn]:
+    """The key columns: every combination of labels, table after table."""
+    tables = plan.layout.tables
+    if plan.query.tables:
+        names = [table.name for table in tables for _ in range(_cells(plan, table))]
+        yield AnswerColumn(name=plan.layout.table_column, role="key", values=names, about={})
+    for place, axis in enumerate(plan.axes):
+        values: list[Label] = []
+        for table in tables:
+            labels = [plan.axes[key].labels for key in table.keys]
+            if place in table.keys:
+                here = table.keys.index(place)
+                values += [cell[here] for cell in product(*labels)]
+            else:
+                values += [total_label(axis)] * _cells(plan, table)
+        about = {} if plan.layout.direct else {"total": total_label(axis)}
+        yield AnswerColumn(name=axis.name, role="key", values=values, about=about)
+
+
+def _cells(plan: Plan, table: PlannedTable) -> int:
+    count = 1
+    for key in table.keys:
+        count *= len(plan.axes[key].labels)
+    return count
+
+
+# Values
+
+
+def columns(plan: Plan, part: Measurement, released: Sequence[Integers]) -> Iterator[AnswerColumn]:
+    """The columns of one statistic: values, their bounds, and the raw noisy sums behind them."""
+    if isinstance(part.form, Quantiles):
+        yield from _quantiles(plan, part, released[0])
+        return
+    assert not isinstance(part.form, OpenCount)
+    if plan.layout.direct:
+        estimate = part.form.estimate(released[0], part.laws[0], CONFIDENCE)
+        raw: list[Sequence[int | None]] = [row.tolist() for row in released[0]]
+    else:
+        estimate, raw = _fitted(plan, part, released)
+    yield from _with_bounds(plan, part, estimate)
+    names: Sequence[str] = [f"{part.name}_{name}" for name in part.form.components if name]
+    if not names and not plan.layout.direct:
+        names = [f"{part.name}_noisy"]
+    for name, values in zip(names, raw, strict=False):
+        about = {**_common(part), "of": part.name, **_mechanism(plan, part)}
+        shown = all_in_units(values, raw_step(part))
+        yield AnswerColumn(name=name, role="raw", values=shown, about=about)
+
+
+def _with_bounds(plan: Plan, part: Measurement, estimate: Estimate) -> Iterator[AnswerColumn]:
+    about = {**_common(part), **_mechanism(plan, part), **_price(plan, part)}
+    yield AnswerColumn(
+        name=part.name, role="value", values=all_in_units(estimate.values, estimate.fine), about=about
+    )
+    for end, values in (("low", estimate.low), ("high", estimate.high)):
+        bound = {**_common(part), "of": part.name, "confidence": CONFIDENCE}
+        yield AnswerColumn(
+            name=f"{part.name}_{end}", role="bound", values=all_in_units(values, estimate.fine), about=bound
+        )
+
+
+def _common(part: Measurement) -> dict[str, Any]:
+    unit = part.form.unit
+    return {"statistic": part.key, "as": part.name, **({"unit": unit} if unit else {})}
+
+
+def _price(plan: Plan, part: Measurement) -> dict[str, str]:
+    return {"epsilon" if plan.schema.measure == "pure" else "rho": str(part.price)}
+
+
+def _mechanism(plan: Plan, part: Measurement) -> dict[str, str]:
+    """The mechanism; its scale where one scale is behind all values."""
+    first = part.draws[0].mechanism
+    about = {"mechanism": str(first.kind)}
+    if plan.layout.direct and not isinstance(part.form, Quantiles):
+        about["scale"] = _number_text(first.scale * float(raw_step(part)))
+    return about
+
+
+def _number_text(number: float) -> str:
+    """Text that reads back to the same number."""
+    return str(int(number)) if number == int(number) else repr(number)
+
+
+def raw_step(part: Measurement) -> Decimal:
+    """What one of the released integers stands for, in units."""
+    match part.form:
+        case Plain(step=step) | Mean(step=step):
+            return step
+        case Variance(step=step, grid=grid):
+            return (step * grid) ** 2
+        case _:
+            return Decimal(1)
+
+
+# Several tables from several grids
+
+
+def _fitted(
+    plan: Plan, part: Measurement, released: Sequence[Integers]
+) -> tuple[Estimate, list[Sequence[int | None]]]:
+    """Least-squares estimates of all tables, one after the other, and the raw noisy numbers of each."""
+    assert not isinstance(part.form, Quantiles | OpenCount)
+    layout = plan.layout
+    overs = [table.over for table in layout.tables]
+    variances = [law_of(draw.mechanism).deviation ** 2 for draw in part.draws]
+    found = margins.fit(layout.sizes, layout.grids, list(released), variances, overs)
+    estimates = []
+    for table, margin, law in zip(layout.tables, found, part.laws, strict=True):
+        values = _turned(plan, table, margin.values)
+        if len(layout.grids) == 1:  # mere sums of whole numbers
+            values = np.rint(values).astype(np.int64)
+        estimates.append(part.form.estimate(values, law, CONFIDENCE))
+    if plan.query.whole and isinstance(part.form, Plain) and _never_negative(part.form):
+        single = [margins.Fitted(values=margin.values[0], variance=margin.variance) for margin in found]
+        estimates = [
+            _moved(estimate, _turned(plan, table, numbers[None, :])[0], part.form.step)
+            for table, estimate, numbers in zip(
+                layout.tables, estimates, whole(layout.sizes, single, overs), strict=True
+            )
+        ]
+    return _joined(estimates), _raw(plan, part, released)
+
+
+def _turned(plan: Plan, table: PlannedTable, values: Any) -> Any:
+    """Cells in the order of the plan's axes → in the order of the table's keys, without those never told."""
+    sizes = [plan.layout.sizes[axis] for axis in table.over]
+    told = tuple(slice(len(plan.axes[axis].labels)) for axis in table.over)
+    order = [0, *(1 + table.over.index(key) for key in table.keys)]
+    return values.reshape(len(values), *sizes)[(slice(None), *told)].transpose(order).reshape(len(values), -1)
+
+
+def _never_negative(form: Plain) -> bool:
+    return form.exact.kind == "rows" or form.exact.low >= 0
+
+
+def _moved(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
+    """The same with whole numbers as values; bounds give way where they would leave the value outside."""
+    values = [int(number) for number in numbers.tolist()]
+    each = Fraction(estimate.fine) / Fraction(step)
+    low = [math.floor(one * each) for one in estimate.low if one is not None]
+    high = [math.ceil(one * each) for one in estimate.high if one is not None]
+    return Estimate(
+        values=values,
+        low=[min(one, value) for one, value in zip(low, values, strict=True)],
+        high=[max(one, value) for one, value in zip(high, values, strict=True)],
+        fine=step,
+    )
+
+
+def _joined(estimates: Sequence[Estimate]) -> Estimate:
+    return Estimate(
+        values=[value for one in estimates for value in one.values],
+        low=[value for one in estimates for value in one.low],
+        high=[value for one in estimates for value in one.high],
+        fine=estimates[0].fine,
+    )
+
+
+def _raw(plan: Plan, part: Measurement, released: Sequence[Integers]) -> list[Sequence[int | None]]:
+    """The released integers of each component; None in the cells of tables that were not measured."""
+    assert not isinstance(part.form, Quantiles | OpenCount)
+    measured = dict(zip(plan.layout.grids, released, strict=True))
+    raw: list[list[int | None]] = [[] for _ in part.form.components]
+    for table in plan.layout.tables:
+        if table.over in measured:
+            rows = _turned(plan, table, measured[table.over]).tolist()
+        else:
+            rows = [[None] * _cells(plan, table)] * len(raw)
+        for values, row in zip(raw, rows, strict=True):
+            values += row
+    return [*raw]
+
+
+# Quantiles
+
+
+def _quantiles(plan: Plan, part: Measurement, released: Integers) -> Iterator[AnswerColumn]:
+    form = part.form
+    assert isinstance(form, Quantiles)
+    law = part.laws[0] if part.laws else None
+    within = form.rank_error(law, CONFIDENCE, part.mechanisms)
+    ended = form.by_tree or form.value_bounds
+    bins = released
+    if form.by_tree:
+        assert law is not None
+        bins = form.from_tree(released, law, CONFIDENCE)
+    each = 3 if ended else 1
+    values = np.sort(bins[::each], axis=0)
+    about = {
+        **_common(part),
+        "mechanism": _method(form),
+        "within_rows": within,
+        **({"within_share": str(round(float(form.rank_share), 6))} if form.rank_share else {}),
+        "resolution": _shown_code(form, form.width * 2) if not form.dates else f"{form.width} d",
+        **_price(plan, part),
+    }
+    for place, name in enumerate(part.names):
+        told = [_code(form, "value", bin) for bin in values[place].tolist()]
+        yield AnswerColumn(name=name, role="value", values=told, about=about)
+        if not ended:
+            continue
+        for offset, end in ((1, "low"), (2, "high")):
+            row = bins[each * place + offset].tolist()
+            bound = {**_common(part), "of": name, "confidence": CONFIDENCE}
+            shown = [_code(form, end, bin) for bin in row]  # type: ignore[arg-type]
+            yield AnswerColumn(name=f"{name}_{end}", role="bound", values=shown, about=bound)
+
+
+def _method(form: Quantiles) -> str:
+    if form.by_tree:
+        return "noisy_tree"
+    return "noisy_splits" if form.by_splits else "noisy_max"
+
+
+def _code(form: Quantiles, place: Literal["value", "low", "high"], bin: int) -> Label:
+    halves = int(form.code_bounds(place, bin) * 2)
+    return day_of(halves // 2).isoformat() if form.dates else _shown_code(form, halves)
+
+
+def _shown_code(form: Quantiles, halves: int) -> Label:
+    """Half steps in units: a bin of an even number of codes has its middle between two."""
+    return in_units(halves // 2, form.step) if halves % 2 == 0 else in_units(halves, form.step / 2)
+
+
+# Values that nobody declared
+
+
+def by_word(
+    plan: Plan, part: Measurement, released: Integers, words: Sequence[str]
+) -> Iterator[AnswerColumn]:
+    """The told values in alphabetical order, and their noisy counts."""
+    form, mechanism = part.form, part.draws[0].mechanism
+    assert isinstance(form, OpenCount)
+    order = sorted(range(len(words)), key=lambda place: words[place])
+    counts = [int(released[1][place]) for place in order]
+    width = part.laws[0].half_width(CONFIDENCE)
+    about = {
+        "undeclared": True,
+        "threshold": form.threshold(mechanism),
+        "delta": plain_text(form.delta),
+    }
+    yield AnswerColumn(
+        name=plan.query.group_by[0].column,
+        role="key",
+        values=[words[place] for place in order],
+        about=about,
+    )
+    values = {"": counts, "_low": [one - width for one in counts], "_high": [one + width for one in counts]}
+    for end, shown in values.items():
+        told = {**_common(part), **_mechanism(plan, part), **_price(plan, part)}
+        bound = {**_common(part), "of": part.name, "confidence": CONFIDENCE}
+        yield AnswerColumn(
+            name=f"{part.name}{end}",
+            role="bound" if end else "value",
+            values=shown,
+            about=bound if end else told,
+        )
+
+
+# Words
+
+
+def postprocessing(plan: Plan, part: Measurement) -> list[str]:
+    """What was done to the noisy integers of a statistic, by code."""
+    done = []
+    match part.form:
+        case Mean():
+            done.append("mean_from_sums")
+        case Variance():
+            done.append("variance_from_sums")
+        case Share() | Ratio():
+            done.append("ratio_from_counts")
+        case Quantiles(by_tree=True):
+            done.append("consistent_tree")
+        case _:
+            pass
+    if not plan.layout.direct:
+        done.append("weighted_least_squares")
+    if plan.query.whole and isinstance(part.form, Plain) and _never_negative(part.form):
+        done.append("non_negative_integers")
+    return done
+
+
+def notes(plan: Plan) -> list[str]:
+    """The notes that belong to an answer, by code."""
+    forms = [part.form for part in plan.measurements]
+    holds = {
+        "above_threshold": any(isinstance(form, OpenCount) for form in forms),
+        "may_be_negative": any(isinstance(form, Plain) for form in forms) and not plan.query.whole,
+        "bounds_per_cell": any(
+            not isinstance(form, Quantiles | OpenCount)
+            or (isinstance(form, Quantiles) and (form.by_tree or form.value_bounds))
+            for form in forms
+        ),
+        "mean_from_sums": any(isinstance(form, Mean) for form in forms),
+        "variance_from_sums": any(isinstance(form, Variance) for form in forms),
+        "ratio_from_counts": any(isinstance(form, Share | Ratio) for form in forms),
+        "quantile_ranks": any(isinstance(form, Quantiles) for form in forms),
+        "totals": plan.query.totals,
+        "workload": bool(plan.query.tables),
+        "narrower_bound": plan.bound < plan.schema.rows_per_person,
+        "whole_numbers": plan.query.whole,
+        "dummy_data": plan.query.mode == "dummy",
+    }
+    return [code for code, held in holds.items() if held]
+
+
+# What a quote expects
+
+
+def expectation(plan: Plan) -> list[dict[str, Any]]:
+    """The half-widths of the 95 % bounds to expect, from the plan alone.
+
+    Those of counts and sums are certain. What depends on how many rows a cell holds is given for a few
+    sizes, at its worst (a mean at one of the clamping bounds).
+    """
+    return [_expected(plan, part) for part in plan.measurements]
+
+
+def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
+    about: dict[str, Any] = {"of": part.name, "confidence": CONFIDENCE}
+    form = part.form
+    if isinstance(form, Quantiles):
+        law = part.laws[0] if part.laws else None
+        return {
+            **about,
+            "within_rows": form.rank_error(law, CONFIDENCE, part.mechanisms),
+            "method": _method(form),
+            "resolution": f"{form.width} d" if form.dates else _shown_code(form, form.width * 2),
+        }
+    if isinstance(form, OpenCount):
+        width, least = part.laws[0].half_width(CONFIDENCE), form.threshold(part.draws[0].mechanism)
+        return {
+            **about,
+            "half_width": width,
+            "threshold": least,
+            "told_at_least_95_percent_from": least + width,
+            "delta": plain_text(form.delta),
+        }
+    about |= _choice_of_mechanism(plan, part)
+    if plan.layout.direct:
+        return {**about, **_widths(part, 0)}
+    tables = [
+        {"keys": [plan.axes[key].name for key in table.keys], **_widths(part, place)}
+        for place, table in enumerate(plan.layout.tables)
+    ]
+    return {**about, "tables": tables}
+
+
+def _widths(part: Measurement, place: int) -> dict[str, Any]:
+    """The expected half-widths in one table."""
+    form, law = part.form, part.laws[place]
+    assert not isinstance(form, Quantiles | OpenCount)
+    if isinstance(form, Plain):
+        return {"half_width": in_units(law.half_width(CONFIDENCE), form.step)}
+    if not form.depends_on_rows:
+        return {"half_width": form.half_width(law, CONFIDENCE, 1)}
+    widths = [
+        {"rows": rows, "half_width": round(form.half_width(law, CONFIDENCE, rows), 6)} for rows in SIZES
+    ]
+    return {"half_width_by_rows": widths}
+
+
+def _choice_of_mechanism(plan: Plan, part: Measurement) -> dict[str, Any]:
+    """Under zCDP: what each mechanism would give for the same price, and why one is used."""
+    if plan.schema.measure == "pure":
+        return {}
+    draw = part.draws[0]
+    cells = 1
+    for place in draw.over:
+        cells *= len(plan.axes[place].labels)
+    widths = widths_by_kind(part.form, cells, draw.mechanism.price, plan.schema.measure)
+    form = part.form
+    return {
+        "mechanism": draw.mechanism.kind,
+        "half_width_by_mechanism": {
+            kind: in_units(width, form.step) if isinstance(form, Plain) else width
+            for kind, width in widths.items()
+        },
+        "why": (
+            f"one person moves the vector by {form.l1(cells)} in L1 and by the root of {form.squared(cells)} in "
+            "L2; at the same ρ the mechanism with the narrower bounds is used, unless you insist on the other"
+        ),
+    }
+
+
+def strategy(plan: Plan) -> dict[str, Any]:
+    """How several tables are measured, and what other ways would err; empty for a single table."""
+    chosen = plan.layout.chosen
+    if chosen is None:
+        return {}
+    measured = [
+        {"keys": [plan.axes[place].name for place in over], "share": str(round(float(share), 6))}
+        for over, share in zip(plan.layout.grids, plan.layout.shares, strict=True)
+    ]
+    errors = {
+        "chosen": chosen.error,
+        "each_table_alone": chosen.error_alone,
+        "each_table_alone_best_split": chosen.error_alone_best,
+        "one_common_table": chosen.error_common,
+    }
+    least = chosen.error
+    return {
+        "strategy": {
+            "measured": measured,
+            "total_squared_error": {
+                name: None if error is None else round(error / least, 4) for name, error in errors.items()
+            },
+            "text": (
+                f"{len(measured)} table(s) are measured and all tables estimated from them by weighted least "
+                "squares; errors are relative to the chosen way"
+            ),
+            "text_ja": (
+                f"{len(measured)} 個の表を測定し、すべての表を重み付き最小二乗法で推定します。"
+                "誤差は選んだ方法を 1 とした比です。"
+            ),
+        }
+    }
+
+
+def narrower_bound(plan: Plan) -> dict[str, Any]:
+    """What a narrower bound on the rows of a person means; empty where none was asked for."""
+    whole, bound = plan.schema.rows_per_person, plan.bound
+    if bound == whole:
+        return {}
+    return {
+        "rows_per_person": {
+            "dataset": whole,
+            "asked": bound,
+            "text": (
+                f"At most {bound} rows of each person count instead of {whole}: noise of counts and sums is "
+                f"{whole / bound:.3g} times narrower, but rows beyond are left out and pull counts and sums "
+                "down. Select share_kept to learn, at a price, what share of the rows is kept."
+            ),
+            "text_ja": (
+                f"1 人につき {whole} 行ではなく {bound} 行までを数えます。件数や合計の誤差は "
+                f"{whole / bound:.3g} 分の 1 になりますが、それを超える行は含まれず、値は小さめになります。"
+                "share_kept を選ぶと、残る行の割合を（予算を使って）推定できます。"
+            ),
+        }
+    }

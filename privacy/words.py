@@ -1,0 +1,34 @@
+"""Sentences for people, in Japanese and English beside each other, so that neither is changed alone.
+
+Refuses a language that is not spoken here; identifiers and codes are never words.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["ja", "en"]
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One sentence, or a template of one with {named} places, in both languages."""
+
+    ja: str
+    en: str
+
+    def __post_init__(self) -> None:
+        assert self.ja, "both languages are always there"
+        assert self.en, "both languages are always there"
+
+    def within(self, language: Language) -> str:
+        """The sentence in one language."""
+        return self.ja if language == "ja" else self.en
+
+    def filled(self, **fields: object) -> "Words":
+        """The sentence with its places filled. A place that no field names is a KeyError: a fault of ours."""
+        return Words(ja=self.ja.format(**fields), en=self.en.format(**fields))
+
+    def as_json(self) -> dict[str, str]:
+        """As reports and answers hold it: {"ja": …, "en": …}."""
+        return {"ja": self.ja, "en": self.en}
