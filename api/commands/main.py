@@ -16,8 +16,8 @@ from api.budgets.balances import PRICE_NAMES, balance
 from api.commands.deid import deid
 from api.settings import InvalidSetting, Settings
 from datasets.catalog import Catalog, DatasetVersion, LineageMembers, NoSuchDataset
+from datasets.database.closed_lists import ROLES
 from datasets.database.store import Store, Unavailable, migrate, now
-from datasets.database.tables import ROLES
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, View, read
 from datasets.ledger.ledger import Account, AccountState, Ledger, LedgerError
 from datasets.people.service import People, PeopleError

@@ -35,7 +35,6 @@ IDLE_S_UNTESTED_MAX = 10
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
-SELECT_ONE = text("SELECT 1")
 
 
 class Unavailable(Exception):
@@ -95,11 +94,6 @@ class Store:
         """One unchanging view of the database for many statements, for as long as the block runs."""
         with _told_plainly(), self._viewer.begin() as connection:
             yield connection
-
-    def ping(self) -> None:
-        """Return if the database answers; raise Unavailable if not."""
-        with self.reading() as connection:
-            connection.execute(SELECT_ONE)
 
     def close(self) -> None:
         """Close every connection; in a forked child, forget those of the parent without touching them."""

@@ -21,10 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-ROLES = ("analyst", "portal", "clerk", "reviewer", "approver", "administrator")
-ACCOUNT_KINDS = ("dataset", "organisation", "user")
-OUTCOMES = ("answered", "failed")
-GRANT_STATES = ("pending", "effective", "declined")
+from datasets.database.closed_lists import ACCOUNT_KINDS, GRANT_STATES, OUTCOMES, ROLES
 
 CLUSTERED = {"sqlite_with_rowid": False}  # one page to write instead of two
 PAID = text("charge > 0 AND outcome = 'answered'")  # those that a repeated question may be answered with

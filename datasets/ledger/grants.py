@@ -86,7 +86,6 @@ KEEP_GRANT = text("""
 GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
 GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
 GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
-PENDING = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE state = 'pending' ORDER BY id LIMIT :limit")
 DECIDE = text(f"""
     UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
     RETURNING {GRANT_COLUMNS}
@@ -154,11 +153,6 @@ class Grants:
             grant = _one_grant(row)
             _carry_out(tx, grant, at=now())
         return grant
-
-    def pending_grants(self) -> list[Grant]:
-        """What waits for a second person, oldest first."""
-        with self._store.reading() as connection:
-            return [_one_grant(row) for row in connection.execute(PENDING, {"limit": PAGE_ROWS_MAX})]
 
     def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
         """All grants, newest first; `after` is the id of the last one seen."""

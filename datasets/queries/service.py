@@ -5,10 +5,8 @@ opened, nothing is told before charge and answer are committed together, and a f
 opened is charged like an answer.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any
 import structlog
 
 from datasets.catalog import Catalog, DatasetVersion
+from datasets.database.locks import LockTaken, alone
 from datasets.database.store import new_id, now
 from datasets.engines.duckdb import DuckdbEngine
 from datasets.ledger.ledger import (
@@ -283,18 +282,15 @@ class QueryService:
         self._underway.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(f"{asked.caller.name}\n{asked.key}".encode()).hexdigest()
         file = self._underway / name
-        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InProgress from None
-            try:
-                yield
-            finally:
-                file.unlink(missing_ok=True)
-        finally:
-            os.close(descriptor)
+            with alone(file):
+                try:
+                    yield
+                finally:
+                    # Before the lock goes: whoever unlinked later could remove the file that the next one holds.
+                    file.unlink(missing_ok=True)
+        except LockTaken:
+            raise InProgress from None
 
 
 def joined(stored: StoredAnswer, table: bytes) -> bytes:

@@ -4,10 +4,8 @@ The import is built in a staging folder, renamed into place, and named in the da
 until that commits the old version answers, and whatever is left of a killed import is swept by the next.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from datasets.catalog import Catalog, DatasetVersion, described
+from datasets.database.files import sync
+from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.ledger.ledger import open_dataset
@@ -176,7 +176,7 @@ def _next_version(
         yield staging
         shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)
-        _sync(home)
+        sync(home)
         with store.writing() as tx:
             _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
     finally:
@@ -188,16 +188,14 @@ def _alone(data_dir: Path, id: str) -> Iterator[Path]:
     """Be the only registration of this dataset, and sweep what a killed one left behind; gives its home."""
     home = data_dir / id
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(home / ".registering", os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for left in home.glob(".staging-*"):
-            shutil.rmtree(left)
-        yield home
-    except BlockingIOError:
+        with alone(home / ".registering"):
+            # Nobody else is at work here, so every staging folder is what a killed registration left behind.
+            for left in home.glob(".staging-*"):
+                shutil.rmtree(left)
+            yield home
+    except LockTaken:
         raise RegistrationRefused("another registration of this dataset is running") from None
-    finally:
-        os.close(lock)
 
 
 def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
@@ -332,12 +330,3 @@ def _digest(source: Path) -> str:
         while chunk := opened.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Make renames inside the folder last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
