@@ -144,9 +144,9 @@ class Grants:
 
     def _decide(self, grant_id: str, state: str, decided_by: str) -> Grant:
         with self._store.writing() as tx:
-            asked = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
+            wish = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
             if state == "effective":
-                _must_differ(asked, decided_by)
+                _must_differ(wish, decided_by)
             decision = {"id": grant_id, "state": state, "decided_by": decided_by}
             if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
                 raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)

@@ -173,7 +173,7 @@ class People:
         return key
 
     def disable(self, name: str) -> None:
-        """End the user's access at once and for good; what it spent and was told stays."""
+        """End the user's access at once and for good; what it spent and was answered stays."""
         with self._store.writing() as tx:
             _must_be_somebody(tx.execute(DISABLE, {"name": name, "at": now()}).one_or_none(), name)
 
