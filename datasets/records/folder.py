@@ -24,6 +24,8 @@ def appearing(out: Path, *, force: bool) -> Iterator[Path]:
     An existing `out` is refused, and with `force` replaced only if it holds an earlier record set or nothing.
     """
     _check(out, force=force)
+    # Beside `out`, hence on the same file system, where a rename is atomic. The random part keeps two runs
+    # apart.
     fresh = out.with_name(f".{out.name}.{secrets.token_hex(6)}.partial")
     try:
         fresh.mkdir(mode=FOLDER_MODE)
@@ -41,6 +43,7 @@ def _check(out: Path, *, force: bool) -> None:
         return
     if not force:
         raise FolderRefused(f"{out} is there already; --force replaces an earlier record set")
+    # --force must never remove anything but a record set: a mistyped path could be somebody's home.
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / REPORT).is_file()):
         raise FolderRefused(f"{out} is no record set of an earlier run; it is not replaced")
 
@@ -55,6 +58,7 @@ def _take_place(fresh: Path, out: Path) -> None:
     try:
         fresh.rename(out)
     except OSError:
+        # Back where it was: better the earlier record set than none.
         old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)

@@ -32,8 +32,10 @@ class Record:
         """Checked: as many records as rows, and no value in suppressed ones."""
         suppressed = permuted(recoded.suppressed, order)
         if table.rows != prepared.table.rows:
+            # Not an assertion: what was written goes to others, so this is checked however Python is run.
             raise DeidentifyError(f"{table.rows} records were read back of {prepared.table.rows}")
         for column in table.values():
+            # An empty table has no values and no suppressed rows.
             if column.values and not (_texts_at(column, suppressed) <= {SUPPRESSED}):
                 raise DeidentifyError(f"column {column.name} still tells something in suppressed records")
         return cls(

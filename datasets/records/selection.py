@@ -27,10 +27,12 @@ def _meeting(column: Column, condition: RowCondition) -> NDArray[np.bool_]:
         wanted = frozenset(condition.values)
         return np.array([value in wanted for value in column.values], dtype=np.bool_)
     low, high = condition.low, condition.high
+    # If one bound is no number both are compared as texts, as for dates in ISO 8601.
     bounds = [_number(bound) for bound in (low, high) if bound is not None]
     if all(bound is not None for bound in bounds):
         least = -np.inf if low is None else float(low)
         most = np.inf if high is None else float(high)
+        # What is no number becomes NaN, which lies between no bounds.
         numbers = np.array([_number(value) for value in column.values], dtype=np.float64)
         return (numbers >= least) & (numbers <= most)
     return np.array([(low or "") <= value <= (high or value) for value in column.values], dtype=np.bool_)
@@ -45,6 +47,7 @@ def _number(text: str) -> float | None:
 
 def sampled(rows: int, wanted: Sampling, *, unit: Codes | None, draws: Draws) -> NDArray[np.intp]:
     """The rows of a sample, in their order: whole persons where `unit` names each row's."""
+    # Persons are drawn, not rows: half of a person's rows would still point to that person.
     entities = rows if unit is None else len(np.unique(unit))
     size = wanted.rows if wanted.rows is not None else max(1, round(entities * (wanted.share or 1.0)))
     if size > entities:

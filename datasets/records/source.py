@@ -26,6 +26,7 @@ from privacy.deidentify.table import Column, Table
 BLOCK_BYTES = 8 << 20
 HASH_BYTES = 1 << 20
 COLUMNS_MAX = 2_000
+# Codes and row numbers are int32.
 ROWS_MAX = (1 << 31) - 2
 BOM = b"\xef\xbb\xbf"
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
@@ -74,6 +75,7 @@ def _look_at_parquet(path: Path) -> Source:
 def _look_at_text(path: Path, style: Style) -> Source:
     with path.open("rb") as file:
         bom = file.read(3) == BOM
+    # A file of a byte-order mark alone is empty.
     if path.stat().st_size <= 3 * bom:
         raise BadSource(f"{path.name} is empty")
     codec = "utf-8-sig" if style.codec == "utf-8" else style.codec
@@ -81,6 +83,7 @@ def _look_at_text(path: Path, style: Style) -> Source:
         with path.open(encoding=codec, newline="") as file:
             first = next(iter(csv.reader(file, delimiter=style.delimiter)), [])
             file.seek(0)
+            # From the first physical line: what is written back ends its lines as this file does.
             newline = "\r\n" if file.readline().endswith("\r\n") else "\n"
     except (UnicodeDecodeError, csv.Error):
         raise _diagnosed(path, style) from None
@@ -112,10 +115,12 @@ def read(source: Source, *, columns: Sequence[str], progress: Progress, stop: St
     with watched:
         if source.is_parquet:
             chunked = _parquet(source, wanted, watched)
+            # Parquet is read from the path, in any order; the digest needs the bytes in theirs.
             watched.drain()
         else:
             chunked = _text(source, wanted, watched)
     table = Table([_column(name, chunked.pop(name)) for name in wanted])
+    # Without a quote in the file no line can have been swallowed by one.
     if not source.is_parquet and watched.quotes:
         _check_quotes(source, table, watched.quotes)
     if not table.rows:
@@ -138,9 +143,14 @@ class _Watched(io.RawIOBase):
         self.quotes = 0
         self.digest = hashlib.sha256()
 
+    def readable(self) -> bool:
+        # RawIOBase says no, and Arrow's readers ask before the first byte.
+        return True
+
     def read(self, size: int = -1) -> bytes:
         if self._stop():
             self.stopped = True
+            # Ends the reader from below; `stopped` tells it from an error of the disk.
             raise OSError("stopped")
         block = self._file.read(BLOCK_BYTES if size is None or size < 0 else size)
         self.digest.update(block)
@@ -172,6 +182,7 @@ def _text(source: Source, wanted: list[str], watched: _Watched) -> dict[str, Any
                 parse_options=arrow_csv.ParseOptions(
                     delimiter=source.style.delimiter,
                     newlines_in_values=True,
+                    # In a file of one column an empty line is a row with an empty value.
                     ignore_empty_lines=len(source.columns) > 1,
                 ),
                 convert_options=options,
@@ -210,6 +221,8 @@ def _as_text(name: str, array: Any) -> Any:
     if pa.types.is_nested(array.type) or pa.types.is_binary(array.type):
         raise BadSource(f"column {name} holds {array.type}, which has no form as text")
     try:
+        # Missing and empty are one value here: text files cannot tell them apart, so no release may depend on
+        # it.
         text = pc.fill_null(array.cast(pa.string()), "")
     except pa.ArrowException:
         raise BadSource(f"column {name} holds {array.type}, which has no form as text") from None
@@ -218,6 +231,7 @@ def _as_text(name: str, array: Any) -> Any:
 
 def _column(name: str, chunked: Any) -> Column:
     """One column of codes; values in order of first appearance."""
+    # Chunks were coded apart, each in its own order of appearance.
     unified = chunked.unify_dictionaries()
     if not len(unified):
         return Column(name, (), np.zeros(0, dtype=np.int32))
@@ -255,6 +269,7 @@ def _undecodable(lines: Iterable[bytes], codec: str) -> int:
 def _shape_fault(path: Path, style: Style) -> str:
     """The first record that has not as many fields as line 1, or breaks the rules of quotes; "" if none does."""
     codec = "utf-8-sig" if style.codec == "utf-8" else style.codec
+    # Process-wide in Python's csv, hence put back at the end.
     limit = csv.field_size_limit(BLOCK_BYTES)
     width = ended = 0
     try:

@@ -27,6 +27,7 @@ def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> 
     and at any depth.
     """
     faults = [*_source_faults(view, sources, all_of)]
+    # Columns are looked up in the sources, so these must be there first.
     if not faults:
         faults += _column_faults(view, sources)
     if faults:
@@ -38,6 +39,8 @@ def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> 
     except DescriptorError as error:
         raise DescriptorError([_at_its_place(view, fault) for fault in error.faults]) from None
     for wanted, column in zip(view.columns, descriptor.schema.columns, strict=True):
+        # What was written as text and read again must mean what the source declares: a domain that came back
+        # narrower or wider would break the sensitivity.
         assert replace(column, name=wanted.column) == _declared(wanted, sources[wanted.source].schema)
     return descriptor
 
@@ -72,6 +75,7 @@ def _against(
         yield f"{id} names no person (its unit is null), so its rows cannot be joined with others"
     if version.schema.measure not in measures:
         yield f"{id} is accounted in {version.schema.measure}, the first source in {measures[0]}: join one kind only"
+    # At any depth, or two views could each contain the other.
     if view.id in all_of(id):
         yield f"{id} is itself joined from {view.id}: a view cannot contain itself"
 
@@ -137,6 +141,7 @@ def _written(view: View, schemas: Sequence[Schema]) -> str:
         "privacy": _privacy(view, schemas),
         "columns": columns,
     }
+    # JSON is YAML but for two characters, which end a line in YAML only.
     text = json.dumps(content, ensure_ascii=False)
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")  # line breaks to YAML alone
 
@@ -144,11 +149,13 @@ def _written(view: View, schemas: Sequence[Schema]) -> str:
 def _privacy(view: View, schemas: Sequence[Schema]) -> dict[str, Any]:
     """The view's own bounds, and the strictest of its sources' terms."""
     deltas = {
+        # The strictest terms of all sources: δ for showing ρ and the lifetime total are the least.
         "delta": _least([schema.delta for schema in schemas]),
         "delta_per_query": _most([schema.delta_per_query for schema in schemas]),
         "delta_cap": _least([schema.delta_cap for schema in schemas]),
     }
     return {
+        # The join names the person by the first source's column.
         "unit": schemas[0].unit,
         "max_rows_per_person": view.rows_per_person,
         "measure": schemas[0].measure,

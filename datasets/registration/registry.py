@@ -36,16 +36,20 @@ from privacy.schema import Schema
 
 SALT_BYTES = 32
 CHUNK_BYTES = 1 << 20
+# The current version tells whether this is a view: only views have sources.
 DATASET = text("""
     SELECT datasets.lineage, datasets.retired_at, versions.sources FROM datasets JOIN versions
         ON versions.dataset = datasets.id AND versions.number = datasets.version
     WHERE datasets.id = :id
 """)
 SALT = text("SELECT salt FROM lineages WHERE id = :id")
+# Of any dataset of the lineage: the terms are the lineage's. Views are left out, their terms are their
+# sources'.
 LAST_DESCRIPTOR = text("""
     SELECT versions.descriptor FROM versions JOIN datasets ON datasets.id = versions.dataset
     WHERE datasets.lineage = :lineage AND versions.sources IS NULL ORDER BY versions.registered_at DESC LIMIT 1
 """)
+# By the bytes of the source: the same file under another name would otherwise get a second lifetime cap.
 SAME_SOURCE = text("""
     SELECT datasets.id FROM versions JOIN datasets ON datasets.id = versions.dataset
     WHERE versions.source_digest = :digest AND versions.sources IS NULL AND datasets.lineage <> :lineage
@@ -53,6 +57,7 @@ SAME_SOURCE = text("""
 """)
 LAST_NUMBER = text("SELECT coalesce(max(number), 0) FROM versions WHERE dataset = :id")
 KEEP_LINEAGE = text(
+    # A lineage that is there keeps its salt, or a new version would keep other rows of a person.
     "INSERT INTO lineages (id, salt, created_at) VALUES (:id, :salt, :at) ON CONFLICT DO NOTHING"
 )
 KEEP_DATASET = text("""
@@ -114,6 +119,7 @@ def register(
     Raises RegistrationRefused, or whatever `ingest` refuses the source for; then nothing has changed.
     """
     with _alone(data_dir, descriptor.schema.id) as home:
+        # The source is read whole for its digest before anything is built: a refusal must come early.
         terms = _terms(store, descriptor, _digest(source))
         with _next_version(store, home, descriptor, terms, actor) as staging:
             report = ingest(descriptor, source, staging, terms.salt, progress)
@@ -134,6 +140,7 @@ def register_view(
     `ingest_joined` refuses; then nothing has changed.
     """
     with _alone(data_dir, view.id) as home:
+        # Read under the lock and used for all that follows, so that a source's next version cannot mix in.
         known = {version.id: version for version in Catalog(store, data_dir).all()}
         sources = {id: known[id] for id in view.sources if id in known}
         descriptor = resolve(view, sources, lambda id: _joined_from(id, known))
@@ -147,6 +154,7 @@ def register_view(
 def _joined_from(id: str, known: Mapping[str, DatasetVersion]) -> set[str]:
     """Everything that a dataset is joined from, at any depth, as registered."""
     found: set[str] = set()
+    # A loop and no recursion: views of views may be deep, and `found` ends circles.
     ahead = [id]
     while ahead:
         new = set(known[ahead.pop()].sources) - found
@@ -174,8 +182,11 @@ def _next_version(
     staging.mkdir(mode=0o700)
     try:
         yield staging
+        # No committed version has this number: it is what a registration left that died before its commit.
         shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)
+        # The rename must be on the disk before the database names the folder; the other order could name
+        # nothing.
         sync(home)
         with store.writing() as tx:
             _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
@@ -211,6 +222,8 @@ def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
             )
         last = connection.execute(LAST_DESCRIPTOR, {"lineage": lineage}).scalar()
         if last is not None:
+            # Refused rather than ignored: a cap that was lowered or raised by editing a file would never be
+            # journalled.
             _must_keep_terms(lineage, described(last).schema, descriptor.schema)
         number = connection.execute(LAST_NUMBER, {"id": id}).scalar_one() + 1
         salt = connection.execute(SALT, {"id": lineage}).scalar()
@@ -226,6 +239,8 @@ def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersio
             before = tuple(connection.execute(VIEW_LINEAGES, {"id": view.id}).scalars())
             _must_stay_the_view(view.id, own, before, lineages)
         number = connection.execute(LAST_NUMBER, {"id": view.id}).scalar_one() + 1
+        # The first lineage in sorted order: the same one in every version, whatever order the view names them
+        # in.
         salt = connection.execute(SALT, {"id": lineages[0]}).scalar_one()
     versions = {id: source.version for id, source in sources.items()}
     digest = hashlib.sha256(view.text.encode()).hexdigest()
@@ -266,6 +281,7 @@ def _lineage(connection: Connection, descriptor: Descriptor) -> str:
         raise RegistrationRefused(f"lineage names {named}, which is no registered dataset")
     if other.sources is not None:
         raise RegistrationRefused(f"lineage names {named}, which is a view: name one of its sources")
+    # Moving to another lineage would leave what was spent behind.
     if own is not None and own.lineage != other.lineage:
         raise RegistrationRefused(f"{id} belongs to the lineage {own.lineage} already and keeps it")
     return str(other.lineage)
@@ -297,6 +313,7 @@ def _salt(known: str | None) -> bytes:
 
 def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str, actor: str) -> None:
     at, id = now(), descriptor.schema.id
+    # A view opens no lineage and no account: those of its sources pay.
     if not terms.sources:
         tx.execute(KEEP_LINEAGE, {"id": terms.lineage, "salt": terms.salt.hex(), "at": at})
     tx.execute(KEEP_DATASET, {"id": id, "lineage": terms.lineage, "version": terms.number, "at": at})
@@ -327,6 +344,7 @@ def _digest(source: Path) -> str:
         return ""
     digest = hashlib.sha256()
     with source.open("rb") as opened:
+        # Sources are larger than memory.
         while chunk := opened.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

@@ -104,13 +104,13 @@ DISTRICTS = (
 DISTRICT_CODES = tuple(district.code for district in DISTRICTS)
 DISTRICT_PULL = Draws.of(np.array([district.pull for district in DISTRICTS]).T)
 
+# Codes of all neighbourhoods; the eight of district d are those from 8 * d on.
 CHOME_CODES = tuple(
     f"{district.code}-{town}-{number}"
     for district in DISTRICTS
     for _, town, count in district.towns
     for number in range(1, count + 1)
 )
-"""Codes of all neighbourhoods; the eight of district d are those from 8 * d on."""
 
 CHOME_NAMES = tuple(
     f"{district.ja}{town}{KANJI_DIGITS[number - 1]}丁目"
@@ -119,8 +119,8 @@ CHOME_NAMES = tuple(
     for number in range(1, count + 1)
 )
 
+# Relative size of the eight neighbourhoods of a district.
 CHOME_PULL = Draws.of([(20, 16, 14, 13, 12, 10, 9, 6)])
-"""Relative size of the eight neighbourhoods of a district."""
 
 
 def address_table() -> pa.Array:

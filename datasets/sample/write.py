@@ -23,14 +23,14 @@ from datasets.sample.residents import draw_residents, resident_table
 
 FILES = ("residents", "care", "childcare")
 
+# Residents made together and written as one row group. A part of the city's definition, like the seed.
 CHUNK_RESIDENTS = 1 << 18
-"""Residents made together and written as one row group. A part of the city's definition, like the seed."""
 
+# Chunks made while another is written; with it at most three are in memory.
 CHUNKS_AHEAD = 2
-"""Chunks made while another is written; with it at most three are in memory."""
 
+# Identifiers have eight digits.
 RESIDENTS_MAX = 100_000_000
-"""Identifiers have eight digits."""
 
 Tables = dict[str, pa.Table]
 

@@ -38,6 +38,7 @@ def _column_faults(plan: ProcessingPlan, source: Source) -> Iterator[Fault]:
         if name not in source.columns:
             message = f"the data has no column {shown(name)}; its columns: {_named(source.columns)}"
             yield plan.fault(("attributes", name), message)
+    # A column without a role could be published by oversight, so every one needs a decision in the plan.
     for name in source.columns:
         if name not in plan.attributes:
             yield plan.fault(
@@ -72,6 +73,7 @@ def hierarchies(plan: ProcessingPlan, table: Table, names: Sequence[str]) -> dic
     for name in names:
         try:
             found[name] = _hierarchy(plan.attributes[name], table[name])
+            # Only to be refused early: a value of the data without a place in the tree has no label.
             found[name].places(table[name])
         except DeidentifyError as fault:
             faults.append(plan.fault(("attributes", name, "hierarchy"), str(fault)))
@@ -85,6 +87,7 @@ def _hierarchy(attribute: Attribute, column: Column) -> Hierarchy:
         return layout.parse(attribute.name, spec.text, spec.delimiter)
     assert spec is not None, "a plan without this hierarchy is refused when it is read"
     occurs = column.counts() > 0
+    # Values that operations have emptied out would widen generated ranges.
     values = [value for value, used in zip(column.values, occurs.tolist(), strict=True) if used]
     return built.build(spec, name=attribute.name, values=values)
 
@@ -98,6 +101,7 @@ def grained(
         level = plan.attributes[name].level
         if not level:
             continue
+        # A grain above the last level names no label.
         if level >= tree.height:
             raise plan.refusal(("grain", name), f"the hierarchy has the levels 0 to {tree.height - 1}")
         table = table.replacing(_at_level(table[name], tree, level))
@@ -111,6 +115,7 @@ def _at_level(column: Column, tree: Hierarchy, level: int) -> Column:
 
 
 def _from_level(tree: Hierarchy, level: int) -> Hierarchy:
+    # One value under each label is enough: everything below the grain is cut off.
     first = np.unique(tree.maps[level], return_index=True)[1]
     paths = [
         [tree.labels[above][tree.maps[above][value]] for above in range(level, tree.height)]
@@ -133,6 +138,7 @@ def feasible(plan: ProcessingPlan, table: Table, *, persons: int) -> None:
 def _impossible(model: Model, table: Table, persons: int, plan: ProcessingPlan) -> str:
     if isinstance(model, KAnonymity) and model.k > persons:
         return f"{name_of(model)} cannot be met: the data has {_counted(persons, plan)}"
+    # A single class of all persons has the smallest average risk there is, 1 / persons.
     if isinstance(model, AverageRisk) and model.threshold * persons < 1:
         return f"{name_of(model)} cannot be met: one group of all has 1 / {persons}"
     if isinstance(model, PopulationUniqueness) and model.population < persons:
@@ -174,6 +180,7 @@ def order(attribute: Attribute, column: Column) -> tuple[str, ...]:
             )
         return attribute.order
     try:
+        # By value: as texts "10" would come before "9".
         return tuple(sorted(present, key=float))
     except ValueError:
         raise ValueError(
@@ -190,6 +197,8 @@ def _writable_faults(plan: ProcessingPlan, source: Source, trees: Mapping[str, H
     for name, tree in trees.items():
         for level, labels in enumerate(tree.labels):
             try:
+                # All labels of a level at once; which of them fails is not needed, and it could be a value of
+                # the data.
                 "\n".join(labels).encode(source.style.codec)
             except UnicodeEncodeError:
                 path: Path_ = ("attributes", name, "hierarchy")

@@ -52,6 +52,7 @@ class PlanEntry:
     def members(self, *known: str) -> dict[str, "PlanEntry"]:
         """The members of a mapping whose keys are all known."""
         given = self.entries()
+        # Taken out too, so that nobody reads what has been refused.
         for key in given.keys() - set(known):
             given.pop(key).fault(f"unknown key {shown(key)}; known here: {', '.join(known)}", key=True)
         return given
@@ -79,6 +80,7 @@ class PlanEntry:
 
     def choice(self, *allowed: str) -> str:
         """One of some words."""
+        # After a fault the first choice stands in, so that reading goes on and finds the other faults.
         if self.content not in allowed or not self.is_text:
             self.fault(f"must be one of {', '.join(allowed)}")
             return allowed[0]
@@ -86,6 +88,7 @@ class PlanEntry:
 
     def whole(self, *, least: int) -> int:
         """A whole number, written as one: "5" in quotes is a text."""
+        # YAML readers of other programs would take "5" in quotes for a text, so it is refused here.
         if not is_plain(self.content, INTEGER):
             self.fault(f"must be a whole number{self._instead()}")
             return least
@@ -98,6 +101,7 @@ class PlanEntry:
         if not is_plain(self.content, DECIMAL):
             self.fault(f"must be a number such as 0.05{self._instead()}")
             return least
+        # Shares and limits of a search are no money: the nearest float is exact enough.
         number = float(self.content)
         if not least <= number <= most:
             bounds = f"at least {least:g}" if most == float("inf") else f"between {least:g} and {most:g}"
@@ -138,6 +142,7 @@ def typed(content: Any) -> Any:
     return _scalar(content)
 
 
+# Codes of municipalities begin with zeros, and a number would lose them.
 _PADDED = re.compile(r"-?0[0-9]")
 
 
@@ -150,6 +155,7 @@ def _scalar(scalar: YamlScalar) -> str | int | float | bool | None:
         return int(scalar)
     if is_plain(scalar, DECIMAL):
         return float(scalar)
+    # YAML 1.1 takes yes, no, on and off for booleans; here they stay words.
     return scalar == "true" if scalar.plain and scalar in BOOLEANS else str(scalar)
 
 

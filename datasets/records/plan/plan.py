@@ -25,6 +25,7 @@ class Style:
     @property
     def codec(self) -> str:
         """The codec's name in Python."""
+        # Files that call themselves Shift_JIS come from Windows and have its further characters.
         return {"shift_jis": "cp932", "utf-8-sig": "utf-8"}.get(self.encoding, self.encoding)
 
 
@@ -64,6 +65,7 @@ class Attribute:
     @property
     def removed(self) -> bool:
         """Whether the column is left out (項目削除)."""
+        # Removed by any step of several is removed.
         steps = self.operation.steps if isinstance(self.operation, InOrder) else (self.operation,)
         return any(isinstance(step, Remove) for step in steps)
 
@@ -126,7 +128,9 @@ class ProcessingPlan:
     output: Output
     classify: str | None
     notes: tuple[str, ...]
+    # Digested and part of the seed: two texts that ask for the same are the same plan.
     canonical: str
+    # Kept for the places of later faults; its texts are those of the plan file.
     tree: Tree = field(repr=False)
 
     @property
@@ -149,6 +153,7 @@ class ProcessingPlan:
 
     def fault(self, path: Path_, message: str) -> Fault:
         """A fault at a place of the plan."""
+        # Whoever edits the plan looks for the key; only the whole text has a value and no key.
         places = self.tree.keys | {path: place for path, place in self.tree.values.items() if not path}
         known = next((path[:size] for size in range(len(path), -1, -1) if path[:size] in places), ())
         return Fault(*places.get(known, (1, 1)), dotted(path), message)

@@ -34,11 +34,13 @@ def _one(entry: PlanEntry) -> list[ModelEntry]:
     """The models of one item: `{k_anonymity: 5}`; several keys are several models."""
     made = []
     for name, value in entry.members(*SPELLINGS).items():
+        # A model with a fault is left out, whether the fault was noted by an entry or raised by the model.
         before = len(entry.tree.faults)
         try:
             model = SPELLINGS[name](value)
         except BadModel as fault:
             if len(entry.tree.faults) == before:
+                # Said by the entry already where it could not be read; the model would only repeat it.
                 value.fault(str(fault))
             continue
         if len(entry.tree.faults) == before:
@@ -57,6 +59,7 @@ def _merged(found: list[ModelEntry]) -> tuple[list[ModelEntry], list[str]]:
     for kind in (models.KAnonymity, models.KMap):
         same = [model for model in kept if isinstance(model, kind)]
         if len(same) > 1:
+            # Every k below it is implied, and the search would prove it twice.
             strictest = max(same, key=lambda model: model.k)
             for model in same:
                 if model != strictest:
@@ -70,6 +73,7 @@ def _needed(entry: PlanEntry, members: Mapping[str, PlanEntry], *names: str) -> 
     if missing and entry.is_mapping:
         entry.fault(f"needs {' and '.join(missing)}")
     if missing:
+        # Ends the reading of this model only; `_one` sees that the fault is noted.
         raise BadModel("incomplete")
 
 
@@ -151,6 +155,7 @@ SPELLINGS: Mapping[str, Callable[[PlanEntry], Model]] = {
     "delta_presence": _delta_presence,
     "k_map": lambda entry: models.KMap(_size(entry)),
     "average_risk": lambda entry: models.AverageRisk(_share(entry)),
+    # Thresholds of single records are k-anonymity and k-map in other words, and are made into them.
     "prosecutor_risk": lambda entry: models.prosecutor_risk(_share(entry)),
     "journalist_risk": lambda entry: models.journalist_risk(_share(entry)),
     "sample_uniqueness": lambda entry: models.SampleUniqueness(_share(entry)),

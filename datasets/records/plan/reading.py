@@ -47,6 +47,7 @@ def read(file: Path) -> ProcessingPlan:
     except UnicodeDecodeError:
         raise PlanError([Fault(1, 1, "", "a plan is text in UTF-8")]) from None
     except OSError:
+        # Not the reason of the system, which differs by platform and names absolute paths.
         raise PlanError([Fault(1, 1, "", "the plan cannot be read")]) from None
     return parse(text, folder=file.parent)
 
@@ -125,6 +126,7 @@ class _PlanReader:
     # Files
 
     def _style(self, entry: PlanEntry | None, default: Style | None = None) -> Style:
+        # Another table is written as the source is unless it says otherwise.
         base = default or Style()
         if entry is None:
             return base
@@ -202,6 +204,7 @@ class _PlanReader:
     def _hierarchy(self, entry: PlanEntry | None) -> HierarchyFile | Mapping[str, Any] | None:
         if entry is None:
             return None
+        # What `hierarchies.plan` understands is checked there, against the values of the data.
         if entry.is_mapping and "file" not in entry.content:
             spec: Mapping[str, Any] = entry.plain()
             return spec
@@ -219,6 +222,7 @@ class _PlanReader:
     def _text(self, entry: PlanEntry, path: Path, style: Style) -> str:
         if not path.is_file():
             return ""
+        # A byte-order mark, which spreadsheets write, would become part of the first value.
         codec = "utf-8-sig" if style.codec == "utf-8" else style.codec
         try:
             return path.read_bytes().decode(codec)
@@ -251,8 +255,10 @@ class _PlanReader:
             return ()
         entries = self.given["items"].items()
         names = tuple(texts(entries))
+        # `texts` leaves out what is no single value; its fault is noted and the plan fails anyway.
         for entry, name in zip(entries, names, strict=False):
             self._known(entry, name, attributes)
+            # The fault belongs to the second one; the first is fine by itself.
             if names.count(name) > 1 and names.index(name) != entry.path[-1]:
                 entry.fault("stands twice")
             if name in attributes and attributes[name].removed:
@@ -315,6 +321,7 @@ class _PlanReader:
     def _positive(self, entry: PlanEntry, *, most: float = float("inf")) -> float:
         before = len(self.tree.faults)
         number = entry.number(most=most)
+        # Zero stands in for what could not be read, which has its fault already.
         if not number and len(self.tree.faults) == before:
             entry.fault("must be above 0")
         return number
@@ -397,6 +404,8 @@ class _PlanReader:
         if isinstance(model, DeltaPresence | KMap) and plan.population is None:
             self.tree.fault(path, "needs the population: a file with the same quasi-identifiers", key=True)
         if isinstance(model, DeltaPresence | KMap) and plan.recoding != "full_domain":
+            # Local recoding sees the records alone; who of the population shares a label is known by level
+            # only.
             self.tree.fault(path, "is searched for with recoding: full_domain only", key=True)
         if isinstance(model, TCloseness) and model.distance is Distance.HIERARCHICAL:
             guarded = plan.attributes.get(model.attribute)

@@ -36,6 +36,7 @@ GROUP_BYTES_MAX = 64 << 20
 BATCH_ROWS = 100_000
 
 _PARQUET_MAGIC = b"PAR1"
+# Told apart by their first bytes, since names of files prove nothing; each with what to do about it.
 _REFUSED_MAGIC = (
     (b"\x1f\x8b", "is compressed (gzip); decompress it first"),
     (b"PK\x03\x04", "is a ZIP archive or an Excel workbook; unpack it, or save it as CSV, first"),
@@ -46,6 +47,7 @@ _REFUSED_MAGIC = (
     (b"\xff\xfe", "is UTF-16 text; convert it to UTF-8 first"),
     (b"\xfe\xff", "is UTF-16 text; convert it to UTF-8 first"),
 )
+# An allowlist: nested and binary types have no one text that codes could be made of.
 _PLAIN_TYPES = (
     "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
     "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "DATE", "TIMESTAMP", "VARCHAR", "UUID", '"NULL"',
@@ -58,6 +60,7 @@ def is_parquet(source: Path) -> bool:
         status = source.stat()
     except OSError as error:
         raise ImportProblem(f"the source could not be opened ({type(error).__name__})") from None
+    # A pipe or device would block or never end, and could not be read twice.
     if not stat.S_ISREG(status.st_mode):
         raise ImportProblem("the source is not a file")
     if status.st_size == 0:
@@ -112,9 +115,12 @@ def _check_names(descriptor: Descriptor, names: Sequence[str], line: int | None)
         raise ImportProblem(f"the source has more than {COLUMNS_MAX:,} columns", line=line)
     seen: set[str] = set()
     for name in names:
+        # Only declared names are named: an undeclared one may be a person's value where the header is
+        # lacking.
         if name in seen and name in declared:
             raise ImportProblem("the column stands twice in the header", line=line, column=name)
         seen.add(name)
+    # Sorted, so that the same fault is the same message each time.
     for name in sorted(declared - seen):
         raise ImportProblem(f"the column {name} is missing from the header", line=line, column=name)
     for place, name in enumerate(names, start=1):
@@ -131,6 +137,7 @@ def _write(names: Sequence[str], batches: Batches, vault: Path) -> int:
     rows = 0
     with (
         os.fdopen(create_private(vault), "wb") as file,
+        # No statistics: smallest and largest values of a column would stand in the footer in clear.
         pq.ParquetWriter(file, schema, compression="zstd", write_statistics=False) as writer,
     ):
         for group in _groups(batches):
@@ -148,6 +155,7 @@ def _groups(batches: Batches) -> Iterator[list[pa.RecordBatch]]:
     for batch in batches:
         group.append(batch)
         rows, size_bytes = rows + len(batch), size_bytes + batch.nbytes
+        # Whichever comes first, so that wide tables take no more memory than long ones.
         if rows >= GROUP_ROWS_MAX or size_bytes >= GROUP_BYTES_MAX:
             yield group
             group, rows, size_bytes = [], 0, 0
@@ -159,6 +167,7 @@ def _groups(batches: Batches) -> Iterator[list[pa.RecordBatch]]:
 
 
 def _csv_batches(descriptor: Descriptor, source: Path, watch: Watch) -> tuple[list[str], Batches]:
+    # A cell to write into from the callback; the generator reads it between batches.
     shares: list[float] = [0.0]
     text = CheckedText(source, descriptor.source, progress=lambda share: shares.__setitem__(0, share))
     try:
@@ -184,6 +193,7 @@ def _csv_rows(descriptor: Descriptor, text: CheckedText, watch: Watch, share: Ca
         text.close()
     if failure is not None:
         raise problem_of(failure)
+    # Two parsers have counted; where they differ a row may be split or joined, and with it a person's rows.
     if rows != text.records.rows:
         raise ImportProblem("the source could not be read (rows counted twice differ)")
 
@@ -250,6 +260,7 @@ def _parquet_shape(source: Path) -> tuple[list[str], int]:
         raise ImportProblem("the Parquet file is cut off or its footer is broken")
     if rows > ROWS_MAX:
         raise ImportProblem("the source has more than 2^33 rows")
+    # The footer is only a claim; `_check_text_sizes` and the watch bound what really comes.
     if unpacked > expanded_bytes_max(size_bytes):
         raise ImportProblem("the Parquet file unpacks to more than a hundred times its size")
     return names, rows
@@ -257,6 +268,7 @@ def _parquet_shape(source: Path) -> tuple[list[str], int]:
 
 def _footer_bytes(source: Path, size_bytes: int) -> int:
     """The length of the footer as the last eight bytes tell it; 0 where the file does not end as Parquet."""
+    # Magic number, length and magic number again: the smallest Parquet there can be.
     if size_bytes < 12:
         return 0
     with source.open("rb") as file:
@@ -285,6 +297,7 @@ def _check_text_sizes(texts: Sequence[str], table: str, source: Path, engine: En
 
 
 def _parquet_rows(names: Sequence[str], rows: int, table: str, engine: Engine) -> Batches:
+    # Everything as text, so that one coding serves CSV and Parquet.
     columns = ", ".join(f"{named(name)}::VARCHAR AS {named(name)}" for name in names)
     failure: BaseException | None = None
     done = 0
@@ -297,5 +310,6 @@ def _parquet_rows(names: Sequence[str], rows: int, table: str, engine: Engine) -
         failure = error
     if failure is not None:
         raise problem_of(failure)
+    # Fewer rows than promised would silently be a smaller dataset.
     if done != rows:
         raise ImportProblem("the Parquet file holds another number of rows than its footer says")

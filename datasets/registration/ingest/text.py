@@ -43,6 +43,7 @@ class CsvRecords:
     def feed(self, chunk: bytes) -> None:
         """Check the records that end in this chunk; raises ImportProblem."""
         self.rest = self._check(self.rest + chunk)
+        # A record without an end would gather the whole file in memory.
         if len(self.rest) > LINE_BYTES_MAX:
             raise self._too_long(self.rest)
 
@@ -57,6 +58,7 @@ class CsvRecords:
         data = np.frombuffer(text, np.uint8)
         lines = np.flatnonzero(data == _LF)
         inside = self._quoted(text, data, lines)
+        # Line ends inside quotes belong to a value.
         ends = lines if inside is None else lines[~inside[lines]]
         self._refuse_lone_returns(text, data, lines, inside)
         if not len(ends):
@@ -74,6 +76,7 @@ class CsvRecords:
             return None
         is_quote = data == self.quote
         quotes = np.flatnonzero(is_quote)
+        # What stands before the first byte of a record is a line end.
         before = np.where(quotes > 0, data[quotes - 1], _LF)
         after = data[np.minimum(quotes + 1, len(data) - 1)]
         known = quotes + 1 < len(data)
@@ -85,6 +88,7 @@ class CsvRecords:
         if len(bad):
             line = self._line_at(lines, int(bad.min()))
             raise ImportProblem("a quote does not open or close at the edge of its value", line=line)
+        # An odd number of quotes so far means inside. A doubled quote flips twice and changes nothing.
         return np.bitwise_xor.accumulate(is_quote)
 
     def _refuse_lone_returns(
@@ -92,6 +96,7 @@ class CsvRecords:
     ) -> None:
         if text.count(b"\r") == text.count(b"\r\n"):
             return
+        # A return as the last byte waits for the next chunk, which shows what follows it.
         returns = np.flatnonzero(data[:-1] == _CR)
         lone = returns[data[returns + 1] != _LF]
         if inside is not None:
@@ -107,6 +112,7 @@ class CsvRecords:
         if lengths.max() > LINE_BYTES_MAX:
             place = int(starts[np.argmax(lengths > LINE_BYTES_MAX)])
             raise ImportProblem("a line is longer than 1 MiB", line=self._line_at(lines, place))
+        # Empty lines are no records; the reader behind skips them too (ignore_empty_lines).
         blank = (lengths == 0) | ((lengths == 1) & (data[starts] == _CR))
         splits = data == self.delimiter
         if inside is not None:
@@ -164,6 +170,7 @@ class Characters:
         else:
             return raw if self.encoding == "utf-8" else text.encode()
         start, whole = broken
+        # The decoder keeps bytes of an unfinished character, so its input may begin before this chunk.
         offset = self.bytes_read + len(raw) - len(whole) + start
         line = self.lines + whole.count(b"\n", 0, start) + 1
         message = f"the bytes are not {self.encoding} at byte offset {offset}"
@@ -223,6 +230,7 @@ class CheckedText:
 
     def has_rows(self) -> bool:
         """Whether any byte follows the header and is not part of an empty line."""
+        # pyarrow fails on a file without rows, so whether there is one is found out before.
         while not self.ended and not self.records.rows:
             self._more()
             if not self.records.rows:
@@ -254,6 +262,7 @@ class CheckedText:
         first = self.characters.bytes_read == 0
         text = self.characters.feed(raw, final=self.ended)
         self.progress(min(1.0, self.characters.bytes_read / self.size))
+        # The mark of UTF-8 after decoding, whatever the encoding was.
         return text.removeprefix(codecs.BOM_UTF8) if first else text
 
     def _first_line(self, options: SourceOptions) -> str:
@@ -262,6 +271,7 @@ class CheckedText:
             self.ready += self._next_chunk()
         end = self.ready.find(b"\n")
         line = bytes(self.ready if end < 0 else self.ready[:end])
+        # Counted before the header is parsed: a list of a million names must not be built to be refused.
         if line.count(options.delimiter.encode()) >= COLUMNS_MAX:
             raise ImportProblem(f"the header has more than {COLUMNS_MAX:,} columns", line=1)
         if len(line) > LINE_BYTES_MAX:
