@@ -65,6 +65,7 @@ def register_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None
     described = _described(descriptor)
     with StageProgress() as progress:
         made = _registered(services, described, data, progress)
+    # Before the report, which may be long; in JSON both are in one object.
     if not as_json:
         click.echo(f"{made.dataset} version {made.version} is serving")
     _show_report(made.report, as_json, dataset=made.dataset, version=made.version)
@@ -177,6 +178,7 @@ def _show_report(report: "IngestReport", as_json: bool, **about: Any) -> None:
 
 
 def _counted(counts: "ColumnCounts") -> str:
+    # Columns without a remark are the rule; zeros would hide the others.
     found = [f"{number} {name}" for name, number in asdict(counts).items() if number]
     return ", ".join(found) or "all cells as declared"
 
@@ -185,6 +187,7 @@ def _terms(version: "DatasetVersion") -> dict[str, Any]:
     """Which accounts pay for a dataset's answers, in what, and what a view was joined from."""
     from privacy import delta
 
+    # A view names all its lineages in a member of its own, so that `lineage` is one name for every dataset.
     terms: dict[str, Any] = {"lineage": version.lineage, "measure": version.schema.measure}
     if version.schema.delta is not None:
         terms["delta"] = delta.shown(delta.atto_of(version.schema.delta))

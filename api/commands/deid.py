@@ -64,6 +64,7 @@ def _run(
 
     try:
         asked = read(plan)
+        # After the plan, so that its faults are shown before seconds go into loading compiled code.
         from datasets.records.run import Job, run
 
         job = Job(plan=asked, data=data, out=out, force=force, key=_key(key_file))
@@ -82,6 +83,7 @@ def _run(
         raise click.ClickException("stopped; nothing was written") from None
     except MemoryError:
         raise click.ClickException("there is not enough memory for this; nothing was written") from None
+    # Only what the system says of the cause: the file's name is often that of a draft, which is gone by then.
     except OSError as fault:
         raise click.ClickException(f"{fault.strerror or fault}; nothing was written") from None
 
@@ -106,6 +108,7 @@ def _summary(body: Mapping[str, Any], out: Path) -> str:
         return "\n".join(
             ["no solution:", *(f"  {reason}" for reason in body["reasons"]), f"see {out}/report.html"]
         )
+    # Local recoding has no one set of levels whose loss could be proven least, but as many as it used.
     proven = "proven optimal" if body["optimal"] else f"gap at most {body['gap']:.6g}"
     if body["levels"] is None:
         proven = f"{body['schemes']} schemes"
@@ -133,6 +136,7 @@ def _interrupts() -> Iterator[list[int]]:
 
     try:
         before = signal.signal(signal.SIGINT, press)
+    # Python sets handlers in the main thread only.
     except ValueError:
         yield pressed
         return

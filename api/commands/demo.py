@@ -50,6 +50,7 @@ def demo(once: bool, residents: int) -> None:
 def _serve_on(server: subprocess.Popen[bytes]) -> int:
     """Wait for Ctrl-C, or for the server's own end; returns the exit code."""
     click.echo("\nServing. Press Ctrl-C to stop.")
+    # Ctrl-C is how this ends well, so it is no failure.
     with contextlib.suppress(KeyboardInterrupt):
         return server.wait()
     return 0
@@ -58,6 +59,7 @@ def _serve_on(server: subprocess.Popen[bytes]) -> int:
 @contextlib.contextmanager
 def _serving(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The real server as a child, its log in a file beside the data."""
+    # A file and no pipe: nobody reads while the demonstration talks, and a full pipe would stop the server.
     log = data_dir / "demo-server.log"
     with log.open("wb") as output:
         server = subprocess.Popen([sys.executable, "-m", "api", "serve"], stdout=output, stderr=output)
@@ -65,6 +67,7 @@ def _serving(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield server
         finally:
             server.send_signal(signal.SIGTERM)
+            # Longer than the server's own patience with requests that are still running.
             server.wait(timeout=60)
 
 
