@@ -95,7 +95,7 @@ def show_dataset(id: str, as_json: bool) -> None:
     """Show a dataset's terms and its accounts."""
     services = Services.from_environment()
     version = services.catalog.current(id)
-    members = services.catalog.kin()
+    members = services.catalog.lineage_members()
     states = [state for state in all_accounts(services.ledger) if state.lineage in version.lineages]
     accounts = [account_line(state, members) for state in states]
     body = {

@@ -113,6 +113,6 @@ def show_budgets(id: str | None, of_user: str | None, as_json: bool) -> None:
         # By lineage and not by name: a view shows the accounts of all that it joins.
         lineages = catalog.current(id).lineages
         states = [state for state in states if state.lineage in lineages]
-    members = catalog.kin()
+    members = catalog.lineage_members()
     lines: list[dict[str, Any]] = [account_line(state, members) for state in states]
     echo(lines, as_json=as_json, text="\n".join(map(account_text, lines)) or "no accounts")

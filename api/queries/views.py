@@ -76,12 +76,12 @@ def ask(loaded: dict[str, Any], id: str) -> Response:
 
 def ask_query(query: Query, id: str) -> Response:
     """Quote, rehearse or answer."""
-    kind, service = _format(), services().queries
+    kind, queries = _format(), services().queries
     key = _key(required=query.mode == "run")
     if query.mode == "quote":
-        return _respond(wire.dumps(service.quote(caller(), id, query)), JSON)
+        return _respond(wire.dumps(queries.quote(caller(), id, query)), JSON)
     if query.mode == "dummy":
-        return _respond(rendered(wire.dumps(service.rehearse(caller(), id, query)), kind), kind)
+        return _respond(rendered(wire.dumps(queries.rehearse(caller(), id, query)), kind), kind)
     asked = Asked(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
     return _answered(asked, kind)
 
