@@ -1,4 +1,4 @@
-"""One question's way: replay, price, exact part, noise, settlement; and only then words.
+"""One question's way: replay, price, exact part, noise, settlement; undeclared values are looked up last.
 
 The order is that of the privacy rules and no other: nothing data-dependent is decided before the data is
 opened, no answer is released before it and its charge are committed together, and a failure after the data was
@@ -30,7 +30,7 @@ from datasets.ledger.ledger import (
 )
 from datasets.people.service import Caller
 from privacy import delta
-from privacy.answer import AnswerTable, Released, codes_told, release, retold, table
+from privacy.answer import AnswerTable, Released, release, released_codes, renamed_table, table
 from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
@@ -129,10 +129,10 @@ class QueryService:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
         dataset = self.open_to(caller, id)
         planned = plan(query, dataset.schema)
-        # Generated values have no words; numbered ones stand for them.
+        # Generated codes stand for no values; numbered ones take their place.
         released = release(planned, self._engine.rehearse(planned), self._noise)
         made = table(
-            planned, released, [f"value {code + 1}" for code in codes_told(planned, released).tolist()]
+            planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
         )
         return {
             "dataset": {"id": dataset.id, "version": dataset.version},
@@ -210,7 +210,7 @@ class QueryService:
         """
         charge = NOTHING if earlier.user == request.caller.name else planned.price
         self._must_fit(request, dataset, charge=charge, dataset_charge=NOTHING, delta_atto=0)
-        released = retold(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
+        released = renamed_table(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
         return self._settle(request, dataset, planned, released, charge=charge, dataset_charge=NOTHING)
 
     def _measure(self, request: QueryRequest, dataset: DatasetVersion, planned: Plan) -> StoredAnswer:
@@ -229,11 +229,12 @@ class QueryService:
         )
 
     def _table(self, planned: Plan, dataset: DatasetVersion, released: Released) -> AnswerTable:
-        """The table; words of released codes, where there are any, are looked up after the release only."""
-        codes = codes_told(planned, released)
-        # Looking words up touches the data exactly, which is harmless only for codes that noise has released.
-        words = self._engine.words(planned, dataset.file, codes) if len(codes) else []
-        return table(planned, released, words)
+        """The table; values of released codes, where there are any, are looked up after the release only."""
+        codes = released_codes(planned, released)
+        # Looking values up touches the data exactly, which is harmless only for codes that noise has
+        # released.
+        values = self._engine.values(planned, dataset.file, codes) if len(codes) else []
+        return table(planned, released, values)
 
     def _must_fit(
         self,

@@ -11,7 +11,7 @@ ANSWER, QUERIES, ENGINE = (
     "tests/store/test_engine.py",
 )
 FIT = "tests/statistical/test_distribution.py"
-UNKNOWN, OPEN = "tests/unit/test_unknown.py", "tests/store/test_open_columns.py"
+UNKNOWN, OPEN = "tests/unit/test_partition_selection.py", "tests/store/test_open_columns.py"
 SPLITS = "tests/unit/test_splits.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
@@ -125,8 +125,8 @@ MUTANTS = (
     Mutant(
         "a person counted once though twice there",
         "privacy/plan.py",
-        "    reader = Reader(schema, resolver, rows=bound,",
-        "    reader = Reader(schema, resolver, rows=1,",
+        "    reader = StatisticReader(schema, resolver, rows=bound,",
+        "    reader = StatisticReader(schema, resolver, rows=1,",
         (SENSITIVITY,),
     ),
     Mutant(
@@ -173,15 +173,15 @@ MUTANTS = (
     Mutant(
         "L2 where L1 is needed",
         "privacy/measurement.py",
-        "        sensitivity=form.l1(cells) if laplace else form.squared(cells),",
-        "        sensitivity=math.isqrt(form.squared(cells)) if laplace else form.squared(cells),",
+        "        sensitivity=estimator.l1(cells) if laplace else estimator.squared(cells),",
+        "        sensitivity=math.isqrt(estimator.squared(cells)) if laplace else estimator.squared(cells),",
         (f"{PLAN}::test_laplace_noise_is_told_l1_and_gaussian_noise_squared_l2",),
     ),
     Mutant(
         "L2 that is not squared",
         "privacy/measurement.py",
-        "        sensitivity=form.l1(cells) if laplace else form.squared(cells),",
-        "        sensitivity=form.l1(cells),",
+        "        sensitivity=estimator.l1(cells) if laplace else estimator.squared(cells),",
+        "        sensitivity=estimator.l1(cells),",
         (SENSITIVITY,),
     ),
     Mutant(
