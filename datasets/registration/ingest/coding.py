@@ -9,7 +9,7 @@ The code of an undeclared word is a keyed digest of that word alone: never its p
 occur, for then a new word would change other persons' codes, hence the order of their rows and which are kept.
 """
 
-from datasets.descriptor.descriptor import decimals_of
+from datasets.descriptor.columns import decimals_of
 from datasets.registration.ingest.engine import quoted
 from privacy.schema import Category, Column, Date, Number, UndeclaredColumn
 
