@@ -98,7 +98,7 @@ def visible(who: Caller, id: str) -> DatasetVersion:
     """A dataset that the caller may know of: its own, or any for an administrator."""
     if who.role == "administrator":
         return services().catalog.current(id)
-    return services().desk.open_to(who, id)
+    return services().queries.open_to(who, id)
 
 
 def _left(held: DatasetVersion, within: int, nano: int) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Office:
         self.catalog = Catalog(self.store, self.settings.data_dir)
 
     @property
-    def accounts(self) -> People:
+    def people(self) -> People:
         return People(self.store, self.settings.secret())
 
 
@@ -122,7 +122,7 @@ def org() -> None:
 @click.argument("name")
 def add_organisation(name: str) -> None:
     """Add an organisation."""
-    Office().accounts.add_organisation(name)
+    Office().people.add_organisation(name)
     click.echo(f"added organisation {name}")
 
 
@@ -138,7 +138,7 @@ def user() -> None:
 @as_json
 def add_user(name: str, organisation: str, role: str, as_json: bool) -> None:
     """Add a user and print its key, which is shown only now."""
-    key = Office().accounts.add_user(name, organisation=organisation, role=role)
+    key = Office().people.add_user(name, organisation=organisation, role=role)
     _show_key(name, key, as_json)
 
 
@@ -147,14 +147,14 @@ def add_user(name: str, organisation: str, role: str, as_json: bool) -> None:
 @as_json
 def rotate(name: str, as_json: bool) -> None:
     """Give a user a new key; the old one ends at once."""
-    _show_key(name, Office().accounts.rotate(name), as_json)
+    _show_key(name, Office().people.rotate(name), as_json)
 
 
 @user.command("disable")
 @click.argument("name")
 def disable(name: str) -> None:
     """End a user's access at once."""
-    Office().accounts.disable(name)
+    Office().people.disable(name)
     click.echo(f"disabled {name}")
 
 
@@ -321,8 +321,8 @@ def show_dataset(id: str, as_json: bool) -> None:
     held = office.catalog.current(id)
     states = [state for state in _all_accounts(office) if state.lineage in held.lineages]
     columns = [column.name for column in held.schema.columns]
-    kin = office.catalog.kin()
-    accounts = [_account(state, kin) for state in states]
+    members = office.catalog.lineage_members()
+    accounts = [_account(state, members) for state in states]
     body = {
         "id": held.id,
         "version": held.version,
@@ -444,8 +444,8 @@ def show_budgets(id: str | None, of_user: str | None, as_json: bool) -> None:
     if id is not None:
         lineages = office.catalog.current(id).lineages
         states = [state for state in states if state.lineage in lineages]
-    kin = office.catalog.kin()
-    items = [_account(state, kin) for state in states]
+    members = office.catalog.lineage_members()
+    items = [_account(state, members) for state in states]
     echo(items, as_json=as_json, text="\n".join(map(_account_text, items)) or "no accounts")
 
 
@@ -456,8 +456,8 @@ def _all_accounts(office: Office) -> list[AccountState]:
     return states
 
 
-def _account(state: AccountState, kin: Mapping[str, LineageMembers]) -> dict[str, Any]:
-    family = kin[state.lineage]
+def _account(state: AccountState, members: Mapping[str, LineageMembers]) -> dict[str, Any]:
+    family = members[state.lineage]
     ids = "+".join(family.names)
     return {
         "dataset": ids,

@@ -65,4 +65,4 @@ def _authenticate() -> Caller:
     key = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else ""
     if not key or len(key) > KEY_LENGTH_MAX:
         raise RequestRefused("unauthenticated")
-    return services().accounts.authenticate(key)
+    return services().people.authenticate(key)
