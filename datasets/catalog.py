@@ -14,7 +14,9 @@ from sqlalchemy import Row, text
 from datasets.database.store import Store
 from datasets.descriptor.descriptor import Descriptor, parse
 from datasets.engines.duckdb import STATISTICS_FILE
+from privacy.refusal import Refusal
 from privacy.schema import Measure, Schema
+from privacy.words import Words
 
 # A view stands in several lineages, so the join gives one row for each of them; every other dataset gives
 # one.
@@ -31,11 +33,14 @@ ALL = text(f"{_SELECT} ORDER BY datasets.id")
 RETIRE = text("UPDATE datasets SET retired_at = :at WHERE id = :id AND retired_at IS NULL")
 
 
-class NoSuchDataset(LookupError):
+class NoSuchDataset(Refusal):
     """There is no dataset of that name."""
 
+    code = "no_such_dataset"
+    words = Words(ja="データセット {id} はありません", en="no dataset {id}")
+
     def __init__(self, id: str) -> None:
-        super().__init__(f"no dataset {id}")
+        super().__init__()
         self.id = id
 
 

@@ -148,8 +148,8 @@ class ColumnReader:
         units = 10 ** decimals_of(step)
         bound = Decimal(declared[key]).scaleb(decimals_of(step))
         whole = int(step.scaleb(decimals_of(step)))
-        if (message := _bound_fault(bound, units, whole, plain(step))) is not None:
-            self.tree.fault((*path, key), message)
+        if (fault := _bound_fault(bound, units, whole, plain(step))) is not None:
+            self.tree.fault((*path, key), fault)
         return int(bound) // whole
 
     def _check_sums_fit(self, column: Number, path: Path_) -> None:

@@ -2,9 +2,10 @@
 
 Two kinds are read: a dataset with a source of its own, and a view, which joins registered datasets and takes
 its columns' domains from them (`datasets.registration.joined` fills them in). `structure` checks which keys and
-types there are, `columns` reads the columns, and what belongs together is checked here. Every fault has the line and column of the text it is about. Scalars stay text until a column's
-type is known, so `values: [no, yes]` are the words "no" and "yes" and decimals keep their digits. Anchors,
-aliases, tags, merge keys and duplicate keys are refused.
+types there are, `columns` reads the columns, and what belongs together is checked here. Every fault has the line
+and column of the text it is about. Scalars stay text until a column's type is known, so `values: [no, yes]` are
+the words "no" and "yes" and decimals keep their digits. Anchors, aliases, tags, merge keys and duplicate keys are
+refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ DELTAS = ("delta", "delta_per_query", "delta_cap")
 
 class DescriptorError(Faulty):
     """A descriptor that cannot be used; `faults` holds every reason found, in the order of the text."""
+
+    code = "bad_descriptor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

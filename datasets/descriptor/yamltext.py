@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+from privacy.refusal import Refusal
+from privacy.words import Words
+
 TEXT_BYTES_MAX = 1 << 20
 DEPTH_MAX = 8
 EVENTS_MAX = 400_000
@@ -48,12 +51,21 @@ class Fault:
         return self.placed().en
 
 
-class Faulty(ValueError):
+def _in_the_text(fault: Fault) -> tuple[int, int, str, str]:
+    return fault.line, fault.column, fault.path, fault.message.en
+
+
+class Faulty(Refusal, ValueError):
     """A text that cannot be used; `faults` holds every reason found, in the order of the text."""
 
+    code = "faulty_text"
+
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = sorted(faults)[:FAULTS_MAX]
-        super().__init__("\n".join(map(str, self.faults)))
+        self.faults = sorted(faults, key=_in_the_text)[:FAULTS_MAX]
+        placed = [fault.placed() for fault in self.faults]
+        super().__init__(
+            Words(ja="\n".join(one.ja for one in placed), en="\n".join(one.en for one in placed))
+        )
 
 
 class YamlScalar(str):

@@ -230,7 +230,7 @@ def _accuracy(
             draws=draws(secrets.seed, "classifier"),
         )
     except BadTable as fault:
-        raise plan.refusal(("classify",), str(fault)) from None
+        raise plan.refusal(("classify",), fault.told()) from None
 
 
 def _standard(

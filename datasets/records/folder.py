@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from privacy.deidentify.errors import DeidentifyError
+from privacy.words import Words
 
 FOLDER_MODE = 0o700
 REPORT = "report.json"
@@ -15,6 +16,8 @@ REPORT = "report.json"
 
 class FolderRefused(DeidentifyError):
     """The output folder is there already, or cannot be made."""
+
+    code = "folder_refused"
 
 
 @contextmanager
@@ -30,7 +33,11 @@ def appearing(out: Path, *, force: bool) -> Iterator[Path]:
     try:
         fresh.mkdir(mode=FOLDER_MODE)
     except OSError:
-        raise FolderRefused(f"no folder can be made in {out.parent}") from None
+        raise FolderRefused(
+            Words(
+                ja=f"{out.parent} にフォルダーを作成できません", en=f"no folder can be made in {out.parent}"
+            )
+        ) from None
     try:
         yield fresh
         _take_place(fresh, out)
@@ -42,10 +49,20 @@ def _check(out: Path, *, force: bool) -> None:
     if not os.path.lexists(out):
         return
     if not force:
-        raise FolderRefused(f"{out} is there already; --force replaces an earlier record set")
+        raise FolderRefused(
+            Words(
+                ja=f"{out} は既にあります。以前のレコード集合を置き換えるには --force を付けてください",
+                en=f"{out} is there already; --force replaces an earlier record set",
+            )
+        )
     # --force must never remove anything but a record set: a mistyped path could be somebody's home.
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / REPORT).is_file()):
-        raise FolderRefused(f"{out} is no record set of an earlier run; it is not replaced")
+        raise FolderRefused(
+            Words(
+                ja=f"{out} は以前に作成したレコード集合ではないため、置き換えません",
+                en=f"{out} is no record set of an earlier run; it is not replaced",
+            )
+        )
 
 
 def _take_place(fresh: Path, out: Path) -> None:

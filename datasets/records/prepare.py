@@ -20,6 +20,7 @@ from privacy.deidentify.operations import plan as operations
 from privacy.deidentify.operations.steps import Applied
 from privacy.deidentify.randomness import Draws, draws
 from privacy.deidentify.table import Codes, Column, Role, Table
+from privacy.words import Words
 
 # Up to this size every column of a source is read, so that the examination can look for traces of removed
 # ones; beyond it removed columns are left in the file, and the report says so.
@@ -154,9 +155,10 @@ def _operated(
     try:
         done, applied = operations.apply(taken, steps, draws_for=draws_for, key=key, unit=plan.unit)
     except DeidentifyError as fault:
-        raise plan.refusal(("attributes",), str(fault)) from None
+        raise plan.refusal(("attributes",), fault.told()) from None
     if not done.rows:
-        raise plan.refusal(("attributes",), "no row is left after the plan's operations")
+        message = Words(ja="計画の加工の後に行が残りません", en="no row is left after the plan's operations")
+        raise plan.refusal(("attributes",), message)
     kept = [name for name in (plan.items or table) if name in done]
     # With every row still there no value can have lost its last one.
     everyone = done.rows == table.rows
@@ -194,7 +196,9 @@ def _other(
         for name in present:
             trees[name].places(table[name])
     except BadSource as fault:
-        raise plan.refusal((key,), str(fault)) from None
+        raise plan.refusal((key,), fault.told()) from None
     except DeidentifyError as fault:
-        raise plan.refusal((key,), f"{other.path.name}: {fault}") from None
+        told = fault.told()
+        message = Words(ja=f"{other.path.name}：{told.ja}", en=f"{other.path.name}: {told.en}")
+        raise plan.refusal((key,), message) from None
     return checks.grained(plan, table, {name: trees[name] for name in present})[0]

@@ -28,6 +28,7 @@ from privacy.deidentify.search import engine
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
 from privacy.deidentify.search.measure import LossAggregate, Measure, Name
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 RECORDS = "records.csv"
 SCHEMES = "schemes.csv"
@@ -43,6 +44,8 @@ Render = Callable[[Report], Mapping[str, str]]
 
 class NotProven(DeidentifyError):
     """What was written does not meet the plan; it was taken away again. A fault of this program."""
+
+    code = "not_proven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,12 @@ def _made(
     unmet = [verdict.name for verdict in result.verdicts if not verdict.met]
     # The search has proven it by other code. That both agree is what is published on.
     if unmet:
-        raise NotProven(f"the record set as written does not meet {', '.join(unmet)}; nothing was published")
+        raise NotProven(
+            Words(
+                ja=f"書き出したレコード集合が {', '.join(unmet)} を満たしません。何も公表していません",
+                en=f"the record set as written does not meet {', '.join(unmet)}; nothing was published",
+            )
+        )
     with watch.stage("report"):
         progress("report", 0.0)
         made = report.solved(plan, given, prepared, chosen, secrets, result, sha256, watch.spent())
@@ -258,7 +266,11 @@ def _written(
 
 def _scheme_column(recoded: Recoded, plan: ProcessingPlan) -> Column:
     if SCHEME_COLUMN in plan.attributes:
-        raise plan.refusal(("output", "scheme_column"), f"the data has a column {SCHEME_COLUMN!r} already")
+        message = Words(
+            ja=f"データに既に列 {SCHEME_COLUMN!r} があります",
+            en=f"the data has a column {SCHEME_COLUMN!r} already",
+        )
+        raise plan.refusal(("output", "scheme_column"), message)
     texts = tuple(str(scheme) for scheme in range(max(1, len(recoded.schemes))))
     return Column(SCHEME_COLUMN, texts, np.maximum(recoded.scheme, 0).astype(np.int32))
 

@@ -16,6 +16,7 @@ from datasets.records.folder import FOLDER_MODE
 from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, seed_of
 from privacy.deidentify.errors import DeidentifyError
+from privacy.words import Words
 
 FOLDER = "restricted"
 KEY_BYTES_MIN = 32
@@ -38,7 +39,12 @@ class Secrets:
         """The plan's seed and the caller's key; whatever is missing is drawn."""
         # A short key could be found by trying, and with it every pseudonym.
         if key is not None and len(key) < KEY_BYTES_MIN:
-            raise DeidentifyError(f"the key file has {len(key)} bytes and needs at least {KEY_BYTES_MIN}")
+            raise DeidentifyError(
+                Words(
+                    ja=f"鍵ファイルは {len(key)} バイトです。{KEY_BYTES_MIN} バイト以上必要です",
+                    en=f"the key file has {len(key)} bytes and needs at least {KEY_BYTES_MIN}",
+                )
+            )
         seed_text = secrets.token_hex(SEED_BYTES) if plan.seed is None else plan.seed
         return cls(
             seed=seed_of(plan, seed=seed_text.encode(), source_sha256=source_sha256),

@@ -8,6 +8,7 @@ from privacy.deidentify.errors import BadTable
 from privacy.deidentify.operations import sampling
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
 
 def chosen(table: Table, conditions: tuple[RowCondition, ...]) -> NDArray[np.bool_]:
@@ -17,7 +18,12 @@ def chosen(table: Table, conditions: tuple[RowCondition, ...]) -> NDArray[np.boo
         column = table[condition.attribute]
         rows &= _meeting(column, condition)[column.codes]
     if not rows.any():
-        raise BadTable("no row of the data meets the plan's conditions (where)")
+        raise BadTable(
+            Words(
+                ja="計画の条件（where）を満たす行がデータにありません",
+                en="no row of the data meets the plan's conditions (where)",
+            )
+        )
     return rows
 
 
@@ -51,5 +57,10 @@ def sampled(rows: int, wanted: Sampling, *, unit: Codes | None, draws: Draws) ->
     entities = rows if unit is None else len(np.unique(unit))
     size = wanted.rows if wanted.rows is not None else max(1, round(entities * (wanted.share or 1.0)))
     if size > entities:
-        raise BadTable(f"a sample of {size} is asked for, and there are {entities}")
+        raise BadTable(
+            Words(
+                ja=f"{size} 件の標本が指定されていますが、{entities} 件しかありません",
+                en=f"a sample of {size} is asked for, and there are {entities}",
+            )
+        )
     return sampling.sample(rows, size=size, draws=draws, unit=unit)

@@ -18,6 +18,7 @@ from datasets.records.source import BOM, Source, Stop
 from privacy.deidentify.errors import BadTable, Cancelled
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 CHUNK_ROWS = 1 << 18
 FILE_MODE = 0o600
@@ -27,6 +28,8 @@ Progress = Callable[[float], None]
 
 class NotWritable(BadTable):
     """A label has a character that the source's encoding lacks."""
+
+    code = "not_writable"
 
 
 def records(
@@ -69,8 +72,16 @@ def _cells(column: Column, end: str, *, like: Source, alone: bool) -> Any:
         return pa.array([(text + end).encode(codec) for text in cells], pa.large_binary())
     except UnicodeEncodeError:
         raise NotWritable(
-            f"column {column.name} has a label that {like.style.encoding} cannot write; "
-            "give the hierarchy other labels, or the source another encoding"
+            Words(
+                ja=(
+                    f"列 {column.name} に {like.style.encoding} で書けないラベルがあります。"
+                    "階層のラベルを変えるか、データの文字コードを変えてください"
+                ),
+                en=(
+                    f"column {column.name} has a label that {like.style.encoding} cannot write; "
+                    "give the hierarchy other labels, or the source another encoding"
+                ),
+            )
         ) from None
 
 

@@ -32,7 +32,9 @@ from datasets.registration.ingest import (
 )
 from datasets.registration.joined import resolve
 from privacy import delta
+from privacy.refusal import Refusal
 from privacy.schema import Schema
+from privacy.words import Words
 
 SALT_BYTES = 32
 CHUNK_BYTES = 1 << 20
@@ -74,8 +76,15 @@ KEEP_VIEW_LINEAGE = text(
 )
 
 
-class RegistrationRefused(ValueError):
-    """The dataset cannot be registered on these terms; the message says why and what to do."""
+ALREADY_RUNNING = Words(
+    ja="このデータセットの別の登録が実行中です", en="another registration of this dataset is running"
+)
+
+
+class RegistrationRefused(Refusal, ValueError):
+    """The dataset cannot be registered on these terms; the words say why and what to do."""
+
+    code = "registration_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +215,7 @@ def _alone(data_dir: Path, id: str) -> Iterator[Path]:
                 shutil.rmtree(left)
             yield home
     except LockTaken:
-        raise RegistrationRefused("another registration of this dataset is running") from None
+        raise RegistrationRefused(ALREADY_RUNNING) from None
 
 
 def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
@@ -217,8 +226,16 @@ def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
         twin = connection.execute(SAME_SOURCE, {"digest": digest, "lineage": lineage}).scalar()
         if twin is not None:
             raise RegistrationRefused(
-                f"this very source is registered as {twin}: it would get a second lifetime cap. "
-                f"Say `lineage: {twin}` in the descriptor to share the cap"
+                Words(
+                    ja=(
+                        f"この出所は既に {twin} として登録されており、生涯上限が 2 つになります。"
+                        f"上限を共有するには、ディスクリプタに `lineage: {twin}` と書いてください"
+                    ),
+                    en=(
+                        f"this very source is registered as {twin}: it would get a second lifetime cap. "
+                        f"Say `lineage: {twin}` in the descriptor to share the cap"
+                    ),
+                )
             )
         last = connection.execute(LAST_DESCRIPTOR, {"lineage": lineage}).scalar()
         if last is not None:
@@ -250,13 +267,32 @@ def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersio
 
 def _must_stay_the_view(id: str, own: Row[Any], before: Sequence[str], lineages: Sequence[str]) -> None:
     if own.retired_at is not None:
-        raise RegistrationRefused(f"{id} is retired; register the view under a new id")
-    if own.sources is None:
-        raise RegistrationRefused(f"{id} is a dataset with a source of its own; give the view another id")
-    if sorted(before) != list(lineages):
         raise RegistrationRefused(
-            f"{id} joins the lineages {', '.join(sorted(before))} and is charged to these for ever, not to "
-            f"{', '.join(lineages)}; give the view another id"
+            Words(
+                ja=f"{id} は廃止されています。ビューを新しい id で登録してください",
+                en=f"{id} is retired; register the view under a new id",
+            )
+        )
+    if own.sources is None:
+        raise RegistrationRefused(
+            Words(
+                ja=f"{id} は独自の出所を持つデータセットです。ビューには別の id を付けてください",
+                en=f"{id} is a dataset with a source of its own; give the view another id",
+            )
+        )
+    if sorted(before) != list(lineages):
+        known, named = ", ".join(sorted(before)), ", ".join(lineages)
+        raise RegistrationRefused(
+            Words(
+                ja=(
+                    f"{id} は系統 {known} を結合し、今後もこれらに課金されます。{named} には変えられません。"
+                    "ビューには別の id を付けてください"
+                ),
+                en=(
+                    f"{id} joins the lineages {known} and is charged to these for ever, not to "
+                    f"{named}; give the view another id"
+                ),
+            )
         )
 
 
@@ -270,20 +306,43 @@ def _lineage(connection: Connection, descriptor: Descriptor) -> str:
     own = connection.execute(DATASET, {"id": id}).one_or_none()
     if own is not None and own.retired_at is not None:
         raise RegistrationRefused(
-            f"{id} is retired; register under a new id with `lineage: {id}`, which keeps its cap"
+            Words(
+                ja=f"{id} は廃止されています。上限を引き継ぐ `lineage: {id}` を付けて新しい id で登録してください",
+                en=f"{id} is retired; register under a new id with `lineage: {id}`, which keeps its cap",
+            )
         )
     if own is not None and own.sources is not None:
-        raise RegistrationRefused(f"{id} is a view; give the dataset another id")
+        raise RegistrationRefused(
+            Words(
+                ja=f"{id} はビューです。データセットには別の id を付けてください",
+                en=f"{id} is a view; give the dataset another id",
+            )
+        )
     if named == id:
         return id if own is None else str(own.lineage)
     other = connection.execute(DATASET, {"id": named}).one_or_none()
     if other is None:
-        raise RegistrationRefused(f"lineage names {named}, which is no registered dataset")
+        raise RegistrationRefused(
+            Words(
+                ja=f"lineage の {named} は登録済みのデータセットではありません",
+                en=f"lineage names {named}, which is no registered dataset",
+            )
+        )
     if other.sources is not None:
-        raise RegistrationRefused(f"lineage names {named}, which is a view: name one of its sources")
+        raise RegistrationRefused(
+            Words(
+                ja=f"lineage の {named} はビューです。結合元のいずれかを指定してください",
+                en=f"lineage names {named}, which is a view: name one of its sources",
+            )
+        )
     # Moving to another lineage would leave what was spent behind.
     if own is not None and own.lineage != other.lineage:
-        raise RegistrationRefused(f"{id} belongs to the lineage {own.lineage} already and keeps it")
+        raise RegistrationRefused(
+            Words(
+                ja=f"{id} は既に系統 {own.lineage} に属しており、変更できません",
+                en=f"{id} belongs to the lineage {own.lineage} already and keeps it",
+            )
+        )
     return str(other.lineage)
 
 
@@ -291,19 +350,43 @@ def _must_keep_terms(lineage: str, before: Schema, proposed: Schema) -> None:
     """What a lifetime cap is counted in, and how high it is, holds for all datasets and versions under it."""
     if before.measure != proposed.measure:
         raise RegistrationRefused(
-            f"measure says {proposed.measure}, but what {lineage} may spend and has spent is counted in "
-            f"{before.measure}: a lineage never changes its measure. Keep `measure: {before.measure}`"
+            Words(
+                ja=(
+                    f"measure が {proposed.measure} ですが、{lineage} の上限と消費は {before.measure} で数えています。"
+                    f"系統の measure は変えられません。`measure: {before.measure}` のままにしてください"
+                ),
+                en=(
+                    f"measure says {proposed.measure}, but what {lineage} may spend and has spent is counted in "
+                    f"{before.measure}: a lineage never changes its measure. Keep `measure: {before.measure}`"
+                ),
+            )
         )
     if before.cap != proposed.cap:
         raise RegistrationRefused(
-            f"cap says {proposed.cap}, the registered dataset has {before.cap}: a registration never changes a "
-            "cap. Keep it in the descriptor and raise it by `sudare grant --dataset-cap`"
+            Words(
+                ja=(
+                    f"cap が {proposed.cap} ですが、登録済みのデータセットでは {before.cap} です。"
+                    "登録では上限は変わりません。ディスクリプタはそのままにし、`sudare grant --dataset-cap` で引き上げてください"
+                ),
+                en=(
+                    f"cap says {proposed.cap}, the registered dataset has {before.cap}: a registration never "
+                    "changes a cap. Keep it in the descriptor and raise it by `sudare grant --dataset-cap`"
+                ),
+            )
         )
     if before.delta_cap != proposed.delta_cap:
         amounts = [delta.shown(delta.atto_of(schema.delta_cap)) for schema in (proposed, before)]
         raise RegistrationRefused(
-            f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
-            "changes a cap. Keep it in the descriptor"
+            Words(
+                ja=(
+                    f"delta_cap が {amounts[0]} ですが、登録済みのデータセットでは {amounts[1]} です。"
+                    "登録では上限は変わりません。ディスクリプタはそのままにしてください"
+                ),
+                en=(
+                    f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
+                    "changes a cap. Keep it in the descriptor"
+                ),
+            )
         )
 
 

@@ -13,6 +13,7 @@ from privacy.deidentify.models import Model
 from privacy.deidentify.operations.plan import InOrder
 from privacy.deidentify.operations.steps import Operation, Remove
 from privacy.deidentify.table import Role
+from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +148,11 @@ class ProcessingPlan:
         """SHA-256 of what the plan asks for, the same for any layout of its text."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()
 
-    def refusal(self, path: Path_, message: str) -> PlanError:
+    def refusal(self, path: Path_, message: Words) -> PlanError:
         """The error for something wrong with the place `path` of the plan, or with what holds it."""
         return PlanError([self.fault(path, message)])
 
-    def fault(self, path: Path_, message: str) -> Fault:
+    def fault(self, path: Path_, message: Words) -> Fault:
         """A fault at a place of the plan."""
         # Whoever edits the plan looks for the key; only the whole text has a value and no key.
         places = self.tree.keys | {path: place for path, place in self.tree.values.items() if not path}

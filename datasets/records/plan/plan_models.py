@@ -9,6 +9,7 @@ from datasets.records.plan.entries import PlanEntry
 from privacy.deidentify import models
 from privacy.deidentify.errors import BadModel
 from privacy.deidentify.models import Distance, Estimator, Model, name_of
+from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def _one(entry: PlanEntry) -> list[ModelEntry]:
         except BadModel as fault:
             if len(entry.tree.faults) == before:
                 # Said by the entry already where it could not be read; the model would only repeat it.
-                value.fault(str(fault))
+                value.fault(fault.told())
             continue
         if len(entry.tree.faults) == before:
             made.append(ModelEntry(model, value.path))
@@ -71,10 +72,10 @@ def _merged(found: list[ModelEntry]) -> tuple[list[ModelEntry], list[str]]:
 def _needed(entry: PlanEntry, members: Mapping[str, PlanEntry], *names: str) -> None:
     missing = [name for name in names if name not in members]
     if missing and entry.is_mapping:
-        entry.fault(f"needs {' and '.join(missing)}")
+        entry.fault(Words(ja=f"{' と '.join(missing)} が必要です", en=f"needs {' and '.join(missing)}"))
     if missing:
         # Ends the reading of this model only; `_one` sees that the fault is noted.
-        raise BadModel("incomplete")
+        raise BadModel(Words(ja="不完全です", en="incomplete"))
 
 
 def _l_diversity(entry: PlanEntry) -> Model:
@@ -83,7 +84,8 @@ def _l_diversity(entry: PlanEntry) -> Model:
     attribute = members["attribute"].text()
     kind = members["kind"].choice("distinct", "entropy", "recursive") if "kind" in members else "distinct"
     if kind != "recursive" and "c" in members:
-        members["c"].fault("c belongs to recursive (c, l)-diversity", key=True)
+        message = Words(ja="c は再帰的 (c, l)-多様性のものです", en="c belongs to recursive (c, l)-diversity")
+        members["c"].fault(message, key=True)
     if kind == "entropy":
         return models.EntropyDiversity(attribute, members["l"].number(least=1))
     l_wanted = members["l"].whole(least=1)

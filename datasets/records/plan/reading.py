@@ -31,12 +31,14 @@ from privacy.deidentify.operations import plan as operations
 from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.steps import Operation, Remove
 from privacy.deidentify.table import Role
+from privacy.words import LANGUAGES, Words
 
 LOSSES = ("loss", "height", "precision", "discernibility", "average_class_size", "entropy")
 AGGREGATES = ("arithmetic_mean", "geometric_mean", "maximum", "sum")
 LOCAL = ("few", "some", "cells", "ranges")
 ENCODINGS = ("utf-8", "utf-8-sig", "cp932", "shift_jis")
-LANGUAGES = ("ja", "en")
+NOT_UTF_8 = Words(ja="加工計画は UTF-8 のテキストです", en="a plan is text in UTF-8")
+UNREADABLE = Words(ja="加工計画を読み取れません", en="the plan cannot be read")
 REMOVED = (Role.IDENTIFIER, Role.CODE, Role.LINKAGE)
 
 
@@ -45,10 +47,10 @@ def read(file: Path) -> ProcessingPlan:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise PlanError([Fault(1, 1, "", "a plan is text in UTF-8")]) from None
+        raise PlanError([Fault(1, 1, "", NOT_UTF_8)]) from None
     except OSError:
         # Not the reason of the system, which differs by platform and names absolute paths.
-        raise PlanError([Fault(1, 1, "", "the plan cannot be read")]) from None
+        raise PlanError([Fault(1, 1, "", UNREADABLE)]) from None
     return parse(text, folder=file.parent)
 
 
@@ -141,7 +143,12 @@ class _PlanReader:
             return default
         text = entry.text()
         if text and (len(text) != 1 or text in '"\r\n' or not text.isascii()):
-            entry.fault('must be one character such as "," or ";"')
+            entry.fault(
+                Words(
+                    ja='"," や ";" のような 1 文字でなければなりません',
+                    en='must be one character such as "," or ";"',
+                )
+            )
         return text[:1] or default
 
     def _reference(self, key: str) -> Reference | None:
@@ -150,7 +157,7 @@ class _PlanReader:
             return None
         members = entry.entries() if entry.is_mapping else {"file": entry}
         if "file" not in members:
-            entry.fault("needs a file")
+            entry.fault(Words(ja="file が必要です", en="needs a file"))
             return None
         path = self._file(members["file"])
         return Reference(path=path, style=self._style(entry if entry.is_mapping else None, self.style))
@@ -158,14 +165,19 @@ class _PlanReader:
     def _file(self, entry: PlanEntry) -> Path:
         path = self.folder / entry.text()
         if entry.is_text and not path.is_file():
-            entry.fault(f"there is no file {shown(entry.content)} beside the plan")
+            entry.fault(
+                Words(
+                    ja=f"計画の隣にファイル {shown(entry.content)} がありません",
+                    en=f"there is no file {shown(entry.content)} beside the plan",
+                )
+            )
         return path
 
     # Attributes
 
     def _attributes(self) -> dict[str, Attribute]:
         if "attributes" not in self.given:
-            self.entry.fault("the key 'attributes' is missing")
+            self.entry.fault(Words(ja="キー 'attributes' がありません", en="the key 'attributes' is missing"))
             return {}
         return {
             name: self._attribute(name, entry) for name, entry in self.given["attributes"].entries().items()
@@ -176,9 +188,14 @@ class _PlanReader:
         role = self._role(entry, members.get("role"))
         hierarchy = self._hierarchy(members.get("hierarchy"))
         if role is Role.QUASI and "hierarchy" not in members and "role" in members:
-            entry.fault("a quasi-identifier needs a hierarchy", key=True)
+            message = Words(ja="準識別子には階層が必要です", en="a quasi-identifier needs a hierarchy")
+            entry.fault(message, key=True)
         if role not in (Role.QUASI, Role.SENSITIVE) and "hierarchy" in members:
-            members["hierarchy"].fault("a hierarchy belongs to a quasi-identifier or a sensitive attribute")
+            message = Words(
+                ja="階層を付けられるのは準識別子と機微な属性です",
+                en="a hierarchy belongs to a quasi-identifier or a sensitive attribute",
+            )
+            members["hierarchy"].fault(message)
         return Attribute(
             name=name,
             role=role,
@@ -191,12 +208,24 @@ class _PlanReader:
     def _role(self, entry: PlanEntry, role: PlanEntry | None) -> Role:
         if role is None:
             if entry.is_mapping:
-                entry.fault(f"has no role; roles: {', '.join(Role)}", key=True)
+                roles = ", ".join(Role)
+                message = Words(
+                    ja=f"役割（role）がありません。役割：{roles}", en=f"has no role; roles: {roles}"
+                )
+                entry.fault(message, key=True)
             return Role.INSENSITIVE
         if isinstance(role.content, list):
             role.fault(
-                "an attribute has one role: a sensitive attribute cannot be a quasi-identifier too, "
-                "since what others know about a person cannot be kept from them"
+                Words(
+                    ja=(
+                        "属性の役割は 1 つです。他人が知り得る情報は秘匿できないため、"
+                        "機微な属性を同時に準識別子とすることはできません"
+                    ),
+                    en=(
+                        "an attribute has one role: a sensitive attribute cannot be a quasi-identifier too, "
+                        "since what others know about a person cannot be kept from them"
+                    ),
+                )
             )
             return Role.INSENSITIVE
         return Role(role.choice(*Role))
@@ -228,7 +257,12 @@ class _PlanReader:
             return path.read_bytes().decode(codec)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
-            entry.fault(f"line {line} of {path.name} is not {style.encoding}; name its encoding")
+            entry.fault(
+                Words(
+                    ja=f"{path.name} の {line} 行目が {style.encoding} として読めません。encoding を指定してください",
+                    en=f"line {line} of {path.name} is not {style.encoding}; name its encoding",
+                )
+            )
             return ""
 
     def _operation(self, name: str, role: Role, entry: PlanEntry | None) -> Operation | None:
@@ -238,14 +272,22 @@ class _PlanReader:
         try:
             operation = operations.parse(entry.plain(), column=name)
         except BadOperation as fault:
-            entry.fault(str(fault))
+            entry.fault(fault.told())
             return None
         if role is Role.CODE and not isinstance(operation, Remove):
             entry.fault(
-                "an individual identification code (個人識別符号) is removed, and no pseudonym of it is kept"
+                Words(
+                    ja="個人識別符号は削除し、その仮名も残しません",
+                    en="an individual identification code (個人識別符号) is removed, and no pseudonym of it is kept",
+                )
             )
         if role is Role.QUASI and isinstance(operation, Remove):
-            entry.fault("a quasi-identifier that is removed needs no hierarchy; give it the role linkage")
+            entry.fault(
+                Words(
+                    ja="削除する準識別子に階層は不要です。役割を linkage にしてください",
+                    en="a quasi-identifier that is removed needs no hierarchy; give it the role linkage",
+                )
+            )
         return operation
 
     # What the proposal asks for
@@ -260,14 +302,19 @@ class _PlanReader:
             self._known(entry, name, attributes)
             # The fault belongs to the second one; the first is fine by itself.
             if names.count(name) > 1 and names.index(name) != entry.path[-1]:
-                entry.fault("stands twice")
+                entry.fault(Words(ja="重複しています", en="stands twice"))
             if name in attributes and attributes[name].removed:
-                entry.fault(f"{shown(name)} is to be published and to be removed; give it another operation")
+                entry.fault(
+                    Words(
+                        ja=f"{shown(name)} は公表と削除の両方が指定されています。別の加工を指定してください",
+                        en=f"{shown(name)} is to be published and to be removed; give it another operation",
+                    )
+                )
         return names
 
     def _known(self, entry: PlanEntry, name: str, attributes: Mapping[str, Attribute]) -> bool:
         if name not in attributes:
-            entry.fault(f"there is no attribute {shown(name)} in this plan", key=entry.content != name)
+            entry.fault(_no_attribute(name), key=entry.content != name)
         return name in attributes
 
     def _named(self, key: str, attributes: Mapping[str, Attribute]) -> str | None:
@@ -283,7 +330,11 @@ class _PlanReader:
         levels = {}
         for name, entry in grain.items():
             if self._known(entry, name, attributes) and attributes[name].role is not Role.QUASI:
-                entry.fault("a grain is a level of a quasi-identifier's hierarchy", key=True)
+                message = Words(
+                    ja="grain は準識別子の階層の水準です",
+                    en="a grain is a level of a quasi-identifier's hierarchy",
+                )
+                entry.fault(message, key=True)
             levels[name] = entry.whole(least=0)
         return {name: replace(attribute, level=levels.get(name, 0)) for name, attribute in attributes.items()}
 
@@ -301,7 +352,7 @@ class _PlanReader:
             return RowCondition(attribute=name, values=tuple(texts(entry.items())))
         members = entry.members("from", "to")
         if not entry.content:
-            entry.fault("needs from, to or both")
+            entry.fault(Words(ja="from と to の一方または両方が必要です", en="needs from, to or both"))
         low, high = (members[key].text() if key in members else None for key in ("from", "to"))
         return RowCondition(attribute=name, low=low, high=high)
 
@@ -313,7 +364,7 @@ class _PlanReader:
             return Sampling(share=self._positive(entry, most=1))
         members = entry.members("share", "rows")
         if len(members) != 1:
-            entry.fault("needs either share or rows")
+            entry.fault(Words(ja="share と rows のいずれか一方が必要です", en="needs either share or rows"))
         if "share" in members:
             return Sampling(share=self._positive(members["share"], most=1))
         return Sampling(rows=members["rows"].whole(least=1)) if "rows" in members else None
@@ -323,7 +374,7 @@ class _PlanReader:
         number = entry.number(most=most)
         # Zero stands in for what could not be read, which has its fault already.
         if not number and len(self.tree.faults) == before:
-            entry.fault("must be above 0")
+            entry.fault(Words(ja="0 より大きくなければなりません", en="must be above 0"))
         return number
 
     # How the record set is made
@@ -331,7 +382,11 @@ class _PlanReader:
     def _models(self) -> tuple[list[ModelEntry], list[str]]:
         entry = self.given.get("models")
         if entry is None or entry.content == []:
-            (entry or self.entry).fault("a plan names at least one privacy model, such as {k_anonymity: 5}")
+            message = Words(
+                ja="加工計画には {k_anonymity: 5} のようなプライバシーモデルが 1 つ以上必要です",
+                en="a plan names at least one privacy model, such as {k_anonymity: 5}",
+            )
+            (entry or self.entry).fault(message)
             return [], []
         return plan_models.read(entry.items())
 
@@ -381,51 +436,87 @@ class _PlanReader:
 
     def _check(self, plan: ProcessingPlan) -> None:
         if plan.attributes and not plan.of(Role.QUASI):
-            self.given["attributes"].fault("no attribute has the role quasi; there is nothing to generalise")
+            message = Words(
+                ja="役割が quasi の属性がありません。一般化する対象がありません",
+                en="no attribute has the role quasi; there is nothing to generalise",
+            )
+            self.given["attributes"].fault(message)
         unit = plan.attributes.get(plan.unit or "")
         if unit is not None and unit.role in (Role.QUASI, Role.SENSITIVE):
-            self.given["unit"].fault("the column that names the person is an identifier or a linkage code")
+            message = Words(
+                ja="個人を示す列の役割は identifier または linkage です",
+                en="the column that names the person is an identifier or a linkage code",
+            )
+            self.given["unit"].fault(message)
         for entry in plan.model_entries:
             self._check_model(plan, entry)
         for name in plan.items and [entry.attribute for entry in plan.model_entries if entry.attribute]:
             if name not in plan.items:
-                self.given["items"].fault(f"leaves out {shown(str(name))}, which a model guards")
+                message = Words(
+                    ja=f"モデルが保護する {shown(str(name))} が含まれていません",
+                    en=f"leaves out {shown(str(name))}, which a model guards",
+                )
+                self.given["items"].fault(message)
         if (
             plan.classify is not None
             and plan.classify in plan.attributes
             and not plan.publishes(plan.classify)
         ):
-            self.given["classify"].fault("this attribute is not published")
+            message = Words(ja="この属性は公表されません", en="this attribute is not published")
+            self.given["classify"].fault(message)
 
     def _check_model(self, plan: ProcessingPlan, entry: ModelEntry) -> None:
         path, model = entry.path, entry.model
         if entry.attribute is not None:
             self._check_guarded(plan, entry.attribute, path)
         if isinstance(model, DeltaPresence | KMap) and plan.population is None:
-            self.tree.fault(path, "needs the population: a file with the same quasi-identifiers", key=True)
+            message = Words(
+                ja="母集団（同じ準識別子を持つファイル）が必要です",
+                en="needs the population: a file with the same quasi-identifiers",
+            )
+            self.tree.fault(path, message, key=True)
         if isinstance(model, DeltaPresence | KMap) and plan.recoding != "full_domain":
             # Local recoding sees the records alone; who of the population shares a label is known by level
             # only.
-            self.tree.fault(path, "is searched for with recoding: full_domain only", key=True)
+            message = Words(
+                ja="recoding: full_domain の場合にのみ探索できます",
+                en="is searched for with recoding: full_domain only",
+            )
+            self.tree.fault(path, message, key=True)
         if isinstance(model, TCloseness) and model.distance is Distance.HIERARCHICAL:
             guarded = plan.attributes.get(model.attribute)
             if guarded is not None and guarded.hierarchy is None:
-                self.tree.fault(
-                    path, f"hierarchical distance needs a hierarchy of {shown(guarded.name)}", key=True
+                message = Words(
+                    ja=f"階層距離には {shown(guarded.name)} の階層が必要です",
+                    en=f"hierarchical distance needs a hierarchy of {shown(guarded.name)}",
                 )
+                self.tree.fault(path, message, key=True)
 
     def _check_guarded(self, plan: ProcessingPlan, name: str, path: Path_) -> None:
         at = (*path, "attribute")
         if name not in plan.attributes:
-            self.tree.fault(at, f"there is no attribute {shown(name)} in this plan")
+            self.tree.fault(at, _no_attribute(name))
             return
         role = plan.attributes[name].role
         if role is Role.QUASI:
-            self.tree.fault(
-                at, f"{shown(name)} is a quasi-identifier; an attribute cannot be sensitive and quasi at once"
+            message = Words(
+                ja=f"{shown(name)} は準識別子です。属性を同時に sensitive と quasi にはできません",
+                en=f"{shown(name)} is a quasi-identifier; an attribute cannot be sensitive and quasi at once",
             )
+            self.tree.fault(at, message)
         elif role is not Role.SENSITIVE:
-            self.tree.fault(at, f"{shown(name)} has the role {role}; this model guards a sensitive attribute")
+            message = Words(
+                ja=f"{shown(name)} の役割は {role} です。このモデルは機微な属性を保護します",
+                en=f"{shown(name)} has the role {role}; this model guards a sensitive attribute",
+            )
+            self.tree.fault(at, message)
+
+
+def _no_attribute(name: str) -> Words:
+    return Words(
+        ja=f"この計画に属性 {shown(name)} がありません",
+        en=f"there is no attribute {shown(name)} in this plan",
+    )
 
 
 def _canonical(given: Mapping[str, PlanEntry], attributes: Mapping[str, Attribute]) -> str:

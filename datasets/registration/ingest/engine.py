@@ -9,8 +9,17 @@ import duckdb
 
 from datasets.database.files import size_of
 from datasets.registration.ingest.problems import ImportProblem, Limits
+from privacy.words import Words
 
 POLL_SECONDS = 0.05
+TOO_MUCH_DISK = Words(
+    ja="取込みに必要なディスク容量が上限を超えます",
+    en="the import would take more disk space than it may use",
+)
+TOO_MUCH_MEMORY = Words(
+    ja="取込みに必要なメモリまたはディスク容量が上限を超えます",
+    en="the import needs more memory or disk space than it may use",
+)
 
 Progress = Callable[[str, float], None]
 
@@ -28,7 +37,7 @@ class Watch:
     def look(self, stage: str, share: float) -> None:
         # DuckDB limits its spill files only; the vault and the tables grow beside them.
         if size_of(self.folder) > self.bytes_max:
-            raise ImportProblem("the import would take more disk space than it may use")
+            raise ImportProblem(TOO_MUCH_DISK)
         if stage != self.stage:
             if self.stage:
                 self.progress(self.stage, 1.0)
@@ -106,8 +115,11 @@ class _Query(threading.Thread):
 def problem_of(failure: BaseException) -> ImportProblem:
     """A sentence of ours for an engine's failure: its own text may quote cells, so only its class is named."""
     if isinstance(failure, duckdb.OutOfMemoryException | MemoryError):
-        return ImportProblem("the import needs more memory or disk space than it may use")
-    return ImportProblem(f"the source could not be read ({type(failure).__name__})")
+        return ImportProblem(TOO_MUCH_MEMORY)
+    kind = type(failure).__name__
+    return ImportProblem(
+        Words(ja=f"データを読み取れませんでした（{kind}）", en=f"the source could not be read ({kind})")
+    )
 
 
 def quoted(text: str) -> str:

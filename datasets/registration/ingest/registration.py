@@ -14,6 +14,7 @@ from datasets.registration.ingest.problems import ImportProblem, Limits
 from datasets.registration.ingest.report import CellProblem, IngestReport
 from datasets.registration.ingest.source import fill_vault, is_parquet, lines_of
 from datasets.registration.ingest.statistics import SALT_BYTES_MIN, Counts, build
+from privacy.words import Words
 
 STATISTICS_FILE = "statistics.duckdb"
 VAULT_FOLDER = "vault"
@@ -57,7 +58,9 @@ def ingest(
         # A second reading for a few line numbers costs less than keeping the numbers of all rows.
         lines = lines_of(descriptor, source, sorted({place for place, _, _ in counts.places}))
         if _identity(source) != before:
-            raise ImportProblem("the source was changed while it was read")
+            raise ImportProblem(
+                Words(ja="読取り中にデータが変更されました", en="the source was changed while it was read")
+            )
         _finish(folder)
     return _report(rows, counts, lines)
 

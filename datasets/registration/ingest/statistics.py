@@ -31,6 +31,7 @@ from datasets.registration.ingest.engine import Engine, named, quoted
 from datasets.registration.ingest.problems import PROBLEMS_SHOWN_MAX, ImportProblem
 from datasets.registration.ingest.report import ColumnCounts, Kind
 from privacy.schema import Category, Column, Schema, UndeclaredColumn
+from privacy.words import Words
 
 # A Mersenne prime: products of two numbers below it stay in 64 bits.
 PRIME = 2**31 - 1
@@ -78,7 +79,9 @@ def build(
     engine.run(WRITING, "DETACH work", begin=1.0)
     # A log that is left over would mean rows that are not in the file.
     if made.with_name(made.name + ".wal").exists():
-        raise ImportProblem("the statistics table could not be completed")
+        raise ImportProblem(
+            Words(ja="統計表を完成できませんでした", en="the statistics table could not be completed")
+        )
     sync(made)
     # Under its final name only when complete and synced.
     made.rename(target)
