@@ -75,6 +75,7 @@ class ColumnReader:
             if first != place:
                 message = Words(ja=f"{first + 1} 番目の値と同じです", en=f"is the same as value {first + 1}")
                 self.tree.fault((*path, "values", place), message)
+        # The structure allows any number of labels; only here it is known how many values there are.
         labels = {language: tuple(map(str, words)) for language, words in declared.get("labels", {}).items()}
         for language, words in labels.items():
             if len(words) != len(values):

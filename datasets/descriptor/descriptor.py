@@ -82,6 +82,7 @@ class View:
 
     def fault(self, path: Path_, message: Words) -> Fault:
         """A fault at the place of `path`, or of what holds it."""
+        # The longest part of the path that has a place: a key that is missing is shown where it should stand.
         known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.places), ())
         return Fault(*self.places.get(known, (1, 1)), dotted(path), message)
 
@@ -90,8 +91,10 @@ def read(text: str) -> Descriptor | View:
     """Read a descriptor of either kind or raise DescriptorError with every fault found."""
     tree = Tree(Words(ja="ディスクリプタ", en="a descriptor"), DescriptorError)
     content = tree.read(text)
+    # Reading assumes the structure, so faults of structure end it; those of meaning are all gathered.
     check_structure(content, tree)
     tree.raise_faults()
+    # The schema has decided by this key already which members there are.
     reader = _ViewReader(content, tree) if "view" in content else _DescriptorReader(content, tree)
     described = reader.read(text)
     tree.raise_faults()
@@ -138,6 +141,7 @@ class _DescriptorReader:
         rows_per_person = self._rows_per_person()
         unit = self._unit()
         cap, per_query = (_amount(self.tree, self.privacy, key) for key in ("cap", "max_per_query"))
+        # An amount that could not be read is zero and has its fault already.
         if cap.nano and per_query > cap:
             message = Words(ja=f"cap の {cap} を超えています", en=f"is above the cap of {cap}")
             self.tree.fault(("privacy", "max_per_query"), message)
@@ -173,6 +177,7 @@ class _DescriptorReader:
         return rows
 
     def _unit(self) -> str | None:
+        # A quoted "null" is a column's name.
         unit = self.privacy["unit"]
         if unit.is_null:
             return None
@@ -192,6 +197,7 @@ class _DescriptorReader:
                 ja='zcdp には、(ε, δ) として示すための delta が必要です（例：delta: "1e-9"）',
                 en='zcdp needs a delta, at which it is shown to people as (ε, δ), such as delta: "1e-9"',
             )
+            # ρ alone says nothing to people; (ε, δ) does, and which δ is the owner's decision.
             self.tree.fault(("privacy", "measure"), message)
 
     def _delta(self, key: str) -> Fraction | None:
@@ -241,6 +247,7 @@ class _DescriptorReader:
     def _columns(self, unit: str | None, rows_per_person: int) -> Iterator[AnyColumn]:
         if unit is not None:
             check_name(self.tree, unit, ("privacy", "unit"), key=False)
+        # The unit takes part: a column that differs from it by capitals would be the same one to DuckDB.
         seen = {} if unit is None else {unit.casefold(): unit}
         reader = ColumnReader(
             self.tree,
@@ -285,10 +292,13 @@ class _ViewReader:
             price_per_query_max=per_query,
             columns=columns,
             text=text,
+            # A view's faults that only its sources show come long after reading: the places are kept for
+            # them. Faults of a column point to its name.
             places=self.tree.values | {("columns", name): self.tree.keys["columns", name] for name in names},
         )
 
     def _sources(self) -> tuple[str, ...]:
+        # Whether they are registered is not known here; the file can be checked before its sources are.
         sources = tuple(map(str, self.content["view"]["of"]))
         for place, source in enumerate(sources):
             if source == self.content["id"]:

@@ -72,6 +72,7 @@ def _validator() -> Validator:
     )
     checks = {"minimum": _bounded("minimum"), "maximum": _bounded("maximum"), "enum": _one_of}
     schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    # The schema itself stays plain JSON Schema, for editors that complete and check while people type.
     taught: Validator = extend(Draft202012Validator, validators=checks, type_checker=types)(schema)
     return taught
 
@@ -91,6 +92,7 @@ def _bounded(limit_name: str) -> Any:
 def _one_of(
     _validator: Validator, allowed: Sequence[Any], value: Any, _schema: Any
 ) -> Iterator[ValidationError]:
+    # `null` written without quotes is text here, and None in the schema.
     is_null = isinstance(value, YamlScalar) and value.is_null
     if not (value in allowed or (is_null and None in allowed)):
         yield ValidationError("not one of the allowed values")

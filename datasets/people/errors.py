@@ -22,6 +22,7 @@ class UnknownKey(PeopleError):
     """No enabled user has this key. Never says more: a caller learns nothing about who exists."""
 
     code = "unknown_key"
+    # The name is not part of it: the caller has shown a key, and no name yet.
     words = Words(ja="有効なキーではありません", en="no enabled user has this key")
 
 

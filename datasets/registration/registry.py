@@ -366,7 +366,8 @@ def _must_keep_terms(lineage: str, before: Schema, proposed: Schema) -> None:
             Words(
                 ja=(
                     f"cap が {proposed.cap} ですが、登録済みのデータセットでは {before.cap} です。"
-                    "登録では上限は変わりません。ディスクリプタはそのままにし、`sudare grant --dataset-cap` で引き上げてください"
+                    "登録では上限は変わりません。ディスクリプタはそのままにし、"
+                    "`sudare grant --dataset-cap` で引き上げてください"
                 ),
                 en=(
                     f"cap says {proposed.cap}, the registered dataset has {before.cap}: a registration never "

@@ -196,7 +196,16 @@ def _scalar(scalar: YamlScalar) -> str | int | float | bool | None:
 def texts(entries: list[PlanEntry]) -> Iterator[str]:
     """Each value of a list as the text that was written, numbers included."""
     for entry in entries:
+        # Numbers come as they were written: 1.0 and 1 may be two values of a text column.
         if not isinstance(entry.content, YamlScalar):
             entry.fault(Words(ja="単一の値でなければなりません", en="must be a single value"))
         else:
             yield str(entry.content)
+
+
+def no_attribute(name: str) -> Words:
+    """The sentence that a plan names an attribute which it does not have."""
+    return Words(
+        ja=f"この計画に属性 {shown(name)} がありません",
+        en=f"there is no attribute {shown(name)} in this plan",
+    )

@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from datasets.descriptor.yamltext import Fault, Path_, shown
-from datasets.records.plan import plan_models
-from datasets.records.plan.entries import PlanEntry, PlanError, entry_of, texts
+from datasets.descriptor.yamltext import Fault, shown
+from datasets.records.plan import consistency, plan_models
+from datasets.records.plan.attributes import AttributeReader
+from datasets.records.plan.entries import PlanEntry, PlanError, entry_of, no_attribute, texts
+from datasets.records.plan.files import file_of, style_of
 from datasets.records.plan.plan import (
     Attribute,
     HierarchyFile,
@@ -23,23 +24,16 @@ from datasets.records.plan.plan import (
     Reference,
     RowCondition,
     Sampling,
-    Style,
 )
 from datasets.records.plan.plan_models import ModelEntry
-from privacy.deidentify.models import DeltaPresence, Distance, KMap, TCloseness
-from privacy.deidentify.operations import plan as operations
-from privacy.deidentify.operations.errors import BadOperation
-from privacy.deidentify.operations.steps import Operation, Remove
 from privacy.deidentify.table import Role
 from privacy.words import LANGUAGES, Words
 
 LOSSES = ("loss", "height", "precision", "discernibility", "average_class_size", "entropy")
 AGGREGATES = ("arithmetic_mean", "geometric_mean", "maximum", "sum")
 LOCAL = ("few", "some", "cells", "ranges")
-ENCODINGS = ("utf-8", "utf-8-sig", "cp932", "shift_jis")
 NOT_UTF_8 = Words(ja="加工計画は UTF-8 のテキストです", en="a plan is text in UTF-8")
 UNREADABLE = Words(ja="加工計画を読み取れません", en="the plan cannot be read")
-REMOVED = (Role.IDENTIFIER, Role.CODE, Role.LINKAGE)
 
 
 def read(file: Path) -> ProcessingPlan:
@@ -93,7 +87,7 @@ class _PlanReader:
         self.folder = folder
         self.given = entry.members(*KEYS)
         self.notes: list[str] = []
-        self.style = self._style(self.given.get("source"))
+        self.style = style_of(self.given.get("source"))
 
     def read(self) -> ProcessingPlan:
         attributes = self._attributes()
@@ -122,34 +116,10 @@ class _PlanReader:
             canonical=_canonical(self.given, attributes),
             tree=self.tree,
         )
-        self._check(plan)
+        consistency.check(plan, self.given)
         return plan
 
     # Files
-
-    def _style(self, entry: PlanEntry | None, default: Style | None = None) -> Style:
-        # Another table is written as the source is unless it says otherwise.
-        base = default or Style()
-        if entry is None:
-            return base
-        members = entry.members("delimiter", "encoding", *(["file"] if default else []))
-        return Style(
-            delimiter=self._delimiter(members.get("delimiter"), base.delimiter),
-            encoding=members["encoding"].choice(*ENCODINGS) if "encoding" in members else base.encoding,
-        )
-
-    def _delimiter(self, entry: PlanEntry | None, default: str) -> str:
-        if entry is None:
-            return default
-        text = entry.text()
-        if text and (len(text) != 1 or text in '"\r\n' or not text.isascii()):
-            entry.fault(
-                Words(
-                    ja='"," や ";" のような 1 文字でなければなりません',
-                    en='must be one character such as "," or ";"',
-                )
-            )
-        return text[:1] or default
 
     def _reference(self, key: str) -> Reference | None:
         entry = self.given.get(key)
@@ -159,19 +129,8 @@ class _PlanReader:
         if "file" not in members:
             entry.fault(Words(ja="file が必要です", en="needs a file"))
             return None
-        path = self._file(members["file"])
-        return Reference(path=path, style=self._style(entry if entry.is_mapping else None, self.style))
-
-    def _file(self, entry: PlanEntry) -> Path:
-        path = self.folder / entry.text()
-        if entry.is_text and not path.is_file():
-            entry.fault(
-                Words(
-                    ja=f"計画の隣にファイル {shown(entry.content)} がありません",
-                    en=f"there is no file {shown(entry.content)} beside the plan",
-                )
-            )
-        return path
+        path = file_of(members["file"], self.folder)
+        return Reference(path=path, style=style_of(entry if entry.is_mapping else None, self.style))
 
     # Attributes
 
@@ -179,116 +138,10 @@ class _PlanReader:
         if "attributes" not in self.given:
             self.entry.fault(Words(ja="キー 'attributes' がありません", en="the key 'attributes' is missing"))
             return {}
+        reader = AttributeReader(self.folder)
         return {
-            name: self._attribute(name, entry) for name, entry in self.given["attributes"].entries().items()
+            name: reader.attribute(name, entry) for name, entry in self.given["attributes"].entries().items()
         }
-
-    def _attribute(self, name: str, entry: PlanEntry) -> Attribute:
-        members = entry.members("role", "hierarchy", "operation", "order", "weight")
-        role = self._role(entry, members.get("role"))
-        hierarchy = self._hierarchy(members.get("hierarchy"))
-        if role is Role.QUASI and "hierarchy" not in members and "role" in members:
-            message = Words(ja="準識別子には階層が必要です", en="a quasi-identifier needs a hierarchy")
-            entry.fault(message, key=True)
-        if role not in (Role.QUASI, Role.SENSITIVE) and "hierarchy" in members:
-            message = Words(
-                ja="階層を付けられるのは準識別子と機微な属性です",
-                en="a hierarchy belongs to a quasi-identifier or a sensitive attribute",
-            )
-            members["hierarchy"].fault(message)
-        return Attribute(
-            name=name,
-            role=role,
-            hierarchy=hierarchy,
-            operation=self._operation(name, role, members.get("operation")),
-            order=tuple(texts(members["order"].items())) if "order" in members else (),
-            weight=members["weight"].number() if "weight" in members else 1.0,
-        )
-
-    def _role(self, entry: PlanEntry, role: PlanEntry | None) -> Role:
-        if role is None:
-            if entry.is_mapping:
-                roles = ", ".join(Role)
-                message = Words(
-                    ja=f"役割（role）がありません。役割：{roles}", en=f"has no role; roles: {roles}"
-                )
-                entry.fault(message, key=True)
-            return Role.INSENSITIVE
-        if isinstance(role.content, list):
-            role.fault(
-                Words(
-                    ja=(
-                        "属性の役割は 1 つです。他人が知り得る情報は秘匿できないため、"
-                        "機微な属性を同時に準識別子とすることはできません"
-                    ),
-                    en=(
-                        "an attribute has one role: a sensitive attribute cannot be a quasi-identifier too, "
-                        "since what others know about a person cannot be kept from them"
-                    ),
-                )
-            )
-            return Role.INSENSITIVE
-        return Role(role.choice(*Role))
-
-    def _hierarchy(self, entry: PlanEntry | None) -> HierarchyFile | Mapping[str, Any] | None:
-        if entry is None:
-            return None
-        # What `hierarchies.plan` understands is checked there, against the values of the data.
-        if entry.is_mapping and "file" not in entry.content:
-            spec: Mapping[str, Any] = entry.plain()
-            return spec
-        members = entry.members("file", "delimiter", "encoding") if entry.is_mapping else {"file": entry}
-        path = self._file(members["file"])
-        style = self._style_of_hierarchy(members)
-        return HierarchyFile(
-            path=path, delimiter=style.delimiter, text=self._text(members["file"], path, style)
-        )
-
-    def _style_of_hierarchy(self, members: Mapping[str, PlanEntry]) -> Style:
-        encoding = members["encoding"].choice(*ENCODINGS) if "encoding" in members else "utf-8"
-        return Style(delimiter=self._delimiter(members.get("delimiter"), ";"), encoding=encoding)
-
-    def _text(self, entry: PlanEntry, path: Path, style: Style) -> str:
-        if not path.is_file():
-            return ""
-        # A byte-order mark, which spreadsheets write, would become part of the first value.
-        codec = "utf-8-sig" if style.codec == "utf-8" else style.codec
-        try:
-            return path.read_bytes().decode(codec)
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            entry.fault(
-                Words(
-                    ja=f"{path.name} の {line} 行目が {style.encoding} として読めません。encoding を指定してください",
-                    en=f"line {line} of {path.name} is not {style.encoding}; name its encoding",
-                )
-            )
-            return ""
-
-    def _operation(self, name: str, role: Role, entry: PlanEntry | None) -> Operation | None:
-        """What is done to the attribute; identifiers, codes and linkage codes go unless the plan names an operation."""
-        if entry is None:
-            return Remove() if role in REMOVED else None
-        try:
-            operation = operations.parse(entry.plain(), column=name)
-        except BadOperation as fault:
-            entry.fault(fault.told())
-            return None
-        if role is Role.CODE and not isinstance(operation, Remove):
-            entry.fault(
-                Words(
-                    ja="個人識別符号は削除し、その仮名も残しません",
-                    en="an individual identification code (個人識別符号) is removed, and no pseudonym of it is kept",
-                )
-            )
-        if role is Role.QUASI and isinstance(operation, Remove):
-            entry.fault(
-                Words(
-                    ja="削除する準識別子に階層は不要です。役割を linkage にしてください",
-                    en="a quasi-identifier that is removed needs no hierarchy; give it the role linkage",
-                )
-            )
-        return operation
 
     # What the proposal asks for
 
@@ -314,7 +167,7 @@ class _PlanReader:
 
     def _known(self, entry: PlanEntry, name: str, attributes: Mapping[str, Attribute]) -> bool:
         if name not in attributes:
-            entry.fault(_no_attribute(name), key=entry.content != name)
+            entry.fault(no_attribute(name), key=entry.content != name)
         return name in attributes
 
     def _named(self, key: str, attributes: Mapping[str, Attribute]) -> str | None:
@@ -362,6 +215,7 @@ class _PlanReader:
             return None
         if not entry.is_mapping:
             return Sampling(share=self._positive(entry, most=1))
+        # A bare number is a share; rows are asked for by name.
         members = entry.members("share", "rows")
         if len(members) != 1:
             entry.fault(Words(ja="share と rows のいずれか一方が必要です", en="needs either share or rows"))
@@ -431,92 +285,6 @@ class _PlanReader:
             scheme_column=members["scheme_column"].flag() if "scheme_column" in members else False,
             language=members["language"].choice(*LANGUAGES) if "language" in members else None,
         )
-
-    # What belongs together
-
-    def _check(self, plan: ProcessingPlan) -> None:
-        if plan.attributes and not plan.of(Role.QUASI):
-            message = Words(
-                ja="役割が quasi の属性がありません。一般化する対象がありません",
-                en="no attribute has the role quasi; there is nothing to generalise",
-            )
-            self.given["attributes"].fault(message)
-        unit = plan.attributes.get(plan.unit or "")
-        if unit is not None and unit.role in (Role.QUASI, Role.SENSITIVE):
-            message = Words(
-                ja="個人を示す列の役割は identifier または linkage です",
-                en="the column that names the person is an identifier or a linkage code",
-            )
-            self.given["unit"].fault(message)
-        for entry in plan.model_entries:
-            self._check_model(plan, entry)
-        for name in plan.items and [entry.attribute for entry in plan.model_entries if entry.attribute]:
-            if name not in plan.items:
-                message = Words(
-                    ja=f"モデルが保護する {shown(str(name))} が含まれていません",
-                    en=f"leaves out {shown(str(name))}, which a model guards",
-                )
-                self.given["items"].fault(message)
-        if (
-            plan.classify is not None
-            and plan.classify in plan.attributes
-            and not plan.publishes(plan.classify)
-        ):
-            message = Words(ja="この属性は公表されません", en="this attribute is not published")
-            self.given["classify"].fault(message)
-
-    def _check_model(self, plan: ProcessingPlan, entry: ModelEntry) -> None:
-        path, model = entry.path, entry.model
-        if entry.attribute is not None:
-            self._check_guarded(plan, entry.attribute, path)
-        if isinstance(model, DeltaPresence | KMap) and plan.population is None:
-            message = Words(
-                ja="母集団（同じ準識別子を持つファイル）が必要です",
-                en="needs the population: a file with the same quasi-identifiers",
-            )
-            self.tree.fault(path, message, key=True)
-        if isinstance(model, DeltaPresence | KMap) and plan.recoding != "full_domain":
-            # Local recoding sees the records alone; who of the population shares a label is known by level
-            # only.
-            message = Words(
-                ja="recoding: full_domain の場合にのみ探索できます",
-                en="is searched for with recoding: full_domain only",
-            )
-            self.tree.fault(path, message, key=True)
-        if isinstance(model, TCloseness) and model.distance is Distance.HIERARCHICAL:
-            guarded = plan.attributes.get(model.attribute)
-            if guarded is not None and guarded.hierarchy is None:
-                message = Words(
-                    ja=f"階層距離には {shown(guarded.name)} の階層が必要です",
-                    en=f"hierarchical distance needs a hierarchy of {shown(guarded.name)}",
-                )
-                self.tree.fault(path, message, key=True)
-
-    def _check_guarded(self, plan: ProcessingPlan, name: str, path: Path_) -> None:
-        at = (*path, "attribute")
-        if name not in plan.attributes:
-            self.tree.fault(at, _no_attribute(name))
-            return
-        role = plan.attributes[name].role
-        if role is Role.QUASI:
-            message = Words(
-                ja=f"{shown(name)} は準識別子です。属性を同時に sensitive と quasi にはできません",
-                en=f"{shown(name)} is a quasi-identifier; an attribute cannot be sensitive and quasi at once",
-            )
-            self.tree.fault(at, message)
-        elif role is not Role.SENSITIVE:
-            message = Words(
-                ja=f"{shown(name)} の役割は {role} です。このモデルは機微な属性を保護します",
-                en=f"{shown(name)} has the role {role}; this model guards a sensitive attribute",
-            )
-            self.tree.fault(at, message)
-
-
-def _no_attribute(name: str) -> Words:
-    return Words(
-        ja=f"この計画に属性 {shown(name)} がありません",
-        en=f"there is no attribute {shown(name)} in this plan",
-    )
 
 
 def _canonical(given: Mapping[str, PlanEntry], attributes: Mapping[str, Attribute]) -> str:
