@@ -8,7 +8,7 @@ from datasets.descriptor.yamltext import Fault, Path_, shown
 from datasets.records.model_words import words_of_model
 from datasets.records.plan.entries import PlanError
 from datasets.records.plan.plan import Attribute, HierarchyFile, ProcessingPlan, Reference
-from datasets.records.source import Source
+from datasets.sources.table import Source
 from privacy.deidentify.errors import BadModel, DeidentifyError
 from privacy.deidentify.hierarchies import layout
 from privacy.deidentify.hierarchies import plan as built
