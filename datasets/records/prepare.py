@@ -198,7 +198,7 @@ def _other(
     except BadSource as fault:
         raise plan.refusal((key,), fault.told()) from None
     except DeidentifyError as fault:
-        told = fault.told()
-        message = Words(ja=f"{other.path.name}：{told.ja}", en=f"{other.path.name}: {told.en}")
+        words = fault.told()
+        message = Words(ja=f"{other.path.name}：{words.ja}", en=f"{other.path.name}: {words.en}")
         raise plan.refusal((key,), message) from None
     return checks.grained(plan, table, {name: trees[name] for name in present})[0]

@@ -171,11 +171,11 @@ def _made(
         record = _read_back(folder / RECORDS, given, prepared, chosen, order)
         result = evaluation.examine(plan, given, prepared, chosen, record, secrets, progress=progress)
     unmet = [verdict.name for verdict in result.verdicts if not verdict.met]
-    # The search has proven it by other code. That both agree is what is published on.
+    # The search found its recoding by other code; only what both agree on leaves the folder.
     if unmet:
         raise NotProven(
             Words(
-                ja=f"書き出したレコード集合が {', '.join(unmet)} を満たしません。何も公表していません",
+                ja=f"書き出した記録集が {', '.join(unmet)} を満たしません。何も公表していません",
                 en=f"the record set as written does not meet {', '.join(unmet)}; nothing was published",
             )
         )
