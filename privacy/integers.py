@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from privacy.margins import Fitted, Floats, Grid, axes_of, below, block, cells_of, mask_of, reflect
+from privacy.distributions import Floats
+from privacy.margins import FittedMargin, Grid, axes_of, below, block, cells_of, mask_of, reflect
 
 Integers = npt.NDArray[np.int64]
 
@@ -23,7 +24,7 @@ CONTROLLED_MAX = 8
 """Margins that the rounding of a cell looks at: those with the fewest cells, where most roundings meet."""
 
 
-def whole(sizes: Sequence[int], fitted: Sequence[Fitted], wanted: Sequence[Grid]) -> list[Integers]:
+def whole(sizes: Sequence[int], fitted: Sequence[FittedMargin], wanted: Sequence[Grid]) -> list[Integers]:
     """The wanted margins as whole numbers ≥ 0 that add up exactly, near the fitted ones.
 
     For the case that one wanted grid, the finest, contains all others; `fitted` is what `fit` made of

@@ -1,7 +1,7 @@
 """Which tables an answer has and over which cells its statistics are measured. Reads no data.
 
 A plain answer has one table, measured as it stands. An answer with margins, or a workload, has several: then
-`privacy.margins` chooses the grids to measure, and every table is estimated from all of them.
+`privacy.strategy` chooses the grids to measure, and every table is estimated from all of them.
 """
 
 import math
@@ -13,6 +13,7 @@ from itertools import combinations
 from privacy import margins
 from privacy.exact import Axis, AxisSubset
 from privacy.schema import Measure
+from privacy.strategy import Strategy, best_strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Layout:
     tables: tuple[PlannedTable, ...]
     grids: tuple[AxisSubset, ...]
     shares: tuple[Fraction, ...] = (Fraction(1),)
-    chosen: margins.Strategy | None = field(default=None, compare=False)
+    chosen: Strategy | None = field(default=None, compare=False)
 
     @property
     def direct(self) -> bool:
@@ -132,5 +133,5 @@ def _chosen(
 @lru_cache(maxsize=256)
 def _strategy(
     sizes: tuple[int, ...], wanted: tuple[AxisSubset, ...], measure: Measure, cells_max: int
-) -> margins.Strategy:
-    return margins.strategy(sizes, wanted, power=2 if measure == "pure" else 1, cells_max=cells_max)
+) -> Strategy:
+    return best_strategy(sizes, wanted, power=2 if measure == "pure" else 1, cells_max=cells_max)

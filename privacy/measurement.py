@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from privacy.aggregates import Plain
 from privacy.budget import Price, split
@@ -20,17 +20,13 @@ from privacy.statistics import AnyEstimator, value_names
 CONFIDENCE = 0.95
 
 
-class TermsOf(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
     """What the whole query settles for all of its statistics."""
 
-    @property
-    def schema(self) -> Schema: ...
-
-    @property
-    def layout(self) -> Layout: ...
-
-    @property
-    def mechanism(self) -> str | None: ...
+    schema: Schema
+    layout: Layout
+    mechanism: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ def is_additive(estimator: AnyEstimator) -> bool:
     return not isinstance(estimator, Plain) or estimator.exact.kind in ("rows", "total")
 
 
-def measured(statistic: Statistic, estimator: AnyEstimator, price: Price, terms: TermsOf) -> Measurement:
+def measurement_of(statistic: Statistic, estimator: AnyEstimator, price: Price, terms: Terms) -> Measurement:
     """Settle the draws of a statistic at its price."""
     draws = draws_of(estimator, price, terms)
     return Measurement(
@@ -87,7 +83,7 @@ def measured(statistic: Statistic, estimator: AnyEstimator, price: Price, terms:
     )
 
 
-def draws_of(estimator: AnyEstimator, price: Price, terms: TermsOf) -> tuple[PlannedDraw, ...]:
+def draws_of(estimator: AnyEstimator, price: Price, terms: Terms) -> tuple[PlannedDraw, ...]:
     """The draws that the price buys."""
     layout, measure = terms.layout, terms.schema.measure
     if isinstance(estimator, Quantiles) and not estimator.by_tree:

@@ -6,9 +6,8 @@ imported one by one: its prelude takes in scikit-learn where that is installed, 
 """
 
 import math
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, Protocol
@@ -105,48 +104,6 @@ class OpendpNoise:
         assert _cost(measurement, mechanism) <= mechanism.price.nano, "the noise is too small"
         assert scores.dtype == np.int64
         return int(measurement(scores.tolist()))
-
-
-@dataclass
-class RecordedDraw:
-    """One call of a mechanism: what went in, and the noise (or the place) that came out."""
-
-    mechanism: Mechanism
-    exact: Integers
-    noise: Integers
-    scale: float
-
-
-@dataclass
-class RecordedNoise:
-    """Noise for tests: records each draw, and repeats the noise of an earlier recording cell by cell.
-
-    Run once on a dataset with `source=OpendpNoise()`, then on its neighbour with `replay=first.draws`.
-    A repeated choice gives the place chosen before.
-    """
-
-    source: Noise | None = None
-    replay: Sequence[RecordedDraw] = ()
-    draws: list[RecordedDraw] = field(default_factory=list)
-
-    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
-        if self.source is not None:
-            noise = self.source.add(exact, mechanism) - exact
-        else:
-            noise = self.replay[len(self.draws)].noise
-        self._record(mechanism, exact, noise)
-        return exact + noise
-
-    def top(self, scores: Integers, mechanism: Mechanism) -> int:
-        if self.source is not None:
-            place = self.source.top(scores, mechanism)
-        else:
-            place = int(self.replay[len(self.draws)].noise[0])
-        self._record(mechanism, scores, np.array([place], dtype=np.int64))
-        return place
-
-    def _record(self, mechanism: Mechanism, exact: Integers, noise: Integers) -> None:
-        self.draws.append(RecordedDraw(mechanism, exact.copy(), noise, mechanism.scale))
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ from privacy.budget import Price, split
 from privacy.exact import Axis, ExactRequest, cells_over
 from privacy.filters import Filter, canonical
 from privacy.layout import Layout, PlannedTable
-from privacy.measurement import Measurement, is_additive, measured
+from privacy.measurement import Measurement, Terms, is_additive, measurement_of
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.pricing import PRICE_MIN, AboveQueryLimit
 from privacy.query import MECHANISMS, InvalidQuery, Key, Problem, Query, Statistic
@@ -118,11 +118,11 @@ def plan(query: Query, schema: Schema) -> Plan:
     resolver.done()
     names = [statistic.name for statistic in query.select]
     drafts = [pricing.Draft(name, estimator) for name, estimator in zip(names, known, strict=True)]
-    terms = pricing.Terms(schema=schema, layout=layout, mechanism=query.mechanism)
+    terms = Terms(schema=schema, layout=layout, mechanism=query.mechanism)
     price = pricing.price(query, terms, drafts, weights)
     shares = split(price, weights)
     measurements = tuple(
-        measured(statistic, estimator, share, terms)
+        measurement_of(statistic, estimator, share, terms)
         for statistic, estimator, share in zip(query.select, known, shares, strict=True)
     )
     _check_shares(measurements)

@@ -10,7 +10,14 @@ from privacy.aggregates import Plain
 from privacy.budget import PRICE_NANO_MAX, Price, split
 from privacy.exact import ExactAggregate
 from privacy.layout import Layout, plain
-from privacy.measurement import CONFIDENCE, distribution_of, distributions_of, draws_of, ideal_distribution
+from privacy.measurement import (
+    CONFIDENCE,
+    Terms,
+    distribution_of,
+    distributions_of,
+    draws_of,
+    ideal_distribution,
+)
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.quantiles import Quantiles
 from privacy.query import Accuracy, NotReachable, Query
@@ -39,15 +46,6 @@ class Draft:
 
     name: str
     estimator: AnyEstimator
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the whole query settles for all of its statistics."""
-
-    schema: Schema
-    layout: Layout
-    mechanism: str | None
 
 
 def check_accuracy(query: Query, estimators: Sequence[AnyEstimator], resolver: Resolver) -> None:

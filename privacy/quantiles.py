@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from privacy import splits
+from privacy import splits, trees
 from privacy.aggregates import Get
 from privacy.budget import NANO, Price, split
-from privacy.distributions import Floats, NoiseDistribution
+from privacy.distributions import NoiseDistribution
 from privacy.exact import ExactAggregate
 from privacy.noise import Integers, Mechanism, Noise
 from privacy.schema import Measure
@@ -28,7 +28,7 @@ _FAR = 1 << 61
 CHOICES_MAX = 1 << 18
 """How many noisy scores one statistic may draw: a quarter of a million take under a second."""
 
-Place = Literal["value", "share", "low", "high"]
+ChoiceTarget = Literal["value", "share", "low", "high"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class NoisyChoice:
     """
 
     q: Fraction
-    place: Place
+    target: ChoiceTarget
     node: int = -1
 
 
@@ -97,7 +97,7 @@ class Quantiles:
     @property
     def levels(self) -> tuple[int, ...]:
         """The numbers of nodes of the tree's levels, from the top; the root is not measured."""
-        return _levels(self.bins, self.branching)
+        return trees.levels_of(self.bins, self.branching)
 
     def l1(self, cells: int) -> int:
         """Of the tree's counts."""
@@ -115,7 +115,7 @@ class Quantiles:
             for number, node in enumerate(splits.nodes_of(self.qs)):
                 values.append(NoisyChoice(node.q, "value", number))
                 values += [NoisyChoice(node.q, "share", number)] if node.splits else []
-        ends: tuple[Place, ...] = ("low", "high") if self.value_bounds else ()
+        ends: tuple[ChoiceTarget, ...] = ("low", "high") if self.value_bounds else ()
         return (*values, *(NoisyChoice(q, place) for q in self.qs for place in ends))
 
     def mechanisms(self, price: Price, measure: Measure) -> list[Mechanism]:
@@ -158,12 +158,14 @@ class Quantiles:
         ranks = _Ranks.of(histograms)
         known = list(zip(self.choices(), mechanisms, strict=True))
         values = self._split_values(histograms, known, noise) if self.by_splits else []
-        found: dict[Place, list[list[int]]] = {"value": values, "low": [], "high": []}
+        found: dict[ChoiceTarget, list[list[int]]] = {"value": values, "low": [], "high": []}
         for choice, mechanism in known:
             if choice.node < 0:
                 shift = _shift(mechanism, self.bins)
                 places = [noise.top(scores, mechanism) for scores in ranks.scores(choice, shift)]
-                found[choice.place].append(places if choice.place == "value" else [one - 1 for one in places])
+                found[choice.target].append(
+                    places if choice.target == "value" else [one - 1 for one in places]
+                )
         columns = [found[place] for place in ("value", "low", "high") if found[place]]
         return np.array([row for rows in zip(*columns, strict=True) for row in rows], dtype=np.int64)
 
@@ -181,20 +183,12 @@ class Quantiles:
     def counts(self, get: Get) -> Integers:
         """The exact counts of the tree's nodes, level by level from the top, of shape (nodes, cells)."""
         histograms = get(self.exact).reshape(-1, self.bins)
-        below = self.levels[-1]
-        level = np.zeros((len(histograms), below), dtype=np.int64)
-        level[:, : self.bins] = histograms
-        found = [level]
-        for size in reversed(self.levels[:-1]):
-            level = np.pad(level, ((0, 0), (0, size * self.branching - level.shape[1])))
-            level = level.reshape(len(histograms), size, self.branching).sum(axis=2)
-            found.append(level)
-        return np.asarray(np.concatenate(found[::-1], axis=1).T)
+        return trees.node_counts(histograms, self.levels, self.branching)
 
     def from_tree(self, noisy: Integers, distribution: NoiseDistribution, confidence: float) -> Integers:
         """Bins of every quantile and of its bounds, of shape (3·quantiles, cells): value, low, high."""
-        leaves = _consistent(noisy.T.astype(np.float64), self.levels, self.branching)[:, : self.bins]
-        ranks = _monotone(np.cumsum(leaves, axis=1))
+        leaves = trees.consistent_leaves(noisy.T.astype(np.float64), self.levels, self.branching)
+        ranks = trees.monotone(np.cumsum(leaves, axis=1))
         whole = np.maximum(ranks[:, -1:], 0.0)
         band = self.rank_error(distribution, confidence, [])
         found = []
@@ -212,13 +206,13 @@ class Quantiles:
         By choice: P(score < -T) ≤ N·e^(-Tε/2Δ) over N bins, since some bin has score 0 (McSherry & Talwar
         2007, theorem 6; no worse for permute-and-flip). Several values are put in order, so that each may be
         another's choice: all of them keep T at once, by a part of the doubt for each.
-        By tree: a band over all bins, each of a deviation that `_rank_deviation` bounds; a sum of Laplace or
+        By tree: a band over all bins, each of a deviation that `trees.rank_deviation` bounds; a sum of Laplace or
         Gaussian draws of deviation s exceeds √½·s·ln(1/p) with probability at most p for p below 0.05
         (compare `privacy.distributions`).
         """
         if self.by_tree:
             assert distribution is not None
-            deviation = distribution.deviation * _rank_deviation(
+            deviation = distribution.deviation * trees.rank_deviation(
                 self.bins, self.branching, max(self.qs, key=_worst)
             )
             return math.ceil(deviation * math.log(self.bins / (1 - confidence)) / math.sqrt(2))
@@ -227,9 +221,9 @@ class Quantiles:
         own = {choice.node: 0 for choice in self.choices()}
         for choice, mechanism in zip(self.choices(), mechanisms, strict=True):
             stray = math.ceil(_shift(mechanism, self.bins, doubt / self._draws_behind) / choice.q.denominator)
-            if choice.place == "value" and choice.node < 0:
+            if choice.target == "value" and choice.node < 0:
                 errors[choice.q] = stray
-            elif choice.place in ("value", "share"):
+            elif choice.target in ("value", "share"):
                 own[choice.node] += stray
         for number, node in enumerate(splits.nodes_of(self.qs) if self.by_splits else ()):
             before = max(errors.get(node.low, 0), errors.get(node.high, 0))
@@ -246,7 +240,7 @@ class Quantiles:
         """What `rank_error` leaves out: half a share of each bin that splits, of all rows at most."""
         return Fraction(splits.depth_of(self.qs) - 1, 2 * splits.PARTS) if self.by_splits else Fraction(0)
 
-    def code_bounds(self, place: Place, bin: int) -> float:
+    def code_bounds(self, target: ChoiceTarget, bin: int) -> float:
         """The code that a bin stands for: its middle as a value, its outer edge as a bound."""
         if bin < 0:
             return self.low
@@ -254,7 +248,7 @@ class Quantiles:
             return self.high
         first = self.low + bin * self.width
         last = min(first + self.width - 1, self.high)
-        return {"value": (first + last) / 2, "low": first, "high": last}[place]
+        return {"value": (first + last) / 2, "low": first, "high": last}[target]
 
 
 def plan_bins(low: int, high: int, cells: int, draws: int) -> int:
@@ -304,9 +298,9 @@ def plan_method(
         if error < best:
             best, way = error, QuantileMethod(by_splits=True)
     for factor in range(2, min(bins, 256) + 1):
-        levels = len(_levels(bins, factor))
+        levels = len(trees.levels_of(bins, factor))
         scale = levels * math.sqrt(2) if pure else math.sqrt(levels / 2)
-        error = scale * _rank_deviation(bins, factor, worst)
+        error = scale * trees.rank_deviation(bins, factor, worst)
         if error < best:
             best, way = error, QuantileMethod(branching=factor)
     return way
@@ -314,25 +308,6 @@ def plan_method(
 
 def _worst(q: Fraction) -> Fraction:
     return max(q, 1 - q)
-
-
-@lru_cache(maxsize=4096)
-def _rank_deviation(bins: int, branching: int, q: Fraction) -> float:
-    """The deviation, per draw of deviation 1, of (1-q)·(rows up to a bin) - q·(rows above), at its largest.
-
-    Each level adds at most branching-1 whole nodes beside the path and the path's own last node.
-    """
-    below, above = float(1 - q), float(q)
-    levels = _levels(bins, branching)
-    nodes = sum(min(branching, size) for size in levels)
-    return math.sqrt(max(below**2, above**2, (below**2 + above**2) / 2) * nodes)
-
-
-def _levels(bins: int, branching: int) -> tuple[int, ...]:
-    sizes = [bins]
-    while sizes[0] > branching:
-        sizes.insert(0, math.ceil(sizes[0] / branching))
-    return tuple(sizes)
 
 
 def _shift(mechanism: Mechanism, bins: int, doubt: float = 0.025) -> int:
@@ -364,10 +339,10 @@ class _Ranks:
         scale, part = choice.q.denominator, choice.q.numerator
         for below, upto in zip(self.below, self.upto, strict=True):
             goal = part * int(upto[-1])
-            if choice.place == "value":
+            if choice.target == "value":
                 yield _score(below * scale, upto * scale, goal)
                 continue
-            goal += shift if choice.place == "high" else -shift
+            goal += shift if choice.target == "high" else -shift
             whole = int(upto[-1]) * scale
             left = np.concatenate([[-_FAR], below * scale, [whole]])
             yield _score(left, np.concatenate([[0], upto * scale, [_FAR]]), goal)
@@ -376,43 +351,3 @@ class _Ranks:
 def _score(below: Integers, upto: Integers, goal: int) -> Integers:
     """Minus the ranks between a bin and the goal: 0 for the bin that holds it."""
     return -np.maximum(np.maximum(below - goal, goal - upto), 0)
-
-
-def _consistent(noisy: Floats, levels: Sequence[int], branching: int) -> Floats:
-    """Least-squares leaves of a tree with equal noise on every node (Hay, Rastogi, Miklau & Suciu 2010).
-
-    Upwards each node is averaged with the sum of its children, weighted by 1/variance; downwards each
-    family's children share what is left of their parent. `noisy` is (cells, nodes), levels from the top.
-    """
-    ends = np.cumsum(levels)
-    parts = [noisy[:, end - size : end] for end, size in zip(ends, levels, strict=True)]
-    means, variances = [parts[-1]], [np.ones(levels[-1])]
-    sums: list[Floats] = []
-    family_variances: list[Floats] = []
-    for part in reversed(parts[:-1]):
-        size = part.shape[1]
-        family = _families(means[0], size, branching).sum(axis=2)
-        family_variance = _families(variances[0][None, :], size, branching)[0].sum(axis=1)
-        sums.insert(0, family)
-        family_variances.insert(0, family_variance)
-        means.insert(0, (part * family_variance + family) / (1 + family_variance))
-        variances.insert(0, family_variance / (1 + family_variance))
-    final = means[0]
-    for place in range(1, len(parts)):
-        missing = (final - sums[place - 1]) / family_variances[place - 1]
-        size = levels[place]
-        final = means[place] + np.repeat(missing, branching, axis=1)[:, :size] * variances[place]
-    return final
-
-
-def _families(values: Floats, parents: int, branching: int) -> Floats:
-    """Children by parent, the last family filled up with zeros."""
-    padded = np.pad(values, ((0, 0), (0, parents * branching - values.shape[1])))
-    return padded.reshape(len(values), parents, branching)
-
-
-def _monotone(ranks: Floats) -> Floats:
-    """Ascending ranks: the mean of the running maximum from the left and the running minimum from the right."""
-    rising = np.maximum.accumulate(ranks, axis=1)
-    falling = np.minimum.accumulate(ranks[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray((rising + falling) / 2)

@@ -101,11 +101,6 @@ def choose(
     return found
 
 
-def sensitivity_of(node: Node, rows: int) -> int:
-    """Δ∞ of a node's scores, scaled by the denominator of its q to be whole: k·max(q, 1-q)."""
-    return rows * max(node.q.numerator, node.q.denominator - node.q.numerator)
-
-
 def predicted_deviation(qs: tuple[Fraction, ...], *, zcdp: bool) -> float:
     """The deviation of the worst rank at a price of one and k = 1, for comparison with other ways.
 

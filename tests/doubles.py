@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 from hypothesis import strategies as st
+from recorded_noise import RecordedDraw, RecordedNoise
 from sqlalchemy import Connection
 
 from datasets.catalog import DatasetVersion, NoSuchDataset
@@ -22,7 +23,7 @@ from privacy.answer import release
 from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest, cells_over
 from privacy.filters import Every, Filter, Member
-from privacy.noise import Integers, Mechanism, OpendpNoise, RecordedDraw, RecordedNoise
+from privacy.noise import Integers, Mechanism, OpendpNoise
 from privacy.plan import Plan
 from privacy.query import (
     AGGREGATES,

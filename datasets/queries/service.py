@@ -36,7 +36,7 @@ from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
 from privacy.query import Query
-from privacy.result_columns import expectation, narrower_bound, strategy
+from privacy.quote import expectation, narrower_bound, strategy
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")

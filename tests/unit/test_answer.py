@@ -9,13 +9,13 @@ import pytest
 from doubles import FAMILIES, TOWN, Silence, count, crowds, exact_by_hand, queries, query, register, schemas
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded_noise import RecordedNoise
 
 from privacy.answer import AnswerTable, release, renamed_table, table
 from privacy.budget import Price
-from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
 from privacy.query import Compare, Key, Query, Statistic, TableAsked
-from privacy.result_columns import expectation
+from privacy.quote import expectation
 from privacy.schema import Number
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)

@@ -9,8 +9,8 @@ from doubles import AGE, BORN, FAMILIES, INCOME, SEX, TOWN, count, query, regist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy import pricing
 from privacy.budget import Price, split
+from privacy.measurement import Terms
 from privacy.plan import AboveQueryLimit, Plan, plan
 from privacy.pricing import PRICE_MIN, count_within, error_at
 from privacy.query import Accuracy, Compare, InvalidQuery, Key, NotReachable, Statistic, TableAsked
@@ -48,8 +48,8 @@ EVERY = [
 ]
 
 
-def terms(planned: Plan) -> pricing.Terms:
-    return pricing.Terms(schema=planned.schema, layout=planned.layout, mechanism=planned.query.mechanism)
+def terms(planned: Plan) -> Terms:
+    return Terms(schema=planned.schema, layout=planned.layout, mechanism=planned.query.mechanism)
 
 
 def error(planned: Plan, nano: int, place: int = 0) -> Fraction:

@@ -14,7 +14,7 @@ from privacy.budget import Price
 from privacy.notes import NOTES
 from privacy.plan import Plan, plan
 from privacy.query import Compare, Key, Statistic, TableAsked
-from privacy.result_columns import SIZES, expectation, narrower_bound, strategy
+from privacy.quote import SIZES, expectation, narrower_bound, strategy
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=25)
 ZCDP = register(SEX, AGE, INCOME, rows=3, measure="zcdp")
