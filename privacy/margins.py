@@ -63,9 +63,10 @@ def fit(
     """
     asked = [mask_of(sizes, grid) for grid in wanted]
     parts = _parts(sizes, grids, noisy, variances, below(asked))
+    # A subspace that nobody measured would count as zero: a biased table that looks like any other.
     if not set(below(asked)) <= set(parts):
         raise ValueError("the measured grids do not determine every wanted margin")
-    found = [_assembled(sizes, mask, parts) for mask in asked]
+    found = [_margin_of(sizes, mask, parts) for mask in asked]
     return [replace(margin, values=margin.values[0]) for margin in found] if noisy[0].ndim == 1 else found
 
 
@@ -94,10 +95,12 @@ def _parts(
         mask = mask_of(sizes, grid)
         turned = _coordinates(sizes, mask, values)
         cells = cells_of(sizes, mask)
+        # Inverse variances weigh independent measurements best; here those of the coordinates in this subspace.
         information = 1 / (variance * cells)
         for part in (part for part in exact_requests if part | mask == mask):
             here = turned[block(part, mask)] * math.sqrt(cells / cells_of(sizes, part))
             before = found.get(part, _Part(np.zeros_like(here), 0.0))
+            # A running mean: one array a subspace is held, not one a measurement.
             total = before.information + information
             found[part] = _Part(before.values + (here - before.values) * (information / total), total)
     return found
@@ -110,9 +113,10 @@ def _coordinates(sizes: Sequence[int], mask: int, values: npt.NDArray[Any]) -> F
     return reflect(values.astype(np.float64).reshape(-1, *(sizes[axis] for axis in axes_of(mask))))
 
 
-def _assembled(sizes: Sequence[int], mask: int, parts: dict[int, _Part]) -> FittedMargin:
+def _margin_of(sizes: Sequence[int], mask: int, parts: dict[int, _Part]) -> FittedMargin:
     """The margin that has these parts in the subspaces below it."""
     cells, variance = cells_of(sizes, mask), 0.0
+    # Left empty, since the blocks of all subspaces below the mask cover the whole array.
     turned = np.empty((len(parts[0].values), *(sizes[axis] for axis in axes_of(mask))))
     for part in below([mask]):
         share = cells_of(sizes, part) / cells
@@ -138,8 +142,10 @@ def reflect(tables: Floats) -> Floats:
 def _reflect_first(table: Floats) -> Floats:
     """Reflect along the first of two axes, which becomes the last."""
     size, others = table.shape
+    # One value deviates from nothing, and 1 - root would be zero.
     if size == 1:
         return table.T
+    # The vector (1, …, 1)/√n - e₁ of the reflection is never written down: its product with the table is `across`.
     root = 1 / math.sqrt(size)
     across = table.sum(axis=0) * root - table[0]
     turned = np.empty((others, size))
@@ -162,6 +168,7 @@ def mask_of(sizes: Sequence[int], grid: Grid) -> int:
     """The axes of a grid that matter, those of size 2 and more. Raises ValueError if it does not fit."""
     if list(grid) != [axis for axis in range(len(sizes)) if axis in grid] or min(sizes, default=1) < 1:
         raise ValueError("a grid is an ascending tuple of axes, and an axis has at least one value")
+    # An axis of one value changes no table: grids that differ in such axes only are one.
     return sum(1 << axis for axis in grid if sizes[axis] > 1)
 
 

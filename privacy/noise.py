@@ -24,10 +24,12 @@ from opendp.mod import Measurement, enable_features
 from privacy.budget import NANO, Price
 from privacy.schema import Measure
 
+# OpenDP keeps constructors whose proofs it has not vetted yet behind this flag; all used here are among them.
 enable_features("contrib")
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["discrete_laplace", "discrete_gaussian", "noisy_max"]
+# OpenDP draws outside Python's lock, but starting a thread for fewer cells costs more than it saves.
 CELLS_PER_THREAD = 500
 THREADS_MAX = 4
 
@@ -74,7 +76,7 @@ class Noise(Protocol):
         ...
 
     def top(self, scores: Integers, mechanism: Mechanism) -> int:
-        """The place of the largest score after noise: report noisy max.
+        """The place of the largest score after noise: report noisy max (Dwork & Roth 2014, section 3.3).
 
         Costs no more than the mechanism's price when one person changes each score by at most its
         sensitivity (permute-and-flip, McKenna & Sheldon 2020; Gumbel noise under zCDP).
@@ -89,6 +91,7 @@ class OpendpNoise:
         measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale)
         assert mechanism.kind != "noisy_max"
         assert _cost(measurement, mechanism) <= mechanism.price.nano, "the noise is too small"
+        # OpenDP's privacy map is that of vectors of int64; anything else would be another mechanism.
         assert exact.dtype == np.int64
         assert exact.ndim == 1
         chunks = np.array_split(exact, max(1, math.ceil(len(exact) / CELLS_PER_THREAD)))
@@ -116,6 +119,7 @@ def calibrate(mechanism: Mechanism) -> float:
         raise ValueError("noise needs a sensitivity and a price above zero")
     assert mechanism.measure == "zcdp" or mechanism.kind != "discrete_gaussian"
     scale = _ideal(mechanism)
+    # OpenDP's map rounds up, so the formula's scale may cost a hair too much: a few steps of a float make up for it.
     while _cost(_measurement(mechanism.kind, mechanism.measure, scale), mechanism) > mechanism.price.nano:
         scale = math.nextafter(scale, math.inf)
     return scale
@@ -123,6 +127,7 @@ def calibrate(mechanism: Mechanism) -> float:
 
 def _ideal(mechanism: Mechanism) -> float:
     """The scale by the formula, rounded down a little where a root is taken."""
+    # Two scores may move apart by 2Δ, one up and one down.
     factor = 2 if mechanism.kind == "noisy_max" else 1
     if mechanism.measure == "pure":
         exact = Fraction(factor * mechanism.sensitivity * NANO, mechanism.price.nano)
@@ -130,6 +135,7 @@ def _ideal(mechanism: Mechanism) -> float:
         return scale if Fraction(scale) >= exact else math.nextafter(scale, math.inf)
     rho = mechanism.price.nano / NANO
     if mechanism.kind == "discrete_gaussian":
+        # A hair below, so that `calibrate` climbs to the least scale and does not begin above it.
         return math.sqrt(mechanism.sensitivity / (2 * rho)) * (1 - 1e-15)
     epsilon = math.sqrt((8 if mechanism.kind == "noisy_max" else 2) * rho)
     return factor * mechanism.sensitivity / epsilon * (1 - 1e-15)
@@ -153,5 +159,6 @@ def _cost(measurement: Measurement, mechanism: Mechanism) -> Fraction:
     moved: float = mechanism.sensitivity
     if mechanism.kind == "discrete_gaussian":
         moved = math.sqrt(mechanism.sensitivity)
+        # The root rounded up: a sensitivity that is a float too small would understate the cost.
         moved = moved if Fraction(moved) ** 2 >= mechanism.sensitivity else math.nextafter(moved, math.inf)
     return Fraction(measurement.map(moved)) * NANO

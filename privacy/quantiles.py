@@ -1,4 +1,7 @@
-"""Quantiles from exact histograms: by report-noisy-max, or from a noisy tree of bins where that is better.
+"""Quantiles from exact histograms: by report noisy max, by splitting, or from a noisy tree of bins.
+
+Report noisy max is that of Dwork & Roth 2014 (section 3.3), drawn as permute-and-flip (McKenna & Sheldon 2020)
+under ε. Which of the three is used follows from public numbers alone: `plan_method`.
 
 The quantile q of n values is the least value that at least q·n of them do not exceed. A histogram has equal
 bins over the clamped domain, of one code each where that is few enough; the released value is a bin's middle.
@@ -24,6 +27,7 @@ from privacy.noise import Integers, Mechanism, Noise
 from privacy.schema import Measure
 
 BINS_MAX = 1 << 14
+# Stands for a rank beyond every row: scaled ranks stay below 2³³ rows times 10⁴, so differences fit int64.
 _FAR = 1 << 61
 CHOICES_MAX = 1 << 18
 """How many noisy scores one statistic may draw: a quarter of a million take under a second."""
@@ -100,11 +104,11 @@ class Quantiles:
         return trees.levels_of(self.bins, self.branching)
 
     def l1(self, cells: int) -> int:
-        """Of the tree's counts."""
+        """How far one person moves the counts of a tree, in L1; choices have a sensitivity each (`mechanisms`)."""
         return self.rows * len(self.levels)
 
     def squared(self, cells: int) -> int:
-        """Of the tree's counts, in squared L2."""
+        """How far one person moves the counts of a tree, in L2, squared: all rows may fall into one bin."""
         return self.rows**2 * len(self.levels)
 
     def choices(self) -> tuple[NoisyChoice, ...]:
@@ -133,6 +137,8 @@ class Quantiles:
             Mechanism(
                 kind="noisy_max",
                 measure=measure,
+                # A row more moves q·n by q and a rank by 0 or 1: their distance by at most max(q, 1-q), here times q's
+                # denominator.
                 sensitivity=self.rows * max(choice.q.numerator, choice.q.denominator - choice.q.numerator),
                 price=part,
             )
@@ -146,6 +152,7 @@ class Quantiles:
         found = []
         for node in splits.nodes_of(self.qs):
             level = levels[node.depth]
+            # The whole level's price for each node: a row lies on one side of a split only (parallel composition).
             found += split(level, [1 - splits.SHARE_PRICE, splits.SHARE_PRICE]) if node.splits else [level]
         return found
 
@@ -162,7 +169,9 @@ class Quantiles:
         for choice, mechanism in known:
             if choice.node < 0:
                 shift = _shift(mechanism, self.bins)
+                # One choice a cell at the whole price: cells are disjoint.
                 places = [noise.top(scores, mechanism) for scores in ranks.scores(choice, shift)]
+                # Ends are chosen among the bins and the domain's two ends, of which the lower one comes first.
                 found[choice.target].append(
                     places if choice.target == "value" else [one - 1 for one in places]
                 )
@@ -189,6 +198,7 @@ class Quantiles:
         """Bins of every quantile and of its bounds, of shape (3·quantiles, cells): value, low, high."""
         leaves = trees.consistent_leaves(noisy.T.astype(np.float64), self.levels, self.branching)
         ranks = trees.monotone(np.cumsum(leaves, axis=1))
+        # Noise may make the rows of a small cell negative; every rank sought in it is then 0.
         whole = np.maximum(ranks[:, -1:], 0.0)
         band = self.rank_error(distribution, confidence, [])
         found = []
@@ -216,6 +226,7 @@ class Quantiles:
                 self.bins, self.branching, max(self.qs, key=_worst)
             )
             return math.ceil(deviation * math.log(self.bins / (1 - confidence)) / math.sqrt(2))
+        # Union bound: every value must keep the stated error, since sorting may hand one value's error to another.
         doubt = (1 - confidence) / len(self.qs)
         errors: dict[Fraction, int] = {}
         own = {choice.node: 0 for choice in self.choices()}
@@ -226,6 +237,7 @@ class Quantiles:
             elif choice.target in ("value", "share"):
                 own[choice.node] += stray
         for number, node in enumerate(splits.nodes_of(self.qs) if self.by_splits else ()):
+            # A value is chosen among the rows between two earlier ones, so it inherits the error of the worse of them.
             before = max(errors.get(node.low, 0), errors.get(node.high, 0))
             errors[self.qs[node.index]] = before + own[number]
         return max(errors.values())
@@ -279,31 +291,35 @@ class QuantileMethod:
 def plan_method(
     bins: int, qs: tuple[Fraction, ...], measure: Measure, *, value_bounds: bool
 ) -> QuantileMethod:
-    """The way with the least predicted error.
+    """The method with the least predicted error.
 
     Compared is the standard deviation of a value's rank at equal price, for the worst of the quantiles. A
-    choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε, Δ = max(q, 1-q); m choices share
-    the price (ε/m each, or √(8ρ/m) of zCDP). Splits: see `privacy.splits`. A tree's rank is a weighted sum of
-    node counts, and its bounds cost nothing more.
+    choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε, Δ = max(q, 1-q); m
+    choices share the price (ε/m each, or √(8ρ/m) of zCDP). Splits: see `privacy.splits`. A tree's rank is a
+    weighted sum of node counts, and its bounds cost nothing more.
     """
     if bins < 2:
         return QuantileMethod()
     worst = max(qs, key=_worst)
     pure = measure == "pure"
+    # Bounds by choice take half of the price: twice the scale under ε, √2 times under ρ. A tree's bounds are free.
     halved = (2 if pure else math.sqrt(2)) if value_bounds else 1
-    scale = 2 * math.sqrt(2) * float(_worst(worst))
-    best, way = halved * (scale * len(qs) if pure else scale * math.sqrt(len(qs) / 8)), QuantileMethod()
+    choice_deviation = 2 * math.sqrt(2) * float(_worst(worst))
+    shared = len(qs) if pure else math.sqrt(len(qs) / 8)
+    best, method = halved * choice_deviation * shared, QuantileMethod()
+    # Two quantiles have two levels as well as two choices: splitting gains nothing.
     if len(qs) > 2:
         error = halved * splits.predicted_deviation(qs, zcdp=not pure)
         if error < best:
-            best, way = error, QuantileMethod(by_splits=True)
+            best, method = error, QuantileMethod(by_splits=True)
+    # Small factors mean many levels to pay for, large ones many nodes to add up; no formula beats trying them.
     for factor in range(2, min(bins, 256) + 1):
         levels = len(trees.levels_of(bins, factor))
         scale = levels * math.sqrt(2) if pure else math.sqrt(levels / 2)
         error = scale * trees.rank_deviation(bins, factor, worst)
         if error < best:
-            best, way = error, QuantileMethod(branching=factor)
-    return way
+            best, method = error, QuantileMethod(branching=factor)
+    return method
 
 
 def _worst(q: Fraction) -> Fraction:
@@ -313,6 +329,7 @@ def _worst(q: Fraction) -> Fraction:
 def _shift(mechanism: Mechanism, bins: int, doubt: float = 0.025) -> int:
     """How far, in scaled ranks, a choice among `bins` + 2 strays with probability `doubt` at most."""
     epsilon = mechanism.price.nano / NANO
+    # A choice of ε has bounded range and costs ρ = ε²/8 (Cesar & Rogers 2021, lemma 3.4).
     if mechanism.measure == "zcdp":
         epsilon = math.sqrt(8 * epsilon)
     return math.ceil(2 * mechanism.sensitivity / epsilon * math.log((bins + 2) / doubt)) + 1

@@ -25,10 +25,10 @@ def expectation(plan: Plan) -> list[dict[str, Any]]:
     Those of counts and sums are certain. What depends on how many rows a cell holds is given for a few
     sizes, at its worst (a mean at one of the clamping bounds).
     """
-    return [_expected(plan, part) for part in plan.measurements]
+    return [_expected_error(plan, part) for part in plan.measurements]
 
 
-def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
+def _expected_error(plan: Plan, part: Measurement) -> dict[str, Any]:
     about: dict[str, Any] = {"of": part.name, "confidence": CONFIDENCE}
     estimator = part.estimator
     if isinstance(estimator, Quantiles):
@@ -40,14 +40,13 @@ def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
             "resolution": resolution_of(estimator),
         }
     if isinstance(estimator, UndeclaredValueCount):
-        width, least = (
-            part.distributions[0].half_width(CONFIDENCE),
-            estimator.threshold(part.draws[0].mechanism),
-        )
+        width = part.distributions[0].half_width(CONFIDENCE)
+        least = estimator.threshold(part.draws[0].mechanism)
         return {
             **about,
             "half_width": width,
             "threshold": least,
+            # With so many rows only noise below minus the half-width keeps a value out.
             "told_at_least_95_percent_from": least + width,
             "delta": plain_text(estimator.delta),
         }
@@ -63,12 +62,10 @@ def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
 
 def _widths(part: Measurement, place: int) -> dict[str, Any]:
     """The expected half-widths in one table."""
-    estimator, distribution = part.estimator, part.distributions[place]
-    assert not isinstance(estimator, Quantiles | UndeclaredValueCount)
+    estimator, distribution = part.additive, part.distributions[place]
     if isinstance(estimator, Plain):
         return {"half_width": in_units(distribution.half_width(CONFIDENCE), estimator.step)}
-    if not estimator.depends_on_rows:
-        return {"half_width": estimator.half_width(distribution, CONFIDENCE, 1)}
+    # All others divide by how many rows a cell holds, which is data: examples must do.
     widths = [
         {"rows": rows, "half_width": round(estimator.half_width(distribution, CONFIDENCE, rows), 6)}
         for rows in SIZES
@@ -78,9 +75,11 @@ def _widths(part: Measurement, place: int) -> dict[str, Any]:
 
 def _choice_of_mechanism(plan: Plan, part: Measurement) -> dict[str, Any]:
     """Under zCDP: what each mechanism would give for the same price, and why one is used."""
+    # Pure ε knows Laplace noise only, so there was nothing to choose.
     if plan.schema.measure == "pure":
         return {}
     draw = part.draws[0]
+    # The cells that were priced, the rest buckets among them.
     cells = cells_over(plan.axes, draw.subset)
     widths = widths_by_kind(part.estimator, cells, draw.mechanism.price, plan.schema.measure)
     estimator = part.estimator
@@ -98,7 +97,7 @@ def _choice_of_mechanism(plan: Plan, part: Measurement) -> dict[str, Any]:
     }
 
 
-def strategy(plan: Plan) -> dict[str, Any]:
+def strategy_comparison(plan: Plan) -> dict[str, Any]:
     """How several tables are measured, and what other ways would err; empty for a single table."""
     chosen = plan.layout.chosen
     if chosen is None:
@@ -113,6 +112,7 @@ def strategy(plan: Plan) -> dict[str, Any]:
         "each_table_alone_best_split": chosen.error_alone_best,
         "one_common_table": chosen.error_common,
     }
+    # Relative to the way taken: absolute variances depend on the price and help nobody to choose.
     least = chosen.error
     return {
         "strategy": {

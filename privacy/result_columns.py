@@ -88,12 +88,13 @@ def columns(plan: Plan, part: Measurement, released: Sequence[Integers]) -> Iter
         return
     assert not isinstance(part.estimator, UndeclaredValueCount)
     if plan.layout.direct:
-        estimate = part.estimator.estimate(released[0], part.distributions[0], CONFIDENCE)
+        estimate = part.additive.estimate(released[0], part.distributions[0], CONFIDENCE)
         raw: list[Sequence[int | None]] = [row.tolist() for row in released[0]]
     else:
-        estimate, raw = _fitted(plan, part, released)
+        estimate, raw = _least_squares(plan, part, released)
     yield from _with_bounds(plan, part, estimate)
-    names: Sequence[str] = [f"{part.name}_{name}" for name in part.estimator.components if name]
+    # A count measured alone has no raw column beside it: its value is the released number.
+    names: Sequence[str] = [f"{part.name}_{name}" for name in part.additive.components if name]
     if not names and not plan.layout.direct:
         names = [f"{part.name}_noisy"]
     for name, values in zip(names, raw, strict=False):
@@ -151,33 +152,33 @@ def raw_step(part: Measurement) -> Decimal:
 # Several tables from several grids
 
 
-def _fitted(
+def _least_squares(
     plan: Plan, part: Measurement, released: Sequence[Integers]
 ) -> tuple[Estimate, list[Sequence[int | None]]]:
     """Least-squares estimates of all tables, one after the other, and the raw noisy numbers of each."""
-    assert not isinstance(part.estimator, Quantiles | UndeclaredValueCount)
     layout = plan.layout
     subsets = [table.subset for table in layout.tables]
     variances = [distribution_of(draw.mechanism).deviation ** 2 for draw in part.draws]
     found = margins.fit(layout.sizes, layout.grids, list(released), variances, subsets)
     estimates = []
     for table, margin, distribution in zip(layout.tables, found, part.distributions, strict=True):
-        values = _turned(plan, table, margin.values)
+        values = _in_key_order(plan, table, margin.values)
         if len(layout.grids) == 1:  # mere sums of whole numbers
             values = np.rint(values).astype(np.int64)
-        estimates.append(part.estimator.estimate(values, distribution, CONFIDENCE))
+        estimates.append(part.additive.estimate(values, distribution, CONFIDENCE))
     if plan.query.whole and isinstance(part.estimator, Plain) and _never_negative(part.estimator):
+        # Bounds stay those of the unbiased estimates; only values move to whole numbers.
         single = [margins.FittedMargin(values=margin.values[0], variance=margin.variance) for margin in found]
         estimates = [
-            _moved(estimate, _turned(plan, table, numbers[None, :])[0], part.estimator.step)
+            _whole_estimate(estimate, _in_key_order(plan, table, numbers[None, :])[0], part.estimator.step)
             for table, estimate, numbers in zip(
                 layout.tables, estimates, whole(layout.sizes, single, subsets), strict=True
             )
         ]
-    return _joined(estimates), _raw(plan, part, released)
+    return _concatenated(estimates), _raw(plan, part, released)
 
 
-def _turned(plan: Plan, table: PlannedTable, values: Any) -> Any:
+def _in_key_order(plan: Plan, table: PlannedTable, values: Any) -> Any:
     """Cells in the order of the plan's axes → in the order of the table's keys, without those never released."""
     sizes = [plan.layout.sizes[axis] for axis in table.subset]
     released = tuple(slice(len(plan.axes[axis].labels)) for axis in table.subset)
@@ -193,8 +194,8 @@ def _never_negative(estimator: Plain) -> bool:
     return estimator.exact.kind == "rows" or estimator.exact.low >= 0
 
 
-def _moved(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
-    """The same with whole numbers as values; bounds give way where they would leave the value outside."""
+def _whole_estimate(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
+    """An estimate with whole `numbers` of `step` as values; bounds give way where they would leave a value outside."""
     values = [int(number) for number in numbers.tolist()]
     each = Fraction(estimate.fine) / Fraction(step)
     low = [math.floor(one * each) for one in estimate.low if one is not None]
@@ -207,7 +208,7 @@ def _moved(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
     )
 
 
-def _joined(estimates: Sequence[Estimate]) -> Estimate:
+def _concatenated(estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(
         values=[value for one in estimates for value in one.values],
         low=[value for one in estimates for value in one.low],
@@ -218,13 +219,13 @@ def _joined(estimates: Sequence[Estimate]) -> Estimate:
 
 def _raw(plan: Plan, part: Measurement, released: Sequence[Integers]) -> list[Sequence[int | None]]:
     """The released integers of each component; None in the cells of tables that were not measured."""
-    assert not isinstance(part.estimator, Quantiles | UndeclaredValueCount)
     measured = dict(zip(plan.layout.grids, released, strict=True))
-    raw: list[list[int | None]] = [[] for _ in part.estimator.components]
+    raw: list[list[int | None]] = [[] for _ in part.additive.components]
     for table in plan.layout.tables:
         if table.subset in measured:
-            rows = _turned(plan, table, measured[table.subset]).tolist()
+            rows = _in_key_order(plan, table, measured[table.subset]).tolist()
         else:
+            # A table that was estimated only has no released numbers of its own to show.
             rows = [[None] * _cells(plan, table)] * len(raw)
         for values, row in zip(raw, rows, strict=True):
             values += row
@@ -245,6 +246,7 @@ def _quantiles(plan: Plan, part: Measurement, released: Integers) -> Iterator[An
         assert distribution is not None
         bins = estimator.from_tree(released, distribution, CONFIDENCE)
     each = 3 if ended else 1
+    # Separate noisy choices may cross, quantiles may not; sorting is free and moves none further from its own.
     values = np.sort(bins[::each], axis=0)
     about = {
         **_common(part),
@@ -296,6 +298,7 @@ def by_undeclared_value(
     """The released values in alphabetical order, and their noisy counts."""
     estimator, mechanism = part.estimator, part.draws[0].mechanism
     assert isinstance(estimator, UndeclaredValueCount)
+    # By value: the order of codes is that of a secret digest, and nobody should look for meaning in it.
     order = sorted(range(len(values)), key=lambda place: values[place])
     counts = [int(released[1][place]) for place in order]
     width = part.distributions[0].half_width(CONFIDENCE)

@@ -160,6 +160,7 @@ class _Design:
 
     def error(self, shares: Floats) -> Floats:
         """The error of each column of shares; infinite where a subspace is not measured."""
+        # A subspace of no information divides by zero, and infinity is the error that is meant.
         with np.errstate(divide="ignore"):
             found: Floats = (self.need[:, None] / (self.inform @ shares**self.power)).sum(axis=0)
         return found
@@ -171,6 +172,7 @@ class _Design:
         1 / Σ_S a_S q_S ≤ Σ_S λ_S² / (a_S q_S) for any λ that add up to 1, with equality where
         λ_S = a_S q_S / Σ a q. The bound Σ_S c_S / w_S^p is least at w_S ∝ c_S^(1 / (p + 1)).
         """
+        # The root of degree p + 1 of the bound's minimum.
         root = np.sqrt if self.power == 1 else np.cbrt
         used = shares.any(axis=1)
         inform, some = self.inform[:, used], shares[used]
@@ -199,11 +201,13 @@ class _Design:
 
 def _search(design: _Design) -> Floats:
     """The best shares found: descend from every start, then from changes by one grid while that helps."""
+    # First the ways that the answer is compared with: it is never worse than the best of them.
     simple = np.stack([design.column(start) for start in (design.levels[0], *_common(design))], axis=1)
-    best = min(_settled(design, simple).T, key=lambda column: _error(design, column))
-    best = _finished(design, design.improve(_starts(design), STEPS), best)
+    best = min(_without_small_shares(design, simple).T, key=lambda column: _error(design, column))
+    best = _best_of(design, design.improve(_starts(design), STEPS), best)
     for _ in range(ROUNDS[design.power]):
-        better = _finished(design, design.improve(_changed(design, best), STEPS // 10), best)
+        better = _best_of(design, design.improve(_neighbours(design, best), STEPS // 10), best)
+        # A gain of less than a ten-thousandth is not worth another round of trials.
         if _error(design, better) > (1 - 1e-4) * _error(design, best):
             break
         best = better
@@ -223,7 +227,7 @@ def _common(design: _Design) -> list[dict[int, float]]:
     return [{union: 1.0}] if union in design.masks else []
 
 
-def _changed(design: _Design, shares: Floats) -> Floats:
+def _neighbours(design: _Design, shares: Floats) -> Floats:
     """Shares with one more grid at a fifth, without one grid, with two grids made their union."""
     single, used = np.eye(len(shares)), np.flatnonzero(shares)
     columns = [shares, *(shares * (1 - single[place]) for place in used)]
@@ -238,20 +242,23 @@ def _changed(design: _Design, shares: Floats) -> Floats:
     return np.stack([column / column.sum() for column in fitting], axis=1)
 
 
-def _finished(design: _Design, trials: Floats, best: Floats) -> Floats:
+def _best_of(design: _Design, trials: Floats, best: Floats) -> Floats:
     """The best of the most promising columns, each settled on grids worth measuring, and of `best`."""
+    # Stable, so that ties fall alike on every machine: one question has one strategy.
     promising = np.argsort(design.error(trials), kind="stable")[:PROMISING]
-    settled = _settled(design, design.improve(trials[:, promising], STEPS))
+    settled = _without_small_shares(design, design.improve(trials[:, promising], STEPS))
     fitting = [column for column in settled.T if design.fits(column > 0)]
     return min([best, *fitting], key=lambda column: _error(design, column))
 
 
-def _settled(design: _Design, shares: Floats) -> Floats:
+def _without_small_shares(design: _Design, shares: Floats) -> Floats:
     """Columns without the grids that are not worth measuring: the least go first, as far as others cover."""
+    # `improve` shrinks a useless grid at every step and never drops it.
     shares = np.where(shares < 1e-9, 0.0, shares)
     for column in shares.T:
         for place in sorted(np.flatnonzero(column), key=lambda place: float(column[place])):
             others = (column > 0) & (np.arange(len(column)) != place)
+            # Least first, since each one left out gives its share to the others, which may then be worth measuring.
             if (column[place] < SHARE_MIN or not design.fits(column > 0)) and design.covers(others):
                 column[place] = 0.0
     return design.improve(shares / shares.sum(axis=0), STEPS)
@@ -289,6 +296,7 @@ def _merges(
         union = masks[:, None] | masks
         cells = _cells(sizes, union)
         cost = (cells * (weights[:, None] + weights)) ** (1 / (power + 1)) - roots[:, None] - roots
+        # Each pair once, and no union that may not be measured.
         cost[(cells > cells_max) | np.tri(len(masks), dtype=bool)] = np.inf
         one, other = np.unravel_index(cost.argmin(), cost.shape)
         if cost[one, other] == np.inf:
@@ -308,6 +316,7 @@ def _candidates(
         newest = [mask for mask in unions if mask not in found and cells_of(sizes, mask) <= cells_max]
         found |= dict.fromkeys(newest)
     kept = [mask for mask in found if cells_of(sizes, mask) <= cells_max]
+    # Wanted grids stand first and are never cut off: without them a subspace could be left unmeasured.
     return tuple(kept[: max(CANDIDATES_MAX, len(wanted))])
 
 
@@ -316,6 +325,7 @@ def _fractions(shares: Floats) -> tuple[Fraction, ...]:
     low = shares < float(SHARE_MIN)
     rest = 1 - float(SHARE_MIN) * int(low.sum())
     raised = np.where(low, float(SHARE_MIN), shares * rest / shares[~low].sum())
+    # Whole steps: shares of a price must add up to the price, not nearly.
     steps = [int(max(SHARE_MIN, Fraction(share)) / SHARE_STEP) for share in raised.tolist()]
     steps[int(np.argmax(raised))] += int(1 / SHARE_STEP) - sum(steps)
     return tuple(step * SHARE_STEP for step in steps)
