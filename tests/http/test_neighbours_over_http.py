@@ -14,7 +14,8 @@ import pyarrow.ipc
 import pytest
 from odd_requests import ARROW, CSV, Odd, odd_requests
 from recorded_noise import RecordedNoise
-from small_town import PERSON_MORE, Town, Visitor, build
+from small_town import Town, Visitor, build
+from town import PERSON_MORE
 from werkzeug.test import TestResponse
 
 from privacy.noise import OpendpNoise
