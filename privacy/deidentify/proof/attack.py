@@ -1,4 +1,4 @@
-"""Attacks run for real on a published table: linkage by quasi-identifiers, joins, nearest records, minimality.
+"""Attacks run for real on a published table: linkage by quasi-identifiers, and minimality.
 
 Each attacker is given the source and never the levels or schemes that were chosen. Figures say how far persons
 were narrowed down; they're evidence, not a promise about other attackers.
@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,6 @@ Floats = NDArray[np.float64]
 TARGETS_MAX = 50_000
 CELLS_MAX = 1 << 26
 """Targets times published tuples that are laid out at once: 64 MiB as bytes, 8 MiB as bits."""
-SUBSETS_MAX = 2_000
 WORLDS_MAX = 50_000
 
 RANGE = re.compile(r"\[\s*([^\s,;\[\]]+)\s*[,;]\s*([^\s,;\[\]()]+)\s*([\]\[)])")
@@ -311,109 +309,6 @@ class _People:
             for last in (False, True)
         )
         return alone.sum(axis=1), together.sum(axis=1)
-
-
-# -- joins and nearest records --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """An exact join on some columns: shares of published persons, `narrowed` to one … k - 1 records, `unique` to
-
-    one, `correct` to one that is theirs.
-    """
-
-    columns: tuple[str, ...]
-    narrowed: float
-    unique: float
-    correct: float
-
-
-def untouched(source: Table, published: Table, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns whose published values, but for `*`, all occur in the source: what a join can use."""
-    return tuple(name for name in names if _in_use(published[name]) - {SUPPRESSED} <= _in_use(source[name]))
-
-
-def _in_use(column: Column) -> set[str]:
-    return {column.values[place] for place in np.flatnonzero(column.counts()).tolist()}
-
-
-def joins(records: MatchedRecords, names: Sequence[str], *, k: int, size: int = 3) -> Iterator[Join]:
-    """Join source and published table on each combination of up to `size` columns and on all of them.
-
-    With columns that only generalisation changed all of them narrow most; after noise or swaps fewer may.
-    """
-    subsets = [s for length in range(1, min(size, len(names)) + 1) for s in combinations(names, length)]
-    subsets += [tuple(names)] if len(names) > size else []
-    if len(subsets) > SUBSETS_MAX:
-        raise DeidentifyError(
-            f"joins on up to {size} of {len(names)} columns are {len(subsets)}; at most {SUBSETS_MAX} are run"
-        )
-    both = Table([cl.joined(records.published[name], records.source[name]) for name in names])
-    shown = np.flatnonzero(~records.suppressed)
-    theirs = records.published.rows + records.origins(shown)
-    for subset in subsets:
-        found = cl.classes(both, subset)
-        counts = np.bincount(found.of[shown], minlength=len(found))[found.of[theirs]]
-        yield Join(
-            columns=tuple(subset),
-            narrowed=_mean((counts > 0) & (counts < k)),
-            unique=_mean(counts == 1),
-            correct=_mean((counts == 1) & (found.of[shown] == found.of[theirs])),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Nearest:
-    """Nearest-record linkage of `targets` persons: `correct` is the expected share of right guesses among the
-
-    records nearest to the truth (ties guessed at random), `chance` that of guessing among all.
-    """
-
-    targets: int
-    correct: float
-    chance: float
-
-
-def nearest(
-    records: MatchedRecords,
-    truth: Floats,
-    told: Floats,
-    *,
-    targets_max: int = 1_000,
-    draws: Draws | None = None,
-) -> Nearest:
-    """Link each target's true numbers to the nearest published ones.
-
-    `truth` is [source rows, columns], `told` [published rows, columns]. Distances are Euclidean in the
-    standard deviations of the source. Rows with NaN, and suppressed ones, link to nobody and are nobody's
-    target.
-    """
-    there = np.flatnonzero(~records.suppressed & ~np.isnan(told).any(axis=1))
-    scale = np.nanstd(truth, axis=0)
-    scale[~(scale > 0)] = 1
-    points, of, sizes = np.unique(told[there] / scale, axis=0, return_inverse=True, return_counts=True)
-    place = np.full(len(told), -1)
-    place[there] = of
-    rows = records.targets(targets_max, draws)
-    aims = truth[records.origins(rows)] / scale
-    usable = (place[rows] >= 0) & ~np.isnan(aims).any(axis=1)
-    rows, aims = rows[usable], aims[usable]
-    right = np.zeros(len(rows))
-    step = max(1, CELLS_MAX // 8 // max(1, len(points)))
-    for start in range(0, len(rows), step):
-        some = slice(start, start + step)
-        right[some] = _guessed(aims[some], points, sizes, place[rows[some]])
-    return Nearest(len(rows), _mean(right), 1 / max(1, len(there)))
-
-
-def _guessed(aims: Floats, points: Floats, sizes: Ints, own: Places) -> Floats:
-    """For each aim the chance that a record drawn from the nearest ones is its own."""
-    far = np.zeros((len(aims), len(points)))
-    for column in range(points.shape[1]):
-        far += (aims[:, column, None] - points[None, :, column]) ** 2
-    closest = far <= far.min(axis=1, keepdims=True) * (1 + 1e-12)
-    return np.asarray(closest[np.arange(len(aims)), own] / (closest @ sizes))
 
 
 # -- minimality -----------------------------------------------------------------------------------------------

@@ -15,8 +15,6 @@ from privacy.deidentify.errors import BadModel
 
 Floats = NDArray[np.float64]
 
-NODES = 128
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
@@ -70,42 +68,3 @@ def journalist(sizes: Ints, populations: Ints, *, threshold: float) -> Risk:
             f"in {int((populations < sizes).sum())} classes the population has fewer persons than the table"
         )
     return _risk(1 / np.maximum(populations, 1), sizes, threshold)
-
-
-def journalist_estimated(sizes: Ints, *, population: int, threshold: float) -> Risk:
-    """The journalist's risk where only the population's size is known: the expectation of 1 / F given f."""
-    total = int(sizes.sum())
-    if population < total:
-        raise BadModel(f"a population of {population} is smaller than the {total} persons of the table")
-    places, of = np.unique(np.maximum(sizes, 1), return_inverse=True)
-    return _risk(
-        expected_inverse(places, fraction=total / population if total else 1.0)[of], sizes, threshold
-    )
-
-
-def expected_inverse(sizes: Ints, *, fraction: float) -> Floats:
-    """E[1 / F | f] for a class with f persons in a sample of a fraction π of the population.
-
-    F given f is negative binomial, P(F = h) = C(h - 1, f - 1) π^f (1 - π)^{h-f} (Benedetti & Franconi 1998), so
-    that E[1 / F] = π ∫₀¹ u^{f-1} / (π + (1 - π) u) du; by Gauss's rule in v, u = v^{4/f}.
-    """
-    assert 0 < fraction <= 1
-    nodes, parts = np.polynomial.legendre.leggauss(NODES)
-    v, weights = (nodes + 1) / 2, parts / 2
-    u = v[None, :] ** (4 / sizes)[:, None]
-    inside = 4 * v**3 / (fraction + (1 - fraction) * u)
-    found: Floats = fraction * (inside @ weights) / sizes
-    return np.minimum(found, 1 / sizes)
-
-
-def marketer(sizes: Ints, *, populations: Ints | None = None) -> float:
-    """The share of persons that an attacker who matches everybody at random in his class finds: (1 / n) Σ f / F.
-
-    Without a population the table is taken for it: classes by persons.
-    """
-    found = (
-        prosecutor(sizes, threshold=1.0)
-        if populations is None
-        else journalist(sizes, populations, threshold=1.0)
-    )
-    return found.mean
