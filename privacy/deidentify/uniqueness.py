@@ -18,7 +18,11 @@ Floats = NDArray[np.float64]
 
 SMALL_SAMPLE = 0.1
 """Up to this sampling fraction Dankar's rule takes Pitman's estimate."""
-STEPS_MAX = 100
+ALPHA_MAX = 1 - 1e-12
+LOG_TAU = (math.log(1e-12), math.log(1e18))
+"""The bracket of ln τ: far beyond the likeliest of any sample of fewer than 10⁹ persons."""
+ROOT = 1e-12
+"""How near roots are sought: of α, and relatively of τ."""
 EXACT_MAX = 4096
 """Terms of a smooth sum that are added one by one; the rest is an integral, to about 1e-9 of the sum."""
 
@@ -150,20 +154,22 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def pitman(sample: ClassSizeSample) -> float | None:
-    """The Ewens-Pitman model (Hoshino, Journal of Official Statistics 17, 2001); None without a likeliest law.
+    """The Ewens-Pitman model (Hoshino, Journal of Official Statistics 17, 2001); None without a most likely one.
 
     A partition of n persons into u classes, s_j of size j, has the log-likelihood, but for a constant,
     Σ_{i=1}^{u-1} ln(θ + i α) - Σ_{i=1}^{n-1} ln(θ + i) + Σ_j s_j Σ_{i=1}^{j-1} ln(i - α), 0 ≤ α < 1, θ > -α.
-    For each α the likeliest θ is sought by Newton's method kept inside a bracket, and so is α on that curve;
-    where the likelihood falls from α = 0 on, α is 0 (Ewens). The estimate is the exact expectation
+    For each α the likeliest θ is sought by Brent's method, and so is α on that curve; where the likelihood falls
+    from α = 0 on, α is 0 (Ewens). The estimate is the exact expectation
     N Γ(θ + 1) Γ(θ + α + N - 1) / (Γ(θ + α) Γ(θ + N)), which for large N is Hoshino's N^α Γ(θ + 1) / Γ(θ + α).
-    A sample of uniques alone, or of one class, has no likeliest law.
+    A sample of uniques alone, or of one class, has no maximum of the likelihood.
     """
     if sample.classes in (1.0, sample.persons):
         return None
-    law = _Pitman(sample)
-    alpha = _root(law.along, 0.0, 1 - 1e-12, start=0.5) if law.along(0.0)[0] > 0 else 0.0
-    shifted, population = law.likeliest(alpha), sample.population
+    from scipy.optimize import brentq
+
+    likelihood = _PitmanLikelihood(sample)
+    alpha = brentq(likelihood.along, 0.0, ALPHA_MAX, xtol=ROOT) if likelihood.along(0.0) > 0 else 0.0
+    shifted, population = likelihood.likeliest(alpha), sample.population
     log = _log_rise(shifted, 1 - alpha) - _log_rise(shifted + population - 1, 1 - alpha)
     return population * math.exp(log)
 
@@ -190,66 +196,39 @@ def _terms(count: float) -> tuple[Floats, Floats]:
     return np.concatenate([exact, rest]), np.concatenate([np.ones(len(exact)), weights])
 
 
-class _Pitman:
+class _PitmanLikelihood:
     """The log-likelihood's derivatives, in α and τ = θ + α > 0."""
 
     def __init__(self, sample: ClassSizeSample) -> None:
+        # Differences of digamma functions are these sums in closed form, but lose all digits for α near 0 or a
+        # large τ; so terms are added up.
         self._class, self._class_weight = _terms(sample.classes - 1)
         self._person, self._person_weight = _terms(sample.persons - 1)
         self._sizes, self._counts = sample.sizes, sample.counts
-        self._steps = np.arange(1, min(sample.sizes[-1] - 1, EXACT_MAX) + 1)
-        larger = np.searchsorted(sample.sizes, self._steps, side="right")
-        self._larger = np.append(np.cumsum(sample.counts[::-1])[::-1], 0)[larger]
-
-    def _inverses(self, tau: float, alpha: float) -> tuple[Floats, Floats]:
-        return 1 / (tau + (self._class - 1) * alpha), 1 / (tau - alpha + self._person)
 
     def likeliest(self, alpha: float) -> float:
         """The likeliest τ given α."""
+        from scipy.optimize import brentq
 
-        def score(log: float) -> tuple[float, float]:
+        def score(log: float) -> float:
             tau = math.exp(log)
-            ofs, alls = self._inverses(tau, alpha)
-            value = tau * float(self._class_weight @ ofs - self._person_weight @ alls)
-            slope = tau**2 * float(self._person_weight @ alls**2 - self._class_weight @ ofs**2)
-            return value, value + slope
+            by_class = float(self._class_weight @ (1 / (tau + (self._class - 1) * alpha)))
+            by_person = float(self._person_weight @ (1 / (tau - alpha + self._person)))
+            return tau * (by_class - by_person)
 
-        return math.exp(_root(score, math.log(1e-12), math.log(1e18), start=0.0))
+        return math.exp(brentq(score, *LOG_TAU, xtol=ROOT))
 
-    def along(self, alpha: float) -> tuple[float, float]:
-        """The derivative in α where τ is the likeliest, and the derivative of that along the curve."""
+    def along(self, alpha: float) -> float:
+        """The derivative in α where τ is the likeliest."""
         tau = self.likeliest(alpha)
-        ofs, alls = self._inverses(tau, alpha)
-        places, weights = self._class, self._class_weight
-        first, second = self._within(alpha)
-        both = float(self._person_weight @ alls**2 - weights @ ofs**2)
-        mixed = -float(weights @ (places * ofs**2))
-        slope = -float(weights @ (places * ofs) ** 2) - second - (mixed**2 / both if both else 0.0)
-        return float(weights @ (places * ofs)) - first, slope
+        by_class = float(self._class_weight @ (self._class / (tau + (self._class - 1) * alpha)))
+        return by_class - self._within(alpha)
 
-    def _within(self, alpha: float) -> tuple[float, float]:
-        """Σ_j s_j Σ_{i=1}^{j-1} 1 / (i - α), and the same of the squares."""
-        inverse = 1 / (self._steps - alpha)
-        first, second = float(self._larger @ inverse), float(self._larger @ inverse**2)
-        big = self._sizes > EXACT_MAX + 1
-        start, ends = EXACT_MAX + 0.5 - alpha, self._sizes[big] - 0.5 - alpha
-        first += float(self._counts[big] @ np.log(ends / start))
-        second += float(self._counts[big] @ (1 / start - 1 / ends))
-        return first, second
+    def _within(self, alpha: float) -> float:
+        """Σ_j s_j Σ_{i=1}^{j-1} 1 / (i - α)."""
+        from scipy.special import digamma
 
-
-def _root(score: Callable[[float], tuple[float, float]], low: float, high: float, *, start: float) -> float:
-    """Where a score, given with its slope, falls through 0: Newton's steps, halved where they leave the bracket."""
-    place = start
-    for _ in range(STEPS_MAX):
-        value, slope = score(place)
-        low, high = (place, high) if value > 0 else (low, place)
-        step = place - value / slope if slope else low
-        following = step if low < step < high else (low + high) / 2
-        if abs(following - place) <= 1e-12 * (1 + abs(place)):
-            return following
-        place = following
-    return place
+        return float(self._counts @ (digamma(self._sizes - alpha) - digamma(1 - alpha)))
 
 
 # -- slide negative binomial ----------------------------------------------------------------------------------
@@ -263,7 +242,7 @@ def snb(sample: ClassSizeSample) -> float | None:
     g = (β / (1 - q))^α, the sample is to expect
     s₁ = K π g (1 + α q / (1 - q)) and s₂ = K π² g α (1 - β) (2 - (1 - α) q) / (2 (1 - q)²);
     K is Shlosser's estimate as modified by Haas & Stokes (JASA 93, 1998). Solved for (ln α, logit β) by
-    Newton's method with damping from the best points of a grid; a point counts as solved within 1e-8.
+    Levenberg and Marquardt's method from the best points of a grid; a point counts as solved within 1e-8.
     """
     number, two = _shlosser(sample), sample.of_size(2)
     if two == 0:
@@ -299,21 +278,15 @@ def _snb_logs(point: Floats, fraction: float) -> Floats:
 
 
 def _solve(miss: Callable[[Floats], Floats], start: Floats) -> Floats:
-    """A least point of a pair of misses by Levenberg and Marquardt's damped Newton steps."""
-    point, damping = start, 1e-3
-    value = miss(point)
-    for _ in range(STEPS_MAX):
-        slope = np.stack([(miss(point + d) - miss(point - d)) / 2e-6 for d in 1e-6 * np.eye(2)], axis=1)
-        step = np.linalg.solve(slope.T @ slope + damping * np.eye(2), -slope.T @ value)
-        tried = np.clip(point + step, -30, 30)
-        found = miss(tried)
-        if found @ found < value @ value:
-            point, value, damping = tried, found, damping / 10
-        else:
-            damping *= 10
-        if np.abs(value).max() < 1e-12 or damping > 1e12:
-            break
-    return point
+    """The point near the start where a pair of misses is least, by Levenberg and Marquardt (MINPACK)."""
+    from scipy.optimize import root
+
+    def bounded(point: Floats) -> Floats:
+        # beyond these bounds exp overflows; a point there has the misses of the edge
+        return miss(np.clip(point, -30, 30))
+
+    found = root(bounded, start, method="lm", options={"xtol": ROOT, "ftol": ROOT})
+    return np.clip(found.x, -30, 30)
 
 
 def _shlosser(sample: ClassSizeSample) -> float:
