@@ -286,7 +286,7 @@ def _solve(miss: Callable[[Floats], Floats], start: Floats) -> Floats:
         return miss(np.clip(point, -30, 30))
 
     found = root(bounded, start, method="lm", options={"xtol": ROOT, "ftol": ROOT})
-    return np.clip(found.x, -30, 30)
+    return np.asarray(np.clip(found.x, -30, 30))
 
 
 def _shlosser(sample: ClassSizeSample) -> float:

@@ -616,7 +616,7 @@ MUTANTS = (
     ),
     Mutant(
         "the population's rows in the loss",
-        "privacy/deidentify/search/measure.py",
+        "privacy/deidentify/search/loss.py",
         "(column if counted is None else column.take(counted)).counts() for",
         "column.counts() for",
         (f"{SEARCH}::test_what_one_node_says_of_finer_ones_is_so_with_a_population",),
@@ -686,7 +686,7 @@ MUTANTS = (
     ),
     Mutant(
         "rows left out that stay out although they were joined to others",
-        "privacy/deidentify/search/placing.py",
+        "privacy/deidentify/search/residue.py",
         "        return self.rank <= low",
         "        return (self.rank <= low) & (self.rank > 0)",
         (f"{LOCAL}::test_classes_lend_what_they_can_spare_and_no_more",),

@@ -37,7 +37,7 @@ from privacy.deidentify.models import (
     name_of,
 )
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import Measure
+from privacy.deidentify.search.loss import Measure
 from privacy.deidentify.table import Column, Table
 
 WARD = Hierarchy.of("ward", [("secret1", "*"), ("secret2", "*"), ("secret3", "*")])

@@ -34,8 +34,8 @@ class Risk:
 
 def _risk(chances: Floats, sizes: Ints, threshold: float) -> Risk:
     assert 0 < threshold <= 1
-    held = sizes > 0
-    chances, sizes = chances[held], sizes[held]
+    present = sizes > 0
+    chances, sizes = chances[present], sizes[present]
     total = int(sizes.sum())
     if total == 0:
         return Risk(highest=0, lowest=0, mean=0, at_risk=0, threshold=threshold)

@@ -217,9 +217,9 @@ def _distances(model: TCloseness, counts: ClassValueCounts, published: Published
 
 def _needed(counts: ClassValueCounts, column: Column, reference: Floats) -> dict[str, int]:
     """The values that the source or the published rows hold, with their places in the column's values."""
-    held = reference > 0
-    held[counts.value_of] = True
-    return {column.values[place]: place for place in np.flatnonzero(held).tolist()}
+    present = reference > 0
+    present[counts.value_of] = True
+    return {column.values[place]: place for place in np.flatnonzero(present).tolist()}
 
 
 CELLS_MAX = 1 << 22

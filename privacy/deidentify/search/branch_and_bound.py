@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privacy.deidentify.search.lattice import Lattice, NodeCost
-from privacy.deidentify.search.measure import BY_CLASS, Floats
+from privacy.deidentify.search.loss import BY_CLASS, Floats
 from privacy.deidentify.search.packing import Levels
 
 NODES_MAX = 5_000_000

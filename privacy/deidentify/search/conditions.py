@@ -47,12 +47,12 @@ class AttributeModels:
     level_labels: Codes
     level_sizes: NDArray[np.int64]
 
-    def judge(self, held: GroupValues, sizes: Codes, failed: Flags, least: Counts) -> None:
+    def judge(self, contents: GroupValues, sizes: Codes, failed: Flags, least: Counts) -> None:
         """Mark the groups that fail, and how many records each surely loses in every finer grouping."""
         kernels.judge(
-            held.start,
-            held.codes,
-            held.weights,
+            contents.start,
+            contents.codes,
+            contents.weights,
             self.facet.value_of,
             not self.facet.once,
             sizes,
@@ -176,25 +176,25 @@ class Conditions:
         )
 
     def judge(
-        self, sizes: Codes, held: Sequence[GroupValues], population: Counts | None
+        self, sizes: Codes, contents: Sequence[GroupValues], population: Counts | None
     ) -> tuple[Flags, Counts, bool]:
         """Which groups fail, what each surely loses when split further, and whether suppression can help."""
         failed, least = np.zeros(len(sizes), np.uint8), np.zeros(len(sizes), np.int64)
-        rest = list(held)
+        rest = list(contents)
         if self.persons is None:
-            kernels.small(sizes, self.k, failed, least)
+            kernels.small_groups(sizes, self.k, failed, least)
         else:
-            kernels.few(rest.pop(0).start, self.k, sizes, failed, least)
+            kernels.few_persons(rest.pop(0).start, self.k, sizes, failed, least)
         for attribute, its in zip(self.attributes, rest, strict=True):
             attribute.judge(its, sizes, failed, least)
         if population is None:
             return failed, least, True
-        persons = self.persons_of(sizes, held)
+        persons = self.persons_of(sizes, contents)
         return failed, least, self._judge_population(sizes, persons, population, failed, least)
 
-    def persons_of(self, sizes: Codes, held: Sequence[GroupValues]) -> Codes:
+    def persons_of(self, sizes: Codes, contents: Sequence[GroupValues]) -> Codes:
         """The persons of each group: its records, where records are persons."""
-        return sizes if self.persons is None else np.diff(held[0].start).astype(np.int32)
+        return sizes if self.persons is None else np.diff(contents[0].start).astype(np.int32)
 
     @property
     def all_or_nothing(self) -> bool:

@@ -19,14 +19,14 @@ from privacy.deidentify.models import (
     name_of,
 )
 from privacy.deidentify.search import ranges
-from privacy.deidentify.search.borrowing import improved
 from privacy.deidentify.search.branch_and_bound import Progress, Search, SearchResult, Stop
 from privacy.deidentify.search.conditions import Conditions
 from privacy.deidentify.search.lattice import Lattice, NodeCost
-from privacy.deidentify.search.local import Assigned, Sweep, by_rows, losses
-from privacy.deidentify.search.measure import Measure, Scale
+from privacy.deidentify.search.local import SchemeAssignment, Sweep, by_rows, losses
+from privacy.deidentify.search.loss import Measure, Scale
 from privacy.deidentify.search.packing import Packing
-from privacy.deidentify.search.placing import placed
+from privacy.deidentify.search.reallocation import reallocate
+from privacy.deidentify.search.residue import assign_residue
 from privacy.deidentify.search.table_models import meets
 from privacy.deidentify.table import Codes, Column, Table
 
@@ -227,12 +227,12 @@ def _full_domain(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -
     return _recoded(task, lattice, assigned, loss=found.best.value, found=found)
 
 
-def _assigned(lattice: Lattice, best: NodeCost, rows: int) -> Assigned:
+def _assigned(lattice: Lattice, best: NodeCost, rows: int) -> SchemeAssignment:
     """Every row on the one node, those of failing groups left out."""
     groups, of = lattice.of_all_rows(best.levels)
     failed, _, _ = lattice.lost(groups)
     scheme = np.where(failed[of] > 0, -1, 0).astype(np.int32)[:rows]
-    return Assigned(np.array([best.levels], np.intp), scheme)
+    return SchemeAssignment(np.array([best.levels], np.intp), scheme)
 
 
 def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Recoded:
@@ -255,7 +255,9 @@ def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Reco
     return made if task.recoding is not Recoding.RANGES else _with_ranges(task, lattice, assigned, made)
 
 
-def _one_scheme(task: Task, lattice: Lattice, below: float, stop: Stop) -> tuple[Assigned, float] | None:
+def _one_scheme(
+    task: Task, lattice: Lattice, below: float, stop: Stop
+) -> tuple[SchemeAssignment, float] | None:
     """The best single scheme, and its loss, if it loses less than a local recoding does."""
     plain = Measure(weights=task.measure.weights)
     if lattice.scale.measure != plain:
@@ -283,22 +285,22 @@ def _part(progress: Progress, at: int, of: int) -> Progress:
 
 def _placed(
     task: Task, lattice: Lattice, share: float, progress: Progress, stop: Stop
-) -> tuple[Assigned, float]:
+) -> tuple[SchemeAssignment, float]:
     """A local recoding with the rows left out brought in where too many are, and its loss."""
     sweep = Sweep(lattice, progress=progress, stop=stop)
     few = by_rows(lattice, sweep.few(share)) if share else None
-    assigned = improved(lattice, sweep, sweep.each_cell(), stop) if few is None else few
-    assigned = placed(lattice, assigned, task.limit).compact()
+    assigned = reallocate(lattice, sweep, sweep.each_cell(), stop) if few is None else few
+    assigned = assign_residue(lattice, assigned, task.limit).compact()
     return assigned, float(losses(sweep, assigned).mean())
 
 
-def _left(assigned: Assigned) -> int:
+def _left(assigned: SchemeAssignment) -> int:
     """How many rows are suppressed."""
     return int((assigned.scheme < 0).sum())
 
 
 def _recoded(
-    task: Task, lattice: Lattice, assigned: Assigned, *, loss: float, found: SearchResult | None
+    task: Task, lattice: Lattice, assigned: SchemeAssignment, *, loss: float, found: SearchResult | None
 ) -> Recoded:
     packing = lattice.packing
     columns = [_published(packing, j, assigned, task.table.rows) for j in range(len(packing.columns))]
@@ -318,7 +320,7 @@ def _recoded(
     )
 
 
-def _published(packing: Packing, j: int, assigned: Assigned, rows: int) -> Column:
+def _published(packing: Packing, j: int, assigned: SchemeAssignment, rows: int) -> Column:
     """The column of published texts: each row's label on its scheme's level."""
     codes = packing.columns[j].codes[:rows]
     values: dict[str, int] = {SUPPRESSED: 0}
@@ -334,7 +336,7 @@ def _published(packing: Packing, j: int, assigned: Assigned, rows: int) -> Colum
     return Column(packing.columns[j].name, tuple(values), told)
 
 
-def granularity_loss(packing: Packing, assigned: Assigned, rows: int) -> float:
+def granularity_loss(packing: Packing, assigned: SchemeAssignment, rows: int) -> float:
     """The mean over rows and columns of (leaves - 1) / (domain - 1), 1 for suppressed rows."""
     out = assigned.scheme < 0
     total = 0.0
@@ -344,12 +346,12 @@ def granularity_loss(packing: Packing, assigned: Assigned, rows: int) -> float:
         counts = np.bincount(at, minlength=len(assigned.nodes) * values).reshape(-1, values)
         for node, cells in zip(assigned.nodes, counts, strict=True):
             level = int(node[j])
-            blur = packing.hierarchies[j].loss(level)[packing.told[j][level]][packing.labels[j][level]]
+            blur = packing.hierarchies[j].loss(level)[packing.reached[j][level]][packing.labels[j][level]]
             total += float(blur @ cells)
     return (total / len(packing.columns) + int(out.sum())) / rows
 
 
-def _check_table_models(task: Task, columns: Sequence[Column], assigned: Assigned) -> None:
+def _check_table_models(task: Task, columns: Sequence[Column], assigned: SchemeAssignment) -> None:
     """Models of all class sizes together, which a local recoding is not searched for."""
     from privacy.deidentify.classes import classes, weights
     from privacy.deidentify.models import TableModel
@@ -368,9 +370,9 @@ def _check_table_models(task: Task, columns: Sequence[Column], assigned: Assigne
         raise NoSolution(reasons, reasons_ja, None)
 
 
-def _with_ranges(task: Task, lattice: Lattice, assigned: Assigned, made: Recoded) -> Recoded:
+def _with_ranges(task: Task, lattice: Lattice, assigned: SchemeAssignment, made: Recoded) -> Recoded:
     """The same classes with numbers told by the range they span in their class."""
-    told = ranges.tightened(lattice.packing, assigned, made.table)
+    told = ranges.tighten(lattice.packing, assigned, made.table)
     return Recoded(
         table=made.table.replacing(*told.columns),
         suppressed=made.suppressed,

@@ -53,7 +53,9 @@ class Facet:
         n = len(of)
         return self.merged(GroupValues(np.arange(n + 1), self.of_rows, np.ones(n, np.int32)), of, groups)
 
-    def merged(self, held: GroupValues, of: Codes, groups: int) -> GroupValues:
+    def merged(self, contents: GroupValues, of: Codes, groups: int) -> GroupValues:
         """What each coarser group holds, of[finer group] being its coarser one."""
         seen = np.full(self.size, -1, np.int64)
-        return GroupValues(*kernels.merge(of, groups, held.start, held.codes, held.weights, self.once, seen))
+        return GroupValues(
+            *kernels.merge(of, groups, contents.start, contents.codes, contents.weights, self.once, seen)
+        )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from privacy.deidentify.search import kernels
 from privacy.deidentify.search.conditions import Conditions
 from privacy.deidentify.search.facets import GroupValues
-from privacy.deidentify.search.measure import BY_CLASS, Floats, Name, Scale, lost_bits
+from privacy.deidentify.search.loss import BY_CLASS, Floats, MeasureName, Scale, lost_bits
 from privacy.deidentify.search.packing import Grouping, Levels, Packing
 from privacy.deidentify.search.table_models import smallest_dropped
 from privacy.deidentify.table import Codes
@@ -28,13 +28,13 @@ class NodeGroups:
     """A grouping and what its groups hold: facets, and how many of the population they stand for."""
 
     grouping: Grouping
-    held: tuple[GroupValues, ...]
+    contents: tuple[GroupValues, ...]
     population: NDArray[np.int64] | None
 
     @property
     def weight(self) -> int:
         """How many entries are kept."""
-        return len(self.grouping) + sum(len(held.codes) for held in self.held)
+        return len(self.grouping) + sum(len(contents.codes) for contents in self.contents)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,12 +70,12 @@ class Lattice:
             population = np.bincount(self.of_rows[~counted], minlength=len(rows)).astype(np.int64)
             rows = Grouping(rows.levels, rows.keys, here)
         of = self.of_rows if counted is None else self.of_rows[counted]
-        held = tuple(facet.of_groups(of, len(rows)) for facet in conditions.facets)
-        self.bottom = NodeGroups(rows, held, population)
+        contents = tuple(facet.of_groups(of, len(rows)) for facet in conditions.facets)
+        self.bottom = NodeGroups(rows, contents, population)
         self.checked = 0
         self._kept: OrderedDict[Levels, NodeGroups] = OrderedDict()
         self._weight = 0
-        told = [len(levels[0]) for levels in packing.told]
+        told = [len(levels[0]) for levels in packing.reached]
         self._by_width = sorted(range(len(told)), key=lambda j: -told[j])
         self.shape = packing.heights
 
@@ -133,12 +133,12 @@ class Lattice:
     def _rolled(self, fine: NodeGroups, levels: Levels) -> tuple[NodeGroups, Codes]:
         """The same, and the coarser group of each finer one."""
         grouping, of = self.packing.group(fine.grouping, levels)
-        held = tuple(
+        contents = tuple(
             facet.merged(its, of, len(grouping))
-            for facet, its in zip(self.conditions.facets, fine.held, strict=True)
+            for facet, its in zip(self.conditions.facets, fine.contents, strict=True)
         )
-        population = None if fine.population is None else kernels.summed(of, len(grouping), fine.population)
-        return NodeGroups(grouping, held, population), of
+        population = None if fine.population is None else kernels.sums(of, len(grouping), fine.population)
+        return NodeGroups(grouping, contents, population), of
 
     def _keep(self, levels: Levels, groups: NodeGroups) -> None:
         self._kept[levels] = groups
@@ -150,9 +150,9 @@ class Lattice:
     def lost(self, groups: NodeGroups) -> tuple[NDArray[np.uint8], NDArray[np.int64], bool]:
         """Which groups are suppressed, what each surely loses when split, and whether suppression can help."""
         sizes = groups.grouping.counts
-        failed, least, fixable = self.conditions.judge(sizes, groups.held, groups.population)
+        failed, least, fixable = self.conditions.judge(sizes, groups.contents, groups.population)
         if self.conditions.of_table and not failed.all():
-            persons = self.conditions.persons_of(sizes, groups.held)
+            persons = self.conditions.persons_of(sizes, groups.contents)
             cost = self._cost_of_each(groups.grouping) * sizes
             for model in self.conditions.of_table:
                 smallest_dropped(model, persons, cost, failed)
@@ -189,7 +189,10 @@ class Lattice:
     @property
     def _plain(self) -> bool:
         """Whether a group's size alone decides, and costs are those of the labels."""
-        return self.conditions.by_size_alone and self.scale.measure.name not in (Name.ENTROPY, *BY_CLASS)
+        return self.conditions.by_size_alone and self.scale.measure.name not in (
+            MeasureName.ENTROPY,
+            *BY_CLASS,
+        )
 
     def _small_cost(self, grouping: Grouping) -> tuple[int, Floats]:
         """How many records fail k, and what losing them costs each column: `lost` and `_extra` in one look."""
@@ -212,7 +215,7 @@ class Lattice:
 
     def _extra(self, grouping: Grouping, lost: Codes | NDArray[np.int64]) -> Floats:
         """What each column costs more when `lost[group]` records go."""
-        if self.scale.measure.name is Name.ENTROPY:
+        if self.scale.measure.name is MeasureName.ENTROPY:
             return self._lost_bits(grouping, lost)
         packing, out = self.packing, np.zeros(len(grouping.levels))
         levels = np.array(grouping.levels, np.int64)
@@ -237,6 +240,6 @@ class Lattice:
             return self.scale.one(columns)
         sizes = grouping.counts[failed == 0].astype(np.float64)
         suppressed = self.rows - sizes.sum()
-        if name is Name.DISCERNIBILITY:
+        if name is MeasureName.DISCERNIBILITY:
             return float((sizes**2).sum() + suppressed * self.rows)
         return self.rows / (len(sizes) + int(suppressed > 0))

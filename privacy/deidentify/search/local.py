@@ -18,7 +18,7 @@ from privacy.deidentify.search import kernels
 from privacy.deidentify.search.branch_and_bound import Progress, Stop
 from privacy.deidentify.search.facets import GroupValues
 from privacy.deidentify.search.lattice import Lattice
-from privacy.deidentify.search.measure import Floats, Measure, Scale
+from privacy.deidentify.search.loss import Floats, Measure, Scale
 from privacy.deidentify.search.packing import Keys, Packing
 from privacy.deidentify.table import Codes
 
@@ -39,18 +39,18 @@ TUPLES_SHARED = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assigned:
+class SchemeAssignment:
     """Record i is published on levels nodes[scheme[i]], or left out where scheme[i] is -1."""
 
     nodes: NDArray[np.intp]
     scheme: Codes
 
-    def compact(self) -> "Assigned":
+    def compact(self) -> "SchemeAssignment":
         """Only the nodes in use, in the order of their cost."""
         used = np.unique(self.scheme[self.scheme >= 0])
         place = np.full(len(self.nodes) + 1, -1, np.int32)
         place[used] = np.arange(len(used), dtype=np.int32)
-        return Assigned(self.nodes[used], place[self.scheme])
+        return SchemeAssignment(self.nodes[used], place[self.scheme])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +132,7 @@ def _cell_table(
         own = (codes >> (packing.shift[j] - packing.shift[part[0]])) & packing.mask[j]
         label = np.zeros(int(packing.mask[j]) + 1, np.intp)
         label[packing.labels[j][0]] = packing.labels[j][level]
-        shares = packing.hierarchies[j].loss(level)[packing.told[j][level]]
+        shares = packing.hierarchies[j].loss(level)[packing.reached[j][level]]
         keys |= label[own].astype(np.uint64) << packing.shift[j]
         blur += weights[j] * shares[label[own]]
     return keys, blur
@@ -176,7 +176,7 @@ class Sweep:
         """How many records have no node yet."""
         return int(self.weight[: self.left].sum())
 
-    def each_cell(self) -> Assigned:
+    def each_cell(self) -> SchemeAssignment:
         """Every group on the cheapest node that takes it, however few others that node takes.
 
         While most nodes take something one walker goes over them; later several look ahead side by side.
@@ -198,7 +198,7 @@ class Sweep:
                         self._fix(scratch, found)
                     at = min(found + 1, until)
                 self.progress(at / nodes, f"{self.open_records} records left")
-        return Assigned(self.cells.nodes, self.scheme)
+        return SchemeAssignment(self.cells.nodes, self.scheme)
 
     def _walk(self, first: int, last: int) -> int:
         """Fix whatever some nodes take; returns how many took something."""
@@ -230,7 +230,7 @@ class Sweep:
         step = WALKERS if self.left >= TUPLES_SHARED else 1
 
         def look(scratch: Scratch, begin: int) -> tuple[int, Scratch, int]:
-            node, groups = kernels.ahead(
+            node, groups = kernels.look_ahead(
                 self.keys,
                 self.weight,
                 self.left,
@@ -250,14 +250,14 @@ class Sweep:
             [look(self._scratch[0], first), *(each.result() for each in looks)], key=lambda seen: seen[0]
         )
 
-    def few(self, share: float) -> Assigned:
+    def few(self, share: float) -> SchemeAssignment:
         """Few nodes: each takes at least this share of all records, or all that are still open."""
         most = np.full(len(self.cells.nodes), self.open_records, np.int64)
         while self.left:
             if not self._fix_first(share, most):
                 break
             self.progress(1 - self.open_records / self.lattice.rows, f"{self.open_records} records left")
-        return Assigned(self.cells.nodes, self.scheme)
+        return SchemeAssignment(self.cells.nodes, self.scheme)
 
     def _fix_first(self, share: float, most: NDArray[np.int64]) -> bool:
         """Fix what the cheapest node takes that takes enough, if there is one.
@@ -283,12 +283,12 @@ class Sweep:
         records, total = self.weight[: self.left], np.zeros(len(nodes))
         for j, weight in enumerate(self.scale.weights):
             codes = (self.keys[packing.word[j], : self.left] >> packing.shift[j]) & packing.mask[j]
-            held = np.bincount(codes.astype(np.intp), records, len(packing.told[j][0]))
-            blur = np.empty((packing.heights[j], len(held)))
+            contents = np.bincount(codes.astype(np.intp), records, len(packing.reached[j][0]))
+            blur = np.empty((packing.heights[j], len(contents)))
             for level in range(packing.heights[j]):
-                shares = packing.hierarchies[j].loss(level)[packing.told[j][level]]
+                shares = packing.hierarchies[j].loss(level)[packing.reached[j][level]]
                 blur[level, packing.labels[j][0]] = shares[packing.labels[j][level]]
-            total += weight * (blur @ held)[nodes[:, j]]
+            total += weight * (blur @ contents)[nodes[:, j]]
         return total
 
     def _parts(self) -> tuple[NDArray[np.int64], Keys, Keys]:
@@ -299,7 +299,7 @@ class Sweep:
         scratch = self._scratch[0]
         slots, found, of, sizes = scratch.arrays()
         bits = kernels.bits_for(self.left)
-        groups = kernels.look(
+        groups = kernels.group_at_node(
             self.keys,
             self.weight,
             self.left,
@@ -316,7 +316,7 @@ class Sweep:
         return scratch, int(groups)
 
     def _fix(self, scratch: "Scratch", node: int) -> None:
-        self.left = kernels.fix(
+        self.left = kernels.assign(
             self.keys,
             self.weight,
             self.ident,
@@ -338,11 +338,11 @@ class Sweep:
         place = np.full(groups, -1, np.int32)
         place[large] = np.arange(len(large), dtype=np.int32)
         inside = np.flatnonzero(place[of] >= 0)
-        held = [
+        contents = [
             facet.merged(taken(its, self.ident[inside]), place[of[inside]], len(large))
-            for facet, its in zip(conditions.facets, self.lattice.bottom.held, strict=True)
+            for facet, its in zip(conditions.facets, self.lattice.bottom.contents, strict=True)
         ]
-        failed, _, _ = conditions.judge(scratch.sizes[large].astype(np.int32), held, None)
+        failed, _, _ = conditions.judge(scratch.sizes[large].astype(np.int32), contents, None)
         scratch.accepted[large[failed > 0]] = False
 
 
@@ -386,20 +386,20 @@ def thinned(heights: Sequence[int]) -> list[NDArray[np.intp]]:
     return levels
 
 
-def taken(held: GroupValues, which: Codes) -> GroupValues:
+def taken(contents: GroupValues, which: Codes) -> GroupValues:
     """What some of the tuples hold."""
-    lengths = held.start[which + 1] - held.start[which]
+    lengths = contents.start[which + 1] - contents.start[which]
     start = np.concatenate([[0], np.cumsum(lengths)])
-    picked = np.repeat(held.start[which] - start[:-1], lengths) + np.arange(start[-1])
-    return GroupValues(start, held.codes[picked], held.weights[picked])
+    picked = np.repeat(contents.start[which] - start[:-1], lengths) + np.arange(start[-1])
+    return GroupValues(start, contents.codes[picked], contents.weights[picked])
 
 
-def by_rows(lattice: Lattice, assigned: Assigned) -> Assigned:
+def by_rows(lattice: Lattice, assigned: SchemeAssignment) -> SchemeAssignment:
     """What is assigned to tuples, told of rows."""
-    return Assigned(assigned.nodes, assigned.scheme[lattice.of_rows])
+    return SchemeAssignment(assigned.nodes, assigned.scheme[lattice.of_rows])
 
 
-def losses(sweep: Sweep, assigned: Assigned) -> Floats:
+def losses(sweep: Sweep, assigned: SchemeAssignment) -> Floats:
     """The weighted loss of each row, 1 where it is left out."""
     packing, weights = sweep.lattice.packing, sweep.scale.weights / sweep.scale.weights.sum()
     total = np.zeros(len(assigned.scheme))
@@ -409,7 +409,7 @@ def losses(sweep: Sweep, assigned: Assigned) -> Floats:
     for j, column in enumerate(packing.columns):
         by_level = np.stack(
             [
-                packing.hierarchies[j].loss(level)[packing.told[j][level]][packing.labels[j][level]]
+                packing.hierarchies[j].loss(level)[packing.reached[j][level]][packing.labels[j][level]]
                 for level in range(packing.heights[j])
             ]
         )

@@ -70,7 +70,7 @@ class Parts:
     def arrays(
         self,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Keys, Keys, NDArray[np.int64], Keys]:
-        """What `kernels.rolled` takes."""
+        """What `kernels.roll_up` takes."""
         return self.columns, self.first, self.word, self.shift, self.mask, self.start, self.begin
 
     def changing(
@@ -93,7 +93,7 @@ class Packing:
     """How the columns of some quasi-identifiers lie in the words of a key, on every level.
 
     `labels[j][level]` gives, for each value of column j that the data holds, the place of its label among the
-    labels of that level that the data reaches; `told[j][level]` the hierarchy's label of each such place.
+    labels of that level that the data reaches; `reached[j][level]` the hierarchy's label of each such place.
     """
 
     def __init__(self, columns: Sequence[Column], hierarchies: Sequence[Hierarchy]) -> None:
@@ -101,18 +101,18 @@ class Packing:
         self.hierarchies = tuple(hierarchies)
         self.heights = tuple(hierarchy.height for hierarchy in hierarchies)
         self.labels: list[list[Codes]] = []
-        self.told: list[list[NDArray[np.intp]]] = []
+        self.reached: list[list[NDArray[np.intp]]] = []
         for column, hierarchy in zip(columns, hierarchies, strict=True):
             places = hierarchy.places(column)
             pairs = [np.unique(places_on[places], return_inverse=True) for places_on in hierarchy.maps]
             self.labels.append([pair[1].astype(np.int32) for pair in pairs])
-            self.told.append([pair[0].astype(np.intp) for pair in pairs])
+            self.reached.append([pair[0].astype(np.intp) for pair in pairs])
         self._lay_out()
         self._tabulate()
 
     def _lay_out(self) -> None:
         """Give each column its word and bits; wide columns first, so that two words hold the most."""
-        bits = [max(1, (len(levels[0]) - 1).bit_length()) for levels in self.told]
+        bits = [max(1, (len(levels[0]) - 1).bit_length()) for levels in self.reached]
         free = [WORD_BITS] * WORDS_MAX
         self.word = np.zeros(len(bits), np.int64)
         self.shift = np.zeros(len(bits), np.uint64)
@@ -140,7 +140,7 @@ class Packing:
         for j, height in enumerate(self.heights):
             for fine in range(height):
                 for coarse in range(fine, height):
-                    table = np.zeros(len(self.told[j][fine]), np.uint64)
+                    table = np.zeros(len(self.reached[j][fine]), np.uint64)
                     table[self.labels[j][fine]] = self.labels[j][coarse].astype(np.uint64)
                     self.start[j, fine, coarse] = at
                     found.append(table)
@@ -148,7 +148,7 @@ class Packing:
         beyond = np.zeros(int(self.mask.max()) + 1, np.uint64)
         self.tables = np.concatenate([*found, beyond])
         self.sizes = np.ones((len(self.heights), heights), np.int64)
-        for j, levels in enumerate(self.told):
+        for j, levels in enumerate(self.reached):
             self.sizes[j, : len(levels)] = [len(told) for told in levels]
         self._bits = np.array(self.bits)
         self.apart = Parts.of(self, [[j] for j in range(len(self.bits))])
@@ -187,7 +187,7 @@ class Packing:
     def group(self, fine: Grouping, levels: Levels) -> tuple[Grouping, Codes]:
         """A grouping on coarser levels, and for each finer group the coarser one it falls in."""
         parts = self.together if len(fine) >= PARTS_FROM else self.apart
-        keys, counts, of = kernels.rolled(
+        keys, counts, of = kernels.roll_up(
             fine.keys,
             fine.counts,
             np.array(fine.levels),
@@ -227,7 +227,7 @@ class Packing:
         return False
 
     def codes(self, grouping: Grouping, j: int) -> NDArray[np.intp]:
-        """The place of each group's label of column j among `told[j][level]`."""
+        """The place of each group's label of column j among `reached[j][level]`."""
         codes: NDArray[np.intp] = ((grouping.keys[self.word[j]] >> self.shift[j]) & self.mask[j]).astype(
             np.intp
         )
@@ -236,5 +236,5 @@ class Packing:
     def published(self, j: int, level: int) -> tuple[str, ...]:
         """The text that each value of column j is told by on a level."""
         names = self.hierarchies[j].labels[level]
-        told = self.told[j][level]
+        told = self.reached[j][level]
         return tuple(names[told[label]] for label in self.labels[j][level])

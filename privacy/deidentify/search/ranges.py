@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.classes import classes
-from privacy.deidentify.search.local import Assigned
-from privacy.deidentify.search.measure import Floats
+from privacy.deidentify.search.local import SchemeAssignment
+from privacy.deidentify.search.loss import Floats
 from privacy.deidentify.search.packing import Packing
 from privacy.deidentify.table import Column, Table
 
@@ -15,7 +15,7 @@ CLOSE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tightened:
+class RangeColumns:
     """Columns with ranges, and how much less each quasi-identifier loses by them (0 where it has none)."""
 
     columns: tuple[Column, ...]
@@ -45,7 +45,7 @@ def ranks(packing: Packing, j: int) -> NDArray[np.int64] | None:
     return np.array([place[float(text)] for text in packing.columns[j].values], np.int64)
 
 
-def tightened(packing: Packing, assigned: Assigned, published: Table) -> Tightened:
+def tighten(packing: Packing, assigned: SchemeAssignment, published: Table) -> RangeColumns:
     """Tell each number by [least, most] of its class; the classes, and so all models, stay as they are.
 
     A range loses (ranks between its ends) / (ranks of the domain). A column whose labels are no ranges, so that
@@ -67,7 +67,7 @@ def tightened(packing: Packing, assigned: Assigned, published: Table) -> Tighten
         widest = max(len(packing.hierarchies[j].domain) - 1, 1)
         blur = np.stack(
             [
-                packing.hierarchies[j].loss(level)[packing.told[j][level]][packing.labels[j][level]]
+                packing.hierarchies[j].loss(level)[packing.reached[j][level]][packing.labels[j][level]]
                 for level in range(packing.heights[j])
             ]
         )
@@ -75,16 +75,16 @@ def tightened(packing: Packing, assigned: Assigned, published: Table) -> Tighten
         gain = float(before - ((high - low) / widest)[of[kept]].sum()) / len(of)
         if gain > -CLOSE:
             saved[j] = gain
-            columns.append(_told(packing, j, published[column.name], of, kept, low, high))
-    return Tightened(tuple(columns), saved)
+            columns.append(_range_column(packing, j, published[column.name], of, kept, low, high))
+    return RangeColumns(tuple(columns), saved)
 
 
-def _scheme_column(assigned: Assigned) -> Column:
+def _scheme_column(assigned: SchemeAssignment) -> Column:
     schemes = tuple(str(scheme) for scheme in range(-1, len(assigned.nodes)))
     return Column("\0scheme", schemes, (assigned.scheme + 1).astype(np.int32))
 
 
-def _told(
+def _range_column(
     packing: Packing,
     j: int,
     published: Column,

@@ -14,7 +14,7 @@ from privacy.deidentify.search.packing import Packing
 Floats = NDArray[np.float64]
 
 
-class Name(StrEnum):
+class MeasureName(StrEnum):
     """A measure of what generalisation and suppression take away."""
 
     LOSS = "loss"
@@ -42,7 +42,7 @@ class LossAggregate(StrEnum):
 
 
 HALF = 0.5
-BY_CLASS = (Name.DISCERNIBILITY, Name.CLASS_SIZE)
+BY_CLASS = (MeasureName.DISCERNIBILITY, MeasureName.CLASS_SIZE)
 """Measures of class sizes; they are no sum over columns, so no node can be judged without being looked at."""
 
 
@@ -54,7 +54,7 @@ class Measure:
     generalisation 2·(1 - gs).
     """
 
-    name: Name = Name.LOSS
+    name: MeasureName = MeasureName.LOSS
     gs_factor: float = 0.5
     aggregate: LossAggregate = LossAggregate.ARITHMETIC_MEAN
     weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -79,8 +79,8 @@ class Measure:
 
 def lost_bits(labels: NDArray[np.int64]) -> float:
     """Bits to tell so many suppressed records' labels of one column: -sum of c log2(c / all)."""
-    held = labels[labels > 0]
-    return float(-(held * np.log2(held / held.sum())).sum()) if len(held) else 0.0
+    present = labels[labels > 0]
+    return float(-(present * np.log2(present / present.sum())).sum()) if len(present) else 0.0
 
 
 class Scale:
@@ -114,7 +114,7 @@ class Scale:
             base = np.zeros(height)
             counts = self._counts[j].astype(np.float64)
             for level in range(height):
-                reached = len(packing.told[j][level])
+                reached = len(packing.reached[j][level])
                 shares: Floats = np.bincount(packing.labels[j][level], counts, reached).astype(np.float64)
                 figure, cost = self._figures(packing, j, level, shares)
                 base[level] = (figure * shares).sum()
@@ -129,13 +129,13 @@ class Scale:
         """What one record of each label costs, and what losing it costs more; a column's figures sum to its own."""
         rows, labels = shares.sum(), len(shares)
         match self.measure.name:
-            case Name.LOSS:
-                share = packing.hierarchies[j].loss(level)[packing.told[j][level]]
-            case Name.PRECISION:
+            case MeasureName.LOSS:
+                share = packing.hierarchies[j].loss(level)[packing.reached[j][level]]
+            case MeasureName.PRECISION:
                 share = np.full(labels, level / max(packing.heights[j] - 1, 1))
-            case Name.HEIGHT:
+            case MeasureName.HEIGHT:
                 return np.full(labels, level / rows), np.zeros(labels)
-            case Name.ENTROPY:
+            case MeasureName.ENTROPY:
                 bits = self._bits(packing, j, level, shares)
                 return bits * self.measure.of_generalisation, np.zeros(labels)
             case _:
@@ -152,8 +152,8 @@ class Scale:
         """Bits to tell a record's value from its label: the mean of -log2(f(value) / f(label)) over the label."""
         counts, label = self._counts[j], packing.labels[j][level]
         bits = np.zeros(len(counts))
-        held = counts > 0
-        bits[held] = -np.log2(counts[held] / shares[label[held]])
+        present = counts > 0
+        bits[present] = -np.log2(counts[present] / shares[label[present]])
         total = np.bincount(label, bits * counts, len(shares))
         return np.divide(total, shares, out=np.zeros(len(shares)), where=shares > 0)
 

@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 from privacy.deidentify.search.facets import GroupValues
 from privacy.deidentify.search.lattice import Lattice
-from privacy.deidentify.search.local import Assigned
+from privacy.deidentify.search.local import SchemeAssignment
 from privacy.deidentify.search.packing import Grouping
 from privacy.deidentify.table import Codes
 
 LATER = np.iinfo(np.int32).max
 
 
-def placed(lattice: Lattice, assigned: Assigned, limit: int) -> Assigned:
+def assign_residue(lattice: Lattice, assigned: SchemeAssignment, limit: int) -> SchemeAssignment:
     """Rows left out brought into a class of the top node where more are left than may be suppressed.
 
     Too few to be a class, or failing a model, they need company: whole classes, those of the most generalised nodes
@@ -22,19 +22,19 @@ def placed(lattice: Lattice, assigned: Assigned, limit: int) -> Assigned:
     out = assigned.scheme < 0
     if int(out.sum()) <= limit:
         return assigned
-    company = Company(lattice, assigned)
+    company = ResidueMerge(lattice, assigned)
     if not company.suffices():
         return assigned
     top = np.array([height - 1 for height in lattice.shape], np.intp)
     nodes = np.concatenate([assigned.nodes, [top]])
     first = int(np.flatnonzero((nodes == top).all(axis=1))[0])
-    return Assigned(nodes, np.where(company.joined(), first, assigned.scheme).astype(np.int32))
+    return SchemeAssignment(nodes, np.where(company.joined(), first, assigned.scheme).astype(np.int32))
 
 
-class Company:
+class ResidueMerge:
     """Classes ranked by who is asked first to join the rows left out, who have rank 0; as many as are needed."""
 
-    def __init__(self, lattice: Lattice, assigned: Assigned) -> None:
+    def __init__(self, lattice: Lattice, assigned: SchemeAssignment) -> None:
         self.lattice, self.assigned = lattice, assigned
         self.rank = np.where(assigned.scheme < 0, 0, LATER).astype(np.int32)
         self.asked = 0
@@ -73,7 +73,7 @@ class Company:
         found, of = packing.group(own, tuple(self.assigned.nodes[node].tolist()))
         blur = np.zeros(len(found))
         for j, level in enumerate(found.levels):
-            blur += packing.hierarchies[j].loss(level)[packing.told[j][level]][packing.codes(found, j)]
+            blur += packing.hierarchies[j].loss(level)[packing.reached[j][level]][packing.codes(found, j)]
         place = np.empty(len(found), np.int32)
         place[np.argsort(-blur, kind="stable")] = np.arange(len(found), dtype=np.int32)
         self.rank[rows] = self.asked + 1 + place[of]
@@ -83,8 +83,8 @@ class Company:
         """Whether the rows left out and the first classes asked meet the models together."""
         which = np.flatnonzero(self.rank <= asked)
         conditions, of = self.lattice.conditions, np.zeros(len(which), np.int32)
-        held = [facet.merged(_each(facet.of_rows[which]), of, 1) for facet in conditions.facets]
-        failed, _, _ = conditions.judge(np.array([len(which)], np.int32), held, None)
+        contents = [facet.merged(_each(facet.of_rows[which]), of, 1) for facet in conditions.facets]
+        failed, _, _ = conditions.judge(np.array([len(which)], np.int32), contents, None)
         return not failed.any()
 
 
