@@ -17,6 +17,7 @@ def _check(holds: bool, words: str) -> None:
 
 
 def _whole(value: object, least: int, words: str) -> None:
+    # Python counts True among the integers.
     _check(isinstance(value, int) and not isinstance(value, bool) and value >= least, words)
 
 
@@ -60,6 +61,7 @@ class EntropyDiversity:
     l: float  # noqa: E741
 
     def __post_init__(self) -> None:
+        # Not whole, as the entropy of a class is that of any number of equally frequent values in between.
         _check(self.l >= 1, f"entropy l-diversity needs l of at least 1, not {self.l!r}")
 
 
@@ -85,12 +87,13 @@ class TCloseness:
     distance: Distance = Distance.EQUAL
 
     def __post_init__(self) -> None:
+        # Every ground distance is scaled to at most 1, so t = 1 asks for nothing and more would be a slip.
         _check(0 <= self.t <= 1, f"t-closeness needs t between 0 and 1, not {self.t!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaDisclosure:
-    """For each value of the attribute |log₂(p / q)| < δ, p in the class and q in the table (Brickell 2008)."""
+    """For each value of the attribute |log₂(p / q)| < δ, p in the class, q in the table (Brickell & Shmatikov 2008)."""
 
     attribute: str
     delta: float
@@ -125,6 +128,7 @@ class DeltaPresence:
     high: float
 
     def __post_init__(self) -> None:
+        # low = 0 only hides who is in the table; low > 0 also hides who is not.
         _check(
             0 <= self.low <= self.high <= 1,
             f"delta_presence needs 0 ≤ min ≤ max ≤ 1, not {self.low!r} and {self.high!r}",
@@ -148,6 +152,7 @@ class AverageRisk:
     threshold: float
 
     def __post_init__(self) -> None:
+        # 0 would need infinitely many records in a class.
         _check(0 < self.threshold <= 1, f"average_risk must lie above 0 and up to 1, not {self.threshold!r}")
 
 
@@ -175,7 +180,7 @@ class Estimator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PopulationUniqueness:
-    """The estimated share of records unique in the population is at most the threshold."""
+    """The estimated share of the population that is unique in it is at most the threshold (see `uniqueness.py`)."""
 
     threshold: float
     population: int
@@ -194,11 +199,12 @@ class PopulationUniqueness:
 def prosecutor_risk(threshold: float) -> KAnonymity:
     """Every record's chance of being found by somebody who knows that it is here is at most the threshold."""
     _check(0 < threshold <= 1, f"prosecutor_risk must lie above 0 and up to 1, not {threshold!r}")
+    # 1 / 0.2 is 5 or just above it in floating point; without the margin the latter would ask for k = 6.
     return KAnonymity(ceil(1 / threshold - 1e-9))
 
 
 def journalist_risk(threshold: float) -> KMap:
-    """The same for somebody who only knows that a person is in the population."""
+    """Every record's chance of being found by somebody who only knows that the person is in the population."""
     _check(0 < threshold <= 1, f"journalist_risk must lie above 0 and up to 1, not {threshold!r}")
     return KMap(ceil(1 / threshold - 1e-9))
 
@@ -245,4 +251,5 @@ def distinct_needed(model: Diversity) -> int:
         case DistinctDiversity(l=l) | RecursiveDiversity(l=l):
             return l
         case EntropyDiversity(l=entropy):
+            # Fewer than l values have an entropy below log l.
             return max(1, ceil(entropy - 1e-9)) if log(entropy) > 0 else 1

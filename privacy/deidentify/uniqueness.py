@@ -86,6 +86,7 @@ def estimate(
     A sample without uniques has none whatever the model, and one that is the whole population has its own.
     Where the estimator fails, Zayatz's stands in, which always exists, and `note` says so.
     """
+    # Neither case needs a model: the answer is exact.
     sample = ClassSizeSample.of(sizes, population)
     if sample.of_size(1) == 0 or sample.persons == population:
         return UniquenessEstimate(sample.of_size(1), population, estimator)
@@ -104,6 +105,7 @@ def _dankar(sample: ClassSizeSample) -> UniquenessEstimate:
 
     up to a tenth of the population Pitman's estimate; above that the lower of Zayatz's and SNB's.
     """
+    # In small samples SNB finds many times too many, see the tests of its own population.
     if sample.fraction <= SMALL_SAMPLE:
         return _or_zayatz(sample, Estimator.PITMAN)
     other = _or_zayatz(sample, Estimator.SNB)
@@ -117,6 +119,7 @@ def _dankar(sample: ClassSizeSample) -> UniquenessEstimate:
 def _or_zayatz(sample: ClassSizeSample, estimator: Estimator) -> UniquenessEstimate:
     found = ESTIMATORS[estimator](sample)
     if found is not None:
+        # No estimator knows the population's size as a bound: more uniques than persons are cut off.
         return UniquenessEstimate(min(found, sample.population), sample.population, estimator)
     note = f"{estimator} has no solution for these classes: zayatz instead"
     return UniquenessEstimate(zayatz(sample), sample.population, Estimator.ZAYATZ, note)
@@ -142,6 +145,7 @@ def _one_drawn(size: int, drawn: int, population: int) -> float:
     """size · C(population - size, drawn - 1) / C(population, drawn)."""
     if population - size < drawn - 1:
         return 0.0
+    # By logarithms, as binomials of a town's size exceed every float.
     log = math.log(size) + _log_choose(population - size, drawn - 1) - _log_choose(population, drawn)
     return math.exp(log)
 
@@ -210,6 +214,7 @@ class _PitmanLikelihood:
         """The likeliest τ given α."""
         from scipy.optimize import brentq
 
+        # In ln τ, as the likeliest lies anywhere from 10⁻¹² to 10¹⁸; times τ, so that the score stays near 1.
         def score(log: float) -> float:
             tau = math.exp(log)
             by_class = float(self._class_weight @ (1 / (tau + (self._class - 1) * alpha)))
@@ -252,6 +257,7 @@ def snb(sample: ClassSizeSample) -> float | None:
     def miss(point: Floats) -> Floats:
         return _snb_logs(point, sample.fraction) - aim
 
+    # The two equations are flat over wide regions, where no method finds its way; a coarse grid leads past them.
     starts = [np.array([a, b]) for a in np.linspace(-7, 7, 15) for b in np.linspace(-12, 6, 19)]
     starts.sort(key=lambda start: float(np.abs(miss(start)).sum()))
     for start in starts[:5]:

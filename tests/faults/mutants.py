@@ -589,7 +589,7 @@ MUTANTS = (
     Mutant(
         "suppressed rows told as they are",
         "privacy/deidentify/search/engine.py",
-        "    told[assigned.scheme < 0] = values[SUPPRESSED]\n",
+        "    published[assigned.scheme < 0] = values[SUPPRESSED]\n",
         "",
         (f"{LOCAL}::test_who_fits_nowhere_is_suppressed_within_the_limit_and_brought_in_beyond_it",),
     ),

@@ -304,7 +304,9 @@ def test_classes_lend_what_they_can_spare_and_no_more(monkeypatch: pytest.Monkey
     for world, made in zip(tables, lent, strict=True):
         is_right(world, made)
         loss_is_told_rightly(world, made)
-    monkeypatch.setattr(engine, "improved", lambda lattice, sweep, assigned, stop: by_rows(lattice, assigned))
+    monkeypatch.setattr(
+        engine, "reallocate", lambda lattice, sweep, assigned, stop: by_rows(lattice, assigned)
+    )
     kept = [recoded(world) for world in tables]
     assert all(a.loss <= b.loss for a, b in zip(lent, kept, strict=True))
     assert sum(made.loss for made in lent) < 0.99 * sum(made.loss for made in kept)

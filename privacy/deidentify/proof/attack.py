@@ -41,6 +41,7 @@ def covers(published: Column, source: Column, *, hierarchy: Hierarchy | None = N
     numbers between, `{a, b}` the values listed. A label in use that is none of these is a fault, as an attacker
     who can't read it would look harmless.
     """
+    # A label may have several readings, and an attacker takes all of them: what one reading covers is covered.
     labels = {label: place for place, label in enumerate(published.values)}
     found = np.zeros((len(published.values), len(source.values)), dtype=np.bool_)
     read = np.zeros(len(published.values), dtype=np.bool_)
@@ -49,12 +50,14 @@ def covers(published: Column, source: Column, *, hierarchy: Hierarchy | None = N
             found[labels[value], place] = read[labels[value]] = True
     if hierarchy is not None:
         _cover_leaves(found, read, labels, source, hierarchy)
+    # Texts that are no numbers become NaN, which lies in no range.
     numbers = np.array([_number(value) for value in source.values])
     for place, label in enumerate(published.values):
         covered = _covered(label, source, numbers)
         if covered is not None:
             found[place] |= covered
             read[place] = True
+    # Labels that no row uses may be unreadable: a column keeps the values of the table that it was taken from.
     unread = int((~read & (published.counts() > 0)).sum())
     if unread:
         raise DeidentifyError(
@@ -71,9 +74,9 @@ def _cover_leaves(
     leaves = np.array([known.get(value, -1) for value in source.values], dtype=np.intp)
     inside = np.flatnonzero(leaves >= 0)
     for texts, places in zip(hierarchy.labels, hierarchy.maps, strict=True):
-        told = np.array([labels.get(text, -1) for text in texts], dtype=np.intp)
-        read[told[told >= 0]] = True
-        label = told[places[leaves[inside]]]
+        places_published = np.array([labels.get(text, -1) for text in texts], dtype=np.intp)
+        read[places_published[places_published >= 0]] = True
+        label = places_published[places[leaves[inside]]]
         found[label[label >= 0], inside[label >= 0]] = True
 
 
@@ -154,6 +157,7 @@ class MatchedRecords:
         rows = np.arange(self.published.rows)
         if len(rows) <= most:
             return rows
+        # Without a seed the report could not be made again, so there is no default.
         if draws is None:
             raise DeidentifyError(f"an attack on {most} of {len(rows)} rows needs a seed to draw them by")
         return np.sort(draws.choice(len(rows), most, replace=False))
@@ -174,11 +178,12 @@ def linkage(
 ) -> Linkage:
     """Attack every person, or `targets_max` of them drawn by `draws`, with all true quasi-identifiers known."""
     rows = records.targets(targets_max, draws)
-    crowd = _Crowd(records, quasi)
-    known = Table([_held(records.source[name].take(records.origins(rows))) for name in quasi])
+    # Targets alike in all quasi-identifiers have the same candidates: the work is by distinct tuples on both sides.
+    crowd = _PublishedTuples(records, quasi)
+    known = Table([_in_use(records.source[name].take(records.origins(rows))) for name in quasi])
     tuples = cl.classes(known, quasi)
     table = known.take(tuples.first)
-    matrices = [covers(crowd.told[name], known[name], hierarchy=hierarchies.get(name)).T for name in quasi]
+    matrices = [covers(crowd.columns[name], known[name], hierarchy=hierarchies.get(name)).T for name in quasi]
     alone, together = np.zeros(len(tuples), dtype=np.int64), np.zeros(len(tuples), dtype=np.int64)
     own = np.zeros(len(rows), dtype=np.bool_)
     order = np.argsort(tuples.of, kind="stable")
@@ -189,6 +194,7 @@ def linkage(
             [(name, m, table[name].codes[some]) for name, m in zip(quasi, matrices, strict=True)]
         )
         alone[some], together[some] = crowd.counted(bits)
+        # `order` sorts targets by tuple, so that those of this step are one slice of it.
         mine = order[slice(*np.searchsorted(tuples.of[order], (start, start + step)))]
         own[mine] = crowd.has(bits, tuples.of[mine] - start, rows[mine])
     return _linked(records, rows, k, alone[tuples.of], together[tuples.of], own)
@@ -201,7 +207,7 @@ def _linked(records: MatchedRecords, rows: Places, k: int, alone: Ints, together
         k=k,
         targets=len(shown),
         suppressed_targets=int(hidden.sum()),
-        least=float(shown.min(initial=2**62)) if len(shown) else math.inf,
+        least=float(shown.min()) if len(shown) else math.inf,
         mean=_mean(shown),
         least_with_suppressed=float(together.min()) if len(together) else math.inf,
         mean_with_suppressed=_mean(together),
@@ -209,6 +215,7 @@ def _linked(records: MatchedRecords, rows: Places, k: int, alone: Ints, together
         unique=_mean(shown == 1),
         correct=_mean((shown == 1) & mine),
         covered=_mean(mine),
+        # A target without candidates cannot be guessed: 0 of 1.
         success=_mean(mine / np.maximum(shown, 1)),
         narrowed_suppressed=_mean(together[hidden] < k),
         rows=np.sort(records.origins(rows[~hidden][shown < k])),
@@ -219,30 +226,36 @@ def _mean(amounts: Mask | Ints | Floats) -> float:
     return float(np.mean(amounts)) if len(amounts) else 0.0
 
 
-def _held(column: Column) -> Column:
-    """The column with only the values that it holds."""
+def _in_use(column: Column) -> Column:
+    """The column with only those values that some row has."""
     places, codes = np.unique(column.codes, return_inverse=True)
     return Column(column.name, tuple(column.values[place] for place in places), codes.astype(np.int32))
 
 
-class _Crowd:
-    """The distinct published tuples as bit positions, and who stands behind each."""
+class _PublishedTuples:
+    """The distinct published tuples as bit positions, and who stands behind each.
+
+    Whether a tuple fits a target is one bit for each column, and the tuples that fit in all columns are the AND of
+    rows of words.
+    """
 
     def __init__(self, records: MatchedRecords, quasi: Sequence[str]) -> None:
         self.classes: Classes = cl.classes(records.published, quasi, rows=~records.suppressed)
-        self.told = Table([_held(records.published[name].take(self.classes.first)) for name in quasi])
+        self.columns = Table([_in_use(records.published[name].take(self.classes.first)) for name in quasi])
         self.words = max(1, -(-len(self.classes) // 64))
         self._suppressed = int(records.suppressed.sum())
         self._planes = self._planes_of(self.classes.sizes)
-        self._people = None if records.units is None else _People(self.classes, records)
+        self._persons = None if records.units is None else _PersonsOfTuples(self.classes, records)
         self._bits: dict[str, Words] = {}
 
     @property
     def pairs(self) -> int:
-        return 0 if self._people is None else len(self._people.of)
+        """The pairs of person and tuple, 0 where records are persons."""
+        return 0 if self._persons is None else len(self._persons.of)
 
     def _packed(self, flags: Mask) -> Words:
         """Flags [n, tuples] as words [n, words]."""
+        # packbits fills bytes; padding to whole words lets eight of them be ANDed at once.
         padded = np.zeros((len(flags), self.words * 8), dtype=np.uint8)
         bits = np.packbits(flags, axis=1, bitorder="little")
         padded[:, : bits.shape[1]] = bits
@@ -258,7 +271,8 @@ class _Crowd:
         bits: Words | None = None
         for name, by_value, wanted in columns:
             if name not in self._bits:
-                self._bits[name] = self._packed(by_value[:, self.told[name].codes])
+                self._bits[name] = self._packed(by_value[:, self.columns[name].codes])
+            # Indexing copied the rows, so that they may be ANDed in place.
             one = self._bits[name][wanted]
             if bits is None:
                 bits = one
@@ -270,8 +284,9 @@ class _Crowd:
 
     def counted(self, bits: Words) -> tuple[Ints, Ints]:
         """The candidates of each target, without and with the suppressed."""
-        if self._people is not None:
-            return self._people.counted(self._flags(bits))
+        if self._persons is not None:
+            return self._persons.counted(self._flags(bits))
+        # The sum of the sizes of the tuples that fit, digit by digit: bit counts instead of a product with each size.
         found = np.zeros(len(bits), dtype=np.int64)
         for digit, plane in enumerate(self._planes):
             found += np.bitwise_count(bits & plane).sum(axis=1, dtype=np.int64) << digit
@@ -290,8 +305,11 @@ class _Crowd:
         )
 
 
-class _People:
-    """Which persons stand behind each tuple, for tables with several rows a person; the last tuple is suppression."""
+class _PersonsOfTuples:
+    """Which persons stand behind each tuple, for tables with several rows a person; the last tuple is suppression.
+
+    `of` has the tuple of each pair of person and tuple, sorted by person.
+    """
 
     def __init__(self, classes: Classes, records: MatchedRecords) -> None:
         assert records.units is not None
@@ -302,6 +320,7 @@ class _People:
 
     def counted(self, flags: Mask) -> tuple[Ints, Ints]:
         """The different persons behind the flagged tuples [targets, tuples], without and with the suppressed."""
+        # A person is a candidate if any of his tuples is flagged: an OR over his run of pairs.
         alone, together = (
             np.logical_or.reduceat(
                 np.pad(flags, ((0, 0), (0, 1)), constant_values=last)[:, self.of], self._starts, 1
@@ -337,6 +356,8 @@ def minimality(table: Table, sensitive: str, publish: Callable[[Table], Table]) 
     it published of the true table, up to the order of rows. Every assignment of the sensitive values that
     makes the program publish just that is to him equally likely. More than 50,000 assignments are a fault.
     """
+    # Not asked for by any report, as it takes a table of a few rows and many runs of the program. Tests ask it of the
+    # search: the margin that the guides advise rests on what it finds.
     column = table[sensitive]
     counts = column.counts()
     total = math.factorial(table.rows) // math.prod(math.factorial(int(count)) for count in counts)
@@ -355,7 +376,7 @@ def minimality(table: Table, sensitive: str, publish: Callable[[Table], Table]) 
 
 
 def _released(publish: Callable[[Table], Table], table: Table) -> list[tuple[str, ...]] | None:
-    """What was published, as sorted rows; None where the program refused."""
+    """What was published, as sorted rows since their order is no evidence; None where the program refused."""
     try:
         published = publish(table)
     except DeidentifyError:

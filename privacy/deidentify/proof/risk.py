@@ -2,7 +2,7 @@
 
 Sizes are persons (or records, where a record is a person) of each published class. Suppressed records are in no
 class: ARX's figures for its reference runs come out only if they are left out of every sum, and if a class whose
-every quasi-identifier is told as the top label is taken for suppressed too.
+every quasi-identifier is published as the top label is taken for suppressed too.
 """
 
 from dataclasses import dataclass
@@ -43,6 +43,7 @@ def _risk(chances: Floats, sizes: Ints, threshold: float) -> Risk:
         highest=float(chances.max()),
         lowest=float(chances.min()),
         mean=float(chances @ sizes) / total,
+        # A chance of 1 / 5 is not above a threshold of 0.2, whatever the last bits of the two say.
         at_risk=int(sizes[chances > threshold * (1 + 1e-12)].sum()) / total,
         threshold=threshold,
     )
@@ -63,6 +64,7 @@ def journalist(sizes: Ints, populations: Ints, *, threshold: float) -> Risk:
     `populations` [classes] are the F; one that is smaller than its class is a fault. The mean is the
     marketer's risk, (1 / n) Σ f / F (the same paper; Dankar & El Emam, PAIS 2010).
     """
+    # Such a population does not contain the table: every 1 / F would be too high, and F = 0 infinite.
     if (populations < sizes).any():
         raise BadModel(
             f"in {int((populations < sizes).sum())} classes the population has fewer persons than the table"

@@ -1,4 +1,9 @@
-"""Privacy models laid over a table: from a grouping to which groups fail, and what they cost for certain."""
+"""Privacy models applied to a table: from a grouping to which groups fail, and what they cost for certain.
+
+Two figures of each group go to the search: whether it fails, and how many of its records are lost in every finer
+grouping. The second makes pruning possible: a failing group may split into groups that pass, so failing alone proves
+nothing about finer nodes, except for k-anonymity and distinct diversity.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +42,10 @@ NOT_ENOUGH = np.int64(1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributeModels:
-    """All models of one sensitive attribute as the kernel takes them."""
+    """All models of one sensitive attribute as `kernels.judge` takes them: kinds with one or two parameters each.
+
+    `whole` [values] is the attribute's distribution in the whole table, `level_labels` and `level_sizes` its tree.
+    """
 
     facet: Facet
     whole: NDArray[np.float64]
@@ -104,6 +112,7 @@ class Conditions:
         persons: Codes | None,
     ) -> None:
         self.models = tuple(models)
+        # Of several k the largest implies the others.
         self.k = max((model.k for model in models if isinstance(model, KAnonymity)), default=1)
         self.k_map = max((model.k for model in models if isinstance(model, KMap)), default=0)
         self.presence = tuple(model for model in models if isinstance(model, DeltaPresence))
@@ -153,6 +162,7 @@ class Conditions:
             if persons is None
             else Facet.values_of_persons(column.name, column.codes, size, persons)
         )
+        # With persons a pair (person, value) counts once; without, each row does.
         counts = np.bincount(
             facet.value_of[facet.of_rows] if persons is None else facet.value_of, minlength=size
         )
@@ -179,6 +189,7 @@ class Conditions:
         self, sizes: Codes, contents: Sequence[GroupValues], population: Counts | None
     ) -> tuple[Flags, Counts, bool]:
         """Which groups fail, what each surely loses when split further, and whether suppression can help."""
+        # Every model adds to the same two arrays: a group fails if it fails one, and loses what the hardest takes.
         failed, least = np.zeros(len(sizes), np.uint8), np.zeros(len(sizes), np.int64)
         rest = list(contents)
         if self.persons is None:
@@ -205,16 +216,21 @@ class Conditions:
         self, sizes: Codes, persons: Codes, population: Counts, failed: Flags, least: Counts
     ) -> bool:
         """A share that is too high stays so in some finer group; one too low only where records are persons."""
+        # Groups without a record of ours are the population's alone: nothing of them can be suppressed.
         here = sizes > 0
         unknown = here & (population < self.k_map)
         failed[unknown] = 1
         least[unknown] = sizes[unknown]
         for model in self.presence:
+            # Persons whom the population's table lacks have an infinite share: a class of them always fails.
             share = np.divide(persons, population, out=np.full(len(sizes), np.inf), where=population > 0)
             rare, frequent = share < model.low - kernels.CLOSE, share > model.high + kernels.CLOSE
             failed[rare | frequent] = 1
+            # A group is a mixture of its parts: if its share is out of bounds, that of some part is too. With several
+            # rows a person a person may be in several parts, so that only "too high" carries over.
             sure = rare | frequent if self.persons is None else frequent
             least[sure] = np.maximum(least[sure], np.minimum(sizes[sure], 1))
+            # Too rare because nobody of it is in the table: suppressing records cannot help.
             if (rare & ~here).any():
                 return False
         return True
@@ -225,7 +241,7 @@ def _by_order(model: SensitiveModel) -> bool:
 
 
 def ordered(column: Column, order: Sequence[str]) -> Column:
-    """The column with its values in a stated order (all of them must stand in it)."""
+    """The column with all values of a stated order, in it; raises BadModel where the order misses one."""
     place = {value: at for at, value in enumerate(order)}
     if any(value not in place for value in column.values):
         raise BadModel(f"the order given for {column.name} misses a value of the data")
@@ -236,6 +252,7 @@ def ordered(column: Column, order: Sequence[str]) -> Column:
 
 def _tree(column: Column, hierarchy: Hierarchy) -> tuple[Codes, Counts]:
     """For each level the label over each label of the level below (the column's values being level 0)."""
+    # Level 0 is the column's own values, as the kernel counts those; from level 1 on labels are the hierarchy's.
     places = hierarchy.places(column)
     size = max(len(column.values), max(len(labels) for labels in hierarchy.labels))
     over = np.zeros((hierarchy.height, size), np.int32)

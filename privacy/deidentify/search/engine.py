@@ -1,4 +1,8 @@
-"""The engine's door: a table, hierarchies and models in; the recoded table, or why there is none, out."""
+"""The entry of the search: a table, hierarchies and models in; the recoded table, or why there is none, out.
+
+Full-domain recoding is searched for exactly (`branch_and_bound.py`); local recoding is a heuristic (`local.py` with
+`reallocation.py` and `residue.py`), as the best one is NP-hard to find (Meyerson & Williams, PODS 2004).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.deidentify.classes import classes, weights
 from privacy.deidentify.errors import BadHierarchy, BadModel, BadTable, Cancelled, DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.models import (
@@ -16,6 +21,7 @@ from privacy.deidentify.models import (
     KMap,
     Model,
     SensitiveModel,
+    TableModel,
     name_of,
 )
 from privacy.deidentify.search import ranges
@@ -31,6 +37,7 @@ from privacy.deidentify.search.table_models import meets
 from privacy.deidentify.table import Codes, Column, Table
 
 ROUND = 1e-9
+"""Against products just below a whole number: 0.07 of 100 rows are 7, whatever the last bit says."""
 
 
 class Recoding(StrEnum):
@@ -45,7 +52,7 @@ class Recoding(StrEnum):
     CELLS = "cells"
     """A scheme for every cell that needs one."""
     RANGES = "ranges"
-    """The same, numbers being told by the range of their class instead of a label."""
+    """A scheme for every cell, numbers being published as the range of their class instead of a label."""
 
 
 SHARES = {Recoding.FEW: 0.05, Recoding.SOME: 0.01}
@@ -88,6 +95,7 @@ class Task:
             raise BadModel(f"{name_of(model)} cannot be met by {self.table.rows} rows")
         if isinstance(model, SensitiveModel) and model.attribute in self.quasi:
             raise BadModel(f"{model.attribute} is a quasi-identifier and cannot also be sensitive")
+        # Local recoding has no one level a column, on which the population could be published too.
         if isinstance(model, KMap | DeltaPresence):
             if self.population is None:
                 raise BadModel(f"{name_of(model)} needs a population table")
@@ -104,7 +112,7 @@ class Task:
 class Recoded:
     """The quasi-identifiers as published, and what that took.
 
-    Suppressed rows are told by * in each of them and have scheme -1; scheme s tells column j on level
+    Suppressed rows are published as * in each of them and have scheme -1; scheme s publishes column j on level
     schemes[s][j]. `loss` is the measure asked for (of local recoding: the measure Loss by the arithmetic mean),
     `granularity_loss` the mean over cells of the share of the domain that is blurred, suppressed cells being 1.
     `gap` bounds how much lower the measure could be; it is 0 when proven (`optimal`), and unknown (NaN) for local
@@ -150,6 +158,7 @@ def recode(task: Task, *, progress: Progress, stop: Stop) -> Recoded:
 
 def warm_up(task: Task | None = None) -> None:
     """Compile, or load, the loops that a task needs (all of them without one), so that a search is timed alone."""
+    # Numba compiles for the types of the arguments, not for their sizes: a table of 16 rows loads what millions need.
     values = [str(i) for i in range(8)]
     tree = Hierarchy.of("a", [(value, str(i // 4), "*") for i, value in enumerate(values)])
     table = Table([Column.of("a", values * 2), Column.of("s", ["x", "y"] * 8)])
@@ -163,6 +172,7 @@ def warm_up(task: Task | None = None) -> None:
         for models in (small, guarded) if needs_models else (small,):
             asked = Task(table=table, quasi={"a": tree}, models=models, suppression=0.5, recoding=recoding)
             recode(asked, progress=_silent, stop=_never)
+            # Loops that so small a table would not reach by itself are called on purpose.
             lattice = _lattice(asked)
             lattice.packing.loses_more(lattice.bottom.grouping, (1,), k=2, limit=0)
             if recoding is not Recoding.FULL_DOMAIN:
@@ -179,6 +189,7 @@ def _never() -> bool:
 
 
 def _lattice(task: Task) -> Lattice:
+    # The population's rows are packed with the table's, so that both have the same codes and fall in the same groups.
     table = Table([task.table[name] for name in task.quasi])
     counted = None
     if task.population is not None and any(isinstance(model, KMap | DeltaPresence) for model in task.models):
@@ -218,6 +229,7 @@ def _with_population(
 
 def _full_domain(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Recoded:
     found = Search(lattice, limit=task.limit, progress=progress, stop=stop).run()
+    # A search that was stopped before it found anything proves nothing: "no solution" would be a claim.
     if found.best is None:
         if stop():
             raise Cancelled
@@ -241,12 +253,15 @@ def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Reco
         _placed(task, lattice, share, _part(progress, at, len(shares)), stop)
         for at, share in enumerate(shares)
     ]
+    # Whoever keeps within the limit comes first, then who loses less.
     assigned, loss = min(tried, key=lambda one: (_left(one[0]) > task.limit, one[1]))
+    # A record set without a record is no solution, even where the limit is 100 %.
     solved = _left(assigned) <= task.limit and _left(assigned) < task.table.rows
     single = _one_scheme(task, lattice, loss if solved else np.inf, stop)
     if single is not None:
         assigned, loss = single
     elif not solved:
+        # The top is the coarsest of all: what fails there fails with any recoding, so its failures are the reasons.
         if stop():
             raise Cancelled
         top = tuple(height - 1 for height in lattice.shape)
@@ -259,6 +274,7 @@ def _one_scheme(
     task: Task, lattice: Lattice, below: float, stop: Stop
 ) -> tuple[SchemeAssignment, float] | None:
     """The best single scheme, and its loss, if it loses less than a local recoding does."""
+    # Both are compared by the measure Loss with the arithmetic mean, the only one of local recoding.
     plain = Measure(weights=task.measure.weights)
     if lattice.scale.measure != plain:
         lattice = Lattice(lattice.packing, Scale(lattice.packing, plain), lattice.conditions)
@@ -321,27 +337,30 @@ def _recoded(
 
 
 def _published(packing: Packing, j: int, assigned: SchemeAssignment, rows: int) -> Column:
-    """The column of published texts: each row's label on its scheme's level."""
+    """The column of published texts: each row's label on its scheme's level, `*` for a suppressed row."""
     codes = packing.columns[j].codes[:rows]
     values: dict[str, int] = {SUPPRESSED: 0}
+    # Equal texts of different levels become one value, as a reader of the file cannot tell their levels apart either.
     by_level = np.zeros((packing.heights[j], len(packing.columns[j].values)), np.int32)
     for level in sorted(set(assigned.nodes[:, j].tolist())):
         texts = packing.published(j, level)
         by_level[level] = [values.setdefault(text, len(values)) for text in texts]
+    # Scheme -1 of suppressed rows picks some node here; what it yields is written over two lines below.
     if len(assigned.nodes) == 1:
-        told = by_level[assigned.nodes[0, j]][codes]
+        published = by_level[assigned.nodes[0, j]][codes]
     else:
-        told = by_level[assigned.nodes[assigned.scheme, j], codes]
-    told[assigned.scheme < 0] = values[SUPPRESSED]
-    return Column(packing.columns[j].name, tuple(values), told)
+        published = by_level[assigned.nodes[assigned.scheme, j], codes]
+    published[assigned.scheme < 0] = values[SUPPRESSED]
+    return Column(packing.columns[j].name, tuple(values), published)
 
 
 def granularity_loss(packing: Packing, assigned: SchemeAssignment, rows: int) -> float:
-    """The mean over rows and columns of (leaves - 1) / (domain - 1), 1 for suppressed rows."""
+    """The mean over rows and columns of (leaves - 1) / (domain - 1), 1 for suppressed rows (Iyengar, KDD 2002)."""
     out = assigned.scheme < 0
     total = 0.0
     for j, column in enumerate(packing.columns):
         values = len(column.values)
+        # Counted by scheme and value first: there are far fewer pairs of them than rows.
         at = assigned.scheme[~out].astype(np.int64) * values + column.codes[:rows][~out]
         counts = np.bincount(at, minlength=len(assigned.nodes) * values).reshape(-1, values)
         for node, cells in zip(assigned.nodes, counts, strict=True):
@@ -353,12 +372,10 @@ def granularity_loss(packing: Packing, assigned: SchemeAssignment, rows: int) ->
 
 def _check_table_models(task: Task, columns: Sequence[Column], assigned: SchemeAssignment) -> None:
     """Models of all class sizes together, which a local recoding is not searched for."""
-    from privacy.deidentify.classes import classes, weights
-    from privacy.deidentify.models import TableModel
-
     wanted = [model for model in task.models if isinstance(model, TableModel)]
     if not wanted or task.recoding is Recoding.FULL_DOMAIN:
         return
+    # From the published texts: two schemes may publish the same text, and their classes are then one.
     found = classes(Table(columns), list(task.quasi), rows=assigned.scheme >= 0)
     persons = weights(found, None if task.unit is None else task.table[task.unit].codes)
     unmet = [model for model in wanted if not meets(model, persons)]
@@ -371,16 +388,16 @@ def _check_table_models(task: Task, columns: Sequence[Column], assigned: SchemeA
 
 
 def _with_ranges(task: Task, lattice: Lattice, assigned: SchemeAssignment, made: Recoded) -> Recoded:
-    """The same classes with numbers told by the range they span in their class."""
-    told = ranges.tighten(lattice.packing, assigned, made.table)
+    """The classes of a local recoding with numbers published as the range that they span in their class."""
+    narrowed = ranges.tighten(lattice.packing, assigned, made.table)
     return Recoded(
-        table=made.table.replacing(*told.columns),
+        table=made.table.replacing(*narrowed.columns),
         suppressed=made.suppressed,
         levels=None,
         schemes=made.schemes,
         scheme=made.scheme,
-        loss=told.loss(made.loss, lattice.scale.weights),
-        granularity_loss=told.loss(made.granularity_loss, np.ones(len(task.quasi))),
+        loss=narrowed.loss(made.loss, lattice.scale.weights),
+        granularity_loss=narrowed.loss(made.granularity_loss, np.ones(len(task.quasi))),
         optimal=False,
         gap=np.nan,
         nodes=made.nodes,
@@ -390,6 +407,7 @@ def _with_ranges(task: Task, lattice: Lattice, assigned: SchemeAssignment, made:
 
 def _no_solution(task: Task, lattice: Lattice, nearest: NodeCost) -> NoSolution:
     """Which models fail where the fewest records do, and what could be asked for instead."""
+    # Each model is asked alone, so that whoever reads the reasons knows which of several to give way on.
     groups = lattice.groups(nearest.levels)
     reasons, reasons_ja = [], []
     for model in task.models:
@@ -410,14 +428,14 @@ def _no_solution(task: Task, lattice: Lattice, nearest: NodeCost) -> NoSolution:
     failed, _, _ = lattice.lost(groups)
     share = int(groups.grouping.counts[failed > 0].sum()) / lattice.rows
     levels = dict(zip(task.quasi, nearest.levels, strict=True))
-    told = ", ".join(f"{name} {level}" for name, level in levels.items())
+    listed = ", ".join(f"{name} {level}" for name, level in levels.items())
     reasons.append(
         f"no level combination suppresses {task.suppression:.2%} of the rows or fewer; "
-        f"the nearest seen suppresses {share:.2%} (levels {told})"
+        f"the nearest seen suppresses {share:.2%} (levels {listed})"
     )
     reasons_ja.append(
         f"レコード削除を {task.suppression:.2%} 以内に収める一般化の段階の組合せはありません。"
-        f"見たもののうち最も近い組合せで {share:.2%} です（段階：{told}）"
+        f"見たもののうち最も近い組合せで {share:.2%} です（段階：{listed}）"
     )
     return NoSolution(reasons, reasons_ja, {"levels": levels, "suppressed": share})
 

@@ -1,4 +1,8 @@
-"""What a search keeps small: the loss of a generalised table, as numbers per column, level and label."""
+"""What a search keeps small: the loss of a generalised table, as numbers per column, level and label.
+
+A search looks at thousands of nodes, so a measure is split into what is known before any record is grouped (`base`)
+and what each suppressed record adds (`costs`); of both only sums are left to make for each node.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,7 +55,8 @@ class Measure:
     """The measure, its dial between suppression and generalisation, and the columns' weights.
 
     gs_factor 0.5 weighs both alike; below, what suppression adds to a record's label counts 2·gs; above,
-    generalisation 2·(1 - gs).
+    generalisation 2·(1 - gs). The dial is that of ARX (its generalisation/suppression factor), so that figures of both
+    can be compared.
     """
 
     name: MeasureName = MeasureName.LOSS
@@ -106,6 +111,7 @@ class Scale:
         self.weights = np.array([measure.weights.get(name, 1.0) for name in self.names])
         if not self.weights.any():
             raise DeidentifyError("the weights of the quasi-identifiers must not all be 0")
+        # One flat array of costs for all columns and levels: compiled loops take arrays, not lists of arrays.
         self.base: list[Floats] = []
         self.cost_start = np.full((len(packing.heights), max(packing.heights)), -1, np.int64)
         parts: list[Floats] = []
@@ -123,6 +129,7 @@ class Scale:
                 at += len(cost)
             self.base.append(base)
         self.costs = np.concatenate(parts)
+        # The bound of finer nodes rests on it: a suppressed record never costs less than its label.
         assert (self.costs >= 0).all()
 
     def _figures(self, packing: Packing, j: int, level: int, shares: Floats) -> tuple[Floats, Floats]:
@@ -131,10 +138,12 @@ class Scale:
         match self.measure.name:
             case MeasureName.LOSS:
                 share = packing.hierarchies[j].loss(level)[packing.reached[j][level]]
+            # A column of one level has nothing to generalise and costs 0 rather than 0 / 0.
             case MeasureName.PRECISION:
                 share = np.full(labels, level / max(packing.heights[j] - 1, 1))
             case MeasureName.HEIGHT:
                 return np.full(labels, level / rows), np.zeros(labels)
+            # Bits of suppressed records depend on all of them together, see `lost_bits`, so no label has a cost alone.
             case MeasureName.ENTROPY:
                 bits = self._bits(packing, j, level, shares)
                 return bits * self.measure.of_generalisation, np.zeros(labels)
@@ -144,6 +153,7 @@ class Scale:
 
     def _lost(self, share: Floats) -> Floats:
         """What losing a record costs beyond its label: all the rest of it, or 2·gs of that rest."""
+        # Either dial leaves a suppressed record at 1 or below and above its label, so that losing one never gains.
         if self.measure.gs_factor >= HALF:
             return 1.0 - share * self.measure.of_generalisation
         return self.measure.of_suppression * (1.0 - share)
@@ -151,6 +161,7 @@ class Scale:
     def _bits(self, packing: Packing, j: int, level: int, shares: Floats) -> Floats:
         """Bits to tell a record's value from its label: the mean of -log2(f(value) / f(label)) over the label."""
         counts, label = self._counts[j], packing.labels[j][level]
+        # Values that no row has would give 0 log 0; they stay at 0 bits.
         bits = np.zeros(len(counts))
         present = counts > 0
         bits[present] = -np.log2(counts[present] / shares[label[present]])
@@ -178,7 +189,7 @@ class Scale:
                 return np.asarray(product - 1.0)
 
     def one(self, columns: Floats) -> float:
-        """The aggregate of one figure a column."""
+        """The aggregate of one figure a column: `together` without arrays, as it is asked for at every node."""
         if not self.additive:
             return float(self.together(columns))
         total = float(self.weights @ columns)

@@ -1,4 +1,8 @@
-"""Quasi-identifiers packed into one or two 64-bit words a record, and the tables that tell them more coarsely."""
+"""Quasi-identifiers packed into one or two 64-bit words a record, and the tables that generalise packed keys.
+
+A record's codes stand side by side in its key, so that comparing records is comparing words and generalising them is
+a look-up of bits. Only codes that the data has are packed: a hierarchy of a million addresses may need few bits.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,6 +104,8 @@ class Packing:
         self.columns = tuple(columns)
         self.hierarchies = tuple(hierarchies)
         self.heights = tuple(hierarchy.height for hierarchy in hierarchies)
+        # Labels are numbered anew on every level, by those that the data reaches: their codes then need the least bits,
+        # and tables have no gaps.
         self.labels: list[list[Codes]] = []
         self.reached: list[list[NDArray[np.intp]]] = []
         for column, hierarchy in zip(columns, hierarchies, strict=True):
@@ -112,10 +118,12 @@ class Packing:
 
     def _lay_out(self) -> None:
         """Give each column its word and bits; wide columns first, so that two words hold the most."""
+        # The bits of the values are enough on every level, since a level never has more labels than the one below.
         bits = [max(1, (len(levels[0]) - 1).bit_length()) for levels in self.reached]
         free = [WORD_BITS] * WORDS_MAX
         self.word = np.zeros(len(bits), np.int64)
         self.shift = np.zeros(len(bits), np.uint64)
+        # Which columns share a word matters only where there are two words to fill.
         for j in (
             sorted(range(len(bits)), key=lambda j: -bits[j]) if sum(bits) > WORD_BITS else range(len(bits))
         ):
@@ -133,6 +141,7 @@ class Packing:
 
     def _tabulate(self) -> None:
         """Tables from each level to each coarser one, label to label, all in one array; and the parts of columns."""
+        # Any level to any coarser one, not only to the next: one look-up a column takes a kept grouping to its node.
         found: list[Keys] = []
         heights = max(self.heights)
         self.start = np.full((len(self.heights), heights, heights), -1, np.int64)
@@ -145,11 +154,13 @@ class Packing:
                     self.start[j, fine, coarse] = at
                     found.append(table)
                     at += len(table)
+        # Tables of several columns are made for all codes of their bits, also those that no label has; what is read
+        # for these lies behind the column's own table, and for the last column in this tail.
         beyond = np.zeros(int(self.mask.max()) + 1, np.uint64)
         self.tables = np.concatenate([*found, beyond])
         self.sizes = np.ones((len(self.heights), heights), np.int64)
         for j, levels in enumerate(self.reached):
-            self.sizes[j, : len(levels)] = [len(told) for told in levels]
+            self.sizes[j, : len(levels)] = [len(reached) for reached in levels]
         self._bits = np.array(self.bits)
         self.apart = Parts.of(self, [[j] for j in range(len(self.bits))])
         self.together = Parts.of(self, self._neighbours())
@@ -177,6 +188,7 @@ class Packing:
         for j, column in enumerate(self.columns):
             shifted = self.labels[j][0].astype(np.uint64) << self.shift[j]
             keys[self.word[j]] |= shifted[column.codes]
+        # Grouping on level 0 merges equal rows, so that all later work is on distinct tuples.
         bottom = (0,) * len(self.heights)
         found, of = self.group(Grouping(bottom, keys, np.ones(n, np.int32)), bottom)
         order = np.argsort(found.keys[0]) if self.words == 1 else np.lexsort(found.keys)
@@ -210,7 +222,9 @@ class Packing:
         """
         changing = self.together.changing(self, fine.levels, levels)
         share = FIRST_LOOK
+        # The second look takes a fifth more than the first lets expect, so that chance rarely leaves it just short.
         for _ in range(2):
+            # Half of the slots have to stay empty, with some room for a share that turns out larger than its part.
             bits = max(4, int(3 * len(fine) * share).bit_length())
             slots = np.empty(1 << bits, np.int32)
             keys, counts = np.empty((self.words, len(slots)), np.uint64), np.empty(len(slots), np.int32)
@@ -234,7 +248,7 @@ class Packing:
         return codes
 
     def published(self, j: int, level: int) -> tuple[str, ...]:
-        """The text that each value of column j is told by on a level."""
+        """The text that is published for each value of column j on a level."""
         names = self.hierarchies[j].labels[level]
-        told = self.reached[j][level]
-        return tuple(names[told[label]] for label in self.labels[j][level])
+        reached = self.reached[j][level]
+        return tuple(names[reached[label]] for label in self.labels[j][level])

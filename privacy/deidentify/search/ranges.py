@@ -1,4 +1,4 @@
-"""Numbers told by the range that they span in their class, instead of by a label of a hierarchy."""
+"""Numbers published as the range that they span in their class, instead of as a label of a hierarchy."""
 
 from dataclasses import dataclass
 
@@ -37,6 +37,7 @@ def number(text: str) -> float | None:
 
 def ranks(packing: Packing, j: int) -> NDArray[np.int64] | None:
     """The rank of each value of column j among its domain as numbers; None if the domain is not all numbers."""
+    # The domain, not the values of the data: a range's loss is then comparable with that of the hierarchy's labels.
     domain = [number(text) for text in packing.hierarchies[j].domain]
     if any(found is None for found in domain):
         return None
@@ -46,12 +47,14 @@ def ranks(packing: Packing, j: int) -> NDArray[np.int64] | None:
 
 
 def tighten(packing: Packing, assigned: SchemeAssignment, published: Table) -> RangeColumns:
-    """Tell each number by [least, most] of its class; the classes, and so all models, stay as they are.
+    """Publish each number as [least, most] of its class; the classes, and so all models, stay as they are.
 
     A range loses (ranks between its ends) / (ranks of the domain). A column whose labels are no ranges, so that
     ranges would lose more, keeps its labels.
     """
     kept = assigned.scheme >= 0
+    # With the scheme as one more column: equal texts of two schemes may be labels of different levels, and each class
+    # needs a range of its own.
     with_scheme = Table([*published.values(), _scheme_column(assigned)])
     of = classes(with_scheme, list(with_scheme), rows=kept).of
     columns, saved = [], np.zeros(len(packing.columns))
@@ -73,6 +76,8 @@ def tighten(packing: Packing, assigned: SchemeAssignment, published: Table) -> R
         )
         before = blur[assigned.nodes[assigned.scheme, j], column.codes][kept].sum()
         gain = float(before - ((high - low) / widest)[of[kept]].sum()) / len(of)
+        # Ranges lie within their labels only where labels are ranges themselves. A label such as "odd" spans nearly the
+        # whole domain, so ranges would lose more.
         if gain > -CLOSE:
             saved[j] = gain
             columns.append(_range_column(packing, j, published[column.name], of, kept, low, high))
@@ -93,6 +98,7 @@ def _range_column(
     low: NDArray[np.int64],
     high: NDArray[np.int64],
 ) -> Column:
+    # A number as the hierarchy writes it: of several spellings of one number the last in the order of texts.
     texts = dict(sorted((float(text), text) for text in packing.hierarchies[j].domain))
     names = list(texts.values())
     values: dict[str, int] = {published.values[0]: 0}

@@ -1,8 +1,9 @@
-"""A better use of the nodes that a sweep ended with: classes that can spare records lend them.
+"""Reallocation of records among the nodes that a sweep ended with: classes that can spare records lend them.
 
 A sweep takes each group as soon as it can and leaves the stragglers to coarse nodes. Here a group with too few
 unplaced records may borrow what it lacks, if together that loses less than the stragglers would lose later. What
-they would lose is learnt from the round before.
+they would lose is learnt from the round before. The idea of moving surplus members to groups that lack some is that
+of the adjustment stage in clustering for k-anonymity (Lin & Wei, PAIS 2008); the rest is of this module.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ class CandidateGroups:
     @classmethod
     def of(cls, lattice: Lattice, cells: Cells) -> "CandidateGroups | None":
         """The groups, in `order` of their blur; None where they are too many to keep."""
+        # Records, not tuples: a class lends single ones, and equal records may end up in different classes.
         tuples = lattice.bottom.grouping
         records = np.ascontiguousarray(np.repeat(tuples.keys, tuples.counts, axis=1))
         k = lattice.conditions.k
@@ -53,7 +55,7 @@ class CandidateGroups:
             cells.mask,
             cells.starts,
             cells.tables,
-            cells.starts,
+            cells.starts,  # labels and blurs of a node begin at the same places of their arrays
             cells.blurs,
             k,
             min(GATHERED_MAX, len(cells.nodes) * records.shape[1]),
@@ -65,14 +67,14 @@ class CandidateGroups:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reallocation:
-    """Where each record went: the place of its node among the cells' nodes, -1 for none; and what that loses."""
+    """The node of each record, as its place among the cells' nodes (-1 for none), and what all of that loses."""
 
     node: Codes
     loss: float
 
 
 def reallocate(lattice: Lattice, sweep: Sweep, assigned: SchemeAssignment, stop: Stop) -> SchemeAssignment:
-    """What a sweep of cells found, told of rows, or something better on the same nodes.
+    """What a sweep of cells found, by rows instead of tuples, or something better on the same nodes.
 
     Left as it is where models other than k-anonymity are asked for, since a class that lends may come to fail
     them, and where there are too many groups to keep.
@@ -81,10 +83,12 @@ def reallocate(lattice: Lattice, sweep: Sweep, assigned: SchemeAssignment, stop:
     used = np.unique(assigned.scheme[assigned.scheme >= 0])
     if not (lattice.conditions.by_size_alone and len(used) and len(used) * lattice.rows <= LOOKED_AT_MAX):
         return plain
+    # The last node is the top, where any k records are a class: so that records in no other group can be placed.
     cells = sweep.cells.only(np.union1d(used, [len(assigned.nodes) - 1]))
     groups = CandidateGroups.of(lattice, cells)
     if groups is None:
         return plain
+    # The records of the candidate groups lie in the order of their tuples; `rows` has the row of each of them.
     rows = np.argsort(lattice.of_rows, kind="stable")
     hope = losses(sweep, plain)[rows]
     with ThreadPoolExecutor(len(DAMPINGS)) as chains:
@@ -108,8 +112,10 @@ def _rounds(groups: CandidateGroups, hope: Floats, damping: float, stop: Stop) -
         kernels.reallocate(
             groups.order, groups.first, groups.members, groups.blur, groups.k, hope, loss, group_of, taken
         )
+        # A round may be worse than the one before it, as each only guesses what the others will leave over.
         if best is None or loss.sum() < best.loss:
             node = np.where(group_of >= 0, groups.node[taken[group_of]], -1).astype(np.int32)
             best = Reallocation(node, float(loss.sum()))
+        # Without damping two groups that want the same records take turns and the rounds never settle.
         hope = hope * (1 - damping) + loss * damping
     return best
