@@ -21,8 +21,8 @@ from privacy.deidentify.standard.findings import (
     Examination,
     Finding,
     Question,
-    Words,
 )
+from privacy.words import Words
 
 FORMAT = "sudare-evidence/1"
 ALGORITHM = "HMAC-SHA-256"
@@ -41,6 +41,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 class BadEvidence(DeidentifyError):
     """Evidence cannot be made, signed or read from what was given."""
 
+    code = "bad_evidence"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
@@ -57,9 +59,19 @@ class Binding:
     def __post_init__(self) -> None:
         for name in ("source_sha256", "output_sha256", "plan_sha256"):
             if not _HASH.fullmatch(getattr(self, name)):
-                raise BadEvidence(f"{name} must be 64 lower-case hexadecimal digits")
+                raise BadEvidence(
+                    Words(
+                        ja=f"{name} は小文字の 16 進数 64 桁で指定してください",
+                        en=f"{name} must be 64 lower-case hexadecimal digits",
+                    )
+                )
         if not _AT.fullmatch(self.at):
-            raise BadEvidence(f"at must be a time such as 2026-11-22T09:00:00+09:00, not {self.at!r}")
+            raise BadEvidence(
+                Words(
+                    ja=f"at は 2026-11-22T09:00:00+09:00 のような日時で指定してください（指定は {self.at!r}）",
+                    en=f"at must be a time such as 2026-11-22T09:00:00+09:00, not {self.at!r}",
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +183,19 @@ def _plain(value: object) -> Json:
         named = {unicodedata.normalize("NFC", name): _plain(one) for name, one in value.items()}
         # Names that become one would drop a member without anybody seeing it.
         if len(named) < len(value):
-            raise BadEvidence("two names of evidence are the same text in NFC")
+            raise BadEvidence(
+                Words(
+                    ja="証跡の中の 2 つの名前が、NFC では同じ文字列になります",
+                    en="two names of evidence are the same text in NFC",
+                )
+            )
         return named
-    raise BadEvidence(f"evidence holds texts, whole numbers, lists and objects, not {type(value).__name__}")
+    raise BadEvidence(
+        Words(
+            ja=f"証跡に書けるのは文字列、整数、配列及びオブジェクトだけで、{type(value).__name__} は書けません",
+            en=f"evidence holds texts, whole numbers, lists and objects, not {type(value).__name__}",
+        )
+    )
 
 
 def canonical(members: Mapping[str, object]) -> bytes:
@@ -185,7 +207,12 @@ def canonical(members: Mapping[str, object]) -> bytes:
 
 def _code(evidence: Evidence, key_id: str, key: bytes) -> str:
     if len(key) < KEY_BYTES_MIN:
-        raise BadEvidence(f"the signing key has {len(key)} bytes and needs at least {KEY_BYTES_MIN}")
+        raise BadEvidence(
+            Words(
+                ja=f"署名用の鍵が {len(key)} バイトしかありません。{KEY_BYTES_MIN} バイト以上必要です",
+                en=f"the signing key has {len(key)} bytes and needs at least {KEY_BYTES_MIN}",
+            )
+        )
     # The names of key and algorithm are under the signature too, so that neither can be exchanged for another.
     signed = {"algorithm": ALGORITHM, "evidence": document(evidence), "key_id": key_id}
     return hmac.new(key, canonical(signed), sha256).hexdigest()
@@ -194,7 +221,12 @@ def _code(evidence: Evidence, key_id: str, key: bytes) -> str:
 def sign(evidence: Evidence, key: bytes, *, key_id: str) -> SignedEvidence:
     """Sign with HMAC-SHA-256 (RFC 2104); the key's name is signed too. Raises BadEvidence for a short key."""
     if not _KEY_ID.fullmatch(key_id):
-        raise BadEvidence("key_id must be 1 to 64 letters, digits or . _ : -")
+        raise BadEvidence(
+            Words(
+                ja="key_id は英数字と . _ : - の 1〜64 文字で指定してください",
+                en="key_id must be 1 to 64 letters, digits or . _ : -",
+            )
+        )
     return SignedEvidence(evidence, key_id, _code(evidence, key_id, key))
 
 
@@ -221,10 +253,20 @@ def read(text: str) -> SignedEvidence:
         parsed = json.loads(text)
         signed = SignedEvidence(_evidence(parsed["evidence"]), parsed["key_id"], parsed["signature"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadEvidence("the text is not signed evidence of this format") from error
+        raise BadEvidence(
+            Words(
+                ja="この形式の署名付き証跡として読めません",
+                en="the text is not signed evidence of this format",
+            )
+        ) from error
     # Written again it must be the same: members that reading passed over would look signed and are not.
     if written(signed) != canonical(parsed).decode():
-        raise BadEvidence("the text holds more, or other, than signed evidence of this format")
+        raise BadEvidence(
+            Words(
+                ja="この形式の署名付き証跡にはない内容が含まれています",
+                en="the text holds more, or other, than signed evidence of this format",
+            )
+        )
     return signed
 
 
@@ -236,8 +278,15 @@ def _evidence(members: Any) -> Evidence:
         binding,
         _each(_read_check(item), members["checks"]),
         _each(lambda one: FindingCounts(**{**one, "columns": tuple(one["columns"])}), members["findings"]),
-        _each(lambda one: Question(item, one["key"], Words(**one["words"])), members["questions"]),
+        _each(lambda one: Question(item, one["key"], _sentence(one["words"])), members["questions"]),
     )
+
+
+def _sentence(members: Any) -> Words:
+    # Words assert that both texts are there; of a file that somebody else wrote it has to be checked.
+    if not all(members.values()):
+        raise ValueError
+    return Words(**members)
 
 
 _Made = TypeVar("_Made")
@@ -251,7 +300,7 @@ def _read_check(item: int) -> Callable[[Any], Check]:
     return lambda one: Check(
         item=item,
         method=one["method"],
-        tested=Words(**one["tested"]),
+        tested=_sentence(one["tested"]),
         result=CheckResult(one["result"]),
         figures=tuple((name, figure) for name, figure in one["figures"]),
     )

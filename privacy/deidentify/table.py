@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.errors import BadTable
+from privacy.words import Words
 
 Codes = NDArray[np.int32]
 
@@ -87,7 +88,7 @@ class Table(Mapping[str, Column]):
         # A read-only view, since tables are shared between steps that each take them for unchanged.
         self._columns = MappingProxyType({column.name: column for column in columns})
         if len(self._columns) != len(columns):
-            raise BadTable("two columns have the same name")
+            raise BadTable(Words(ja="同じ名前の項目が 2 つあります", en="two columns have the same name"))
         lengths = {len(column) for column in columns}
         assert len(lengths) <= 1, "columns are equally long"
         self.rows = lengths.pop() if lengths else 0

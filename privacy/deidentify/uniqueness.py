@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from privacy.deidentify.errors import BadModel
 from privacy.deidentify.models import Estimator, PopulationUniqueness
+from privacy.words import Words
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +57,12 @@ class ClassSizeSample:
         sizes = sizes[sizes > 0]
         total = int(sizes.sum())
         if population < total:
-            raise BadModel(f"a population of {population} is smaller than the {total} persons of the sample")
+            raise BadModel(
+                Words(
+                    ja=f"母集団の人数 {population} が、標本の人数 {total} を下回っています",
+                    en=f"a population of {population} is smaller than the {total} persons of the sample",
+                )
+            )
         places, counts = np.unique(sizes, return_counts=True)
         return cls(places.astype(np.float64), counts.astype(np.float64), population)
 

@@ -18,8 +18,9 @@ from privacy.deidentify.errors import DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
-Words = NDArray[np.uint64]
+Bits = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 
 TARGETS_MAX = 50_000
@@ -61,8 +62,12 @@ def covers(published: Column, source: Column, *, hierarchy: Hierarchy | None = N
     unread = int((~read & (published.counts() > 0)).sum())
     if unread:
         raise DeidentifyError(
-            f"the attack can't read {unread} published labels of column {published.name}: "
-            "no value of the source, label of the hierarchy, range or set"
+            Words(
+                ja=f"項目 {published.name} の公表されたラベル {unread} 個が、元の値、一般化階層のラベル、範囲、"
+                "値の集合のいずれでもないため、攻撃の試験で解釈できません",
+                en=f"the attack can't read {unread} published labels of column {published.name}: "
+                "no value of the source, label of the hierarchy, range or set",
+            )
         )
     return found
 
@@ -159,7 +164,12 @@ class MatchedRecords:
             return rows
         # Without a seed the report could not be made again, so there is no default.
         if draws is None:
-            raise DeidentifyError(f"an attack on {most} of {len(rows)} rows needs a seed to draw them by")
+            raise DeidentifyError(
+                Words(
+                    ja=f"{len(rows)} 行のうち {most} 行を選んで攻撃を試すには、抽出のためのシードが必要です",
+                    en=f"an attack on {most} of {len(rows)} rows needs a seed to draw them by",
+                )
+            )
         return np.sort(draws.choice(len(rows), most, replace=False))
 
     def origins(self, rows: Places) -> Places:
@@ -246,14 +256,14 @@ class _PublishedTuples:
         self._suppressed = int(records.suppressed.sum())
         self._planes = self._planes_of(self.classes.sizes)
         self._persons = None if records.units is None else _PersonsOfTuples(self.classes, records)
-        self._bits: dict[str, Words] = {}
+        self._bits: dict[str, Bits] = {}
 
     @property
     def pairs(self) -> int:
         """The pairs of person and tuple, 0 where records are persons."""
         return 0 if self._persons is None else len(self._persons.of)
 
-    def _packed(self, flags: Mask) -> Words:
+    def _packed(self, flags: Mask) -> Bits:
         """Flags [n, tuples] as words [n, words]."""
         # packbits fills bytes; padding to whole words lets eight of them be ANDed at once.
         padded = np.zeros((len(flags), self.words * 8), dtype=np.uint8)
@@ -261,14 +271,14 @@ class _PublishedTuples:
         padded[:, : bits.shape[1]] = bits
         return padded.view(np.uint64)
 
-    def _planes_of(self, sizes: Ints) -> Words:
+    def _planes_of(self, sizes: Ints) -> Bits:
         """The binary digits of the sizes, one row of words for each digit."""
         digits = np.arange(int(sizes.max(initial=0)).bit_length())
         return self._packed((sizes[None, :] >> digits[:, None] & 1).astype(np.bool_))
 
-    def fitting(self, columns: Sequence[tuple[str, Mask, Codes]]) -> Words:
+    def fitting(self, columns: Sequence[tuple[str, Mask, Codes]]) -> Bits:
         """The tuples that fit each target: `covers` by value [values, labels] and each target's value, ANDed."""
-        bits: Words | None = None
+        bits: Bits | None = None
         for name, by_value, wanted in columns:
             if name not in self._bits:
                 self._bits[name] = self._packed(by_value[:, self.columns[name].codes])
@@ -279,10 +289,15 @@ class _PublishedTuples:
             else:
                 bits &= one
         if bits is None:
-            raise DeidentifyError("an attack needs at least one quasi-identifier")
+            raise DeidentifyError(
+                Words(
+                    ja="攻撃の試験には準識別子が 1 つ以上必要です",
+                    en="an attack needs at least one quasi-identifier",
+                )
+            )
         return bits
 
-    def counted(self, bits: Words) -> tuple[Ints, Ints]:
+    def counted(self, bits: Bits) -> tuple[Ints, Ints]:
         """The candidates of each target, without and with the suppressed."""
         if self._persons is not None:
             return self._persons.counted(self._flags(bits))
@@ -292,11 +307,11 @@ class _PublishedTuples:
             found += np.bitwise_count(bits & plane).sum(axis=1, dtype=np.int64) << digit
         return found, found + self._suppressed
 
-    def _flags(self, bits: Words) -> Mask:
+    def _flags(self, bits: Bits) -> Mask:
         found = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little", count=len(self.classes))
         return found.view(np.bool_)
 
-    def has(self, bits: Words, targets: Places, rows: Places) -> Mask:
+    def has(self, bits: Bits, targets: Places, rows: Places) -> Mask:
         """Whether the tuple of a published row is among a target's; not so for a suppressed row."""
         of = self.classes.of[rows]
         words = bits[targets, np.maximum(of, 0) // 64]
@@ -363,7 +378,10 @@ def minimality(table: Table, sensitive: str, publish: Callable[[Table], Table]) 
     total = math.factorial(table.rows) // math.prod(math.factorial(int(count)) for count in counts)
     if total > WORLDS_MAX:
         raise DeidentifyError(
-            f"{table.rows} rows have {total} assignments of {sensitive}; at most {WORLDS_MAX}"
+            Words(
+                ja=f"{table.rows} 行に対する {sensitive} の割当ては {total} 通りで、上限の {WORLDS_MAX} を超えます",
+                en=f"{table.rows} rows have {total} assignments of {sensitive}; at most {WORLDS_MAX}",
+            )
         )
     seen = _released(publish, table)
     tally, worlds = np.zeros((table.rows, len(column.values))), 0

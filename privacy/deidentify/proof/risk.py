@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from privacy.deidentify.classes import Ints
 from privacy.deidentify.errors import BadModel
+from privacy.words import Words
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,11 @@ def journalist(sizes: Ints, populations: Ints, *, threshold: float) -> Risk:
     """
     # Such a population does not contain the table: every 1 / F would be too high, and F = 0 infinite.
     if (populations < sizes).any():
+        smaller = int((populations < sizes).sum())
         raise BadModel(
-            f"in {int((populations < sizes).sum())} classes the population has fewer persons than the table"
+            Words(
+                ja=f"{smaller} 個の組で、母集団の人数が表の人数を下回っています",
+                en=f"in {smaller} classes the population has fewer persons than the table",
+            )
         )
     return _risk(1 / np.maximum(populations, 1), sizes, threshold)

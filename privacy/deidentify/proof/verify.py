@@ -38,8 +38,10 @@ from privacy.deidentify.models import (
     TableModel,
     TCloseness,
     name_of,
+    title_of,
 )
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +106,12 @@ class PublishedTable:
     def populated(self) -> tuple[Ints, Ints]:
         """The population's persons in each class, and those of each class that only the population has."""
         if self.population is None:
-            raise BadModel("delta_presence, k_map and journalist_risk need a population table")
+            raise BadModel(
+                Words(
+                    ja="delta_presence、k_map 及び journalist_risk には母集団の表が必要です",
+                    en="delta_presence, k_map and journalist_risk need a population table",
+                )
+            )
         return _populated(self.table, self.classes, self.population, self.quasi)
 
 
@@ -264,20 +271,24 @@ def _measure(
 
 def _laid(model: TCloseness, needed: dict[str, int], domain: Sequence[str] | None) -> NDArray[np.intp]:
     """For each value of the domain its place in the column, -1 for one that nobody holds."""
+    title, need = title_of(model), NEEDS[model.distance]
     if domain is None:
-        raise BadModel(f"{name_of(model)} needs {NEEDS[model.distance]}")
+        raise BadModel(Words(ja=f"「{title.ja}」には{need.ja}が必要です", en=f"{title.en} needs {need.en}"))
     missing = len(needed.keys() - set(domain))
     if missing:
         raise BadModel(
-            f"{name_of(model)}: {NEEDS[model.distance]} misses {missing} of its {len(needed)} values"
+            Words(
+                ja=f"「{title.ja}」：{need.ja}に、値 {len(needed)} 種類のうち {missing} 種類が含まれていません",
+                en=f"{title.en}: {need.en} misses {missing} of its {len(needed)} values",
+            )
         )
     # -1 reads the column of zeros that `_taken` adds at the end.
     return np.array([needed.get(value, -1) for value in domain], dtype=np.intp)
 
 
 NEEDS = {
-    Distance.ORDERED: "the order of the attribute's values",
-    Distance.HIERARCHICAL: "the attribute's hierarchy",
+    Distance.ORDERED: Words(ja="値の順序の指定", en="the order of the attribute's values"),
+    Distance.HIERARCHICAL: Words(ja="一般化階層", en="the attribute's hierarchy"),
 }
 
 

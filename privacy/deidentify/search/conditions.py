@@ -34,6 +34,7 @@ from privacy.deidentify.models import (
 from privacy.deidentify.search import kernels
 from privacy.deidentify.search.facets import Facet, GroupValues
 from privacy.deidentify.table import Codes, Column
+from privacy.words import Words
 
 Flags = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -129,7 +130,12 @@ class Conditions:
                 wanted.setdefault(model.attribute, []).append(model)
         for name, its in wanted.items():
             if name not in sensitive:
-                raise BadModel(f"{name} has a privacy model but is no sensitive attribute")
+                raise BadModel(
+                    Words(
+                        ja=f"プライバシーモデルが指定された項目 {name} は、秘匿したい項目（sensitive）ではありません",
+                        en=f"{name} has a privacy model but is no sensitive attribute",
+                    )
+                )
             self.attributes.append(
                 self._laid(its, sensitive[name], orders.get(name), hierarchies.get(name), persons)
             )
@@ -154,7 +160,12 @@ class Conditions:
         persons: Codes | None,
     ) -> AttributeModels:
         if order is None and any(_by_order(model) for model in models):
-            raise BadModel(f"the ordered distance of {column.name} needs an order of its values")
+            raise BadModel(
+                Words(
+                    ja=f"項目 {column.name} の順序距離には、値の順序の指定が必要です",
+                    en=f"the ordered distance of {column.name} needs an order of its values",
+                )
+            )
         column = column if order is None else ordered(column, order)
         size = len(column.values)
         facet = (
@@ -171,7 +182,10 @@ class Conditions:
         if any(isinstance(model, TCloseness) and model.distance is Distance.HIERARCHICAL for model in models):
             if hierarchy is None:
                 raise BadModel(
-                    f"the hierarchical distance of {column.name} needs a hierarchy of {column.name}"
+                    Words(
+                        ja=f"項目 {column.name} の階層距離には、{column.name} の一般化階層が必要です",
+                        en=f"the hierarchical distance of {column.name} needs a hierarchy of {column.name}",
+                    )
                 )
             labels, sizes = _tree(column, hierarchy)
         kinds, first, second = (np.array(part) for part in zip(*numbers, strict=True))
@@ -244,7 +258,12 @@ def ordered(column: Column, order: Sequence[str]) -> Column:
     """The column with all values of a stated order, in it; raises BadModel where the order misses one."""
     place = {value: at for at, value in enumerate(order)}
     if any(value not in place for value in column.values):
-        raise BadModel(f"the order given for {column.name} misses a value of the data")
+        raise BadModel(
+            Words(
+                ja=f"項目 {column.name} に指定された順序に、データにある値が含まれていません",
+                en=f"the order given for {column.name} misses a value of the data",
+            )
+        )
     return Column(
         column.name, tuple(order), np.array([place[v] for v in column.values], np.int32)[column.codes]
     )

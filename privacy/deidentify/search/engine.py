@@ -22,7 +22,7 @@ from privacy.deidentify.models import (
     Model,
     SensitiveModel,
     TableModel,
-    name_of,
+    title_of,
 )
 from privacy.deidentify.search import ranges
 from privacy.deidentify.search.branch_and_bound import Progress, Search, SearchResult, Stop
@@ -35,6 +35,7 @@ from privacy.deidentify.search.reallocation import reallocate
 from privacy.deidentify.search.residue import assign_residue
 from privacy.deidentify.search.table_models import meets
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
 ROUND = 1e-9
 """Against products just below a whole number: 0.07 of 100 rows are 7, whatever the last bit says."""
@@ -79,28 +80,61 @@ class Task:
 
     def __post_init__(self) -> None:
         if not self.table.rows:
-            raise BadTable("the table has no rows")
+            raise BadTable(Words(ja="表に行がありません", en="the table has no rows"))
         if not self.quasi:
-            raise BadTable("there is no quasi-identifier, so there is nothing to generalise")
+            raise BadTable(
+                Words(
+                    ja="準識別子がないため、一般化するものがありません",
+                    en="there is no quasi-identifier, so there is nothing to generalise",
+                )
+            )
         for name in (*self.quasi, *filter(None, [self.unit])):
             if name not in self.table:
-                raise BadTable(f"the table has no column {name}")
+                raise BadTable(
+                    Words(ja=f"表に項目 {name} がありません", en=f"the table has no column {name}")
+                )
         if not 0 <= self.suppression <= 1:
-            raise DeidentifyError(f"suppression must lie between 0 and 1, not {self.suppression!r}")
+            raise DeidentifyError(
+                Words(
+                    ja=f"レコード削除の割合は 0 以上 1 以下で指定してください（指定は {self.suppression!r}）",
+                    en=f"suppression must lie between 0 and 1, not {self.suppression!r}",
+                )
+            )
         for model in self.models:
             self._check(model)
 
     def _check(self, model: Model) -> None:
-        if isinstance(model, KAnonymity) and model.k > self.table.rows:
-            raise BadModel(f"{name_of(model)} cannot be met by {self.table.rows} rows")
+        title, rows = title_of(model), self.table.rows
+        if isinstance(model, KAnonymity) and model.k > rows:
+            raise BadModel(
+                Words(
+                    ja=f"{rows} 行の表では「{title.ja}」を満たせません",
+                    en=f"{title.en} cannot be met by {rows} rows",
+                )
+            )
         if isinstance(model, SensitiveModel) and model.attribute in self.quasi:
-            raise BadModel(f"{model.attribute} is a quasi-identifier and cannot also be sensitive")
+            raise BadModel(
+                Words(
+                    ja=f"項目 {model.attribute} は準識別子なので、秘匿したい項目（sensitive）にはできません",
+                    en=f"{model.attribute} is a quasi-identifier and cannot also be sensitive",
+                )
+            )
         # Local recoding has no one level a column, on which the population could be published too.
         if isinstance(model, KMap | DeltaPresence):
             if self.population is None:
-                raise BadModel(f"{name_of(model)} needs a population table")
+                raise BadModel(
+                    Words(
+                        ja=f"「{title.ja}」には母集団の表が必要です",
+                        en=f"{title.en} needs a population table",
+                    )
+                )
             if self.recoding is not Recoding.FULL_DOMAIN:
-                raise BadModel(f"{name_of(model)} is searched for with full_domain recoding only")
+                raise BadModel(
+                    Words(
+                        ja=f"「{title.ja}」は recoding が full_domain の場合にだけ指定できます",
+                        en=f"{title.en} is searched for with full_domain recoding only",
+                    )
+                )
 
     @property
     def limit(self) -> int:
@@ -136,15 +170,18 @@ class NoSolution(DeidentifyError):
     """No recoding meets the models within the limit of suppression.
 
     `reasons` say which models fail at the nearest node seen, each with the share of rows that it alone costs;
-    `reasons_ja` the same in Japanese; `nearest` has that node's levels and the share that would have to be suppressed.
+    `nearest` has that node's levels and the share that would have to be suppressed.
     """
 
-    def __init__(
-        self, reasons: Sequence[str], reasons_ja: Sequence[str], nearest: Mapping[str, object] | None
-    ) -> None:
-        super().__init__("; ".join(reasons))
+    code = "no_solution"
+
+    def __init__(self, reasons: Sequence[Words], nearest: Mapping[str, object] | None) -> None:
+        super().__init__(
+            Words(
+                ja="；".join(reason.ja for reason in reasons), en="; ".join(reason.en for reason in reasons)
+            )
+        )
         self.reasons = tuple(reasons)
-        self.reasons_ja = tuple(reasons_ja)
         self.nearest = nearest
 
 
@@ -213,12 +250,18 @@ def _with_population(
     columns = []
     for name, column in table.items():
         if name not in population:
-            raise BadTable(f"the population table has no column {name}")
+            raise BadTable(
+                Words(
+                    ja=f"母集団の表に項目 {name} がありません",
+                    en=f"the population table has no column {name}",
+                )
+            )
         other = population[name]
         try:
             hierarchies[name].places(other)
         except BadHierarchy as fault:
-            raise BadHierarchy(f"population: {fault}") from None
+            words = fault.told()
+            raise BadHierarchy(Words(ja=f"母集団：{words.ja}", en=f"population: {words.en}")) from None
         places = {value: place for place, value in enumerate(column.values)}
         values = [*column.values, *(value for value in other.values if value not in places)]
         places = {value: place for place, value in enumerate(values)}
@@ -380,11 +423,15 @@ def _check_table_models(task: Task, columns: Sequence[Column], assigned: SchemeA
     persons = weights(found, None if task.unit is None else task.table[task.unit].codes)
     unmet = [model for model in wanted if not meets(model, persons)]
     if unmet:
-        reasons = [f"{name_of(model)} is not met by local recoding; ask for a larger k" for model in unmet]
-        reasons_ja = [
-            f"局所的な一般化では {name_of(model)} を満たせません。k を大きくしてください" for model in unmet
-        ]
-        raise NoSolution(reasons, reasons_ja, None)
+        raise NoSolution([_needs_larger_k(model) for model in unmet], None)
+
+
+def _needs_larger_k(model: TableModel) -> Words:
+    title = title_of(model)
+    return Words(
+        ja=f"局所的な一般化では「{title.ja}」を満たせません。k を大きくしてください",
+        en=f"{title.en} is not met by local recoding; ask for a larger k",
+    )
 
 
 def _with_ranges(task: Task, lattice: Lattice, assigned: SchemeAssignment, made: Recoded) -> Recoded:
@@ -408,36 +455,44 @@ def _with_ranges(task: Task, lattice: Lattice, assigned: SchemeAssignment, made:
 def _no_solution(task: Task, lattice: Lattice, nearest: NodeCost) -> NoSolution:
     """Which models fail where the fewest records do, and what could be asked for instead."""
     # Each model is asked alone, so that whoever reads the reasons knows which of several to give way on.
+    lost = [(model, _share_lost(lattice, _alone(task, model), nearest)) for model in task.models]
+    reasons = [_blamed(model, share) for model, share in lost if share > 0]
     groups = lattice.groups(nearest.levels)
-    reasons, reasons_ja = [], []
-    for model in task.models:
-        alone = Conditions(
-            [model],
-            sensitive=task.table,
-            orders=task.sensitive_order,
-            hierarchies=task.sensitive_hierarchies,
-            persons=None if task.unit is None else task.table[task.unit].codes,
-        )
-        lost = _share_lost(lattice, alone, nearest)
-        if lost > 0:
-            attribute = getattr(model, "attribute", None)
-            blamed = f" because of {attribute}" if attribute else ""
-            reasons.append(f"{name_of(model)} fails{blamed} for {lost:.2%} of the rows")
-            blamed = f"項目 {attribute} のため" if attribute else ""
-            reasons_ja.append(f"{blamed}{lost:.2%} の行が {name_of(model)} を満たしません")
     failed, _, _ = lattice.lost(groups)
     share = int(groups.grouping.counts[failed > 0].sum()) / lattice.rows
     levels = dict(zip(task.quasi, nearest.levels, strict=True))
+    reasons.append(_nearest_words(task.suppression, share, levels))
+    return NoSolution(reasons, {"levels": levels, "suppressed": share})
+
+
+def _alone(task: Task, model: Model) -> Conditions:
+    """The conditions of one model of a task."""
+    return Conditions(
+        [model],
+        sensitive=task.table,
+        orders=task.sensitive_order,
+        hierarchies=task.sensitive_hierarchies,
+        persons=None if task.unit is None else task.table[task.unit].codes,
+    )
+
+
+def _blamed(model: Model, share: float) -> Words:
+    title, attribute = title_of(model), getattr(model, "attribute", None)
+    because = f" because of {attribute}" if attribute else ""
+    return Words(
+        ja=f"{share:.2%} の行が「{title.ja}」を満たしません",
+        en=f"{title.en} fails{because} for {share:.2%} of the rows",
+    )
+
+
+def _nearest_words(suppression: float, share: float, levels: Mapping[str, int]) -> Words:
     listed = ", ".join(f"{name} {level}" for name, level in levels.items())
-    reasons.append(
-        f"no level combination suppresses {task.suppression:.2%} of the rows or fewer; "
-        f"the nearest seen suppresses {share:.2%} (levels {listed})"
+    return Words(
+        ja=f"レコード削除を {suppression:.2%} 以内に収める一般化の段階の組合せはありません。"
+        f"調べた中で最も近い組合せでは {share:.2%} を削除することになります（段階：{listed}）",
+        en=f"no level combination suppresses {suppression:.2%} of the rows or fewer; "
+        f"the nearest seen suppresses {share:.2%} (levels {listed})",
     )
-    reasons_ja.append(
-        f"レコード削除を {task.suppression:.2%} 以内に収める一般化の段階の組合せはありません。"
-        f"見たもののうち最も近い組合せで {share:.2%} です（段階：{listed}）"
-    )
-    return NoSolution(reasons, reasons_ja, {"levels": levels, "suppressed": share})
 
 
 def _share_lost(lattice: Lattice, conditions: Conditions, nearest: NodeCost) -> float:

@@ -22,6 +22,7 @@ from privacy.deidentify.search.lattice import Lattice
 from privacy.deidentify.search.loss import Floats, Measure, Scale
 from privacy.deidentify.search.packing import Keys, Packing
 from privacy.deidentify.table import Codes
+from privacy.words import Words
 
 NODES_MAX = 100_000
 """Of a larger lattice every so manieth node is walked, in the order of cost."""
@@ -396,7 +397,10 @@ def thinned(heights: Sequence[int]) -> list[NDArray[np.intp]]:
         longest = max(range(len(levels)), key=lambda j: len(levels[j]))
         if len(levels[longest]) <= 2:
             raise BadTable(
-                f"{len(heights)} quasi-identifiers are too many for local recoding; leave some out"
+                Words(
+                    ja=f"局所的な一般化には準識別子 {len(heights)} 項目は多すぎます。項目を減らしてください",
+                    en=f"{len(heights)} quasi-identifiers are too many for local recoding; leave some out",
+                )
             )
         levels[longest] = np.delete(levels[longest], len(levels[longest]) // 2)
     return levels

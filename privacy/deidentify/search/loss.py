@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from privacy.deidentify.errors import DeidentifyError
 from privacy.deidentify.search.packing import Packing
+from privacy.words import Words
 
 Floats = NDArray[np.float64]
 
@@ -66,10 +67,20 @@ class Measure:
 
     def __post_init__(self) -> None:
         if not 0 <= self.gs_factor <= 1:
-            raise DeidentifyError(f"gs_factor must lie between 0 and 1, not {self.gs_factor!r}")
+            raise DeidentifyError(
+                Words(
+                    ja=f"gs_factor は 0 以上 1 以下で指定してください（指定は {self.gs_factor!r}）",
+                    en=f"gs_factor must lie between 0 and 1, not {self.gs_factor!r}",
+                )
+            )
         for name, weight in self.weights.items():
             if not weight >= 0:
-                raise DeidentifyError(f"the weight of {name} must be at least 0, not {weight!r}")
+                raise DeidentifyError(
+                    Words(
+                        ja=f"項目 {name} の重みは 0 以上で指定してください（指定は {weight!r}）",
+                        en=f"the weight of {name} must be at least 0, not {weight!r}",
+                    )
+                )
 
     @property
     def of_suppression(self) -> float:
@@ -107,10 +118,20 @@ class Scale:
         self.names = tuple(column.name for column in packing.columns)
         unknown = [name for name in measure.weights if name not in self.names]
         if unknown:
-            raise DeidentifyError(f"weights are given for {', '.join(unknown)}, not a quasi-identifier")
+            raise DeidentifyError(
+                Words(
+                    ja=f"準識別子でない項目に重みが指定されています：{'、'.join(unknown)}",
+                    en=f"weights are given for {', '.join(unknown)}, not a quasi-identifier",
+                )
+            )
         self.weights = np.array([measure.weights.get(name, 1.0) for name in self.names])
         if not self.weights.any():
-            raise DeidentifyError("the weights of the quasi-identifiers must not all be 0")
+            raise DeidentifyError(
+                Words(
+                    ja="準識別子の重みをすべて 0 にすることはできません",
+                    en="the weights of the quasi-identifiers must not all be 0",
+                )
+            )
         # One flat array of costs for all columns and levels: compiled loops take arrays, not lists of arrays.
         self.base: list[Floats] = []
         self.cost_start = np.full((len(packing.heights), max(packing.heights)), -1, np.int64)

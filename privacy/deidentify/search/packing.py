@@ -14,6 +14,7 @@ from privacy.deidentify.errors import BadTable
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.search import kernels
 from privacy.deidentify.table import Codes, Column
+from privacy.words import Words
 
 WORD_BITS = 64
 WORDS_MAX = 2
@@ -130,7 +131,12 @@ class Packing:
             word = next((w for w in range(WORDS_MAX) if free[w] >= bits[j]), None)
             if word is None:
                 raise BadTable(
-                    f"the quasi-identifiers need {sum(bits)} bits together; {WORD_BITS * WORDS_MAX} are the most"
+                    Words(
+                        ja=f"準識別子の値の種類が多すぎます（合わせて {sum(bits)} ビットで、"
+                        f"上限は {WORD_BITS * WORDS_MAX} ビットです）",
+                        en=f"the quasi-identifiers need {sum(bits)} bits together; "
+                        f"{WORD_BITS * WORDS_MAX} are the most",
+                    )
                 )
             self.word[j] = word
             self.shift[j] = WORD_BITS - free[word]
