@@ -220,7 +220,7 @@ class SampleUniqueness:
         _share("sample_uniqueness", self.threshold)
 
 
-class Estimator(StrEnum):
+class UniquenessEstimator(StrEnum):
     """How the number of persons unique in the population is estimated from a sample."""
 
     PITMAN = "pitman"
@@ -236,7 +236,7 @@ class PopulationUniqueness:
 
     threshold: float
     population: int
-    estimator: Estimator = Estimator.DANKAR
+    estimator: UniquenessEstimator = UniquenessEstimator.DANKAR
 
     def __post_init__(self) -> None:
         _share("population_uniqueness", self.threshold)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.errors import BadModel
-from privacy.deidentify.models import Estimator, PopulationUniqueness
+from privacy.deidentify.models import PopulationUniqueness, UniquenessEstimator
 from privacy.words import Words
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ class UniquenessEstimate:
 
     uniques: float
     population: int
-    estimator: Estimator
+    estimator: UniquenessEstimator
     note: str = ""
 
     @property
@@ -85,7 +85,10 @@ class ClassSizeSample:
 
 
 def estimate(
-    sizes: NDArray[np.integer], *, population: int, estimator: Estimator = Estimator.DANKAR
+    sizes: NDArray[np.integer],
+    *,
+    population: int,
+    estimator: UniquenessEstimator = UniquenessEstimator.DANKAR,
 ) -> UniquenessEstimate:
     """The persons unique in a population of which the sample has classes of these sizes.
 
@@ -96,7 +99,7 @@ def estimate(
     sample = ClassSizeSample.of(sizes, population)
     if sample.of_size(1) == 0 or sample.persons == population:
         return UniquenessEstimate(sample.of_size(1), population, estimator)
-    if estimator is Estimator.DANKAR:
+    if estimator is UniquenessEstimator.DANKAR:
         return _dankar(sample)
     return _or_zayatz(sample, estimator)
 
@@ -113,22 +116,22 @@ def _dankar(sample: ClassSizeSample) -> UniquenessEstimate:
     """
     # In small samples SNB finds many times too many, see the tests of its own population.
     if sample.fraction <= SMALL_SAMPLE:
-        return _or_zayatz(sample, Estimator.PITMAN)
-    other = _or_zayatz(sample, Estimator.SNB)
+        return _or_zayatz(sample, UniquenessEstimator.PITMAN)
+    other = _or_zayatz(sample, UniquenessEstimator.SNB)
     return min(
         other,
-        UniquenessEstimate(zayatz(sample), sample.population, Estimator.ZAYATZ),
+        UniquenessEstimate(zayatz(sample), sample.population, UniquenessEstimator.ZAYATZ),
         key=lambda e: e.uniques,
     )
 
 
-def _or_zayatz(sample: ClassSizeSample, estimator: Estimator) -> UniquenessEstimate:
+def _or_zayatz(sample: ClassSizeSample, estimator: UniquenessEstimator) -> UniquenessEstimate:
     found = ESTIMATORS[estimator](sample)
     if found is not None:
         # No estimator knows the population's size as a bound: more uniques than persons are cut off.
         return UniquenessEstimate(min(found, sample.population), sample.population, estimator)
     note = f"{estimator} has no solution for these classes: zayatz instead"
-    return UniquenessEstimate(zayatz(sample), sample.population, Estimator.ZAYATZ, note)
+    return UniquenessEstimate(zayatz(sample), sample.population, UniquenessEstimator.ZAYATZ, note)
 
 
 # -- Zayatz ---------------------------------------------------------------------------------------------------
@@ -314,8 +317,8 @@ def _shlosser(sample: ClassSizeSample) -> float:
     return sample.classes + sample.of_size(1) * of_both / twice * (missed / once) ** 2
 
 
-ESTIMATORS: dict[Estimator, Callable[[ClassSizeSample], float | None]] = {
-    Estimator.PITMAN: pitman,
-    Estimator.ZAYATZ: zayatz,
-    Estimator.SNB: snb,
+ESTIMATORS: dict[UniquenessEstimator, Callable[[ClassSizeSample], float | None]] = {
+    UniquenessEstimator.PITMAN: pitman,
+    UniquenessEstimator.ZAYATZ: zayatz,
+    UniquenessEstimator.SNB: snb,
 }

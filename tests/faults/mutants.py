@@ -600,8 +600,8 @@ MUTANTS = (
     Mutant(
         "finer nodes ruled out by what they may yet keep",
         "privacy/deidentify/search/branch_and_bound.py",
-        "        if verdict.surely > self.limit or",
-        "        if verdict.suppressed > self.limit or",
+        "        if cost.surely > self.limit or",
+        "        if cost.suppressed > self.limit or",
         (f"{SEARCH}::test_a_class_that_fails_may_split_into_one_that_holds_and_little_to_suppress",),
     ),
     Mutant(

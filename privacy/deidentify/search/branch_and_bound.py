@@ -126,8 +126,8 @@ class Search:
     def _descend(self) -> bool:
         """From the top take the finer neighbour of the lowest bound that is a solution, while there is one."""
         node = tuple(height - 1 for height in self.shape)
-        verdict = self._look(node)
-        if not self._solves(verdict):
+        cost = self._look(node)
+        if not self._solves(cost):
             return True
         while True:
             for finer in self._finer(node):
@@ -135,8 +135,8 @@ class Search:
                     return False
                 if self.enumerated and (self._seen[finer] or self.low[finer] >= self.value - EQUAL):
                     continue
-                verdict = self._look(finer)
-                if self._solves(verdict):
+                cost = self._look(finer)
+                if self._solves(cost):
                     node = finer
                     break
             else:
@@ -152,35 +152,35 @@ class Search:
             ),
         )
 
-    def _solves(self, verdict: NodeCost) -> bool:
-        return verdict.fixable and verdict.suppressed <= self.limit and verdict.suppressed < self.lattice.rows
+    def _solves(self, cost: NodeCost) -> bool:
+        return cost.fixable and cost.suppressed <= self.limit and cost.suppressed < self.lattice.rows
 
     def _look(self, levels: Levels) -> NodeCost:
-        verdict = self.lattice.check(levels, self.limit)
-        if self.nearest is None or (verdict.fixable, -verdict.suppressed) > (
+        cost = self.lattice.check(levels, self.limit)
+        if self.nearest is None or (cost.fixable, -cost.suppressed) > (
             self.nearest.fixable,
             -self.nearest.suppressed,
         ):
-            self.nearest = verdict
-        if self._solves(verdict) and verdict.value < self.value - EQUAL:
-            self.best = verdict
+            self.nearest = cost
+        if self._solves(cost) and cost.value < self.value - EQUAL:
+            self.best = cost
         if self.enumerated:
-            self._rule_out(verdict)
-        return verdict
+            self._rule_out(cost)
+        return cost
 
-    def _rule_out(self, verdict: NodeCost) -> None:
+    def _rule_out(self, cost: NodeCost) -> None:
         """Carry what is certain of a node to all finer ones."""
-        self._seen[verdict.levels] = True
-        below = tuple(slice(0, level + 1) for level in verdict.levels)
+        self._seen[cost.levels] = True
+        below = tuple(slice(0, level + 1) for level in cost.levels)
         # Fact (2): what is lost for certain here is lost in every finer node, so none of them can be a solution.
-        if verdict.surely > self.limit or not verdict.fixable:
+        if cost.surely > self.limit or not cost.fixable:
             self.low[below] = np.inf
         # Fact (3): the certain extra loss comes on top of each finer node's own generalisation.
         elif self._floor is not None:
-            more = self.lattice.scale.one(verdict.extra_at_least)
+            more = self.lattice.scale.one(cost.extra_at_least)
             np.maximum(self.low[below], self._floor[below] + more, out=self.low[below])
         elif self._extras:
-            self._raise_columns(below, verdict.extra_at_least)
+            self._raise_columns(below, cost.extra_at_least)
 
     def _raise_columns(self, below: tuple[slice, ...], more: Floats) -> None:
         for extra, its in zip(self._extras, more, strict=True):
