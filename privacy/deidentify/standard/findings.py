@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.words import Words as Words
+from privacy.words import Words
 
 ROWS_NAMED_MAX = 20
 ITEMS = (1, 2, 3, 4, 5)
