@@ -288,8 +288,8 @@ def unsolved(
     """The report that there is no solution: which model and attribute block it, and what comes nearest."""
     body = {
         "solved": False,
-        "reasons": list(fault.reasons),
-        "reasons_ja": list(fault.reasons_ja),
+        "reasons": [reason.en for reason in fault.reasons],
+        "reasons_ja": [reason.ja for reason in fault.reasons],
         "nearest": None if fault.nearest is None else dict(fault.nearest),
         "models": [
             {"name": name_of(model), "met": False, "value": None, "words": words_of_model(model).as_json()}

@@ -28,7 +28,7 @@ from privacy.deidentify.errors import Cancelled, DeidentifyError
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.search import engine
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import LossAggregate, Measure, Name
+from privacy.deidentify.search.loss import LossAggregate, Measure, MeasureName
 from privacy.deidentify.table import Column, Table
 from privacy.words import Words
 
@@ -127,7 +127,7 @@ def _task(plan: ProcessingPlan, given: Read, prepared: Prepared) -> Task:
         models=plan.models,
         suppression=plan.suppression,
         measure=Measure(
-            name=Name(plan.loss.measure),
+            name=MeasureName(plan.loss.measure),
             gs_factor=plan.loss.gs_factor,
             aggregate=LossAggregate(plan.loss.aggregate),
             weights=_weights(plan, prepared),

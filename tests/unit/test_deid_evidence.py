@@ -115,6 +115,7 @@ def test_written_evidence_is_read_back_and_still_holds(evidence: tuple[Evidence,
         lambda told: told["evidence"]["checks"][0]["figures"].append(["share", 0.5]),
         lambda told: told["evidence"].update(at="yesterday"),
         lambda told: told.update(algorithm="none"),
+        lambda told: told["evidence"]["checks"][0]["tested"].update(ja=""),
         lambda told: told.update(evidence=[]),
     ],
 )

@@ -27,13 +27,13 @@ from privacy.deidentify.models import (
     Distance,
     DistinctDiversity,
     EntropyDiversity,
-    Estimator,
     KAnonymity,
     KMap,
     PopulationUniqueness,
     RecursiveDiversity,
     SampleUniqueness,
     TCloseness,
+    UniquenessEstimator,
 )
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Role, Table
@@ -121,7 +121,7 @@ SPELLED = [
     ("{sample_uniqueness: 0.01}", SampleUniqueness(0.01)),
     (
         "{population_uniqueness: {threshold: 0.01, population: 131016, estimator: snb}}",
-        PopulationUniqueness(0.01, 131016, Estimator.SNB),
+        PopulationUniqueness(0.01, 131016, UniquenessEstimator.SNB),
     ),
 ]
 
