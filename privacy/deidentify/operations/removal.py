@@ -27,11 +27,6 @@ def remove_column(table: Table, name: str) -> Table:
     return table.without(name)
 
 
-def remove_rows(table: Table, gone: NDArray[np.bool_]) -> Table:
-    """The table without the rows of a mask (レコード削除)."""
-    return table.take(~gone)
-
-
 def holding(column: Column, values: Collection[str]) -> NDArray[np.bool_]:
     """The rows that hold one of some texts; "" asks for the missing ones."""
     asked = frozenset(values)

@@ -191,22 +191,6 @@ def utility(published: GeneralisedTable, *, gs_factor: float = 0.5) -> Utility:
     )
 
 
-def per_attribute(published: GeneralisedTable) -> tuple[AttributeUtility, ...]:
-    """What became of each quasi-identifier, in the order of the hierarchies."""
-    counted = _Counted.of(published)
-    return tuple(_attribute(name, counted.cells(place)) for place, name in enumerate(published.hierarchies))
-
-
-def loss_per_attribute(published: GeneralisedTable, *, gs_factor: float = 0.5) -> dict[str, float]:
-    """Loss of each quasi-identifier: mean over rows of (leaves - 1) / (domain - 1) (Iyengar, KDD 2002).
-
-    The gs-factor is ARX's: below 0.5, the part of a suppressed cell's cost that suppression adds to its label's
-    is multiplied by 2 gs; above 0.5, the cost of published cells by 2 (1 - gs).
-    """
-    counted = _Counted.of(published)
-    return {name: _loss(counted.cells(place), gs_factor) for place, name in enumerate(published.hierarchies)}
-
-
 def aggregated(losses: Sequence[float]) -> Loss:
     """The aggregates of the attributes' losses."""
     found = np.array(losses)
