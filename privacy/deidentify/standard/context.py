@@ -1,4 +1,4 @@
-"""The setting of an examination: the two tables, how their rows belong together, and the thresholds.
+"""The context of an examination: the two tables, how their rows belong together, and the thresholds.
 
 It refuses tables and roles that do not fit each other, before any check is made.
 """
@@ -16,7 +16,7 @@ from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.table import Codes, Column, Role, Table
 
 BLANKS = frozenset(("", SUPPRESSED))
-"""Cells that say nothing."""
+"""Cells that hold no value: missing in the source, or suppressed."""
 KEPT = (Role.QUASI, Role.SENSITIVE, Role.INSENSITIVE)
 
 
@@ -39,7 +39,7 @@ class Thresholds:
     unique_pairs_micro: int = 1_000
     """The share of records, in millionths, that two attributes together may single out."""
     unique_triples_micro: int = 10_000
-    """The same for three attributes."""
+    """The share of records, in millionths, that three attributes together may single out."""
     order_correlation_micro: int = 100_000
     """The rank correlation of the output's order with the source, in millionths, that chance must not exceed."""
     history_ratio: int = 2
@@ -59,17 +59,17 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Setting:
-    """What every check may look at."""
+class ExaminationContext:
+    """What every check may look at: both tables, their roles, and how their rows belong together."""
 
     source: Table
     published: Table
     roles: Mapping[str, Role]
     hierarchies: Mapping[str, Hierarchy]
     origin: NDArray[np.intp] | None
-    """The source row of each row of the output; None if nobody said and the numbers of rows differ."""
-    told: bool
-    """Whether the caller said which source row each row of the output is."""
+    """The source row of each row of the output; None where it is not known and the numbers of rows differ."""
+    origin_given: bool
+    """Whether the caller gave the origin; else it is a guess by position, which a check must not rely on alone."""
     unit: str | None
     reference: Table | None
     thresholds: Thresholds
@@ -88,26 +88,27 @@ class Setting:
 
 
 def blank(column: Column) -> NDArray[np.bool_]:
-    """The rows of a column that say nothing."""
-    says_nothing = np.fromiter((value in BLANKS for value in column.values), np.bool_, len(column.values))
-    return says_nothing[column.codes] if len(column.values) else np.zeros(len(column), np.bool_)
+    """The rows of a column without a value."""
+    blanks = np.fromiter((value in BLANKS for value in column.values), np.bool_, len(column.values))
+    return blanks[column.codes] if len(column.values) else np.zeros(len(column), np.bool_)
 
 
 def present(column: Column) -> NDArray[np.intp]:
-    """The places of the values that some row holds and that say something."""
-    held = np.flatnonzero(column.counts() > 0)
-    return np.array([place for place in held if column.values[place] not in BLANKS], dtype=np.intp)
+    """The places of the values that some row has, blanks aside."""
+    # A column taken from a larger table keeps the values of rows that are gone: those are not in the output.
+    used = np.flatnonzero(column.counts() > 0)
+    return np.array([place for place in used if column.values[place] not in BLANKS], dtype=np.intp)
 
 
 def rows_holding(column: Column, places: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """The rows that hold one of some values."""
+    """The rows that have one of the values at some places."""
     wanted = np.zeros(len(column.values), np.bool_)
     wanted[places] = True
     return wanted[column.codes] if len(column.values) else np.zeros(len(column), np.bool_)
 
 
 def numbers(column: Column) -> NDArray[np.float64] | None:
-    """The values as numbers, blanks as NaN; None if one of those held is not a number or none is held."""
+    """The values as numbers, blanks as NaN; None where one in use is not a number, or none is in use."""
     places = present(column)
     if not len(places):
         return None
@@ -116,6 +117,7 @@ def numbers(column: Column) -> NDArray[np.float64] | None:
         parsed = np.array([float(text) for text in texts])
     except ValueError:
         return None
+    # float() reads "nan" and "inf", which in a file are words.
     if not np.isfinite(parsed).all():
         return None
     whole = np.full(len(column.values), np.nan)
@@ -131,10 +133,11 @@ def repeats(columns: Sequence[Column]) -> NDArray[np.int64]:
 
 
 def holders(column: Column, persons: Codes | None) -> NDArray[np.int64]:
-    """How many persons hold each value of a column; rows are counted where persons are not known."""
+    """How many persons have each value of a column; rows are counted where persons are not known."""
     if persons is None:
         return column.counts()
     width = int(persons.max(initial=0)) + 1
+    # A person with a value in many rows counts once: the standard protects persons, not rows.
     pairs = np.sort(column.codes.astype(np.int64) * width + persons)
     first = np.append(True, pairs[1:] != pairs[:-1])
     return np.bincount(pairs[first] // width, minlength=len(column.values)).astype(np.int64)
@@ -155,6 +158,7 @@ def _origin(
         return origin
     if suppressed is not None and len(suppressed) != source.rows:
         raise BadExamination(f"suppressed has {len(suppressed)} entries, the source {source.rows} rows")
+    # Equal numbers of rows may still be shuffled: `item3.rows_placed` looks whether unchanged columns agree.
     if published.rows == source.rows:
         return np.arange(source.rows, dtype=np.intp)
     if suppressed is not None and int((~suppressed).sum()) == published.rows:
@@ -178,7 +182,7 @@ def _check_names(source: Table, published: Table, roles: Mapping[str, Role], uni
         raise BadExamination("the output has no columns or no rows")
 
 
-def setting(
+def context_of(
     source: Table,
     published: Table,
     roles: Mapping[str, Role],
@@ -189,22 +193,27 @@ def setting(
     unit: str | None,
     reference: Table | None,
     thresholds: Thresholds,
-) -> Setting:
-    """The setting, checked; raises BadExamination."""
+) -> ExaminationContext:
+    """The context, checked.
+
+    `roles` by column of either table, `suppressed` a mask over source rows, `origin` the source row of each output
+    row, `unit` the column that names the person. Raises `BadExamination` where they do not fit together.
+    """
     _check_names(source, published, roles, unit)
     rows = _origin(source, published, origin=origin, suppressed=suppressed)
     persons: Codes | None = None
+    # The source's codes come first: in the output persons may be renumbered, blanked or left out.
     if unit is not None and unit in source and rows is not None:
         persons = source[unit].codes[rows]
     elif unit is not None and unit in published:
         persons = published[unit].codes
-    return Setting(
+    return ExaminationContext(
         source=source,
         published=published,
         roles=roles,
         hierarchies=hierarchies or MappingProxyType({}),
         origin=rows,
-        told=origin is not None,
+        origin_given=origin is not None,
         unit=unit,
         reference=reference,
         thresholds=thresholds,
