@@ -57,7 +57,7 @@ def _missing(unread: Sequence[str], values: Sequence[str]) -> Words:
 
 def _paths(name: str, node: object, above: Path) -> Iterator[Path]:
     """The lines (value, label, …, root) under a node; `above` are the labels over it, nearest first."""
-    # Bounded before it goes down: a YAML anchor can make a tree that holds itself.
+    # Bounded before it goes down: a deeper tree would end in Python's own limit on recursion.
     require(
         len(above) < HEIGHT_MAX,
         name,

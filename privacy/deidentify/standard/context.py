@@ -14,6 +14,7 @@ from privacy.deidentify.classes import grouped
 from privacy.deidentify.errors import DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.table import Codes, Column, Role, Table
+from privacy.words import Words
 
 BLANKS = frozenset(("", SUPPRESSED))
 """Cells that hold no value: missing in the source, or suppressed."""
@@ -57,7 +58,12 @@ class Thresholds:
         for name in self.__slots__:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise BadExamination(f"{name} must be a whole number of at least 0, not {value!r}")
+                raise BadExamination(
+                    Words(
+                        ja=f"{name} は 0 以上の整数でなければなりません（指定された値：{value!r}）。",
+                        en=f"{name} must be a whole number of at least 0, not {value!r}",
+                    )
+                )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -154,34 +160,68 @@ def _origin(
 ) -> NDArray[np.intp] | None:
     if origin is not None:
         if len(origin) != published.rows:
-            raise BadExamination(f"origin has {len(origin)} entries, the output {published.rows} rows")
+            raise BadExamination(
+                Words(
+                    ja=f"origin は {len(origin)} 件ですが、加工後のデータは {published.rows} 行です。",
+                    en=f"origin has {len(origin)} entries, the output {published.rows} rows",
+                )
+            )
         if len(origin) and not 0 <= int(origin.min()) <= int(origin.max()) < source.rows:
-            raise BadExamination(f"origin names rows outside the source's {source.rows}")
+            raise BadExamination(
+                Words(
+                    ja=f"origin に、元データの {source.rows} 行の範囲外の行番号があります。",
+                    en=f"origin names rows outside the source's {source.rows}",
+                )
+            )
         return origin
     if suppressed is not None and len(suppressed) != source.rows:
-        raise BadExamination(f"suppressed has {len(suppressed)} entries, the source {source.rows} rows")
+        raise BadExamination(
+            Words(
+                ja=f"suppressed は {len(suppressed)} 件ですが、元データは {source.rows} 行です。",
+                en=f"suppressed has {len(suppressed)} entries, the source {source.rows} rows",
+            )
+        )
     # Equal numbers of rows may still be shuffled: `item3.rows_placed` looks whether unchanged columns agree.
     if published.rows == source.rows:
         return np.arange(source.rows, dtype=np.intp)
     if suppressed is not None and int((~suppressed).sum()) == published.rows:
         return np.flatnonzero(~suppressed)
     if suppressed is not None:
+        left = int((~suppressed).sum())
         raise BadExamination(
-            f"{int((~suppressed).sum())} rows are not suppressed, and the output has {published.rows}"
+            Words(
+                ja=f"削除されていない行は {left} 行ですが、加工後のデータは {published.rows} 行です。",
+                en=f"{left} rows are not suppressed, and the output has {published.rows}",
+            )
         )
     return None
 
 
 def _check_names(source: Table, published: Table, roles: Mapping[str, Role], unit: str | None) -> None:
     known = source.keys() | published.keys()
-    if strangers := sorted(roles.keys() - known):
-        raise BadExamination(f"roles names columns that neither table has: {', '.join(strangers)}")
+    if absent := ", ".join(sorted(roles.keys() - known)):
+        raise BadExamination(
+            Words(
+                ja=f"roles に、どちらのデータにもない項目があります：{absent}。",
+                en=f"roles names columns that neither table has: {absent}",
+            )
+        )
     if unit is not None and unit not in known:
-        raise BadExamination(f"the unit {unit!r} is a column of neither table")
+        raise BadExamination(
+            Words(
+                ja=f"本人を示す項目「{unit}」はどちらのデータにもありません。",
+                en=f"the unit {unit!r} is a column of neither table",
+            )
+        )
+    # An empty table would pass every check, and a report of checks passed would be about nothing.
     if not len(source) or not source.rows:
-        raise BadExamination("the source has no columns or no rows")
+        raise BadExamination(
+            Words(ja="元データに項目又は行がありません。", en="the source has no columns or no rows")
+        )
     if not len(published) or not published.rows:
-        raise BadExamination("the output has no columns or no rows")
+        raise BadExamination(
+            Words(ja="加工後のデータに項目又は行がありません。", en="the output has no columns or no rows")
+        )
 
 
 def context_of(

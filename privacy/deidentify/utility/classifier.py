@@ -85,7 +85,12 @@ def accuracy(
     _check(source, published, target, features)
     rows = _sample(source.rows, rows_max, draws)
     if len(rows) < folds:
-        raise BadTable(f"{len(rows)} rows are too few for a classifier tried on {folds} folds")
+        raise BadTable(
+            Words(
+                ja=f"{len(rows)} 行では、{folds} 分割で分類器を試すには足りません。",
+                en=f"{len(rows)} rows are too few for a classifier tried on {folds} folds",
+            )
+        )
     # Rows are in random order by now, so dealing them out in turn makes random folds of equal size.
     fold = np.arange(len(rows)) % folds
     truth = source[target].codes[rows]
@@ -103,14 +108,30 @@ def accuracy(
 
 def _check(source: Table, published: Table, target: str, features: Sequence[str]) -> None:
     if not features:
-        raise BadTable(f"no column is given to predict {target} from")
+        raise BadTable(
+            Words(
+                ja=f"「{target}」を予測するための項目がありません。",
+                en=f"no column is given to predict {target} from",
+            )
+        )
     if target in features:
-        raise BadTable(f"{target} cannot be predicted from itself")
+        raise BadTable(
+            Words(
+                ja=f"「{target}」をその項目自身から予測することはできません。",
+                en=f"{target} cannot be predicted from itself",
+            )
+        )
     # The target is read from the source alone, so it need not be published.
     absent = [name for name in (target, *features) if name not in source]
     absent += [name for name in features if name not in published and name not in absent]
     if absent:
-        raise BadTable(f"the table has no column {', '.join(absent)} for the classifier")
+        names = ", ".join(absent)
+        raise BadTable(
+            Words(
+                ja=f"分類器に使う項目がデータにありません：{names}。",
+                en=f"the table has no column {names} for the classifier",
+            )
+        )
 
 
 def _sample(rows: int, rows_max: int, draws: Draws) -> NDArray[np.intp]:

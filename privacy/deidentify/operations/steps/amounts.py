@@ -8,6 +8,7 @@ from privacy.deidentify.operations import microaggregation, numbers
 from privacy.deidentify.operations.edges import Edge
 from privacy.deidentify.operations.steps.base import Applied, Figure, Means, Operation, WorkingRecords
 from privacy.deidentify.table import Column
+from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,10 @@ class _TailCode(Operation):
             records,
             coded.column,
             figures={"rows_in_tail": coded.rows},
+            # A bound of the plan is public, one found in the data is processing-method information.
             restricted={} if self.least is None else {"bound": coded.bound},
         )
+        # A label that is no number has to be let through by later operations on numbers of this column.
         if numbers.is_number(coded.label):
             return after, applied
         labels = {**records.labels, column: records.kept(column) | {coded.label}}
@@ -45,7 +48,7 @@ class _TailCode(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopCode(_TailCode):
-    """Numbers from `at` up, or the top that leaves `least` persons together, are told as one text."""
+    """Numbers from `at` up, or the top that leaves `least` persons together, become one text."""
 
     NAME: ClassVar[str] = "top_code"
     TAIL: ClassVar[numbers.Tail] = numbers.Tail.TOP
@@ -53,7 +56,7 @@ class TopCode(_TailCode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BottomCode(_TailCode):
-    """The same from `at` down."""
+    """Numbers from `at` down, or the bottom that leaves `least` persons together, become one text."""
 
     NAME: ClassVar[str] = "bottom_code"
     TAIL: ClassVar[numbers.Tail] = numbers.Tail.BOTTOM
@@ -68,7 +71,13 @@ class Round(Operation):
     method: numbers.Rounding = numbers.Rounding.NEAREST
 
     def __post_init__(self) -> None:
-        self._check(self.base > 0, f"needs a base above 0, not {self.base}")
+        self._check(
+            self.base > 0,
+            Words(
+                ja=f"base は 0 より大きくなければなりません（指定された値：{self.base}）。",
+                en=f"needs a base above 0, not {self.base}",
+            ),
+        )
 
     def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         rounded = numbers.round_to(
@@ -100,17 +109,39 @@ class AddNoise(Operation):
     def __post_init__(self) -> None:
         self._one_of("sd", "relative")
         size = self.sd if self.relative is None else self.relative
-        self._check(size is not None and size > 0, f"needs a standard deviation above 0, not {size}")
+        self._check(
+            size is not None and size > 0,
+            Words(
+                ja=f"標準偏差は 0 より大きくなければなりません（指定された値：{size}）。",
+                en=f"needs a standard deviation above 0, not {size}",
+            ),
+        )
         self._check(
             self.low is None or self.high is None or self.low <= self.high,
-            f"needs low ≤ high, not {self.low} and {self.high}",
+            Words(
+                ja=f"low は high 以下でなければなりません（指定された値：{self.low}、{self.high}）。",
+                en=f"needs low ≤ high, not {self.low} and {self.high}",
+            ),
         )
         if self.companions:
-            self._check(
-                self.relative is not None and self.kind is numbers.NoiseKind.NORMAL,
-                "with other columns is relative and normal",
-            )
-            self._check(self.low is None and self.high is None, "with other columns knows no low and high")
+            self._check_correlated()
+
+    def _check_correlated(self) -> None:
+        # Sums of normal noise are normal, so one covariance describes it; of other kinds, and after bounds, none does.
+        self._check(
+            self.relative is not None and self.kind is numbers.NoiseKind.NORMAL,
+            Words(
+                ja="他の項目と合わせる場合は、relative と normal を指定してください。",
+                en="with other columns is relative and normal",
+            ),
+        )
+        self._check(
+            self.low is None and self.high is None,
+            Words(
+                ja="他の項目と合わせる場合は、low と high を指定できません。",
+                en="with other columns knows no low and high",
+            ),
+        )
 
     def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.columns((column, *self.companions), self.NAME)
@@ -121,6 +152,7 @@ class AddNoise(Operation):
                 given, relative=float(self.relative), draws=means.draws(), kept=kept
             )
             return self._done(records, *noisy)
+        # A deviation taken from the data is processing-method information, like a bound found there.
         sd = self._deviation(given[0], kept)
         one = numbers.add_noise(
             given[0],
@@ -143,7 +175,7 @@ class AddNoise(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Microaggregate(Operation):
-    """Groups of at least `k` persons, alike in the column and those it goes `with`, told by their centre."""
+    """Groups of at least `k` persons, alike in the column and those it goes `with`, get their centre as value."""
 
     NAME: ClassVar[str] = "microaggregate"
     k: int

@@ -17,6 +17,7 @@ from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.naming import TERMS, Term
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 Figure = int | float | str
 NO_FIGURES: Mapping[str, Figure] = MappingProxyType({})
@@ -43,7 +44,7 @@ class Applied:
 class WorkingRecords:
     """The table between two operations, with what must outlive changes of its columns.
 
-    `people` is a person code per row, taken before any operation; `unit` is the same, or None where rows are
+    `people` is a person code per row, taken before any operation; `unit` is that code too, or None where rows are
     persons. `persons` is their number at the start; `labels` are texts that coding put into numeric columns.
     """
 
@@ -55,26 +56,43 @@ class WorkingRecords:
 
     @classmethod
     def of(cls, table: Table, unit: str | None) -> "WorkingRecords":
-        """The records of a table whose column `unit`, if any, tells the persons; a missing one is a person too."""
+        """The records of a table whose column `unit`, if any, names the persons; a missing one is a person too."""
         if unit is None:
             return cls(
                 table=table, people=np.arange(table.rows, dtype=np.int32), unit=None, persons=table.rows
             )
         if unit not in table:
-            raise BadOperation(f"there is no column {unit} to tell the persons")
+            raise BadOperation(
+                Words(
+                    ja=f"本人を示す項目「{unit}」がありません。",
+                    en=f"there is no column {unit} to tell the persons",
+                )
+            )
+        # Kept beside the table: later operations may pseudonymise or remove the column, and persons still count.
         people = table[unit].codes
         return cls(table=table, people=people, unit=people, persons=len(table[unit].values))
 
     def column(self, name: str, operation: str) -> Column:
         """A column that an operation names."""
         if name not in self.table:
-            raise BadOperation(f"{operation}: there is no column {name}, or it was removed before")
+            raise BadOperation(
+                Words(
+                    ja=f"{operation}：項目「{name}」がないか、既に削除されています。",
+                    en=f"{operation}: there is no column {name}, or it was removed before",
+                )
+            )
         return self.table[name]
 
     def columns(self, names: Sequence[str], operation: str) -> list[Column]:
         """Several columns that an operation names, each once."""
         if len(set(names)) < len(names):
-            raise BadOperation(f"{operation} names a column twice: {', '.join(names)}")
+            listed = ", ".join(names)
+            raise BadOperation(
+                Words(
+                    ja=f"{operation} が同じ項目を 2 回指定しています：{listed}。",
+                    en=f"{operation} names a column twice: {listed}",
+                )
+            )
         return [self.column(name, operation) for name in names]
 
     def kept(self, *names: str) -> frozenset[str]:
@@ -138,16 +156,22 @@ class Operation(ABC):
             restricted=restricted,
         )
 
-    def _check(self, holds: bool, words: str) -> None:
+    def _check(self, holds: bool, words: Words) -> None:
         if not holds:
-            raise BadOperation(f"{self.NAME} {words}")
+            raise BadOperation(Words(ja=f"{self.NAME}：{words.ja}", en=f"{self.NAME} {words.en}"))
 
     def _one_of(self, *names: str) -> None:
         given = [name for name in names if getattr(self, name) is not None]
-        self._check(len(given) == 1, f"needs exactly one of {', '.join(names)}")
+        listed = ", ".join(names)
+        self._check(
+            len(given) == 1,
+            Words(ja=f"{listed} のうち 1 つだけを指定してください。", en=f"needs exactly one of {listed}"),
+        )
 
 
 class RowRemoval(Operation):
+    """An operation that takes rows out and changes no cell."""
+
     __slots__ = ()
 
     def _left(

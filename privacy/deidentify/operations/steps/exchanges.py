@@ -20,6 +20,7 @@ class Swap(Operation):
     as_text: bool = False
 
     def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
+        # Named together, so that a column swapped within itself is refused: every stratum would be one value.
         given, *areas = records.columns((column, *self.within), self.NAME)
         swapped = swapping.rank_swap(
             given,
@@ -75,6 +76,7 @@ class Pram(Operation):
             matrix = pram.retaining(float(self.retain), len(pram.categories(given)))
         if self.invariant:
             matrix = pram.invariant(matrix, pram.frequencies(given))
+        # Of the invariant matrix only, which depends on the counts of the data; the plan's own is known to its reader.
         least = {"least_retained": float(matrix.diagonal().min())}
         return self._done(
             records,

@@ -25,6 +25,7 @@ class DateShift(Operation):
     companions: tuple[str, ...] = ()
 
     def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
+        # Not the column's own draws: dates of one person in several columns must move by the same days.
         purpose = f"{self.NAME}:{self.days}:{self.zero}"
         days = dates.offsets(records.persons, days=self.days, draws=means.draws_for(purpose), zero=self.zero)
         shifted = [
@@ -37,7 +38,7 @@ class DateShift(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pseudonym(Operation):
-    """Values replaced by a keyed function of theirs."""
+    """Values replaced by a keyed function of them (仮ID)."""
 
     NAME: ClassVar[str] = "pseudonym"
     length: int = 16

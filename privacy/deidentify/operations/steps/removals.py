@@ -12,7 +12,7 @@ from privacy.deidentify.operations.steps.base import Applied, Means, Operation, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove(Operation):
-    """The column is left out."""
+    """The column is left out (項目削除)."""
 
     NAME: ClassVar[str] = "remove"
 
@@ -24,7 +24,7 @@ class Remove(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRows(RowRemoval):
-    """Rows that hold one of `values`, or a value of fewer than `least` persons, are left out."""
+    """Rows with one of `values`, or with a value of fewer than `least` persons, are left out (レコード削除)."""
 
     NAME: ClassVar[str] = "remove_rows"
     values: tuple[str, ...] | None = None
@@ -44,7 +44,7 @@ class RemoveRows(RowRemoval):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppress(Operation):
-    """Cells that hold one of `values` are blanked."""
+    """Cells with one of `values` are blanked (セル削除)."""
 
     NAME: ClassVar[str] = "suppress"
     values: tuple[str, ...]
@@ -55,7 +55,7 @@ class Suppress(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressRare(Operation):
-    """Cells with a value that fewer than `least` persons hold are blanked."""
+    """Cells with a value that fewer than `least` persons have are blanked (セル削除)."""
 
     NAME: ClassVar[str] = "suppress_rare"
     least: int
@@ -94,6 +94,7 @@ class DrawSample(RowRemoval):
     def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         size = self._size(records)
+        # By the column's codes as strata: a stratum is a text, the missing one too.
         if self.stratified:
             rows = sampling.stratified(given.codes, size=size, draws=means.draws(), unit=records.unit)
         else:
@@ -104,4 +105,5 @@ class DrawSample(RowRemoval):
         if self.size is not None:
             return self.size
         assert self.share is not None
+        # Of the persons left, not of those of the source: rows may have been removed before.
         return round(len(np.unique(records.people)) * self.share)
