@@ -233,7 +233,7 @@ def combined(context: ExaminationContext) -> tuple[Outcome, Outcome]:
     threshold is a finding, any other unique record a question.
     """
     looked = _Combinations(context)
-    # Pairs are n (n - 1) / 2 passes over the rows, triples n³ / 6: a wide table is left to the reviewer, and said so.
+    # Pairs are n (n - 1) / 2 passes over the rows, triples n³ / 6: the reviewer is asked about a wide table instead.
     if _too_many(context, comb(len(looked.columns), 2)):
         return _not_looked(context, 2, len(looked.pairs)), _not_looked(context, 3, len(looked.triples))
     pairs = _combined(context, 2, len(looked.pairs), looked.look_at_pairs())
