@@ -22,10 +22,10 @@ class Services:
 
     settings: Settings
     store: Store
-    accounts: People
+    people: People
     ledger: Ledger
     catalog: Catalog
-    desk: QueryService
+    queries: QueryService
 
     @classmethod
     def of(cls, settings: Settings, noise: Noise | None = None) -> "Services":
@@ -37,16 +37,16 @@ class Services:
             timeout_s=settings.query_timeout_s,
             temporary=settings.data_dir / "temporary",
         )
-        desk = QueryService(
+        queries = QueryService(
             ledger=ledger,
             catalog=catalog,
             engine=engine,
             noise=noise or OpendpNoise(),
             data_dir=settings.data_dir,
         )
-        accounts = People(store, settings.secret())
+        people = People(store, settings.secret())
         return cls(
-            settings=settings, store=store, accounts=accounts, ledger=ledger, catalog=catalog, desk=desk
+            settings=settings, store=store, people=people, ledger=ledger, catalog=catalog, queries=queries
         )
 
 

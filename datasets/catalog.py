@@ -14,7 +14,9 @@ from sqlalchemy import Row, text
 from datasets.database.store import Store
 from datasets.descriptor.descriptor import Descriptor, parse
 from datasets.engines.duckdb import STATISTICS_FILE
+from privacy.refusal import Refusal
 from privacy.schema import Measure, Schema
+from privacy.words import Words
 
 _SELECT = """
     SELECT datasets.id, datasets.lineage, datasets.version, datasets.created_at, datasets.retired_at,
@@ -28,11 +30,14 @@ ALL = text(f"{_SELECT} ORDER BY datasets.id")
 RETIRE = text("UPDATE datasets SET retired_at = :at WHERE id = :id AND retired_at IS NULL")
 
 
-class NoSuchDataset(LookupError):
+class NoSuchDataset(Refusal):
     """There is no dataset of that name."""
 
+    code = "no_such_dataset"
+    words = Words(ja="データセット {id} はありません", en="no dataset {id}")
+
     def __init__(self, id: str) -> None:
-        super().__init__(f"no dataset {id}")
+        super().__init__()
         self.id = id
 
 
@@ -92,13 +97,13 @@ class Catalog:
             rows = connection.execute(ALL).all()
         return [self._held(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
 
-    def kin(self) -> dict[str, LineageMembers]:
+    def lineage_members(self) -> dict[str, LineageMembers]:
         """By lineage, the datasets that share its accounts; views have none of their own."""
         families: dict[str, list[DatasetVersion]] = {}
         for held in self.all():
             if not held.is_view:
                 families.setdefault(held.lineage, []).append(held)
-        return {lineage: _kin(family) for lineage, family in families.items()}
+        return {lineage: _members(family) for lineage, family in families.items()}
 
     def retire(self, id: str, *, at: str) -> None:
         """End a dataset: no new question is answered; what was told and spent stays. Raises NoSuchDataset."""
@@ -121,7 +126,7 @@ class Catalog:
         )
 
 
-def _kin(family: Iterable[DatasetVersion]) -> LineageMembers:
+def _members(family: Iterable[DatasetVersion]) -> LineageMembers:
     by_age = sorted(family, key=lambda held: held.registered_at)
     latest = by_age[-1].schema
     names = tuple(sorted(held.id for held in by_age))

@@ -9,12 +9,12 @@ from api.budgets.balances import PRICE_NAMES, balance
 from api.http import wire
 from api.http.blueprints import Blueprint
 from api.http.identity import allowed, caller
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.queries.answers import BudgetsSchema, GrantAnswerSchema, GrantsSchema, JournalSchema
 from api.queries.schemas import DecisionSchema, GrantSchema, PageSchema
 from api.services import services
-from datasets.catalog import DatasetVersion, LineageMembers
-from datasets.ledger.ledger import Account, Grant, GrantDecided, NoSuchGrant, NoSuchHolder, SamePerson
+from datasets.catalog import DatasetVersion, LineageMembers, NoSuchDataset
+from datasets.ledger.ledger import Account, Grant
 from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
 from privacy.schema import Measure
@@ -31,17 +31,17 @@ def budgets() -> Response:
     Amounts are ε, or ρ where `measure` is zcdp; `spent_as` then tells the spent ρ as (ε, δ). A view has no
     accounts of its own: each of its sources' pays.
     """
-    kin = services().catalog.kin()
+    members = services().catalog.lineage_members()
     states = services().ledger.accounts_of_user(user=caller().name)
     items = [
         {
             "dataset": name,
             "account": f"{state.kind}:{name if state.kind == 'dataset' else state.holder}",
-            **balance(state, kin[state.lineage]),
+            **balance(state, members[state.lineage]),
         }
         for state in states
-        if state.lineage in kin
-        for name in kin[state.lineage].names
+        if state.lineage in members
+        for name in members[state.lineage].names
     ]
     return _json({"items": items})
 
@@ -68,10 +68,8 @@ def grant(asked: dict[str, Any]) -> Response:
             reason=asked["reason"],
             requested_by=caller().name,
         )
-    except NoSuchHolder:
-        place = "/user" if account.kind == "user" else "/organisation"
-        raise _refused(place, "unknown_holder", account.holder) from None
     except InvalidAmount:
+        # Only here is it known under which name the amount was sent.
         raise _refused(f"/{name}", "above_lifetime_limit", str(amount)) from None
     return _granted(made, 201)
 
@@ -85,8 +83,8 @@ def grants(page: dict[str, Any]) -> Response:
     limit = page["limit"]
     found = services().ledger.grants(after=page.get("after"), limit=limit + 1)
     following = found[limit - 1].id if len(found) > limit else None
-    kin = services().catalog.kin()
-    return _json({"items": [_grant(made, kin) for made in found[:limit]], "next": following})
+    members = services().catalog.lineage_members()
+    return _json({"items": [_grant(made, members) for made in found[:limit]], "next": following})
 
 
 @blueprint.route("/v1/grants/<id>/decision", methods=["POST"])
@@ -97,14 +95,7 @@ def decide(asked: dict[str, Any], id: str) -> Response:
     """Approve or decline a pending grant. Whoever asked for it cannot approve it."""
     ledger = services().ledger
     act = ledger.approve if asked["decision"] == "approve" else ledger.decline
-    try:
-        return _granted(act(grant_id=id, decided_by=caller().name), 200)
-    except NoSuchGrant:
-        raise Refusal("not_found") from None
-    except SamePerson:
-        raise _refused("/decision", "same_person", asked["decision"]) from None
-    except GrantDecided as decided:
-        raise Refusal("conflict", expected=decided.state) from None
+    return _granted(act(grant_id=id, decided_by=caller().name), 200)
 
 
 @blueprint.route("/v1/journal", methods=["GET"])
@@ -161,7 +152,8 @@ def _dataset(id: str) -> DatasetVersion:
     """A dataset with accounts of its own."""
     try:
         held = services().catalog.current(id)
-    except LookupError:
+    except NoSuchDataset:
+        # In a body a name that does not exist is a wrong value, not a missing page.
         raise _refused("/dataset", "unknown_dataset", id) from None
     if held.is_view:
         raise _refused("/dataset", "is_a_view", id, ", ".join(held.sources))
@@ -169,13 +161,13 @@ def _dataset(id: str) -> DatasetVersion:
 
 
 def _granted(made: Grant, status: int) -> Response:
-    response = _json(_grant(made, services().catalog.kin()))
+    response = _json(_grant(made, services().catalog.lineage_members()))
     response.status_code = status
     return response
 
 
-def _grant(made: Grant, kin: Mapping[str, LineageMembers]) -> dict[str, Any]:
-    family = kin[made.lineage]
+def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]:
+    family = members[made.lineage]
     dataset = family.names[0]
     holder = dataset if made.account.kind == "dataset" else made.account.holder
     return {
@@ -191,9 +183,9 @@ def _grant(made: Grant, kin: Mapping[str, LineageMembers]) -> dict[str, Any]:
     }
 
 
-def _refused(pointer: str, reason: str, given: object, expected: object = None) -> Refusal:
+def _refused(pointer: str, reason: str, given: object, expected: object = None) -> RequestRefused:
     place = Problem(pointer=pointer, reason=reason, given=given, expected=expected)
-    return Refusal("invalid_query", errors=[place])
+    return RequestRefused("invalid_query", errors=[place])
 
 
 def _json(value: dict[str, Any]) -> Response:

@@ -20,7 +20,7 @@ from datasets.catalog import NoSuchDataset
 from datasets.database.store import migrate
 from datasets.descriptor.descriptor import View, parse, read
 from datasets.ledger.ledger import Account
-from datasets.people.service import AlreadyThere
+from datasets.people.errors import AlreadyThere
 from datasets.registration.registry import register, register_view
 from datasets.sample import generate
 from privacy.budget import Price
@@ -122,13 +122,13 @@ def _is_registered(office: Office, id: str) -> bool:
 
 def _key(office: Office, name: str, organisation: str, role: str) -> str:
     """A key for a user of the demonstration; a new one at every run, since none is kept."""
-    accounts = office.accounts
+    people = office.people
     with contextlib.suppress(AlreadyThere):
-        accounts.add_organisation(organisation)
+        people.add_organisation(organisation)
     try:
-        return accounts.add_user(name, organisation=organisation, role=role)
+        return people.add_user(name, organisation=organisation, role=role)
     except AlreadyThere:
-        return accounts.rotate(name)
+        return people.rotate(name)
 
 
 def _allot(office: Office) -> None:

@@ -14,46 +14,32 @@ import click
 
 from api.budgets.balances import PRICE_NAMES, balance
 from api.commands.deid import deid
-from api.settings import InvalidSetting, Settings
-from datasets.catalog import Catalog, DatasetVersion, LineageMembers, NoSuchDataset
-from datasets.database.store import Store, Unavailable, migrate, now
+from api.commands.language import refusal_text
+from api.settings import Settings
+from datasets.catalog import Catalog, DatasetVersion, LineageMembers
+from datasets.database.store import Store, migrate, now
 from datasets.database.tables import ROLES
-from datasets.descriptor.descriptor import Descriptor, DescriptorError, View, read
-from datasets.ledger.ledger import Account, AccountState, Ledger, LedgerError
-from datasets.people.service import People, PeopleError
-from datasets.registration.ingest import ColumnCounts, ImportProblem, IngestReport, check
-from datasets.registration.registry import Registered, RegistrationRefused, register, register_view
+from datasets.descriptor.descriptor import Descriptor, View, read
+from datasets.ledger.ledger import Account, AccountState, Ledger
+from datasets.people.service import People
+from datasets.registration.ingest import ColumnCounts, IngestReport, check
+from datasets.registration.registry import Registered, register, register_view
 from privacy import delta
 from privacy.budget import InvalidAmount, Price
+from privacy.refusal import Refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW_HAS_NO_DATA = "this describes a view, which is joined from registered datasets: leave --data out"
-REFUSALS = (
-    PeopleError,
-    DescriptorError,
-    ImportProblem,
-    InvalidSetting,
-    LedgerError,
-    NoSuchDataset,
-    RegistrationRefused,
-    Unavailable,
-)
 
 
 class Refusing(click.Group):
-    """A group of commands that turns every known refusal into a sentence and exit code 1."""
+    """A group of commands that turns every refusal into a sentence and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except REFUSALS as refusal:
-            raise click.ClickException(_said(refusal)) from None
-
-
-def _said(refusal: Exception) -> str:
-    """A refusal as a sentence."""
-    words = str(refusal).strip()
-    return words or (type(refusal).__doc__ or type(refusal).__name__).splitlines()[0]
+        except Refusal as refusal:
+            raise click.ClickException(refusal_text(refusal)) from None
 
 
 class Office:
@@ -66,7 +52,7 @@ class Office:
         self.catalog = Catalog(self.store, self.settings.data_dir)
 
     @property
-    def accounts(self) -> People:
+    def people(self) -> People:
         return People(self.store, self.settings.secret())
 
 
@@ -78,8 +64,8 @@ class PriceParameter(click.ParamType[Price]):
     def convert(self, value: Any, param: Any, ctx: Any) -> Price:
         try:
             return value if isinstance(value, Price) else Price.parse(value)
-        except InvalidAmount as fault:
-            self.fail(str(fault), param, ctx)
+        except InvalidAmount as refusal:
+            self.fail(refusal_text(refusal), param, ctx)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -136,7 +122,7 @@ def org() -> None:
 @click.argument("name")
 def add_organisation(name: str) -> None:
     """Add an organisation."""
-    Office().accounts.add_organisation(name)
+    Office().people.add_organisation(name)
     click.echo(f"added organisation {name}")
 
 
@@ -152,7 +138,7 @@ def user() -> None:
 @as_json
 def add_user(name: str, organisation: str, role: str, as_json: bool) -> None:
     """Add a user and print its key, which is shown only now."""
-    key = Office().accounts.add_user(name, organisation=organisation, role=role)
+    key = Office().people.add_user(name, organisation=organisation, role=role)
     _show_key(name, key, as_json)
 
 
@@ -161,14 +147,14 @@ def add_user(name: str, organisation: str, role: str, as_json: bool) -> None:
 @as_json
 def rotate(name: str, as_json: bool) -> None:
     """Give a user a new key; the old one ends at once."""
-    _show_key(name, Office().accounts.rotate(name), as_json)
+    _show_key(name, Office().people.rotate(name), as_json)
 
 
 @user.command("disable")
 @click.argument("name")
 def disable(name: str) -> None:
     """End a user's access at once."""
-    Office().accounts.disable(name)
+    Office().people.disable(name)
     click.echo(f"disabled {name}")
 
 
@@ -335,8 +321,8 @@ def show_dataset(id: str, as_json: bool) -> None:
     held = office.catalog.current(id)
     states = [state for state in _all_accounts(office) if state.lineage in held.lineages]
     columns = [column.name for column in held.schema.columns]
-    kin = office.catalog.kin()
-    accounts = [_account(state, kin) for state in states]
+    members = office.catalog.lineage_members()
+    accounts = [_account(state, members) for state in states]
     body = {
         "id": held.id,
         "version": held.version,
@@ -411,17 +397,14 @@ def grant(
     account = Account(kind="dataset", holder=held.lineage)
     if to_user or to_organisation:
         account = Account(kind="user" if to_user else "organisation", holder=to_user or to_organisation or "")
-    try:
-        made = office.ledger.grant(
-            lineage=held.lineage,
-            account=account,
-            amount=amount,
-            reason=reason,
-            requested_by=operator(),
-            approved_by=approved_by,
-        )
-    except InvalidAmount as fault:
-        raise click.ClickException(str(fault)) from None
+    made = office.ledger.grant(
+        lineage=held.lineage,
+        account=account,
+        amount=amount,
+        reason=reason,
+        requested_by=operator(),
+        approved_by=approved_by,
+    )
     name = PRICE_NAMES[held.schema.measure]
     text = f"granted {name} {amount} to {account.kind}:{account.holder} on {id}"
     if made.state == "pending":
@@ -461,8 +444,8 @@ def show_budgets(id: str | None, of_user: str | None, as_json: bool) -> None:
     if id is not None:
         lineages = office.catalog.current(id).lineages
         states = [state for state in states if state.lineage in lineages]
-    kin = office.catalog.kin()
-    items = [_account(state, kin) for state in states]
+    members = office.catalog.lineage_members()
+    items = [_account(state, members) for state in states]
     echo(items, as_json=as_json, text="\n".join(map(_account_text, items)) or "no accounts")
 
 
@@ -473,8 +456,8 @@ def _all_accounts(office: Office) -> list[AccountState]:
     return states
 
 
-def _account(state: AccountState, kin: Mapping[str, LineageMembers]) -> dict[str, Any]:
-    family = kin[state.lineage]
+def _account(state: AccountState, members: Mapping[str, LineageMembers]) -> dict[str, Any]:
+    family = members[state.lineage]
     ids = "+".join(family.names)
     return {
         "dataset": ids,

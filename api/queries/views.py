@@ -13,12 +13,14 @@ from api.http import wire
 from api.http.blueprints import Blueprint, json_body
 from api.http.identity import allowed, caller
 from api.http.limits import wait_for_quantum
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.queries.answers import AnswerSchema, HistorySchema
 from api.queries.schemas import PageSchema, QuerySchema, WorkloadSchema, to_query
 from api.services import services
-from datasets.ledger.ledger import NoAnswer, StoredAnswer
-from datasets.queries.service import Asked, Conflict, digest_of, joined
+from datasets.ledger.errors import NoAnswer
+from datasets.ledger.ledger import StoredAnswer
+from datasets.queries.errors import AnswerFailed, Conflict
+from datasets.queries.service import Asked, digest_of, joined
 from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
@@ -36,7 +38,7 @@ def replayed_first(view: View) -> View:
             with contextlib.suppress(NoAnswer, Conflict, wire.NotCanonical):
                 kind = _format()
                 text = wire.canonical(body)
-                stored, told = services().desk.replay_whole(
+                stored, told = services().queries.replay_whole(
                     user=caller().name, key=key.strip('"'), digest=digest_of(kwargs["id"], text)
                 )
                 return _stored_response(stored, told, kind)
@@ -76,22 +78,22 @@ def ask(loaded: dict[str, Any], id: str) -> Response:
 
 def ask_query(query: Query, id: str) -> Response:
     """Quote, rehearse or answer."""
-    kind, desk = _format(), services().desk
+    kind, queries = _format(), services().queries
     key = _key(required=query.mode == "run")
     if query.mode == "quote":
-        return _respond(wire.dumps(desk.quote(caller(), id, query)), JSON)
+        return _respond(wire.dumps(queries.quote(caller(), id, query)), JSON)
     if query.mode == "dummy":
-        return _respond(rendered(wire.dumps(desk.rehearse(caller(), id, query)), kind), kind)
+        return _respond(rendered(wire.dumps(queries.rehearse(caller(), id, query)), kind), kind)
     asked = Asked(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
     return _answered(asked, kind)
 
 
 def _answered(asked: Asked, kind: str) -> Response:
     try:
-        stored = services().desk.answer(asked)
+        stored = services().queries.answer(asked)
     finally:
         wait_for_quantum()
-    return _stored_response(stored, services().desk.table_of(stored), kind)
+    return _stored_response(stored, services().queries.table_of(stored), kind)
 
 
 def _stored_response(stored: StoredAnswer, told: bytes, kind: str) -> Response:
@@ -136,13 +138,10 @@ def history(page: dict[str, Any]) -> Response:
 def again(id: str) -> Response:
     """One of your answers as it was told, in any format, free of charge."""
     kind = _format()
-    try:
-        stored = services().ledger.answer(id=id, user=caller().name)
-    except NoAnswer:
-        raise Refusal("not_found") from None
+    stored = services().ledger.answer(id=id, user=caller().name)
     if stored.outcome == "failed":
-        raise Refusal("internal")
-    response = _stored_response(stored, services().desk.table_of(stored), kind)
+        raise AnswerFailed
+    response = _stored_response(stored, services().queries.table_of(stored), kind)
     response.add_etag()
     response.make_conditional(request)
     return response
@@ -152,7 +151,7 @@ def _format() -> str:
     """The answer's format, settled before anything is read or charged."""
     kind = chosen(request.accept_mimetypes)
     if kind is None:
-        raise Refusal("not_acceptable", expected=", ".join(AVAILABLE))
+        raise RequestRefused("not_acceptable", expected=", ".join(AVAILABLE))
     return kind
 
 
@@ -160,7 +159,7 @@ def _key(*, required: bool) -> str:
     """The idempotency key; a malformed one is refused even where none is needed."""
     key = request.headers.get("Idempotency-Key", "")
     if not KEY.fullmatch(key) and (required or "Idempotency-Key" in request.headers):
-        raise Refusal("precondition_required")
+        raise RequestRefused("precondition_required")
     return key.strip('"')
 
 

@@ -17,19 +17,19 @@ from typing import Any
 
 import structlog
 
-from datasets.catalog import Catalog, DatasetVersion
+from datasets.catalog import Catalog, DatasetVersion, NoSuchDataset
 from datasets.database.store import new_id, now
 from datasets.engines.duckdb import DuckdbEngine
+from datasets.ledger.errors import NoAccount, NoAnswer
 from datasets.ledger.ledger import (
     AccountState,
     AlreadyAnswered,
     Ledger,
-    NoAccount,
-    NoAnswer,
     Settlement,
     StoredAnswer,
 )
 from datasets.people.service import Caller
+from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
 from privacy import delta
 from privacy.answer import AnswerTable, Released, codes_told, release, retold, table
 from privacy.budget import Price, epsilon_of, plain_text
@@ -40,26 +40,6 @@ from privacy.result_columns import expectation, narrower_bound, strategy
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")
-
-
-class NotOpen(LookupError):
-    """The dataset does not exist, or the caller has no account for it: nobody can tell which."""
-
-
-class Retired(LookupError):
-    """The dataset answers no new questions."""
-
-
-class Conflict(ValueError):
-    """The idempotency key was used for another question."""
-
-
-class InProgress(RuntimeError):
-    """A question with this idempotency key is being answered."""
-
-
-class AnswerFailed(RuntimeError):
-    """The answer failed after the data was opened. It has been charged; a retry fails alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +75,7 @@ class QueryService:
         """A dataset that the caller has an account for, in every lineage if it is a view. Raises NotOpen."""
         try:
             held = self._catalog.current(dataset)
-        except LookupError:
+        except NoSuchDataset:
             raise NotOpen from None
         accounts = self._ledger.accounts(
             lineages=held.lineages, user=caller.name, organisation=caller.organisation

@@ -55,18 +55,18 @@ class WaitingEngine:
 
 def engine_of(visitor: Visitor) -> Any:
     """The engine that answers now."""
-    return visitor.services.desk._engine
+    return visitor.services.queries._engine
 
 
 def with_engine(visitor: Visitor, engine: Any) -> Visitor:
-    """The same visitor at a desk with another engine."""
+    """The same visitor at a query service with another engine."""
     services = visitor.services
-    desk = QueryService(
+    queries = QueryService(
         ledger=services.ledger,
         catalog=services.catalog,
         engine=engine,
         noise=OpendpNoise(),
         data_dir=services.settings.data_dir,
     )
-    visitor.app.extensions["sudare"] = replace(services, desk=desk)
+    visitor.app.extensions["sudare"] = replace(services, queries=queries)
     return visitor

@@ -144,10 +144,10 @@ def town(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> To
         rate_limit="1000000 per minute",
     )
     store = Store(settings.database_url)
-    ledger, accounts = Ledger(store), People(store, settings.secret())
+    ledger, people = Ledger(store), People(store, settings.secret())
     catalog = Catalog(store, settings.data_dir)
-    accounts.add_organisation("auditors")
-    key = accounts.add_user("aoi", organisation="auditors", role="analyst")
+    people.add_organisation("auditors")
+    key = people.add_user("aoi", organisation="auditors", role="analyst")
     for measure in ("pure", "zcdp"):
         for more in ("without", "with"):
             id = f"{measure}-{more}"

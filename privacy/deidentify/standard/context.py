@@ -26,6 +26,8 @@ class BadExamination(DeidentifyError):
 
     code = "bad_examination"
 
+    code = "bad_examination"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
