@@ -20,8 +20,8 @@ from privacy.deidentify.standard.findings import (
     Examination,
     Finding,
     Question,
-    Words,
 )
+from privacy.words import Words
 
 FORMAT = "sudare-evidence/1"
 ALGORITHM = "HMAC-SHA-256"
@@ -210,7 +210,8 @@ def read(text: str) -> SignedEvidence:
     try:
         told = json.loads(text)
         signed = SignedEvidence(_evidence(told["evidence"]), told["key_id"], told["signature"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    # Words without a text are a fault of ours elsewhere (an assertion); here they come from outside.
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise BadEvidence("the text is not signed evidence of this format") from error
     if written(signed) != canonical(told).decode():
         raise BadEvidence("the text holds more, or other, than signed evidence of this format")

@@ -120,6 +120,7 @@ DETECTORS: tuple[Detector, ...] = (
         confidence=Confidence.MEDIUM,
         chance=0.1,
         hint=_hint("住民票コード|住基コード|resident_?(record_?)?code"),
+        # Its name before it makes any eleven digits one: the check digit's weights are not official (see `digits`).
         marked=re.compile(r"住民票コード[^0-9\n]{0,6}[0-9]{11}(?![0-9])"),
         run=re.compile(rf"{_LEFT}[0-9]{{10}}{_RIGHT}"),
         rules={11: digits.resident_code},
@@ -163,6 +164,7 @@ DETECTORS: tuple[Detector, ...] = (
         confidence=Confidence.MEDIUM,
         chance=0.1 * len(digits.INSURER_LAWS) / 100 * digits.PREFECTURES / 100,
         hint=_hint("保険者番号|insurer"),
+        # 被保険者番号, which holds this name, is another number.
         run=re.compile(r"(?<!被)保険者番号[^0-9\n]{0,6}(?P<number>[0-9]{8}|[0-9]{6})(?![0-9])"),
         rules={8: digits.insurer_of_eight, 6: digits.insurer_of_six},
         quiet=True,
@@ -276,6 +278,7 @@ DETECTORS: tuple[Detector, ...] = (
         hint=_hint("(?!)"),
         marked=re.compile(rf"〒 ?[0-9]{{3}}-?[0-9]{{4}}(?![0-9])|{_LEFT}[0-9]{{2}}-[0-9]{{4}}{_RIGHT}"),
         needs=("-", "〒"),
+        # 123-4567 is as often a part number or an extension.
         tentative=True,
     ),
     Detector(
@@ -298,6 +301,7 @@ DETECTORS: tuple[Detector, ...] = (
         chance=1.0,
         hint=_hint("生年月日|誕生日|birth|^dob$"),
         marked=re.compile(_DAY),
+        # Most dates in a register are of events, which only the plan's author can tell from births.
         tentative=True,
     ),
     Detector(

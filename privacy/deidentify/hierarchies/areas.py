@@ -128,6 +128,7 @@ def areas(
     read = READERS[choice(name, "areas", kind, READERS)]
     known = LEVELS[kind]
     chosen = _chosen(name, known, levels)
+    # Sorted, so that lines do not stand in the order of the rows.
     parts = {text: read(text) for text in sorted(set(values))}
     paths: list[Path] = [
         (text, *(labels[place] for place in chosen)) for text, labels in parts.items() if labels is not None
@@ -197,6 +198,7 @@ def _canonical(text: str) -> str:
 
 def _cuts(plain: str, start: int) -> tuple[int | None, int, int, int]:
     """Where municipality, ward, town and 丁目 end; no municipality where the text behind `start` has none."""
+    # A prefecture alone is an address too: all finer levels take its label.
     if start == len(plain):
         return start, start, start, start
     found = SPECIAL_WARD.match(plain, start) if plain.startswith("東京都") else None

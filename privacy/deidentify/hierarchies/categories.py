@@ -28,6 +28,7 @@ def categories(name: str, values: Sequence[str], *, tree: Tree, unknown: str | N
         ),
     )
     branches = list(_paths(name, tree, ()))
+    # Looked for in the tree: in the lines a label of two places cannot be told from one with many values.
     _check_labels(name, tree, set())
     deepest = max(map(len, branches))
     paths = [(*path, *[path[-1]] * (deepest - len(path))) for path in branches]
@@ -84,6 +85,7 @@ def _paths(name: str, node: object, above: Path) -> Iterator[Path]:
 
 
 def _check_labels(name: str, node: object, seen: set[str]) -> None:
+    # Values in two places need no look here: `Hierarchy.of` refuses them as repeated lines.
     if isinstance(node, Mapping):
         for key, below in node.items():
             own = label(name, "tree", key)

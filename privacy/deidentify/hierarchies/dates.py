@@ -125,6 +125,7 @@ def dates(
     )
     known = {text: parsed(text) for text in values}
     days = {text: day for text, day in known.items() if day is not None}
+    # Texts beyond the range are few: they get lines of their own instead of widening the domain for all.
     below, above = [t for t, day in days.items() if day < first], [t for t, day in days.items() if day > last]
     if choice(name, "outside", outside, OUTSIDE) == "refuse" and below + above:
         raise fault(
@@ -160,6 +161,7 @@ def parsed(text: str) -> date | None:
             return _day(int(found[1]), int(found[3]), int(found[4]))
     # Letters in either case: r6.4.1 is as common in lists typed by hand as R6.4.1.
     if found := ERA_WRITTEN.fullmatch(bare) or ERA_LETTER.fullmatch(bare.upper()):
+        # 元年 is year 1; an era's year 0 is no date.
         place = next(place for place, era in enumerate(ERAS) if found[1] in (era.name, era.letter))
         return _day_of_era(place, 1 if found[2] == "元" else int(found[2]), int(found[4]), int(found[5]))
     return None
@@ -227,6 +229,7 @@ def _paths(known: Mapping[str, date], first: date, last: date, steps: Sequence[s
     # One set of writers for all levels: below an era, a month that crosses a change must be two labels.
     writers = [(ERA_WRITERS if steps[-1] == "era" else WRITERS)[step] for step in steps]
     places = {text: day.toordinal() for text, day in known.items()}
+    # Every day of the range, not of the data: else the loss of a level would depend on who is in the file.
     days = {place: date.fromordinal(place) for place in range(first.toordinal(), last.toordinal() + 1)}
     canonical = {place: day.isoformat() for place, day in days.items()}
     labels = {place: tuple(write(day) for write in writers) for place, day in days.items()}

@@ -40,6 +40,7 @@ class Hierarchy:
         """
         places = _Lines(name, range(1, len(paths) + 1) if lines is None else lines)
         _check_shape(places, paths)
+        # Turned over: levels are checked and coded whole, which a loop over a million lines would not be.
         columns = list(zip(*paths, strict=True))
         _check_distinct(places, columns[0])
         coded = [_coded(column) for column in columns]
@@ -93,6 +94,7 @@ class Hierarchy:
 
         (leaves - 1) / (domain - 1), the measure Loss (Iyengar, KDD 2002) scaled to [0, 1]; 0 for a domain of one.
         """
+        # One value has nothing to lose, and no width to divide by.
         if len(self.domain) == 1:
             return np.zeros(len(self.labels[level]))
         return (self.leaves(level) - 1) / (len(self.domain) - 1)

@@ -232,6 +232,7 @@ def _grid(
 
 
 def _digits(value: Decimal) -> int:
+    # 10 is 1E+1 when normalised: its exponent is above 0, and it has no digits behind the point.
     return max(0, -int(value.normalize().as_tuple().exponent))
 
 
@@ -252,6 +253,7 @@ def _hierarchy(
             en=f"at most {HEIGHT_MAX} levels, not {len(edges)}",
         ),
     )
+    # Spellings such as 07 and 7.0 are read here once; everything after goes by whole steps.
     found = _Found.of(name, values, grid)
     beyond = len(found.below) + len(found.above)
     if choice(name, "outside", outside, OUTSIDE) == "refuse" and beyond:
@@ -272,6 +274,7 @@ def _hierarchy(
         (text, *(column[(place - grid.low) // grid.step] for column in columns))
         for text, place in spellings(found.within, canonical)
     ]
+    # Sorted, so that lines do not stand in the order of the rows.
     for label, texts in ((f"<{grid.text(grid.low)}", found.below), (f"≥{grid.text(grid.end)}", found.above)):
         paths += [(text, *[label] * len(edges)) for text in sorted(texts)]
     return with_unread(
@@ -304,6 +307,7 @@ class _Found:
         known = {text: parsed(text) for text in values}
         scaled = {text: value.scaleb(grid.digits) for text, value in known.items() if value is not None}
         within = {text: value for text, value in scaled.items() if grid.low <= value < grid.end}
+        # A half year in a column of whole years is refused rather than put into either block.
         off = sum((value - grid.low) % grid.step != 0 for value in within.values())
         require(
             off == 0,

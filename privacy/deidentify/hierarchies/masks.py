@@ -39,6 +39,7 @@ def masks(
     _one_character(name, "padding", filler)
     choice(name, "mask", side, SIDES)
     aligned = choice(name, "align", align or ("left" if side == "right" else "right"), SIDES)
+    # One length for all, so that a level masks as many characters of each.
     texts = sorted(set(values))
     longest = _length(name, texts, length)
     masked = _masked(name, steps, longest)
@@ -53,6 +54,7 @@ def masks(
 
 
 def _path(text: str, padded: str, *, side: str, character: str, masked: Sequence[int]) -> Path:
+    # Level 0 is the text as the data have it, without the padding.
     if side == "right":
         return text, *(padded[: len(padded) - count] + character * count for count in masked), SUPPRESSED
     return text, *(character * count + padded[count:] for count in masked), SUPPRESSED

@@ -129,6 +129,7 @@ def with_unread(
             en=f"{len(unread)} of {of} distinct values {words.en}; `unknown: LABEL` would take them as one group",
         ),
     )
+    # The top comes on last: `unknown` must meet the other labels there, and only there.
     lines = [(*path, SUPPRESSED) for path in paths]
     if unknown is not None:
         own = label(name, "unknown", unknown)

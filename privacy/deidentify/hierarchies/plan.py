@@ -66,6 +66,7 @@ def build(spec: Mapping[str, object] | str, *, name: str, values: Sequence[str])
     The builders' docstrings say what each parameter means. Raises `BadHierarchy` for anything else: no kind or
     two, a parameter that the kind does not know or misses, and whatever the builder refuses.
     """
+    # The caller has read the file: this package opens none.
     if isinstance(spec, str):
         return parse(name, spec)
     require(
@@ -85,6 +86,7 @@ def build(spec: Mapping[str, object] | str, *, name: str, values: Sequence[str])
 
 
 def _kind(name: str, spec: Mapping[str, object]) -> str:
+    # Two kinds in one mapping would leave it to the order of the words which of them counts.
     kinds = [word for word in spec if word in KINDS]
     if len(kinds) != 1:
         given = ", ".join(map(repr, spec))

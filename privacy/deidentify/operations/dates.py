@@ -60,6 +60,7 @@ def shift(
 
     Give the columns of a table the same `days` and they keep their distances too.
     """
+    # Without bounds of the plan, Python's: a shift must not leave the years 1 to 9999.
     first, last = (low or date.min).toordinal(), (high or date.max).toordinal()
     if first > last:
         raise BadOperation(

@@ -186,6 +186,7 @@ def _smallest(group: Codes, unit: Persons | None) -> int:
 
 def _lost(points: Points, known: NDArray[np.bool_], group: Codes) -> float:
     """SSE / SST of the grouped cells: squares about the groups' means, by those about the columns'."""
+    # Blanked cells count in neither sum: they are reported by themselves.
     rows = group >= 0
     within, total = 0.0, 0.0
     for values, here in zip(points, known & rows, strict=True):

@@ -206,6 +206,7 @@ def code_tail_of(
 def _outermost(outward: Units, unit: Persons) -> Units:
     """Each person's largest number."""
     persons, places = np.unique(unit, return_inverse=True)
+    # `np.maximum.at` takes every row of a person; plain indexing would keep the last one only.
     best = np.full(len(persons), np.iinfo(np.int64).min)
     np.maximum.at(best, places, outward)
     return best
@@ -352,6 +353,7 @@ def deviation(column: Column, *, kept: frozenset[str] = frozenset()) -> float:
     """The standard deviation of the numbers of a column, in its unit; 0 for none or one."""
     numbers = Numbers.of(column, kept=kept)
     units, known = numbers.rows()
+    # Of the rows, as noise is drawn for each of them; the units are divided away last to keep them exact.
     return float(units[known].std()) / 10**numbers.places if known.any() else 0.0
 
 

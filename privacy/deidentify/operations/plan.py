@@ -218,6 +218,7 @@ def parse(spec: object, *, column: str) -> Operation:
 
 
 def _parse_one(spec: object, column: str) -> Operation:
+    # `operation: pseudonym` is short for one without parameters.
     if isinstance(spec, str):
         spec = {spec: {}}
     if not isinstance(spec, Mapping) or len(spec) != 1:
@@ -250,6 +251,7 @@ def _parse_one(spec: object, column: str) -> Operation:
 
 
 def _made(kind: type[Operation], given: Mapping[object, object], column: str) -> Operation:
+    # A plan says `with`, `from` and `to`, which Python's fields cannot be called.
     names = DATE_NAMES if kind is DateShift else PLAN_NAMES
     known = {names.get(field.name, field.name): field for field in fields(kind)}  # type: ignore[arg-type]
     unknown = [name for name in given if name not in known]
@@ -262,6 +264,7 @@ def _made(kind: type[Operation], given: Mapping[object, object], column: str) ->
                 en=f"{kind.NAME} has no parameter {named}; known are {', '.join(known) or 'none'}",
             ),
         )
+    # What a dataclass has no default for is needed; the fields are the one place that says so.
     needed = [name for name, field in known.items() if field.default is MISSING and name not in given]
     if needed:
         listed = ", ".join(needed)
@@ -308,6 +311,7 @@ def apply(
     given, whatever happens to that column. `draws_for(purpose)` gives the draws of an operation, the purpose being
     "noise:income", with ":2" for a second one of the kind on the column; all date shifts of equal days share one.
     """
+    # Frozen records handed from step to step: a step that fails leaves no table half changed.
     records, done, times = WorkingRecords.of(table, unit), list[Applied](), dict[str, int]()
     for column, operation in operations:
         for step in operation.steps if isinstance(operation, InOrder) else (operation,):

@@ -59,6 +59,7 @@ def renumber(column: Column, *, draws: Draws) -> Column:
 
 
 def _full(name: str, value: str, key: bytes) -> str:
+    # A pseudonym of "missing" would be the commonest one, and would look like a person.
     if value == MISSING:
         return MISSING
     column = name.encode()

@@ -95,6 +95,7 @@ def _at_least(least: int) -> None:
 
 
 def _blanked(column: Column, gone: NDArray[np.bool_]) -> tuple[Column, int]:
+    # By value, not by cell: the masks cover all cells of a value, so that nothing of it stays.
     blank = np.zeros(len(column.values), dtype=np.bool_)
     blank[column.codes[gone]] = True
     places = places_in_use(column)

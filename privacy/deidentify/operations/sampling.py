@@ -34,6 +34,7 @@ def stratified(strata: Codes, *, size: int, draws: Draws, unit: Persons | None =
     entities = _entities(len(strata), unit)
     count = int(entities.max(initial=-1)) + 1
     _fits(size, count)
+    # The last row's stratum of each person, then every row is held against it.
     own = np.zeros(count, dtype=np.int32)
     own[entities] = strata
     wrong = np.unique(entities[own[entities] != strata])

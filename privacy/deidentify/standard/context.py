@@ -26,8 +26,6 @@ class BadExamination(DeidentifyError):
 
     code = "bad_examination"
 
-    code = "bad_examination"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
@@ -93,6 +91,7 @@ class ExaminationContext:
 
     def kept(self, *roles: Role) -> tuple[Column, ...]:
         """The output's columns of some roles, by default all that are not identifiers, codes or links."""
+        # Identifiers, codes and links are the matter of items 1 to 3: here each of their values would be rare.
         wanted = roles or KEPT
         return tuple(column for name, column in self.published.items() if self.roles.get(name) in wanted)
 
@@ -137,6 +136,7 @@ def numbers(column: Column) -> NDArray[np.float64] | None:
 
 def repeats(columns: Sequence[Column]) -> NDArray[np.int64]:
     """For each row, how many rows agree with it in all of the columns."""
+    # A column without values still takes part, as one that is the same everywhere.
     ranks, count = grouped(((c.codes, max(1, len(c.values))) for c in columns), len(columns[0]))
     times: NDArray[np.int64] = np.bincount(ranks, minlength=count).astype(np.int64)[ranks]
     return times

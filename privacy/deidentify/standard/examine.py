@@ -65,6 +65,7 @@ def _outcomes(context: ExaminationContext) -> Iterator[Outcome]:
     yield item3.keys_not_shown(context, placed=placed)
     yield item3.one_to_one(context, placed=placed)
     yield item3.codes_dealt_anew(context, placed=placed)
+    # Under item 3, for the keys that nobody declared as well: a hash of a receipt number links like the number.
     yield items1_2.plain_hashes(context, item3.keys(context), item=3)
     yield item3.no_running_numbers(context)
     yield item3.rows_shuffled(context, placed=placed)

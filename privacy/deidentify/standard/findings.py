@@ -7,17 +7,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.words import Words
+
 ROWS_NAMED_MAX = 20
 ITEMS = (1, 2, 3, 4, 5)
 """The items of rule 62, in its order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One sentence in Japanese and in English."""
-
-    ja: str
-    en: str
 
 
 class CheckResult(StrEnum):
@@ -143,6 +137,7 @@ def outcome(
 
 def millionths(part: int, whole: int) -> int:
     """part / whole in millionths, rounded up so that a rare case is never shown as none."""
+    # Minus twice turns floor division into rounding up, in whole numbers.
     return -(-part * 1_000_000 // whole) if whole else 0
 
 
@@ -172,6 +167,7 @@ class Examination:
 
         Whether a record set meets the standard is for the administrative body to judge (APPI article 116(1)).
         """
+        # Counts and no verdict: "all passed" would be read as "anonymous".
         total = len(self.checks)
         passed = sum(check.result is CheckResult.PASSED for check in self.checks)
         left = len(self.questions)

@@ -18,10 +18,10 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     outcome,
 )
 from privacy.deidentify.table import Column, Role
+from privacy.words import Words
 
 KEY_ROLES = (Role.LINKAGE, Role.IDENTIFIER, Role.CODE)
 ROWS_COMPARED_MIN = 20
@@ -215,6 +215,7 @@ def one_to_one(context: ExaminationContext, *, placed: bool) -> Outcome:
     A question, not a finding: a pseudonym by a keyed function must look exactly so. The reviewer has to ask where
     its key is (rule 62 item 3; safety measures for 加工方法等情報 under APPI article 121).
     """
+    # Declared keys only: some column of a file stands one to one for another by nature (a code and its name).
     declared = {name for name in context.source if _declared(context, name)}
     in_step = []
     for key, column in _pairs(context):
@@ -291,6 +292,7 @@ def _running(column: Column) -> bool:
     parsed = numbers(column) if _unique(column) and len(column) >= ROWS_COMPARED_MIN else None
     if parsed is None:
         return False
+    # Equal steps, not steps of 1: numbers in tens give the order away as well.
     steps = np.diff(parsed[column.codes])
     return bool((steps == steps[0]).all())
 
@@ -351,6 +353,7 @@ def rows_shuffled(context: ExaminationContext, *, placed: bool) -> Outcome:
     cannot be placed is not in the order of the source.
     """
     figures = [("rows", context.rows)]
+    # Rows that cannot be placed are no finding here: `keys_not_shown` leaves that question open.
     kept_order = False
     if placed and context.rows >= ROWS_COMPARED_MIN:
         strongest = max(abs(value) for value in _order_correlations(context))

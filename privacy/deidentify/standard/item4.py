@@ -27,11 +27,11 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     millionths,
     outcome,
 )
 from privacy.deidentify.table import Column, Role
+from privacy.words import Words
 
 AGE = re.compile(r"年齢|年令|満年|(?<![a-z])age(?![a-z])", re.IGNORECASE)
 HOUSEHOLD_SIZE = re.compile(
@@ -165,6 +165,7 @@ def _fences(by_row: NDArray[np.float64]) -> tuple[float, float]:
 
 def tails(context: ExaminationContext) -> Outcome:
     """No few persons stand at the ends of a numeric attribute: at `age_top`, or beyond Tukey's outer fences."""
+    # Every numeric column, scales or not: an age of 120 is singular in a short list of ages too.
     columns = [column for column in context.kept() if numbers(column) is not None]
     findings = [finding for column in columns for finding in _tails(context, column)]
     return outcome(
@@ -216,6 +217,7 @@ class _Combinations:
         found = {}
         for columns in self.triples:
             names = tuple(column.name for column in columns)
+            # Minimal again: neither one column nor a pair of the three may single the row out.
             known = np.logical_or.reduce([self.alone[name] for name in names])
             for pair in combinations(names, 2):
                 if pair in self.of_pairs:

@@ -17,11 +17,11 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     millionths,
     outcome,
 )
 from privacy.deidentify.table import Column, Role, Table
+from privacy.words import Words
 
 
 def _finding(
@@ -59,6 +59,7 @@ def small_classes(context: ExaminationContext) -> Outcome:
     """Every class of equal quasi-identifiers holds at least k persons, `*` being a value like any other."""
     quasi = context.kept(Role.QUASI)
     rows = _filled(context, quasi)
+    # Nothing to look at is not passed: without quasi-identifiers the reviewer must say whether there are none.
     if not quasi or not rows.any():
         return outcome(
             item=5,
@@ -109,6 +110,7 @@ _CLASS_SIZES = Words(
 
 def unique_records(context: ExaminationContext) -> Outcome:
     """How many records differ from every other on all published attributes: a question, as most files have some."""
+    # All columns, sensitive ones too: somebody may know a diagnosis and nothing else.
     columns = list(context.published.values())
     alone = _filled(context, columns) & (repeats(columns) == 1)
     unique = int(alone.sum())

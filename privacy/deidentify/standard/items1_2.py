@@ -21,10 +21,10 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     outcome,
 )
 from privacy.deidentify.table import Column, Role
+from privacy.words import Words
 
 Found = dict[str, tuple[Matched, ...]]
 """By column of the output what the detectors matched, their places being places in the column's values."""
@@ -56,6 +56,7 @@ def _in_column(column: Column) -> tuple[Matched, ...]:
 
 def roles_given(context: ExaminationContext) -> Outcome:
     """Every attribute of source and output has a role."""
+    # In the order of the source; a set would report columns in an order of its own each time.
     names = dict.fromkeys((*context.source, *context.published))
     missing = [name for name in names if name not in context.roles]
     findings = [
@@ -93,6 +94,7 @@ def _still_original(context: ExaminationContext, name: str) -> NDArray[np.bool_]
 def identifiers_replaced(context: ExaminationContext) -> Outcome:
     """Columns of identifiers are absent, or have none of their original values any more."""
     declared = [name for name, role in context.roles.items() if role is Role.IDENTIFIER]
+    # A pseudonym in the column's place is allowed (item 1: removed or replaced), an original value is not.
     left = [name for name in declared if name in context.published]
     findings = []
     for name in left:
@@ -209,6 +211,7 @@ def detection(context: ExaminationContext, found: Found, item: int) -> Outcome:
         for column, matched in matches
         if matched.verdict is DetectorResult.FINDING
     ]
+    # Matches no more frequent than chance are put to the reviewer, neither passed nor found.
     searched = sum(len(present(column)) for column in context.published.values())
     return outcome(
         item=item,
@@ -275,6 +278,7 @@ def _suspects(context: ExaminationContext) -> dict[str, list[tuple[str, int]]]:
 
 def _sample(context: ExaminationContext, names: list[str]) -> Iterator[str]:
     """Distinct source values of some columns, evenly spread if there are more than `hash_tries`."""
+    # Evenly spread over the columns and over each: a prefix of the file would miss what was added later.
     limit = context.thresholds.hash_tries // max(1, len(names))
     for name in names:
         places = present(context.source[name])

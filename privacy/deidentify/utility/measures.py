@@ -174,6 +174,7 @@ def utility(published: GeneralisedTable, *, gs_factor: float = 0.5) -> Utility:
     attributes = tuple(
         _attribute(name, each) for name, each in zip(published.hierarchies, cells, strict=True)
     )
+    # ARX scales its qualities between the source and the table with everything suppressed: both ends are needed.
     source, classes = counted.class_sizes(at_source=True), counted.class_sizes()
     rows, suppressed = counted.total, counted.total_suppressed
     ambiguity, blur = counted.ambiguity(), counted.squared_error()
@@ -325,6 +326,7 @@ class _Counted:
         for place, (column, hierarchy) in enumerate(
             zip(columns, published.hierarchies.values(), strict=True)
         ):
+            # One example of each distinct tuple stands for all of its rows.
             level = published.level(place)
             levels = level[first] if published.local else np.full(len(first), level, np.int16)
             tuples.append(_Tuples(hierarchy, hierarchy.places(column)[column.codes[first]], levels))
@@ -451,6 +453,7 @@ def _keys(rows: int, parts: Iterable[tuple[NDArray[Any], int]]) -> Ints:
 def _ends(column: _Tuples, suppressed: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """The first and last place of the hierarchy that each tuple's label covers; all of it where suppressed."""
     hierarchy = column.hierarchy
+    # By place in the hierarchy and not by value: labels of categories have an order, and no distance.
     lows, highs = [], []
     every = np.arange(len(hierarchy.domain), dtype=np.int64)
     for labels, texts in zip(hierarchy.maps, hierarchy.labels, strict=True):
@@ -479,6 +482,7 @@ def _loss(cells: _Cells, gs_factor: float) -> float:
 def _attribute(name: str, cells: _Cells) -> AttributeUtility:
     hierarchy, rows = cells.hierarchy, int(cells.source.sum())
     by_level = cells.published.sum(axis=0)
+    # A hierarchy of one level has no height to divide by; nothing can be lost in it.
     top = max(1, hierarchy.height - 1)
     bits, most = _entropy_bits(cells), _bits(cells.source, np.full(len(hierarchy.domain), rows))
     before, after = cells.source / rows, _after(cells) / rows
@@ -499,6 +503,7 @@ def _attribute(name: str, cells: _Cells) -> AttributeUtility:
 
 def _after(cells: _Cells) -> Floats:
     """The published rows shared out over the domain; a suppressed row may be any value."""
+    # A suppressed row says nothing: it is shared out over all values, as a reader must.
     blind = float(cells.suppressed.sum()) / len(cells.hierarchy.domain)
     return spread(cells.hierarchy, cells.published) + blind
 
@@ -529,6 +534,7 @@ def _entropy_bits(cells: _Cells) -> float:
     at the top.
     """
     hierarchy, at = cells.hierarchy, cells.at_top()
+    # Rows above a level take part in the step to it: they have climbed through it, too.
     lost, below = 0.0, 0
     for level in np.flatnonzero(at.any(axis=0)).tolist():
         climbing = at[:, level:].sum(axis=1)

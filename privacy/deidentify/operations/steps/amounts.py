@@ -144,6 +144,7 @@ class AddNoise(Operation):
         )
 
     def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
+        # Labels that coding put among the numbers get no noise: they are bounds, not values.
         given = records.columns((column, *self.companions), self.NAME)
         kept = records.kept(column, *self.companions)
         if self.companions:
@@ -191,6 +192,7 @@ class Microaggregate(Operation):
             unit=records.unit,
             kept=records.kept(*names),
         )
+        # How much was lost and by which method is public: neither tells where a group lies.
         figures: dict[str, Figure] = {
             "groups": made.groups,
             "smallest_group": made.smallest,

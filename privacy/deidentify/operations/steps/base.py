@@ -105,6 +105,7 @@ class WorkingRecords:
 
     def taking(self, rows: NDArray[np.intp]) -> "WorkingRecords":
         """The records of some rows; who the persons are stays."""
+        # Codes are not renumbered: a person has the same draws before and after a row went.
         people = self.people[rows]
         return replace(
             self, table=self.table.take(rows), people=people, unit=None if self.unit is None else people
@@ -127,6 +128,7 @@ class Means:
 class Operation(ABC):
     """Something done to a column of a table."""
 
+    # Empty, so that the frozen subclasses with slots get no dictionary through their base.
     __slots__ = ()
     NAME: ClassVar[str]
 
@@ -146,6 +148,7 @@ class Operation(ABC):
         figures: Mapping[str, Figure] = NO_FIGURES,
         restricted: Mapping[str, Figure] = NO_FIGURES,
     ) -> tuple[WorkingRecords, Applied]:
+        # Counted from the columns, not by the operations: one definition of a changed cell for all reports.
         cells = sum(changed_cells(records.table[column.name], column) for column in after)
         return records.with_columns(*after), Applied(
             column=after[0].name,
@@ -161,6 +164,7 @@ class Operation(ABC):
             raise BadOperation(Words(ja=f"{self.NAME}：{words.ja}", en=f"{self.NAME} {words.en}"))
 
     def _one_of(self, *names: str) -> None:
+        # None and both are one fault: a plan must say which of them it means.
         given = [name for name in names if getattr(self, name) is not None]
         listed = ", ".join(names)
         self._check(

@@ -74,6 +74,7 @@ class Pram(Operation):
         else:
             assert self.retain is not None
             matrix = pram.retaining(float(self.retain), len(pram.categories(given)))
+        # Made from the counts of the column as it is now, after the operations before.
         if self.invariant:
             matrix = pram.invariant(matrix, pram.frequencies(given))
         # Of the invariant matrix only, which depends on the counts of the data; the plan's own is known to its reader.

@@ -32,6 +32,7 @@ class DateShift(Operation):
             dates.shift(given, days, unit=records.people, low=self.low, high=self.high, edge=self.edge)
             for given in records.columns((column, *self.companions), self.NAME)
         ]
+        # Where a bound was met, times between dates did change: the user of the set has to know in how many cells.
         figures = {"at_bounds": sum(one.at_bounds for one in shifted)}
         return self._done(records, *(one.column for one in shifted), figures=figures)
 

@@ -36,6 +36,7 @@ class RemoveRows(RowRemoval):
     def run(self, records: WorkingRecords, column: str, means: Means) -> tuple[WorkingRecords, Applied]:
         given = records.column(column, self.NAME)
         if self.least is not None:
+            # By persons where the plan names them: a value in many rows of one person is rare.
             gone = removal.rare(given, least=self.least, unit=records.unit)
         else:
             gone = removal.holding(given, self.values or ())
