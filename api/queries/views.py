@@ -20,7 +20,7 @@ from api.services import services
 from datasets.ledger.errors import NoAnswer
 from datasets.ledger.ledger import StoredAnswer
 from datasets.queries.errors import AnswerFailed, Conflict
-from datasets.queries.service import Asked, digest_of, joined
+from datasets.queries.service import QueryRequest, digest_of, joined
 from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
@@ -84,11 +84,11 @@ def ask_query(query: Query, id: str) -> Response:
         return _respond(wire.dumps(queries.quote(caller(), id, query)), JSON)
     if query.mode == "dummy":
         return _respond(rendered(wire.dumps(queries.rehearse(caller(), id, query)), kind), kind)
-    asked = Asked(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
+    asked = QueryRequest(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
     return _answered(asked, kind)
 
 
-def _answered(asked: Asked, kind: str) -> Response:
+def _answered(asked: QueryRequest, kind: str) -> Response:
     try:
         stored = services().queries.answer(asked)
     finally:

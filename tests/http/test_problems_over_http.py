@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine
+from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine, with_parts
 from small_town import COUNT, Town, Visitor
 from werkzeug.test import TestResponse
 
@@ -242,7 +242,7 @@ def test_a_fault_of_ours_tells_its_kind_to_nobody(visitor: Visitor) -> None:
         def __getattr__(self, name: str) -> object:
             raise RuntimeError("a secret of the machine")
 
-    visitor.app.extensions["sudare"] = replace(visitor.services, ledger=Bewildered())
+    with_parts(visitor, ledger=Bewildered())
     refused = visitor.get("/v1/budgets")
     assert (refused.status_code, refused.json["code"]) == (500, "internal")
     assert "secret" not in refused.text
