@@ -1,40 +1,34 @@
 """HTTP, people and formats. `create_app` makes the application; nothing is connected before it is used."""
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
-from api.budgets.views import blueprint as budgets
-from api.catalog.views import blueprint as catalog
-from api.description import openapi, pages
-from api.http import headers, limits, problems
-from api.http.wire import BODY_BYTES_MAX
-from api.queries.schemas import CONDITION
-from api.queries.views import blueprint as queries
-from api.server import health
-from api.services import Services
-from api.settings import Rate, Settings
-from privacy.noise import Noise
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from api.settings import Settings
+    from privacy.noise import Noise
 
 
-def create_app(settings: Settings, noise: Noise | None = None) -> Flask:
+def create_app(settings: "Settings", noise: "Noise | None" = None) -> "Flask":
     """The application for these settings. `noise` is real unless a test brings its own."""
+    # Imported here because every command imports this package, and most of them need no web server.
+    from flask import Flask
+
+    from api.budgets.views import blueprint as budgets
+    from api.catalog.views import blueprint as catalog
+    from api.description import openapi
+    from api.description.pages import blueprint as pages
+    from api.http import headers, limits, problems, wire
+    from api.queries.views import blueprint as queries
+    from api.server import logs, metrics
+    from api.server.health import blueprint as health
+    from api.services import Services
+
     app = Flask(__name__, static_folder=None)
-    app.config.update(
-        API_TITLE="Sudare",
-        API_VERSION="v1",
-        OPENAPI_VERSION="3.1.0",
-        MAX_CONTENT_LENGTH=BODY_BYTES_MAX,
-        MAX_FORM_MEMORY_SIZE=0,
-        PROPAGATE_EXCEPTIONS=False,
-    )
     app.extensions["sudare"] = Services.of(settings, noise)
-    headers.install(app)
-    problems.install(app)
-    limits.install(app, Rate.read(settings.rate_limit))
-    api = openapi.SudareApi(app)
-    api.spec.components.schema("Condition", CONDITION)
-    for blueprint in (queries, catalog, budgets):
-        api.register_blueprint(blueprint)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(pages.blueprint)
-    app.extensions["sudare_openapi"] = openapi.document(api, app)
+    for shared in (headers, wire, problems, limits, logs, metrics):
+        shared.install(app)
+    for pages_of in (health, metrics.blueprint, pages):
+        app.register_blueprint(pages_of)
+    openapi.install(app, [queries, catalog, budgets])
     return app

@@ -12,10 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from flask import Flask
 
 BODY_BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 DIGITS_MAX = 40
+FILTER_TERMS_MAX = 1_000
 QUOTE_LENGTH_MAX = 80
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -38,8 +40,15 @@ class Unreadable:
     text: str
 
 
+def install(app: Flask) -> None:
+    """Give the application the limits that Flask keeps itself."""
+    # No form is read anywhere: whatever calls itself one has no bytes at all.
+    app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX, MAX_FORM_MEMORY_SIZE=0)
+
+
 def parse(body: bytes) -> Any:
     """Read one JSON value. Raises MalformedJson."""
+    # Before json.loads, which recurses: deep nesting would exhaust the stack of the thread.
     if _depth(body) > DEPTH_MAX:
         raise MalformedJson("too_deep", expected=DEPTH_MAX)
     try:
@@ -70,8 +79,10 @@ def _depth(body: bytes) -> int:
 
 
 def _whole(text: str) -> int | Decimal | Unreadable:
+    # int() of n digits takes n² steps; one long number would hold a worker.
     if len(text) > DIGITS_MAX:
         return Unreadable(f"{text[:DIGITS_MAX]}…")
+    # An int has no negative zero, and the digest of a question must not confuse it with 0.
     return Decimal(text) if text == "-0" else int(text)
 
 
@@ -86,6 +97,7 @@ def _constant(text: str) -> Any:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Parsers disagree on which of two equal names counts: a proxy might check one budget and we charge the other.
     members = dict(pairs)
     if len(members) < len(pairs):
         seen: set[str] = set()
@@ -139,6 +151,7 @@ def quoted(value: Any) -> str:
         case Decimal() | int():
             text = str(value)
         case str():
+            # Cut before it is escaped: a member may be as long as a body.
             cut = value[: QUOTE_LENGTH_MAX + 1].encode("utf-8", "backslashreplace").decode("utf-8")
             text = json.dumps(cut, ensure_ascii=False)
         case dict():
@@ -170,6 +183,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Unreadable):
         raise NotCanonical
+    # As text: 1.0 and 1 are one number to whoever asks, and must be one question to a retry.
     if isinstance(value, Decimal):
         text = f"{value:f}"
         return text.rstrip("0").rstrip(".") if "." in text else text

@@ -13,20 +13,22 @@ workers = _settings.workers
 threads = _settings.threads
 worker_class = "api.server.worker.HeadFirstWorker"
 preload_app = True
+# Longer than the longest query, or the master would kill a worker that computes an answer already paid for.
 timeout = _settings.query_timeout_s + 60
 graceful_timeout = 30
 keepalive = 5
 limit_request_line = 8_190
 limit_request_fields = 64
+# Nobody commands the server through this socket: a door less.
 control_socket_disable = True
 loglevel = "warning"
 
 
 def post_fork(server: Any, worker: Any) -> None:
     """A worker opens its own connections."""
-    from wsgi import app
-
-    app.extensions["sudare"].store.close()
+    # A database connection shared over a fork mixes up the answers of two processes. gunicorn gives the
+    # application it loaded, so nothing here needs to know where that came from.
+    server.app.wsgi().extensions["sudare"].store.close()
 
 
 def child_exit(server: Any, worker: Any) -> None:

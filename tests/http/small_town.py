@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from described import DescribedClient
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -108,6 +109,7 @@ class Visitor:
 
     def __init__(self, app: Flask, keys: dict[str, str]) -> None:
         self.app, self.keys = app, keys
+        app.test_client_class = DescribedClient
         self.client = app.test_client()
 
     @property

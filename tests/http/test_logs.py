@@ -9,7 +9,7 @@ from odd_engines import BrokenEngine, with_engine
 from small_town import BY_DISTRICT, PERSON_MORE, Town, Visitor, build
 from structlog.testing import LogCapture
 
-from api.http.headers import set_up_logs
+from api.server.logs import set_up_logs
 
 SECRET_WORDS = {
     "select": [{"as": "secretname", "agg": "sum", "column": "score", "clamp": [1.5, 7.5]}],
