@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def create_app(settings: "Settings", noise: "Noise | None" = None) -> "Flask":
     """The application for these settings. `noise` is real unless a test brings its own."""
-    # Imported here because every command imports this package, and most of them need no web server.
+    # Imported here and not at the top: every command imports this package, and none but the server's needs these.
     from flask import Flask
 
     from api.budgets.views import blueprint as budgets
@@ -25,7 +25,7 @@ def create_app(settings: "Settings", noise: "Noise | None" = None) -> "Flask":
     from api.services import Services
 
     app = Flask(__name__, static_folder=None)
-    app.extensions["sudare"] = Services.of(settings, noise)
+    app.extensions["sudare"] = Services(settings=settings, noise=noise).made()
     for shared in (headers, wire, problems, limits, logs, metrics):
         shared.install(app)
     for pages_of in (health, metrics.blueprint, pages):

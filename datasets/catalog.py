@@ -92,13 +92,13 @@ class Catalog:
             rows = connection.execute(ALL).all()
         return [self._held(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
 
-    def kin(self) -> dict[str, LineageMembers]:
+    def lineage_members(self) -> dict[str, LineageMembers]:
         """By lineage, the datasets that share its accounts; views have none of their own."""
         families: dict[str, list[DatasetVersion]] = {}
         for held in self.all():
             if not held.is_view:
                 families.setdefault(held.lineage, []).append(held)
-        return {lineage: _kin(family) for lineage, family in families.items()}
+        return {lineage: _members(family) for lineage, family in families.items()}
 
     def retire(self, id: str, *, at: str) -> None:
         """End a dataset: no new question is answered; what was told and spent stays. Raises NoSuchDataset."""
@@ -121,7 +121,7 @@ class Catalog:
         )
 
 
-def _kin(family: Iterable[DatasetVersion]) -> LineageMembers:
+def _members(family: Iterable[DatasetVersion]) -> LineageMembers:
     by_age = sorted(family, key=lambda held: held.registered_at)
     latest = by_age[-1].schema
     names = tuple(sorted(held.id for held in by_age))

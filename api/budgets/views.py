@@ -43,7 +43,7 @@ def budgets() -> Response:
     Amounts are ε, or ρ where `measure` is zcdp; `spent_as` then tells the spent ρ as (ε, δ). A view has no
     accounts of its own: each of its sources' pays.
     """
-    members = services().catalog.kin()
+    members = services().catalog.lineage_members()
     states = services().ledger.accounts_of_user(user=caller().name)
     items = [
         {
@@ -96,7 +96,7 @@ def grants(asked: PageRequest) -> Response:
     """All grants, newest first, with the people who answer for them."""
     found = services().ledger.grants(after=asked.after, limit=asked.rows_wanted)
     page = asked.cut(found, lambda made: made.id)
-    members = services().catalog.kin()
+    members = services().catalog.lineage_members()
     return json_response({"items": [_grant(made, members) for made in page.rows], "next": page.next})
 
 
@@ -180,7 +180,7 @@ def _dataset(id: str) -> DatasetVersion:
 
 
 def _granted(made: Grant, status: int) -> Response:
-    return json_response(_grant(made, services().catalog.kin()), status)
+    return json_response(_grant(made, services().catalog.lineage_members()), status)
 
 
 def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]:

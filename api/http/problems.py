@@ -104,6 +104,8 @@ def _error(problem: Problem, tongue: int) -> dict[str, str]:
 
 def install(app: Flask) -> None:
     """Route every exception of the application to `render`."""
+    # In tests and debugging, too: an exception that went further would be shown with its text.
+    app.config["PROPAGATE_EXCEPTIONS"] = False
     app.register_error_handler(Refusal, render)
     app.register_error_handler(InvalidQuery, _invalid)
     app.register_error_handler(AboveQueryLimit, _above_limit)

@@ -48,7 +48,7 @@ def idempotent(view: View) -> View:
             # What cannot be replayed goes on to the view, which refuses it with the right words.
             with contextlib.suppress(NoAnswer, Conflict, wire.NotCanonical):
                 form = answer_format()
-                stored, table = services().desk.replay_whole(
+                stored, table = services().queries.replay_whole(
                     user=caller().name,
                     key=key.strip('"'),
                     digest=digest_of(kwargs["id"], wire.canonical(body)),

@@ -65,7 +65,7 @@ def ask(loaded: dict[str, Any], id: str) -> Response:
 def ask_query(query: Query, id: str) -> Response:
     """Quote, rehearse or answer."""
     # Format and key are settled first: what cannot be delivered or repeated must not be charged for.
-    form, queries = answer_format(), services().desk
+    form, queries = answer_format(), services().queries
     key = idempotency_key(required=query.mode == "run")
     if query.mode == "quote":
         # A quote has no table, so it is JSON in whatever format the answer is wanted.
@@ -78,7 +78,7 @@ def ask_query(query: Query, id: str) -> Response:
 
 def _answered(asked: Asked) -> StoredAnswer:
     try:
-        return services().desk.answer(asked)
+        return services().queries.answer(asked)
     finally:
         # Refusals wait as well: whether and when one is refused may depend on the data's size.
         wait_for_quantum()
@@ -114,7 +114,7 @@ def again(id: str) -> Response:
         raise Refusal("not_found") from None
     if stored.outcome == "failed":
         raise Refusal("internal")
-    response = stored_response(stored, services().desk.table_of(stored), form)
+    response = stored_response(stored, services().queries.table_of(stored), form)
     response.add_etag()
     response.make_conditional(request)
     return response

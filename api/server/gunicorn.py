@@ -26,9 +26,9 @@ loglevel = "warning"
 
 def post_fork(server: Any, worker: Any) -> None:
     """A worker opens its own connections."""
-    # A database connection shared over a fork mixes up the answers of two processes. gunicorn gives the
-    # application it loaded, so nothing here needs to know where that came from.
-    server.app.wsgi().extensions["sudare"].store.close()
+    # A database connection shared over a fork mixes up the answers of two processes. The parent has loaded the
+    # application before forking; asked for again, gunicorn gives back the same one.
+    worker.app.wsgi().extensions["sudare"].store.close()
 
 
 def child_exit(server: Any, worker: Any) -> None:

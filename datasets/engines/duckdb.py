@@ -30,7 +30,7 @@ from datasets.engines.sql import (
 )
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
-from privacy.partition_selection import OpenCount
+from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.schema import Schema, UndeclaredColumn
 
@@ -112,9 +112,13 @@ class DuckdbEngine:
         schema = plan.schema
         return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
 
-    def words(self, plan: Plan, file: Path, codes: Integers) -> list[str]:
-        """The words behind released codes of the open column that the plan groups by, in that order."""
-        (column,) = (part.form.column for part in plan.measurements if isinstance(part.form, OpenCount))
+    def values(self, plan: Plan, file: Path, codes: Integers) -> list[str]:
+        """The values behind released codes of the undeclared column that the plan groups by, in that order."""
+        (column,) = (
+            part.estimator.column
+            for part in plan.measurements
+            if isinstance(part.estimator, UndeclaredValueCount)
+        )
         wanted = [int(code) for code in codes]
         asked = f"SELECT code, word FROM {WORDS} WHERE place = ? AND code IN (SELECT unnest(?::BIGINT[]))"
         try:
@@ -143,7 +147,7 @@ class DuckdbEngine:
         if not is_grouped(part):
             return one_cell(part, answered.fetchall()[0])
         columns = [np.asarray(column, dtype=np.int64) for column in answered.fetchnumpy().values()]
-        if part.first.kind in ("words", "word_persons"):
+        if part.first.kind in ("values", "value_persons"):
             return {(part.over, part.first): np.stack(columns)}
         return roll_up(plan, part, columns[0], columns[1:])
 

@@ -1,4 +1,4 @@
-"""One question's way: replay, price, exact part, noise, settlement; and only then words.
+"""One question's way: replay, price, exact part, noise, settlement; undeclared values are looked up last.
 
 The order is that of the privacy rules and no other: nothing data-dependent is decided before the data is
 opened, nothing is told before charge and answer are committed together, and a failure after the data was
@@ -31,7 +31,7 @@ from datasets.ledger.ledger import (
 )
 from datasets.people.service import Caller
 from privacy import delta
-from privacy.answer import AnswerTable, Released, codes_told, release, retold, table
+from privacy.answer import AnswerTable, Released, release, released_codes, renamed_table, table
 from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
@@ -130,7 +130,7 @@ class QueryService:
         planned = plan(query, held.schema)
         released = release(planned, self._engine.rehearse(planned), self._noise)
         made = table(
-            planned, released, [f"value {code + 1}" for code in codes_told(planned, released).tolist()]
+            planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
         )
         return {
             "dataset": {"id": held.id, "version": held.version},
@@ -201,7 +201,7 @@ class QueryService:
         """
         charge = NOTHING if earlier.user == asked.caller.name else planned.price
         self._must_fit(asked, held, charge=charge, dataset_charge=NOTHING, delta_atto=0)
-        told = retold(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
+        told = renamed_table(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
         return self._settle(asked, held, planned, told, charge=charge, dataset_charge=NOTHING)
 
     def _measure(self, asked: Asked, held: DatasetVersion, planned: Plan) -> StoredAnswer:
@@ -219,10 +219,10 @@ class QueryService:
         )
 
     def _told(self, planned: Plan, held: DatasetVersion, released: Released) -> AnswerTable:
-        """The table; words of released codes, where there are any, are looked up after the release only."""
-        codes = codes_told(planned, released)
-        words = self._engine.words(planned, held.file, codes) if len(codes) else []
-        return table(planned, released, words)
+        """The table; values of released codes, where there are any, are looked up after the release only."""
+        codes = released_codes(planned, released)
+        values = self._engine.values(planned, held.file, codes) if len(codes) else []
+        return table(planned, released, values)
 
     def _must_fit(
         self, asked: Asked, held: DatasetVersion, *, charge: Price, dataset_charge: Price, delta_atto: int

@@ -199,11 +199,11 @@ def _register(store: Store, data_dir: Path, descriptor: str, csv: str) -> None:
 
 
 def _people(store: Store) -> dict[str, str]:
-    accounts, ledger = People(store, SECRET.encode()), Ledger(store)
+    people, ledger = People(store, SECRET.encode()), Ledger(store)
     for organisation in sorted({organisation for organisation, _ in PEOPLE.values()}):
-        accounts.add_organisation(organisation)
+        people.add_organisation(organisation)
     keys = {
-        name: accounts.add_user(name, organisation=organisation, role=role)
+        name: people.add_user(name, organisation=organisation, role=role)
         for name, (organisation, role) in PEOPLE.items()
     }
     for lineage, kind, holder, amount in GRANTS:
