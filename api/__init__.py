@@ -18,7 +18,7 @@ def create_app(settings: "Settings", noise: "Noise | None" = None) -> "Flask":
     from api.catalog.views import blueprint as catalog
     from api.description import openapi
     from api.description.pages import blueprint as pages
-    from api.http import headers, limits, problems, wire
+    from api.http import headers, limits, problems
     from api.queries.views import blueprint as queries
     from api.server import logs, metrics
     from api.server.health import blueprint as health
@@ -26,9 +26,9 @@ def create_app(settings: "Settings", noise: "Noise | None" = None) -> "Flask":
 
     app = Flask(__name__, static_folder=None)
     app.extensions["sudare"] = Services(settings=settings, noise=noise).made()
-    for shared in (headers, wire, problems, limits, logs, metrics):
+    for shared in (headers, problems, limits, logs, metrics):
         shared.install(app)
-    for pages_of in (health, metrics.blueprint, pages):
-        app.register_blueprint(pages_of)
     openapi.install(app, [queries, catalog, budgets])
+    for undescribed in (health, metrics.blueprint, pages):
+        app.register_blueprint(undescribed)
     return app

@@ -1,4 +1,4 @@
-"""Limits on time: requests per caller, and the response quantum that hides how long the data took."""
+"""Limits: bytes a request, requests a caller, and the response quantum that hides how long the data took."""
 
 import math
 import threading
@@ -8,6 +8,7 @@ from flask import Flask, current_app
 
 from api.http.headers import elapsed_s
 from api.http.problems import Refusal
+from api.http.wire import BODY_BYTES_MAX
 from api.services import services
 from api.settings import Rate
 
@@ -37,7 +38,9 @@ class Limiter:
 
 
 def install(app: Flask) -> None:
-    """Give the application its limiter, as the settings say."""
+    """Give the application its limits: of the wire, and of the settings."""
+    # No form is read anywhere: whatever calls itself one has no bytes at all.
+    app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX, MAX_FORM_MEMORY_SIZE=0)
     app.extensions[LIMITER] = Limiter(Rate.read(app.extensions["sudare"].settings.rate_limit))
 
 

@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from flask import Flask
 
 BODY_BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
@@ -38,12 +37,6 @@ class Unreadable:
     """A JSON number that is no plain decimal of reasonable length; `text` quotes its beginning."""
 
     text: str
-
-
-def install(app: Flask) -> None:
-    """Give the application the limits that Flask keeps itself."""
-    # No form is read anywhere: whatever calls itself one has no bytes at all.
-    app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX, MAX_FORM_MEMORY_SIZE=0)
 
 
 def parse(body: bytes) -> Any:
