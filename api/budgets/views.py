@@ -20,12 +20,12 @@ from api.http.blueprints import Blueprint
 from api.http.identity import caller
 from api.http.operations import refuses
 from api.http.paging import PageRequest, PageSchema
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.http.roles import allowed
 from api.services import services
-from datasets.catalog import DatasetVersion, LineageMembers
+from datasets.catalog import DatasetVersion, LineageMembers, NoSuchDataset
 from datasets.ledger.journal import JournalEntry
-from datasets.ledger.ledger import Account, Grant, GrantDecided, NoSuchGrant, NoSuchHolder, SamePerson
+from datasets.ledger.ledger import Account, Grant
 from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
 from privacy.schema import Measure
@@ -80,10 +80,8 @@ def grant(asked: dict[str, Any]) -> Response:
             reason=asked["reason"],
             requested_by=caller().name,
         )
-    except NoSuchHolder:
-        place = "/user" if account.kind == "user" else "/organisation"
-        raise _refused(place, "unknown_holder", account.holder) from None
     except InvalidAmount:
+        # Only here is it known under which name the amount was sent.
         raise _refused(f"/{name}", "above_lifetime_limit", str(amount)) from None
     return _granted(made, 201)
 
@@ -109,14 +107,7 @@ def decide(asked: dict[str, Any], id: str) -> Response:
     """Approve or decline a pending grant. Whoever asked for it cannot approve it."""
     ledger = services().ledger
     act = ledger.approve if asked["decision"] == "approve" else ledger.decline
-    try:
-        return _granted(act(grant_id=id, decided_by=caller().name), 200)
-    except NoSuchGrant:
-        raise Refusal("not_found") from None
-    except SamePerson:
-        raise _refused("/decision", "same_person", asked["decision"]) from None
-    except GrantDecided as decided:
-        raise Refusal("conflict", expected=decided.state) from None
+    return _granted(act(grant_id=id, decided_by=caller().name), 200)
 
 
 @blueprint.route("/v1/journal", methods=["GET"])
@@ -172,7 +163,8 @@ def _dataset(id: str) -> DatasetVersion:
     """A dataset with accounts of its own."""
     try:
         dataset = services().catalog.current(id)
-    except LookupError:
+    except NoSuchDataset:
+        # In a body a name that does not exist is a wrong value, not a missing page.
         raise _refused("/dataset", "unknown_dataset", id) from None
     if dataset.is_view:
         raise _refused("/dataset", "is_a_view", id, ", ".join(dataset.sources))
@@ -201,6 +193,6 @@ def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]
     }
 
 
-def _refused(pointer: str, reason: str, given: object, expected: object = None) -> Refusal:
+def _refused(pointer: str, reason: str, given: object, expected: object = None) -> RequestRefused:
     place = Problem(pointer=pointer, reason=reason, given=given, expected=expected)
-    return Refusal("invalid_query", errors=[place])
+    return RequestRefused("invalid_query", errors=[place])

@@ -11,13 +11,12 @@ from api.http.answers import json_response
 from api.http.blueprints import Blueprint
 from api.http.identity import caller
 from api.http.operations import refuses
-from api.http.problems import Refusal
 from api.http.roles import allowed
 from api.services import services
 from datasets.catalog import DatasetVersion
 from datasets.ledger.ledger import AccountState
 from datasets.people.service import Caller
-from datasets.queries.service import NotOpen, account_lines
+from datasets.queries.service import account_lines
 from privacy import delta
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.measurement import CONFIDENCE
@@ -77,13 +76,10 @@ def one(id: str) -> Response:
 
 def visible(who: Caller, id: str) -> DatasetVersion:
     """A dataset that the caller may know of: its own, or any for an administrator."""
-    try:
-        if who.role == "administrator":
-            return services().catalog.current(id)
-        return services().queries.open_to(who, id)
-    except (NotOpen, LookupError):
-        # One refusal for both, or names of datasets could be guessed from the difference.
-        raise Refusal("not_found") from None
+    # Both refuse as "not found", or names of datasets could be guessed from the difference.
+    if who.role == "administrator":
+        return services().catalog.current(id)
+    return services().queries.open_to(who, id)
 
 
 def _privacy(schema: Schema, states: Sequence[AccountState]) -> dict[str, Any]:

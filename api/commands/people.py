@@ -4,7 +4,7 @@ import click
 
 from api.commands.terminal import as_json, echo
 from api.services import Services
-from datasets.database.tables import ROLES
+from datasets.database.closed_lists import ROLES
 
 
 @click.group()

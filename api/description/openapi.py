@@ -112,9 +112,9 @@ def _refusals(operation: ApiOperation) -> dict[str, Any]:
     """By status, the problems that an operation answers with, in the order of the catalogue."""
     assert operation.refusals <= PROBLEMS.keys(), operation.refusals - PROBLEMS.keys()
     by_status: dict[int, list[str]] = {}
-    for code, (status, titles, _) in PROBLEMS.items():
+    for code, problem in PROBLEMS.items():
         if code in operation.refusals:
-            by_status.setdefault(status, []).append(f"`{code}`: {titles[0]}")
+            by_status.setdefault(problem.status, []).append(f"`{code}`: {problem.title.en}")
     return {
         str(status): {"description": "; ".join(texts), "content": PROBLEM}
         for status, texts in by_status.items()

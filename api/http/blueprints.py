@@ -11,7 +11,7 @@ from webargs.flaskparser import FlaskParser
 from api.http import wire
 from api.http.fields import problems
 from api.http.operations import View, declare
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 
 REFUSED_BODIES = (
     "malformed_json",
@@ -26,11 +26,11 @@ def json_body() -> Any:
     """The strictly parsed body of this request; kept, so that refusals can quote it."""
     if "body" not in g:
         if request.mimetype != "application/json":
-            raise Refusal("unsupported_media_type")
+            raise RequestRefused("unsupported_media_type")
         body = request.get_data(cache=False)
         # Flask checks the announced length only; a body sent in chunks announces none.
         if len(body) > wire.BODY_BYTES_MAX:
-            raise Refusal("body_too_large", expected=wire.BODY_BYTES_MAX)
+            raise RequestRefused("body_too_large", expected=wire.BODY_BYTES_MAX)
         g.body = wire.parse(body)
     return g.body
 
@@ -50,7 +50,7 @@ class StrictParser(FlaskParser):
         location = next((name for name in ("json", "query") if name in messages), None)
         inner = messages[location] if location else messages
         sent = g.get("body") if location == "json" else dict(req.args)
-        raise Refusal("invalid_query", errors=problems(inner, sent))
+        raise RequestRefused("invalid_query", errors=problems(inner, sent))
 
 
 class Blueprint(flask_smorest.Blueprint):

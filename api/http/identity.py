@@ -2,9 +2,9 @@
 
 from flask import g, request
 
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.services import services
-from datasets.people.service import Caller, UnknownKey
+from datasets.people.service import Caller
 
 SCHEME = "bearer "
 KEY_LENGTH_MAX = 128
@@ -27,8 +27,5 @@ def _by_key() -> Caller:
     key = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else ""
     # No key of ours is that long; a megabyte of header is not worth a digest.
     if not key or len(key) > KEY_LENGTH_MAX:
-        raise Refusal("unauthenticated")
-    try:
-        return services().people.authenticate(key)
-    except UnknownKey:
-        raise Refusal("unauthenticated") from None
+        raise RequestRefused("unauthenticated")
+    return services().people.authenticate(key)

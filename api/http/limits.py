@@ -7,7 +7,7 @@ import time
 from flask import Flask, current_app
 
 from api.http.headers import elapsed_s
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.http.wire import BODY_BYTES_MAX
 from api.services import services
 from api.settings import Rate
@@ -34,7 +34,7 @@ class Limiter:
             self._counts[name] = count = self._counts.get(name, 0) + 1
         if count > self._rate.requests:
             wait = math.ceil((window + 1) * self._rate.seconds - now)
-            raise Refusal("rate_limited", expected=str(wait), headers={"Retry-After": str(wait)})
+            raise RequestRefused("rate_limited", expected=str(wait), headers={"Retry-After": str(wait)})
 
 
 def install(app: Flask) -> None:

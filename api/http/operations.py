@@ -12,7 +12,7 @@ from flask import current_app, request
 
 from api.formats.base import AnswerFormat
 from api.formats.registry import preferred
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 
 View = TypeVar("View", bound=Callable[..., Any])
 ANYWHERE = ("internal", "unavailable")
@@ -79,5 +79,5 @@ def answer_format() -> AnswerFormat:
     given = operation_of(current_app.view_functions[request.endpoint or ""]).formats
     chosen = preferred(request.accept_mimetypes, given)
     if chosen is None:
-        raise Refusal("not_acceptable", expected=", ".join(form.media_type for form in given))
+        raise RequestRefused("not_acceptable", expected=", ".join(form.media_type for form in given))
     return chosen

@@ -12,7 +12,7 @@ from flask import request
 from api.http.identity import identified
 from api.http.limits import count_request
 from api.http.operations import View, declare, operation_of
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.http.wire import escaped
 from privacy.query import Problem
 
@@ -28,7 +28,7 @@ def allowed(*roles: str) -> Callable[[View], View]:
             # Counted before the role is looked at: whoever may not call this is not free to try without end.
             count_request(who.name)
             if roles and who.role not in roles:
-                raise Refusal("forbidden", expected=", ".join(roles))
+                raise RequestRefused("forbidden", expected=", ".join(roles))
             _check_parameters(reads_query=operation_of(view).reads_query)
             _check_path(kwargs)
             return view(*args, **kwargs)
@@ -51,11 +51,11 @@ def _check_parameters(*, reads_query: bool) -> None:
         if len(values) > 1 or not reads_query
     ]
     if faults:
-        raise Refusal("invalid_query", errors=faults)
+        raise RequestRefused("invalid_query", errors=faults)
 
 
 def _check_path(parts: dict[str, str]) -> None:
     """Refuse NUL in the path."""
     # No name holds it, and PostgreSQL cannot even look for it.
     if any("\0" in part for part in parts.values()):
-        raise Refusal("not_found")
+        raise RequestRefused("not_found")

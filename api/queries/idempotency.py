@@ -14,11 +14,12 @@ from api.http import wire
 from api.http.blueprints import json_body
 from api.http.identity import caller
 from api.http.operations import View, answer_format, declare, takes_header
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.queries.rendering import stored_response
 from api.services import services
-from datasets.ledger.ledger import NoAnswer
-from datasets.queries.service import Conflict, digest_of
+from datasets.ledger.errors import NoAnswer
+from datasets.queries.errors import Conflict
+from datasets.queries.service import digest_of
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r'"[\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255}')
@@ -64,5 +65,5 @@ def idempotency_key(*, required: bool) -> str:
     """The key of this request, "" if there is none; a malformed one is refused even where none is needed."""
     key = request.headers.get(HEADER, "")
     if not KEY.fullmatch(key) and (required or HEADER in request.headers):
-        raise Refusal("precondition_required")
+        raise RequestRefused("precondition_required")
     return key.strip('"')

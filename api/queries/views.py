@@ -13,15 +13,15 @@ from api.http.identity import caller
 from api.http.limits import wait_for_quantum
 from api.http.operations import answer_format, formats, refuses
 from api.http.paging import PageRequest, PageSchema
-from api.http.problems import Refusal
 from api.http.roles import allowed
 from api.queries.answers import AnswerSchema, HistorySchema
 from api.queries.idempotency import idempotency_key, idempotent
 from api.queries.rendering import stored_response, table_response
 from api.queries.schemas import QUERY_EXAMPLE, WORKLOAD_EXAMPLE, QuerySchema, WorkloadSchema, to_query
 from api.services import services
-from datasets.ledger.ledger import NoAnswer, StoredAnswer
-from datasets.queries.service import Asked
+from datasets.ledger.ledger import StoredAnswer
+from datasets.queries.errors import AnswerFailed
+from datasets.queries.service import QueryRequest
 from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
@@ -72,11 +72,12 @@ def ask_query(query: Query, id: str) -> Response:
         return table_response(wire.dumps(queries.quote(caller(), id, query)), JSON)
     if query.mode == "dummy":
         return table_response(wire.dumps(queries.rehearse(caller(), id, query)), form)
-    stored = _answered(Asked(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body)))
+    asked = QueryRequest(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
+    stored = _answered(asked)
     return stored_response(stored, queries.table_of(stored), form)
 
 
-def _answered(asked: Asked) -> StoredAnswer:
+def _answered(asked: QueryRequest) -> StoredAnswer:
     try:
         return services().queries.answer(asked)
     finally:
@@ -108,12 +109,9 @@ def history(asked: PageRequest) -> Response:
 def again(id: str) -> Response:
     """One of your answers as it was told, in any format, free of charge."""
     form = answer_format()
-    try:
-        stored = services().ledger.answer(id=id, user=caller().name)
-    except NoAnswer:
-        raise Refusal("not_found") from None
+    stored = services().ledger.answer(id=id, user=caller().name)
     if stored.outcome == "failed":
-        raise Refusal("internal")
+        raise AnswerFailed
     response = stored_response(stored, services().queries.table_of(stored), form)
     response.add_etag()
     response.make_conditional(request)

@@ -5,9 +5,9 @@ import os
 from flask import Blueprint, Response
 
 from api.http.answers import json_response
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.services import services
-from datasets.database.store import Unavailable, is_current
+from datasets.database.store import is_current
 
 blueprint = Blueprint("health", __name__)
 
@@ -22,11 +22,7 @@ def alive() -> Response:
 def ready() -> Response:
     """The database answers and is at the newest revision, and the data directory is there."""
     found = services()
-    try:
-        current = is_current(found.store)
-    except Unavailable:
-        current = False
     # The cause stays in here: this needs no key, and a stranger is not to learn how the server is set up.
-    if not (current and os.access(found.settings.data_dir, os.R_OK | os.W_OK)):
-        raise Refusal("unavailable")
+    if not (is_current(found.store) and os.access(found.settings.data_dir, os.R_OK | os.W_OK)):
+        raise RequestRefused("unavailable")
     return json_response({"status": "ready"})

@@ -49,7 +49,10 @@ Deadlines = dict[int, tuple[float, duckdb.DuckDBPyConnection]]
 
 
 class EngineFailed(RuntimeError):
-    """The exact part could not be computed. Carries no text: the engine's words could quote data."""
+    """The exact part could not be computed. Carries no text: the engine's words could quote data.
+
+    A fault and no refusal: nobody is answered with it, the query service charges it and says AnswerFailed.
+    """
 
 
 class Watchdog:
@@ -120,11 +123,11 @@ class DuckdbEngine:
             if isinstance(part.estimator, UndeclaredValueCount)
         )
         wanted = [int(code) for code in codes]
-        asked = f"SELECT code, word FROM {WORDS} WHERE place = ? AND code IN (SELECT unnest(?::BIGINT[]))"
+        sql = f"SELECT code, word FROM {WORDS} WHERE place = ? AND code IN (SELECT unnest(?::BIGINT[]))"
         try:
             connection = self._connection(file, lambda: self._connect(file))
             with connection.cursor() as cursor, self._watchdog.limiting(cursor, self.timeout_s):
-                known = dict(cursor.execute(asked, [column, wanted]).fetchall())
+                known = dict(cursor.execute(sql, [column, wanted]).fetchall())
         except (duckdb.Error, MemoryError) as failure:
             raise EngineFailed from failure
         return [known[code] for code in wanted]
@@ -142,8 +145,8 @@ class DuckdbEngine:
     def _pass(
         self, plan: Plan, part: Pass, cursor: duckdb.DuckDBPyConnection
     ) -> dict[ExactRequest, Integers]:
-        asked = statement(plan, part, "duckdb")
-        answered = cursor.execute(asked.text, asked.values)
+        wanted = statement(plan, part, "duckdb")
+        answered = cursor.execute(wanted.text, wanted.values)
         if not is_grouped(part):
             return one_cell(part, answered.fetchall()[0])
         columns = [np.asarray(column, dtype=np.int64) for column in answered.fetchnumpy().values()]

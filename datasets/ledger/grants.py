@@ -11,48 +11,29 @@ from datasets.ledger.accounts import (
     NOTHING,
     OPEN,
     Account,
-    AccountKind,
-    LedgerError,
-    NoAccount,
     account_key,
     append,
     exists,
     person,
 )
+from datasets.ledger.errors import (
+    REASON_CHARACTERS_MAX,
+    GrantDecided,
+    NoAccount,
+    NoReason,
+    NoSuchGrant,
+    NoSuchHolder,
+    SamePerson,
+)
 from datasets.ledger.journal import PAGE_ROWS_MAX
-from privacy.budget import PRICE_NANO_MAX, InvalidAmount, Price
+from privacy.budget import NOT_POSITIVE, PRICE_NANO_MAX, InvalidAmount, Price
+from privacy.words import Words
 
-REASON_CHARACTERS_MAX = 1_000
+PAST_LIMIT = Words(
+    ja="口座の生涯合計が金額の上限を超えます",
+    en="the account's lifetime total would pass the limit of amounts",
+)
 LAST_ID = "z" * 33  # sorts after every id, whatever the collation
-
-
-class NoSuchHolder(LedgerError):
-    """A grant for somebody who doesn't exist."""
-
-    def __init__(self, *, kind: AccountKind, holder: str) -> None:
-        super().__init__(f"no {kind} named {holder}")
-        self.kind = kind
-        self.holder = holder
-
-
-class NoSuchGrant(LedgerError):
-    """There is no grant of that name."""
-
-
-class GrantDecided(LedgerError):
-    """The grant was decided before; `state` is how."""
-
-    def __init__(self, *, state: str) -> None:
-        super().__init__(f"the grant is {state}")
-        self.state = state
-
-
-class SamePerson(LedgerError):
-    """More of a lifetime cap takes two people."""
-
-
-class NoReason(LedgerError):
-    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +67,6 @@ KEEP_GRANT = text("""
 GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
 GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
 GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
-PENDING = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE state = 'pending' ORDER BY id LIMIT :limit")
 DECIDE = text(f"""
     UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
     RETURNING {GRANT_COLUMNS}
@@ -114,7 +94,7 @@ class Grants:
         A user's or an organisation's account is opened by its first grant.
         """
         if amount == NOTHING:
-            raise InvalidAmount("a grant is above zero")
+            raise InvalidAmount(NOT_POSITIVE)
         waits = account.kind == "dataset" and approved_by is None
         grant = Grant(
             id=new_id("g"),
@@ -145,20 +125,15 @@ class Grants:
 
     def _decide(self, grant_id: str, state: str, decided_by: str) -> Grant:
         with self._store.writing() as tx:
-            asked = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
+            wish = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
             if state == "effective":
-                _must_differ(asked, decided_by)
+                _must_differ(wish, decided_by)
             decision = {"id": grant_id, "state": state, "decided_by": decided_by}
             if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
                 raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)
             grant = _one_grant(row)
             _carry_out(tx, grant, at=now())
         return grant
-
-    def pending_grants(self) -> list[Grant]:
-        """What waits for a second person, oldest first."""
-        with self._store.reading() as connection:
-            return [_one_grant(row) for row in connection.execute(PENDING, {"limit": PAGE_ROWS_MAX})]
 
     def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
         """All grants, newest first; `after` is the id of the last one seen."""
@@ -180,7 +155,7 @@ def _raise(tx: Connection, grant: Grant) -> None:
         tx.execute(OPEN, key | {"granted": 0, "delta_granted": 0})
     amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
     if tx.execute(RAISE, key | amounts).one_or_none() is None:
-        raise InvalidAmount("the account's lifetime total would pass the limit of amounts")
+        raise InvalidAmount(PAST_LIMIT)
 
 
 def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ Stop = Callable[[], bool]
 class BadSource(BadTable):
     """The source cannot be read as one table of text."""
 
+    code = "bad_source"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -137,9 +139,6 @@ class _Watched(io.RawIOBase):
         self.stopped = False
         self.quotes = 0
         self.digest = hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
 
     def read(self, size: int = -1) -> bytes:
         if self._stop():

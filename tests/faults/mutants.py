@@ -386,14 +386,14 @@ MUTANTS = (
     Mutant(
         "dataset charged nothing",
         "datasets/queries/service.py",
-        "            asked, held, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
-        "            asked, held, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
+        "            request, dataset, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
+        "            request, dataset, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
         (f"{QUERIES}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
     ),
     Mutant(
         "data opened before the budget is looked at",
         "datasets/queries/service.py",
-        "        self._must_fit(asked, held, charge=price, dataset_charge=price, delta_atto=delta_atto)\n",
+        "        self._must_fit(request, dataset, charge=price, dataset_charge=price, delta_atto=delta_atto)\n",
         "",
         (f"{QUERIES}::test_a_refusal_opens_no_data_and_costs_nothing",),
     ),
@@ -446,14 +446,14 @@ MUTANTS = (
     Mutant(
         "view that only its first lineage pays for",
         "datasets/ledger/ledger.py",
-        "    for lineage in asked.lineages[1:]:\n",
+        "    for lineage in settlement.lineages[1:]:\n",
         "    for lineage in ():\n",
         (f"{VIEWS}::test_every_lineage_of_a_view_pays_the_same[sqlite]",),
     ),
     Mutant(
         "view open to whoever has an account in one lineage",
         "datasets/queries/service.py",
-        'if sum(state.kind == "user" for state in accounts) < len(held.lineages):',
+        'if sum(state.kind == "user" for state in accounts) < len(dataset.lineages):',
         'if not any(state.kind == "user" for state in accounts):',
         (f"{OVER_HTTP}::test_a_view_is_open_to_those_who_have_an_account_everywhere",),
     ),
@@ -461,7 +461,7 @@ MUTANTS = (
         "proof that overlooks the other lineages' lines",
         "datasets/ledger/journal.py",
         """        elif body.get("kind") == LINKED:
-            problems += self._link(body, told)
+            problems += self._link(body, answers)
 """,
         "",
         (f"{VIEWS}::test_a_linked_line_that_was_written_twice_is_found[sqlite]",),
@@ -478,7 +478,7 @@ MUTANTS = (
     Mutant(
         "delta that is never charged",
         "datasets/ledger/ledger.py",
-        "    if asked.delta_atto:\n",
+        "    if settlement.delta_atto:\n",
         "    if False:\n",
         (f"{VIEWS}::test_the_delta_of_a_view_is_paid_in_every_lineage[sqlite]",),
     ),
@@ -515,7 +515,7 @@ MUTANTS = (
         "replay that draws fresh noise",
         "datasets/queries/service.py",
         """            if earlier is not None:
-                return self._retell(asked, held, planned, earlier)
+                return self._answer_again(request, dataset, planned, earlier)
 """,
         "",
         (f"{QUERIES}::test_the_same_question_again_is_free_and_tells_the_same",),
@@ -524,7 +524,7 @@ MUTANTS = (
         "retry that opens the data again",
         "datasets/queries/service.py",
         """            try:
-                return self.replay(user=asked.caller.name, key=asked.key, digest=asked.digest)
+                return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
             except NoAnswer:
                 pass
 """,
@@ -534,7 +534,7 @@ MUTANTS = (
     Mutant(
         "an answer retold as another dataset's",
         "datasets/queries/service.py",
-        "            if stored.dataset == held.id\n            and ",
+        "            if stored.dataset == dataset.id\n            and ",
         "            if ",
         (f"{QUERIES}::test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again",),
     ),

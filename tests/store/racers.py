@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 
+from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
 from sqlalchemy import text
-from town import AOI, ASKED, CAP, CARE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, GrantDecided, Ledger, Settlement
+from datasets.ledger.errors import BudgetExhausted, GrantDecided
+from datasets.ledger.ledger import AlreadyAnswered, Grant, Ledger, Settlement
 
 PROCESSES = 8
 START_S_MAX = 60
@@ -42,10 +43,16 @@ def naive(store: Store, settlement: Settlement) -> object:
     return None
 
 
+def connect(store: Store) -> None:
+    """Open the first connection before the race begins, so that nobody starts late for it."""
+    with store.reading():
+        pass
+
+
 def settle_many(url: str, number: int, attempts: int, users: tuple[str, ...], settle: Settle) -> Counter[str]:
     """Settle different questions one after the other, and count how they went."""
     store, outcomes = Store(url), Counter[str]()
-    store.ping()
+    connect(store)
     _barrier[0].wait(START_S_MAX)
     for attempt in range(attempts):
         question = asked(number * attempts + attempt, user=users[attempt % len(users)])
@@ -59,8 +66,8 @@ def settle_many(url: str, number: int, attempts: int, users: tuple[str, ...], se
     return outcomes
 
 
-CARED = replace(ASKED, dataset="care", lineages=(CARE,))
-SIDES = {"view": VIEWED, "residents": ASKED, "care": CARED}
+OF_CARE = replace(ASKED, dataset="care", lineages=(CARE_LINEAGE,))
+SIDES = {"view": VIEWED, "residents": ASKED, "care": OF_CARE}
 
 
 def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:
@@ -70,7 +77,7 @@ def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:
     _barrier[0].wait(START_S_MAX)
     for attempt in range(attempts):
         side = list(SIDES)[(number + attempt) % 3]
-        user = ("aoi", "ren")[(number + attempt) % 2]
+        user = ("aoi", "mei")[(number + attempt) % 2]
         try:
             ledger.settle(asked(number * attempts + attempt, SIDES[side], user=user, delta_atto=1), seal)
         except BudgetExhausted as refused:
@@ -84,7 +91,7 @@ def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:
 def settle_same(url: str, number: int) -> tuple[str, str]:
     """Settle the one question that all others settle, too: how it went, and which answer it is."""
     store = Store(url)
-    store.ping()
+    connect(store)
     _barrier[0].wait(START_S_MAX)
     try:
         return "settled", Ledger(store).settle(asked(1, request_digest=str(number)), seal).id
@@ -92,6 +99,11 @@ def settle_same(url: str, number: int) -> tuple[str, str]:
         return "earlier", earlier.stored.id
     finally:
         store.close()
+
+
+def pending_grants(ledger: Ledger) -> list[Grant]:
+    """What waits for a second person, newest first, of the last thousand grants."""
+    return [grant for grant in ledger.grants(limit=1_000) if grant.state == "pending"]
 
 
 def do_all(url: str, number: int, attempts: int) -> int:
@@ -103,7 +115,7 @@ def do_all(url: str, number: int, attempts: int) -> int:
         for account in (AOI, SHOP, CAP):
             ledger.grant(lineage=LINEAGE, account=account, amount=ONE, reason="more", requested_by=me)
         ledger.settle(asked(number * attempts + attempt), seal)
-        for grant in ledger.pending_grants():
+        for grant in reversed(pending_grants(ledger)):
             _approve(ledger, grant.id, me if grant.requested_by != me else f"{me}-too")
         done += 1
     store.close()

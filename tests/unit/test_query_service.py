@@ -11,20 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from datasets.catalog import DatasetVersion
-from datasets.database.store import Store, Unavailable, now
+from datasets.database.errors import Unavailable
+from datasets.database.store import Store, now
 from datasets.engines.duckdb import EngineFailed
-from datasets.ledger.ledger import Account, BudgetExhausted, Ledger, NoAnswer, Settlement
+from datasets.ledger.errors import BudgetExhausted, NoAnswer
+from datasets.ledger.ledger import Account, Ledger, Settlement
 from datasets.people.service import Caller, People
-from datasets.queries.service import (
-    AnswerFailed,
-    Asked,
-    Conflict,
-    InProgress,
-    NotOpen,
-    QueryService,
-    Retired,
-    joined,
-)
+from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
+from datasets.queries.service import QueryRequest, QueryService, joined
 from privacy.budget import Price
 from privacy.query import InvalidQuery, Query, Statistic
 
@@ -108,12 +102,12 @@ def service_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: Datase
 
 def asked(
     key: str = "k1", *, caller: Caller = AOI, about: Query | None = None, dataset: str = "town"
-) -> Asked:
+) -> QueryRequest:
     question = about or query()
-    return Asked(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
+    return QueryRequest(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
 
 
-def told(service: QueryService, question: Asked) -> tuple[int, str]:
+def told(service: QueryService, question: QueryRequest) -> tuple[int, str]:
     """The first value of an answer and what it was charged."""
     stored = service.answer(question)
     answer = json.loads(joined(stored, service.table_of(stored)))
@@ -199,7 +193,11 @@ def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
     ids=["invalid", "no such dataset", "no account", "no budget"],
 )
 def test_a_refusal_opens_no_data_and_costs_nothing(
-    service: QueryService, engine: MadeUpEngine, store: Store, question: Asked, refusal: type[Exception]
+    service: QueryService,
+    engine: MadeUpEngine,
+    store: Store,
+    question: QueryRequest,
+    refusal: type[Exception],
 ) -> None:
     with pytest.raises(refusal):
         service.answer(question)
