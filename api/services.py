@@ -1,56 +1,98 @@
-"""What the endpoints work with, made once an application from its settings."""
+"""The parts that the server, the command line and the demonstration work with, wired here and nowhere else.
+
+A part is imported and made when it is first asked for, and connects when it is first used: a command loads only
+what it needs, and a server's workers open connections of their own after the fork.
+"""
 
 from dataclasses import dataclass
-
-from flask import current_app
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from api.settings import Settings
-from datasets.catalog import Catalog
-from datasets.database.store import Store
-from datasets.engines.duckdb import DuckdbEngine
-from datasets.ledger.ledger import Ledger
-from datasets.people.service import People
-from datasets.queries.service import QueryService
-from privacy.noise import Noise, OpendpNoise
+
+if TYPE_CHECKING:
+    from datasets.catalog import Catalog
+    from datasets.database.store import Store
+    from datasets.engines.duckdb import DuckdbEngine
+    from datasets.ledger.ledger import Ledger
+    from datasets.people.service import People
+    from datasets.queries.service import QueryService
+    from privacy.noise import Noise
 
 ENGINE_THREADS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Services:
-    """The server's parts. Nothing here is connected before it is used."""
+    """The parts, made from the settings. `noise` is OpenDP's unless a test brings its own."""
 
     settings: Settings
-    store: Store
-    accounts: People
-    ledger: Ledger
-    catalog: Catalog
-    desk: QueryService
+    noise: "Noise | None" = None
 
     @classmethod
-    def of(cls, settings: Settings, noise: Noise | None = None) -> "Services":
-        """Wire the parts together; `noise` is real unless a test brings its own."""
-        store = Store(settings.database_url)
-        ledger, catalog = Ledger(store), Catalog(store, settings.data_dir)
-        engine = DuckdbEngine(
+    def from_environment(cls) -> Self:
+        """As the environment's settings say. Raises InvalidSetting."""
+        return cls(settings=Settings.read())
+
+    @cached_property
+    def store(self) -> "Store":
+        from datasets.database.store import Store
+
+        return Store(self.settings.database_url)
+
+    @cached_property
+    def people(self) -> "People":
+        from datasets.people.service import People
+
+        return People(self.store, self.settings.secret())
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        from datasets.ledger.ledger import Ledger
+
+        return Ledger(self.store)
+
+    @cached_property
+    def catalog(self) -> "Catalog":
+        from datasets.catalog import Catalog
+
+        return Catalog(self.store, self.settings.data_dir)
+
+    @cached_property
+    def engine(self) -> "DuckdbEngine":
+        from datasets.engines.duckdb import DuckdbEngine
+
+        return DuckdbEngine(
             threads=ENGINE_THREADS,
-            timeout_s=settings.query_timeout_s,
-            temporary=settings.data_dir / "temporary",
+            timeout_s=self.settings.query_timeout_s,
+            temporary=self.settings.data_dir / "temporary",
         )
-        desk = QueryService(
-            ledger=ledger,
-            catalog=catalog,
-            engine=engine,
-            noise=noise or OpendpNoise(),
-            data_dir=settings.data_dir,
+
+    @cached_property
+    def queries(self) -> "QueryService":
+        from datasets.queries.service import QueryService
+        from privacy.noise import OpendpNoise
+
+        return QueryService(
+            ledger=self.ledger,
+            catalog=self.catalog,
+            engine=self.engine,
+            noise=self.noise or OpendpNoise(),
+            data_dir=self.settings.data_dir,
         )
-        accounts = People(store, settings.secret())
-        return cls(
-            settings=settings, store=store, accounts=accounts, ledger=ledger, catalog=catalog, desk=desk
-        )
+
+    def made(self) -> Self:
+        """The same services with every part made, for a server."""
+        # Before threads: two that ask for a part at once would make it twice (cached_property has no lock from
+        # Python 3.12 on). Before the fork: workers share the memory of what is imported by then.
+        for part in ("people", "queries"):  # queries bring all the others
+            getattr(self, part)
+        return self
 
 
 def services() -> Services:
     """The services of the application that handles this request."""
+    from flask import current_app  # not at the top: commands work without Flask
+
     found: Services = current_app.extensions["sudare"]
     return found

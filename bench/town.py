@@ -74,9 +74,9 @@ def build(folder: Path, rows: int) -> Town:
         progress=lambda stage, share: None,
     )
     registration_s = time.perf_counter() - started
-    accounts = People(store, SECRET.encode())
-    accounts.add_organisation("bench")
-    key = accounts.add_user("bench", organisation="bench", role="analyst")
+    people = People(store, SECRET.encode())
+    people.add_organisation("bench")
+    key = people.add_user("bench", organisation="bench", role="analyst")
     Ledger(store).grant(
         lineage="town",
         account=Account(kind="user", holder="bench"),

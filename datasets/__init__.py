@@ -1,1 +1,1 @@
-"""What is held and on what terms: descriptors, data versions, accounts and the ledger. Knows no HTTP."""
+"""Which data is registered and on what terms: descriptors, data versions, accounts and the ledger. Knows no HTTP."""

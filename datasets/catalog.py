@@ -1,4 +1,4 @@
-"""Which datasets are held, in which version, on what terms. Knows descriptors and folders, never rows."""
+"""Which datasets are registered, in which version, on what terms. Knows descriptors and folders, never rows."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,29 +84,29 @@ class Catalog:
             rows = connection.execute(CURRENT, {"id": id}).all()
         if not rows:
             raise NoSuchDataset(id)
-        return self._held(rows)
+        return self._version(rows)
 
     def all(self) -> list[DatasetVersion]:
         """Every dataset, retired ones too, by name."""
         with self._store.reading() as connection:
             rows = connection.execute(ALL).all()
-        return [self._held(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
+        return [self._version(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
 
-    def kin(self) -> dict[str, LineageMembers]:
+    def lineage_members(self) -> dict[str, LineageMembers]:
         """By lineage, the datasets that share its accounts; views have none of their own."""
         families: dict[str, list[DatasetVersion]] = {}
-        for held in self.all():
-            if not held.is_view:
-                families.setdefault(held.lineage, []).append(held)
-        return {lineage: _kin(family) for lineage, family in families.items()}
+        for version in self.all():
+            if not version.is_view:
+                families.setdefault(version.lineage, []).append(version)
+        return {lineage: _members(family) for lineage, family in families.items()}
 
     def retire(self, id: str, *, at: str) -> None:
-        """End a dataset: no new question is answered; what was told and spent stays. Raises NoSuchDataset."""
+        """End a dataset: no new question is answered; what was answered and spent stays. Raises NoSuchDataset."""
         self.current(id)
         with self._store.writing() as connection:
             connection.execute(RETIRE, {"id": id, "at": at})
 
-    def _held(self, rows: Sequence[Row[Any]]) -> DatasetVersion:
+    def _version(self, rows: Sequence[Row[Any]]) -> DatasetVersion:
         """From the dataset's rows: one, or for a view one for each lineage."""
         row = rows[0]
         return DatasetVersion(
@@ -121,10 +121,10 @@ class Catalog:
         )
 
 
-def _kin(family: Iterable[DatasetVersion]) -> LineageMembers:
-    by_age = sorted(family, key=lambda held: held.registered_at)
+def _members(family: Iterable[DatasetVersion]) -> LineageMembers:
+    by_age = sorted(family, key=lambda version: version.registered_at)
     latest = by_age[-1].schema
-    names = tuple(sorted(held.id for held in by_age))
+    names = tuple(sorted(version.id for version in by_age))
     return LineageMembers(names=names, measure=latest.measure, delta=latest.delta)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy.bounds import share_of, variance_of
-from privacy.distributions import Law
+from privacy.distributions import NoiseDistribution
 from privacy.exact import ExactAggregate
 from privacy.noise import Integers
 
@@ -75,11 +75,11 @@ class Estimator(Protocol):
         """The exact vector, of shape (components, cells)."""
         ...
 
-    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
-        """Values and bounds from the noisy vector, each component's noise following `law`."""
+    def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
+        """Values and bounds from the noisy vector, each component's noise following `distribution`."""
         ...
 
-    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+    def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """The half-width of the bounds to expect at worst in a cell of so many rows, in units."""
         ...
 
@@ -152,18 +152,18 @@ class Plain:
     def vector(self, get: Get) -> Integers:
         return get(self.exact)[None, :]
 
-    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
-        width = law.half_width(confidence)
+    def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
+        width = distribution.half_width(confidence)
         if noisy.dtype == np.int64:
             values, fine = [int(value) for value in noisy[0].tolist()], self.step
         else:
             values, fine = _scaled(noisy[0]), self.step / 10**DIGITS
-            width = math.ceil(law.half_width_real(confidence) * 10**DIGITS)
+            width = math.ceil(distribution.half_width_real(confidence) * 10**DIGITS)
         low = [value - width for value in values]
         return Estimate(values=values, low=[*low], high=[value + width for value in values], fine=fine)
 
-    def half_width(self, law: Law, confidence: float, rows: int) -> float:
-        return law.half_width(confidence) * float(self.step)
+    def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
+        return distribution.half_width(confidence) * float(self.step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +206,8 @@ class Mean:
         total, present = (get(exact) for exact in self.exacts)
         return np.stack([total - self.low * present, self.high * present - total])
 
-    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
-        share, low, high = share_of(noisy[0], noisy[1], law, confidence, classes=2)
+    def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
+        share, low, high = share_of(noisy[0], noisy[1], distribution, confidence, classes=2)
         span, base, fine = (self.high - self.low) * 10**DIGITS, self.low * 10**DIGITS, self.step / 10**DIGITS
         return Estimate(
             values=[base + round(span * value) for value in share.tolist()],
@@ -216,10 +216,10 @@ class Mean:
             fine=fine,
         )
 
-    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+    def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """At worst where the mean is one of the bounds."""
         span = self.high - self.low
-        share = float(law.tail(confidence, np.ones((1, 1)))[0]) / (rows * span)
+        share = float(distribution.tail(confidence, np.ones((1, 1)))[0]) / (rows * span)
         return min(1.0, share) * span * float(self.step)
 
 
@@ -273,8 +273,8 @@ class Variance:
         top = self.top
         return np.stack([top * top * present - 2 * top * total + square, 2 * (top * total - square), square])
 
-    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
-        value, low, high = variance_of(noisy.astype(np.float64), law, confidence)
+    def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
+        value, low, high = variance_of(noisy.astype(np.float64), distribution, confidence)
         side = self.top * self.grid * self.step
         if self.root:
             value, low, high, unit = np.sqrt(value), np.sqrt(low), np.sqrt(high), side
@@ -289,10 +289,10 @@ class Variance:
             fine=fine,
         )
 
-    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+    def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """At worst where all values lie at one of the bounds."""
         side = float(self.top * self.grid * self.step)
-        share = min(0.25, float(law.tail(confidence, np.ones((1, 1)))[0]) / (rows * self.top**2))
+        share = min(0.25, float(distribution.tail(confidence, np.ones((1, 1)))[0]) / (rows * self.top**2))
         return side * math.sqrt(share) if self.root else side**2 * share
 
 
@@ -335,13 +335,13 @@ class Share(_Classes):
         some, whole = get(self.some), get(self.all)
         return np.stack([some, whole - some])
 
-    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
-        share, low, high = share_of(noisy[0], noisy[1], law, confidence, classes=2)
+    def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
+        share, low, high = share_of(noisy[0], noisy[1], distribution, confidence, classes=2)
         return _parts(share.tolist(), low.tolist(), high.tolist())
 
-    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+    def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """At worst over all shares."""
-        return min(1.0, float(law.tail(confidence, np.ones((1, 1)))[0]) / rows)
+        return min(1.0, float(distribution.tail(confidence, np.ones((1, 1)))[0]) / rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,15 +365,15 @@ class Ratio(_Classes):
         above, both, below = (get(exact) for exact in self.exacts)
         return np.stack([above - both, both, below - both])
 
-    def estimate(self, noisy: Numbers, law: Law, confidence: float) -> Estimate:
+    def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
         """By way of s = N/(N+D), so that a ratio without upper bound is an ordinary share."""
-        found = share_of(noisy[0] + noisy[1], noisy[1] + noisy[2], law, confidence, classes=3)
+        found = share_of(noisy[0] + noisy[1], noisy[1] + noisy[2], distribution, confidence, classes=3)
         value, low, high = ([_odds(share) for share in shares.tolist()] for shares in found)
         return _parts([one or 0.0 for one in value], [one or 0.0 for one in low], high)
 
-    def half_width(self, law: Law, confidence: float, rows: int) -> float:
+    def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """At worst over ratios up to 1, for so many rows in the denominator."""
-        return float(law.tail(confidence, np.ones((2, 1)))[0]) / rows
+        return float(distribution.tail(confidence, np.ones((2, 1)))[0]) / rows
 
 
 def _odds(share: float) -> float | None:

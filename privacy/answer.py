@@ -16,7 +16,7 @@ from privacy.exact import AxisSubset, ExactAggregate, ExactRequest
 from privacy.measurement import Measurement
 from privacy.noise import Integers, Noise
 from privacy.notes import NOTES
-from privacy.partition_selection import OpenCount
+from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.result_columns import AnswerColumn
@@ -28,8 +28,8 @@ Released = tuple[Integers, ...]
 class AnswerTable:
     """An answer's table, the columns in order; `notes` and `postprocessing` are codes.
 
-    Several tables (margins, a workload) stand one after the other; a key that a table does not have is told
-    as its total.
+    Several tables (margins, a workload) stand one after the other; a key that a table does not have shows
+    the label of a total.
     """
 
     columns: tuple[AnswerColumn, ...]
@@ -76,38 +76,48 @@ def release(plan: Plan, exact: Mapping[ExactRequest, Integers], noise: Noise) ->
 
 def _release(part: Measurement, exact: Mapping[ExactRequest, Integers], noise: Noise) -> list[Integers]:
     """The released arrays of one statistic: (components, cells) for each draw, or (choices, cells) at once."""
-    if isinstance(part.form, Quantiles) and not part.form.by_tree:
-        return [part.form.choose(_over(exact, part.draws[0].over), part.mechanisms, noise)]
-    if isinstance(part.form, OpenCount):
+    if isinstance(part.estimator, Quantiles) and not part.estimator.by_tree:
+        return [part.estimator.choose(_getter(exact, part.draws[0].subset), part.mechanisms, noise)]
+    if isinstance(part.estimator, UndeclaredValueCount):
         (draw,) = part.draws
-        return [part.form.choose(_over(exact, draw.over), draw.mechanism, noise)]
+        return [part.estimator.choose(_getter(exact, draw.subset), draw.mechanism, noise)]
     found = []
     for draw in part.draws:
-        get = _over(exact, draw.over)
-        vector = part.form.counts(get) if isinstance(part.form, Quantiles) else part.form.vector(get)
+        get = _getter(exact, draw.subset)
+        vector = (
+            part.estimator.counts(get)
+            if isinstance(part.estimator, Quantiles)
+            else part.estimator.vector(get)
+        )
         found.append(noise.add(vector.ravel(), draw.mechanism).reshape(vector.shape))
     return found
 
 
-def _over(exact: Mapping[ExactRequest, Integers], over: AxisSubset):  # type: ignore[no-untyped-def]
+def _getter(exact: Mapping[ExactRequest, Integers], subset: AxisSubset):  # type: ignore[no-untyped-def]
     """Exact integers over some axes, by name."""
 
     def get(wanted: ExactAggregate) -> Integers:
-        return exact[over, wanted]
+        return exact[subset, wanted]
 
     return get
 
 
-def codes_told(plan: Plan, released: Released) -> Integers:
-    """The codes of the undeclared values that an answer names; their words are then looked up."""
-    opened = any(isinstance(part.form, OpenCount) for part in plan.measurements)
-    return released[0][0] if opened else np.zeros(0, dtype=np.int64)
+def released_codes(plan: Plan, released: Released) -> Integers:
+    """Codes of the undeclared values that an answer names, of shape (values,); empty where all are declared.
+
+    Only they may be looked up: which other values exist is not released.
+    """
+    undeclared = any(isinstance(part.estimator, UndeclaredValueCount) for part in plan.measurements)
+    return released[0][0] if undeclared else np.zeros(0, dtype=np.int64)
 
 
-def table(plan: Plan, released: Released, words: Sequence[str] = ()) -> AnswerTable:
-    """Make the answer's table from released arrays, and from the words of `codes_told` in that order."""
-    if any(isinstance(part.form, OpenCount) for part in plan.measurements):
-        columns = list(result_columns.by_word(plan, plan.measurements[0], released[0], words))
+def table(plan: Plan, released: Released, values: Sequence[str] = ()) -> AnswerTable:
+    """The answer's table from released arrays, in the plan's order.
+
+    `values` are the undeclared values behind `released_codes`, in that order.
+    """
+    if any(isinstance(part.estimator, UndeclaredValueCount) for part in plan.measurements):
+        columns = list(result_columns.by_undeclared_value(plan, plan.measurements[0], released[0], values))
         return AnswerTable(columns=tuple(columns), notes=tuple(result_columns.notes(plan)), postprocessing=())
     columns = list(result_columns.keys(plan))
     rest = list(released)
@@ -116,7 +126,7 @@ def table(plan: Plan, released: Released, words: Sequence[str] = ()) -> AnswerTa
         arrays, rest = rest[: _arrays(part)], rest[_arrays(part) :]
         columns += result_columns.columns(plan, part, arrays)
         done += result_columns.postprocessing(plan, part)
-    assert not rest, "every released array is told"
+    assert not rest, "every released array is in the table"
     return AnswerTable(
         columns=tuple(columns),
         notes=tuple(result_columns.notes(plan)),
@@ -125,25 +135,25 @@ def table(plan: Plan, released: Released, words: Sequence[str] = ()) -> AnswerTa
 
 
 def _arrays(part: Measurement) -> int:
-    by_choice = isinstance(part.form, Quantiles) and not part.form.by_tree
+    by_choice = isinstance(part.estimator, Quantiles) and not part.estimator.by_tree
     return 1 if by_choice else len(part.draws)
 
 
-def retold(told: AnswerTable, plan: Plan) -> AnswerTable:
+def renamed_table(earlier: AnswerTable, plan: Plan) -> AnswerTable:
     """An earlier answer to the same canonical question, under the names and in the order now asked for.
 
-    Of two equal statistics the dearer one is told: it is the one that `Plan.prices` speaks of.
+    Of two equal statistics the dearer one is kept: it is the one that `Plan.prices` speaks of.
     """
-    columns = [column for column in told.columns if column.role == "key"]
+    columns = [column for column in earlier.columns if column.role == "key"]
     for part in plan.measurements:
         equal = [
             column
-            for column in told.columns
+            for column in earlier.columns
             if column.role == "value" and column.about["statistic"] == part.key
         ]
         first = max(equal, key=lambda column: _price_of(column.about))
-        columns += _renamed(told.columns, first.about["as"], part)
-    return replace(told, columns=tuple(columns))
+        columns += _renamed(earlier.columns, first.about["as"], part)
+    return replace(earlier, columns=tuple(columns))
 
 
 def _renamed(columns: Sequence[AnswerColumn], before: str, part: Measurement) -> list[AnswerColumn]:

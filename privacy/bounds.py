@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from privacy.distributions import Floats, Law
+from privacy.distributions import Floats, NoiseDistribution
 from privacy.noise import Integers
 
 Numbers = npt.NDArray[np.float64] | Integers
@@ -18,32 +18,32 @@ SHARES_OF_DOUBT = 0.1
 
 
 def share_of(
-    above: Numbers, below: Numbers, law: Law, confidence: float, *, classes: int
+    above: Numbers, below: Numbers, distribution: NoiseDistribution, confidence: float, *, classes: int
 ) -> tuple[Floats, Floats, Floats]:
     """a / (a + b) in [0, 1] and its bounds, from noisy `above` of a and `below` of b.
 
     Fieller's method: s is kept while (1-s)·above - s·below, which is pure noise at the true s, stays inside
-    that noise's central interval (`Law.shares_tail`, plus one for rounding).
+    that noise's central interval (`NoiseDistribution.shares_tail`, plus one for rounding).
     """
     a, b = above.astype(np.float64), below.astype(np.float64)
     total = a + b
-    known = total > 4 * law.deviation / math.sqrt(2) + 2
+    known = total > 4 * distribution.deviation / math.sqrt(2) + 2
     total = np.where(known, total, 1.0)
-    centre = np.where(known, np.clip(a / total, 0, 1), _unknown(a, b))
+    centre = np.where(known, np.clip(a / total, 0, 1), _share_of_hidden_total(a, b))
 
     def excess(share: Floats) -> Floats:
         """How far the residual lies outside the noise's central interval."""
-        allowed = law.shares_tail(confidence, share, classes=classes) + 1
+        allowed = distribution.shares_tail(confidence, share, classes=classes) + 1
         return np.asarray(np.abs(a - share * total) - allowed)
 
     inside = excess(centre) <= 0
-    box = (law.half_width(math.sqrt(confidence)) * (classes - 1) + 1) / total
+    box = (distribution.half_width(math.sqrt(confidence)) * (classes - 1) + 1) / total
     low = np.where(inside, _root(excess, 0.0, centre), np.clip(centre - box, 0, 1))
     high = np.where(inside, _root(excess, 1.0, centre), np.clip(centre + box, 0, 1))
     return centre, np.where(known, low, 0.0), np.where(known, high, 1.0)
 
 
-def _unknown(a: Floats, b: Floats) -> Floats:
+def _share_of_hidden_total(a: Floats, b: Floats) -> Floats:
     """The share where noise hides the total: what the numbers say if they say anything, else one half."""
     total = a + b
     return np.asarray(np.where(total > 0, np.clip(a / np.where(total > 0, total, 1.0), 0, 1), 0.5))
@@ -60,7 +60,9 @@ def _root(excess, end: float, kept: Floats) -> Floats:  # type: ignore[no-untype
     return np.asarray(np.where(end_kept, end, out))
 
 
-def variance_of(noisy: Floats, law: Law, confidence: float) -> tuple[Floats, Floats, Floats]:
+def variance_of(
+    noisy: Floats, distribution: NoiseDistribution, confidence: float
+) -> tuple[Floats, Floats, Floats]:
     """The variance in [0, 1/4] of values in [0, 1], and its bounds, from three noisy Bernstein sums.
 
     With N, m̂ and V̂ what the noisy sums say, the residual N·((m - m̂)² + V̂ - V) is pure noise at the true
@@ -71,17 +73,17 @@ def variance_of(noisy: Floats, law: Law, confidence: float) -> tuple[Floats, Flo
     doubt = 1 - confidence
     near, between, far = noisy
     total = near + between + far
-    known = total > 8 * law.deviation / math.sqrt(2) + 4
+    known = total > 8 * distribution.deviation / math.sqrt(2) + 4
     count = np.where(known, total, 1.0)
     mean = (between / 2 + far) / count
     value = (near * far - between**2 / 4) / count**2
     ones = np.ones_like(mean)
-    reach = (law.tail(1 - SHARES_OF_DOUBT * doubt, np.array([ones, ones / 2, ones])) + 1) / count
+    reach = (distribution.tail(1 - SHARES_OF_DOUBT * doubt, np.array([ones, ones / 2, ones])) + 1) / count
     mean_low, mean_high = np.clip(mean - reach, 0, 1), np.clip(mean + reach, 0, 1)
     low, high = np.zeros_like(mean), np.full_like(mean, 0.25)
     for _ in range(3):
         weights = _largest_weights(mean_low, mean_high, low, high)
-        width = (law.tail(1 - (1 - SHARES_OF_DOUBT) * doubt, weights) + 1) / count
+        width = (distribution.tail(1 - (1 - SHARES_OF_DOUBT) * doubt, weights) + 1) / count
         drift = np.maximum(np.abs(mean - mean_low), np.abs(mean_high - mean)) ** 2
         low = np.clip(value - width, 0, 0.25)
         high = np.clip(value + width + drift, 0, 0.25)

@@ -1,6 +1,6 @@
 """How large noise is: half-widths and tail quantiles of single draws and of weighted sums of draws.
 
-Knows scales only, never data, and draws nothing. `Law` is the distribution of the noise of one released
+Knows scales only, never data, and draws nothing. `NoiseDistribution` is the distribution of the noise of one released
 number: discrete Laplace, discrete Gaussian, or the "mixed" noise of a least-squares estimate.
 """
 
@@ -21,7 +21,7 @@ STEPS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
+class NoiseDistribution:
     """Noise around zero. `scale` is b of Laplace noise, σ of Gaussian noise, the deviation of mixed noise.
 
     `whole` noise is always a whole number; a least-squares estimate's is not, though made of whole draws.
@@ -33,14 +33,14 @@ class Law:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation (of the continuous law of that scale; the discrete ones are narrower)."""
+        """The standard deviation (of the continuous distribution of that scale; the discrete ones are narrower)."""
         return self.scale * math.sqrt(2) if self.kind == "laplace" else self.scale
 
     def half_width(self, confidence: float) -> int:
         """The least whole t with P(|X| ≤ t) ≥ `confidence` for one draw X.
 
         Laplace: P(|X| > t) = 2 αᵗ⁺¹ / (1 + α) with α = exp(-1/b) (Inusah & Kozubowski 2006, section 2).
-        Gaussian: summed up to σ = 200, beyond that by the continuous law, whose error is far below one.
+        Gaussian: summed up to σ = 200, beyond that by the continuous distribution, whose error is far below one.
         """
         if self.kind == "laplace":
             alpha = math.exp(-1 / self.scale)
@@ -55,7 +55,7 @@ class Law:
     def half_width_real(self, confidence: float) -> float:
         """The same for noise that is no whole number, as that of a least-squares estimate.
 
-        Half a unit wider than the continuous law: one draw may still outweigh the others, and a whole number
+        Half a unit wider than the continuous distribution: one draw may still outweigh the others, and a whole number
         is up to half a unit further out than a continuous draw that it is the rounding of.
         """
         return float(self.tail(confidence, np.ones((1, 1)))[0]) + 0.5
@@ -131,4 +131,4 @@ def _laplace_tail(confidence: float, weights: Floats) -> Floats:
 def _shares_table(kind: Literal["laplace", "gaussian", "mixed"], confidence: float, classes: int) -> Floats:
     share = np.linspace(0, 1, GRID + 1)
     rows = [1 - share, share] if classes == 2 else [1 - share, 1 - 2 * share, share]
-    return Law(kind, 1.0).tail(confidence, np.array(rows))
+    return NoiseDistribution(kind, 1.0).tail(confidence, np.array(rows))

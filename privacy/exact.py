@@ -8,7 +8,7 @@ from privacy.filters import Filter, Interval
 from privacy.schema import Label
 
 ExactKind = Literal[
-    "rows", "persons", "present", "total", "square", "person_total", "spread", "words", "word_persons"
+    "rows", "persons", "present", "total", "square", "person_total", "histogram", "values", "value_persons"
 ]
 
 
@@ -16,7 +16,7 @@ ExactKind = Literal[
 class Axis:
     """One grouping key: `buckets[i]` is the closed interval of codes that `labels[i]` stands for.
 
-    Where `rest` names the codes in no bucket, they are counted in one bucket more that is never told: tables
+    Where `rest` names the codes in no bucket, they are counted in one bucket more that is never released: tables
     that share a grid but not this key then count the same rows.
     """
 
@@ -28,7 +28,7 @@ class Axis:
 
     @property
     def size(self) -> int:
-        """How many buckets are counted, told or not."""
+        """How many buckets are counted, released or not."""
         return len(self.buckets) + bool(self.rest)
 
     @property
@@ -48,10 +48,10 @@ class ExactAggregate:
     - total, square: Σu and Σu² over those rows, where the code x is clamped to `low` … `high` and u is x
       itself or, on a `grid` above zero, the nearest whole number of grids that x lies above `low`;
     - person_total: Σ over persons of their total in the cell, each clamped to `person_low` … `person_high`;
-    - spread: `size` integers per cell: rows by bins of `grid` codes from `low` to `high`, values outside
+    - histogram: `size` integers per cell: rows by bins of `grid` codes from `low` to `high`, values outside
       counting in the first or the last bin, missing ones in none;
-    - words, word_persons: rows or distinct persons by the values of an open `column`, those that occur: an
-      array of shape (2, values), of codes and counts.
+    - values, value_persons: rows or distinct persons by the values of an undeclared `column`, those that occur:
+      an array of shape (2, values), of codes and counts.
 
     Rows of a person beyond the plan's bound take no part unless `all_rows`.
     """
@@ -69,16 +69,16 @@ class ExactAggregate:
     @property
     def size(self) -> int:
         """How many integers a cell has."""
-        return (self.high - self.low) // self.grid + 1 if self.kind == "spread" else 1
+        return (self.high - self.low) // self.grid + 1 if self.kind == "histogram" else 1
 
 
 AxisSubset = tuple[int, ...]
 """Numbers of the plan's axes, ascending: the cells over which an exact integer is wanted."""
 
 ExactRequest = tuple[AxisSubset, ExactAggregate]
-"""What a measurement names and an engine delivers: an array of cells (times the size of a spread)."""
+"""What a measurement names and an engine delivers: an array of cells (times the size of a histogram)."""
 
 
-def cells_over(axes: tuple[Axis, ...], over: AxisSubset) -> int:
-    """The number of cells of some of the axes, told or not; 1 of none."""
-    return math.prod(axes[place].size for place in over)
+def cells_over(axes: tuple[Axis, ...], subset: AxisSubset) -> int:
+    """The number of cells of some of the axes, released or not; 1 of none."""
+    return math.prod(axes[place].size for place in subset)

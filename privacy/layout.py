@@ -23,7 +23,7 @@ class PlannedTable:
     keys: tuple[int, ...]
 
     @property
-    def over(self) -> AxisSubset:
+    def subset(self) -> AxisSubset:
         """The same axes in the plan's order."""
         return tuple(sorted(self.keys))
 
@@ -68,8 +68,8 @@ class Layout:
 
         A grid of share w has the variance 1/w^power.
         """
-        overs = tuple(table.over for table in self.tables)
-        return _relative_variances(self.sizes, overs, self.grids, self.shares, power)
+        subsets = tuple(table.subset for table in self.tables)
+        return _relative_variances(self.sizes, subsets, self.grids, self.shares, power)
 
 
 @lru_cache(maxsize=256)
@@ -88,7 +88,7 @@ def _relative_variances(
     ]
 
     @cache
-    def spread(part: int) -> float:
+    def variance_of_part(part: int) -> float:
         """dim_T / J_T."""
         known = sum(inform for other, inform in zip(masks, informs, strict=True) if part | other == other)
         return math.prod(sizes[axis] - 1 for axis in margins.axes_of(part)) / known
@@ -96,7 +96,7 @@ def _relative_variances(
     found = []
     for table in tables:
         mask = margins.mask_of(sizes, table)
-        total = sum(spread(part) for part in margins.below([mask]))
+        total = sum(variance_of_part(part) for part in margins.below([mask]))
         found.append(total / margins.cells_of(sizes, mask) ** 2)
     return tuple(found)
 
@@ -110,8 +110,8 @@ def plain(axes: tuple[Axis, ...]) -> Layout:
 def with_totals(axes: tuple[Axis, ...], measure: Measure, cells_max: int) -> Layout:
     """A table and all its margins, the finest first, the grand total last."""
     whole = range(len(axes))
-    overs = [over for size in range(len(axes), -1, -1) for over in combinations(whole, size)]
-    return _chosen(axes, tuple(PlannedTable(name="", keys=over) for over in overs), measure, cells_max)
+    subsets = [subset for size in range(len(axes), -1, -1) for subset in combinations(whole, size)]
+    return _chosen(axes, tuple(PlannedTable(name="", keys=subset) for subset in subsets), measure, cells_max)
 
 
 def workload(
@@ -125,7 +125,7 @@ def _chosen(
     axes: tuple[Axis, ...], tables: tuple[PlannedTable, ...], measure: Measure, cells_max: int
 ) -> Layout:
     sizes = tuple(axis.size for axis in axes)
-    found = _strategy(sizes, tuple(table.over for table in tables), measure, cells_max)
+    found = _strategy(sizes, tuple(table.subset for table in tables), measure, cells_max)
     return Layout(axes=axes, tables=tables, grids=found.grids, shares=found.shares, chosen=found)
 
 

@@ -160,7 +160,7 @@ def _parts(
     grids: Sequence[Grid],
     noisy: Sequence[npt.NDArray[Any]],
     variances: Sequence[float],
-    needed: Sequence[int],
+    exact_requests: Sequence[int],
 ) -> dict[int, _Part]:
     """The mean of all measurements in each needed subspace, weighted by their informations.
 
@@ -173,7 +173,7 @@ def _parts(
         turned = _coordinates(sizes, mask, values)
         cells = cells_of(sizes, mask)
         information = 1 / (variance * cells)
-        for part in (part for part in needed if part | mask == mask):
+        for part in (part for part in exact_requests if part | mask == mask):
             here = turned[block(part, mask)] * math.sqrt(cells / cells_of(sizes, part))
             before = found.get(part, _Part(np.zeros_like(here), 0.0))
             total = before.information + information

@@ -35,7 +35,7 @@ THREADS_MAX = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mechanism:
-    """One drawing of noise: which law, under which measure, at which price, for which sensitivity.
+    """One drawing of noise: which distribution, under which measure, at which price, for which sensitivity.
 
     `sensitivity` is what one person moves the vector by: in L1 for discrete Laplace noise, *squared* in L2
     for discrete Gaussian noise, and in L∞ (over the scores) for a noisy choice.

@@ -1,14 +1,14 @@
 """Counts by values that nobody declared: noise and a threshold, at a price in ρ and in δ. Reads no data.
 
-A column of open domain (employers' names) has no list of values that a table could go through, so which
-values an answer names depends on the data. Each value that occurs gets discrete Gaussian noise on its count
-and is told only if that reaches a threshold τ.
+A column without a declared domain (employers' names) has no list of values that a table could go through, so
+which values an answer names depends on the data. Each value that occurs gets discrete Gaussian noise on its
+count and is released only if that reaches a threshold τ.
 
 Why it is (δ, ρ)-approximate zCDP (Bun & Steinke 2016, definition 8.1), for a person of at most k rows:
 
 1. Compare a register x with x' that has this person besides. Let S be the values of x' that do not occur in
    x: all their rows are the person's, so S has at most k values whose counts cᵥ add up to at most k.
-2. Let E be the event that no value of S is told. The noise of different values is independent, so given E
+2. Let E be the event that no value of S is released. The noise of different values is independent, so given E
    the answers on x' and on x are the same function (add noise, compare with τ) of the counts of the values
    that occur in x. Those differ by at most k in L2 (rows), or by 1 each for at most k values (persons): the
    Gaussian mechanism, of ρ = Δ²/2σ².
@@ -35,8 +35,8 @@ from privacy.noise import Integers, Mechanism, Noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCount:
-    """Rows or persons by the values of an open column, at most `rows` rows a person."""
+class UndeclaredValueCount:
+    """Rows or persons by the values of an undeclared column, at most `rows` rows a person."""
 
     key: str
     column: int
@@ -48,7 +48,7 @@ class OpenCount:
     @property
     def exact(self) -> ExactAggregate:
         distinct = self.persons and self.rows > 1
-        return ExactAggregate(kind="word_persons" if distinct else "words", column=self.column)
+        return ExactAggregate(kind="value_persons" if distinct else "values", column=self.column)
 
     @property
     def exacts(self) -> tuple[ExactAggregate, ...]:
@@ -66,20 +66,20 @@ class OpenCount:
         return self.rows if self.persons else self.rows**2
 
     def threshold(self, mechanism: Mechanism) -> int:
-        """τ: the least count that is told."""
+        """τ: the least noisy count that is released."""
         return threshold(mechanism.scale, self.rows, self.delta, persons=self.persons)
 
     def choose(self, get: Get, mechanism: Mechanism, noise: Noise) -> Integers:
-        """Codes and noisy counts of the values that are told, of shape (2, values)."""
+        """Codes and noisy counts of the released values, of shape (2, values)."""
         codes, counts = get(self.exact)
         noisy = noise.add(counts, mechanism) if len(counts) else counts
-        told = noisy >= self.threshold(mechanism)
-        return np.stack([codes[told], noisy[told]])
+        released = noisy >= self.threshold(mechanism)
+        return np.stack([codes[released], noisy[released]])
 
 
 @lru_cache(maxsize=1024)
 def threshold(sigma: float, rows: int, delta: Fraction, *, persons: bool) -> int:
-    """The least τ at which a person who alone has certain values is told with probability at most δ."""
+    """The least τ at which a person who alone has certain values has one released with probability at most δ."""
     low, high = 0, rows + 2 + math.ceil(sigma * 40)
     assert exposure(high, sigma, rows, persons=persons) <= delta
     while low < high:

@@ -19,12 +19,12 @@ from privacy.exact import Axis, ExactRequest, cells_over
 from privacy.filters import Filter, canonical
 from privacy.layout import Layout, PlannedTable
 from privacy.measurement import Measurement, is_additive, measured
-from privacy.partition_selection import OpenCount
+from privacy.partition_selection import UndeclaredValueCount
 from privacy.pricing import PRICE_MIN, AboveQueryLimit
 from privacy.query import MECHANISMS, InvalidQuery, Key, Problem, Query, Statistic
 from privacy.resolve import Resolver
 from privacy.schema import Schema, UndeclaredColumn
-from privacy.statistics import AnyEstimator, Reader, component_names, value_names
+from privacy.statistics import AnyEstimator, StatisticReader, component_names, value_names
 
 __all__ = ["AboveQueryLimit", "Plan", "plan"]
 
@@ -52,7 +52,11 @@ class Plan:
     def delta(self) -> Fraction:
         """What an answer costs in δ: nothing unless it names values that nobody declared."""
         return max(
-            (part.form.delta for part in self.measurements if isinstance(part.form, OpenCount)),
+            (
+                part.estimator.delta
+                for part in self.measurements
+                if isinstance(part.estimator, UndeclaredValueCount)
+            ),
             default=Fraction(0),
         )
 
@@ -66,14 +70,14 @@ class Plan:
         return self.layout.cells
 
     @property
-    def needed(self) -> tuple[ExactRequest, ...]:
+    def exact_requests(self) -> tuple[ExactRequest, ...]:
         """The distinct exact integers needed, and over which axes, in a fixed order."""
         return tuple(
             dict.fromkeys(
-                (draw.over, exact)
+                (draw.subset, exact)
                 for part in self.measurements
                 for draw in part.draws
-                for exact in part.form.exacts
+                for exact in part.estimator.exacts
             )
         )
 
@@ -95,31 +99,31 @@ def plan(query: Query, schema: Schema) -> Plan:
     bound = _bound(query, schema, resolver)
     layout = _layout(query, schema, resolver)
     tree = _inside(layout, resolver.where(query.where), schema)
-    reader = Reader(schema, resolver, rows=bound, cells=layout.cells)
-    opened = open_key(query, schema)
-    forms = [
-        reader.form(statistic, f"/select/{place}")
-        if opened is None
-        else reader.open_form(statistic, opened, f"/select/{place}")
+    reader = StatisticReader(schema, resolver, rows=bound, cells=layout.cells)
+    undeclared = undeclared_key(query, schema)
+    estimators = [
+        reader.estimator(statistic, f"/select/{place}")
+        if undeclared is None
+        else reader.undeclared_count(statistic, undeclared, f"/select/{place}")
         for place, statistic in enumerate(query.select)
     ]
     _check_size(query, layout, resolver)
-    _check_names(query, forms, layout, resolver)
+    _check_names(query, estimators, layout, resolver)
     _check_mechanism(query, schema, resolver)
-    _check_additive(query, forms, layout, resolver)
+    _check_additive(query, estimators, layout, resolver)
     weights = _weights(query, resolver)
-    known = [form for form in forms if form is not None]
-    if len(known) == len(forms):
+    known = [estimator for estimator in estimators if estimator is not None]
+    if len(known) == len(estimators):
         pricing.check_accuracy(query, known, resolver)
     resolver.done()
     names = [statistic.name for statistic in query.select]
-    drafts = [pricing.Draft(name, form) for name, form in zip(names, known, strict=True)]
+    drafts = [pricing.Draft(name, estimator) for name, estimator in zip(names, known, strict=True)]
     terms = pricing.Terms(schema=schema, layout=layout, mechanism=query.mechanism)
     price = pricing.price(query, terms, drafts, weights)
     shares = split(price, weights)
     measurements = tuple(
-        measured(statistic, form, share, terms)
-        for statistic, form, share in zip(query.select, known, shares, strict=True)
+        measured(statistic, estimator, share, terms)
+        for statistic, estimator, share in zip(query.select, known, shares, strict=True)
     )
     _check_shares(measurements)
     return Plan(
@@ -151,7 +155,7 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
         resolver.refuse("/non_negative_integers", "needs_totals", expected="totals")
     if query.tables:
         return _workload(query, schema, resolver)
-    if open_key(query, schema) is not None:
+    if undeclared_key(query, schema) is not None:
         if query.totals or len(query.select) > 1:
             resolver.refuse(
                 "/totals" if query.totals else "/select", "open_key_alone", query.group_by[0].column
@@ -171,8 +175,8 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     return layouts.with_totals(axes, schema.measure, CELLS_MAX)
 
 
-def open_key(query: Query, schema: Schema) -> int | None:
-    """The number of the open column that a query groups by, if that is its one and plain key."""
+def undeclared_key(query: Query, schema: Schema) -> int | None:
+    """The number of the undeclared column that a query groups by, if that is its one and plain key."""
     if len(query.group_by) != 1 or query.group_by[0] != Key(column=query.group_by[0].column):
         return None
     for place, column in enumerate(schema.queryable):
@@ -204,7 +208,7 @@ def _workload(query: Query, schema: Schema, resolver: Resolver) -> Layout:
         axis if all(place in table.keys for table in tables) else _with_rest(axis, schema)
         for place, axis in enumerate(axes)
     ]
-    cells = sum(cells_over(tuple(axes), table.over) for table in tables)
+    cells = sum(cells_over(tuple(axes), table.subset) for table in tables)
     if cells * len(query.select) > CELLS_MAX:
         resolver.refuse("/tables", "too_many_cells", cells * len(query.select), CELLS_MAX)
     if resolver.problems:
@@ -236,25 +240,25 @@ def _check_size(query: Query, layout: Layout, resolver: Resolver) -> None:
         resolver.refuse("/group_by", "too_many_cells", layout.cells * len(query.select), CELLS_MAX)
 
 
-def column_names(statistic: Statistic, form: AnyEstimator | None, layout: Layout) -> tuple[str, ...]:
+def column_names(statistic: Statistic, estimator: AnyEstimator | None, layout: Layout) -> tuple[str, ...]:
     """Every column of the answer that a statistic brings."""
     values = value_names(statistic)
     bounds = [f"{name}_{end}" for name in values for end in ("low", "high")]
     noisy = (
         ()
-        if layout.direct or form is None or component_names(statistic, form)
+        if layout.direct or estimator is None or component_names(statistic, estimator)
         else (f"{statistic.name}_noisy",)
     )
-    return (*values, *bounds, *component_names(statistic, form), *noisy)
+    return (*values, *bounds, *component_names(statistic, estimator), *noisy)
 
 
 def _check_names(
-    query: Query, forms: Sequence[AnyEstimator | None], layout: Layout, resolver: Resolver
+    query: Query, estimators: Sequence[AnyEstimator | None], layout: Layout, resolver: Resolver
 ) -> None:
     taken = {key.column for key in query.group_by} | {axis.name for axis in layout.axes}
     taken |= {layout.table_column} if query.tables else set()
-    for place, (statistic, form) in enumerate(zip(query.select, forms, strict=True)):
-        names = column_names(statistic, form, layout)
+    for place, (statistic, estimator) in enumerate(zip(query.select, estimators, strict=True)):
+        names = column_names(statistic, estimator, layout)
         if taken.intersection(names) or len(set(names)) < len(names):
             resolver.refuse(f"/select/{place}/as", "repeated_name", statistic.name)
         taken.update(names)
@@ -262,7 +266,7 @@ def _check_names(
 
 def _check_mechanism(query: Query, schema: Schema, resolver: Resolver) -> None:
     """Note a mechanism or a price that belongs to the other measure."""
-    if query.mechanism == "discrete_laplace" and open_key(query, schema) is not None:
+    if query.mechanism == "discrete_laplace" and undeclared_key(query, schema) is not None:
         resolver.refuse("/mechanism", "gaussian_only", query.mechanism, "discrete_gaussian")
     fitting = "epsilon" if schema.measure == "pure" else "rho"
     if query.priced_in in ("epsilon", "rho") and query.priced_in != fitting:
@@ -272,13 +276,13 @@ def _check_mechanism(query: Query, schema: Schema, resolver: Resolver) -> None:
 
 
 def _check_additive(
-    query: Query, forms: Sequence[AnyEstimator | None], layout: Layout, resolver: Resolver
+    query: Query, estimators: Sequence[AnyEstimator | None], layout: Layout, resolver: Resolver
 ) -> None:
     """Only what adds up over cells can have margins, or be estimated from another table."""
     if not (query.totals or query.tables):
         return
-    for place, (statistic, form) in enumerate(zip(query.select, forms, strict=True)):
-        if form is not None and not is_additive(form):
+    for place, (statistic, estimator) in enumerate(zip(query.select, estimators, strict=True)):
+        if estimator is not None and not is_additive(estimator):
             resolver.refuse(f"/select/{place}/agg", "not_additive", statistic.agg)
 
 
@@ -317,7 +321,9 @@ def _fingerprint(
         "group_by": [[axis.column, [list(bucket) for bucket in axis.buckets]] for axis in layout.axes],
         "select": sorted({part.key for part in measurements}),
         "where": canonical(tree),
-        "open": [part.form.column for part in measurements if isinstance(part.form, OpenCount)],
+        "open": [
+            part.estimator.column for part in measurements if isinstance(part.estimator, UndeclaredValueCount)
+        ],
         "rows_per_person": bound,
         "tables": [[table.name, list(table.keys)] for table in layout.tables],
         "whole": query.whole,

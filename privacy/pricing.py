@@ -10,8 +10,8 @@ from privacy.aggregates import Plain
 from privacy.budget import PRICE_NANO_MAX, Price, split
 from privacy.exact import ExactAggregate
 from privacy.layout import Layout, plain
-from privacy.measurement import CONFIDENCE, draws_of, ideal_law, law_of, laws_of
-from privacy.partition_selection import OpenCount
+from privacy.measurement import CONFIDENCE, distribution_of, distributions_of, draws_of, ideal_distribution
+from privacy.partition_selection import UndeclaredValueCount
 from privacy.quantiles import Quantiles
 from privacy.query import Accuracy, NotReachable, Query
 from privacy.resolve import Resolver
@@ -38,7 +38,7 @@ class Draft:
     """A statistic that fits the schema, not yet priced."""
 
     name: str
-    form: AnyEstimator
+    estimator: AnyEstimator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Terms:
     mechanism: str | None
 
 
-def check_accuracy(query: Query, forms: Sequence[AnyEstimator], resolver: Resolver) -> None:
+def check_accuracy(query: Query, estimators: Sequence[AnyEstimator], resolver: Resolver) -> None:
     """Note what is wrong with a budget said as an accuracy."""
     asked = query.budget
     if not isinstance(asked, Accuracy):
@@ -58,7 +58,7 @@ def check_accuracy(query: Query, forms: Sequence[AnyEstimator], resolver: Resolv
     names = [statistic.name for statistic in query.select]
     if asked.of not in names:
         resolver.refuse("/budget/accuracy/of", "unknown_statistic", asked.of, ", ".join(names))
-    elif asked.rows is None and depends_on_rows(forms[names.index(asked.of)]):
+    elif asked.rows is None and depends_on_rows(estimators[names.index(asked.of)]):
         resolver.refuse("/budget/accuracy/rows", "error_depends_on_rows", asked.of)
     if isinstance(asked.within, str) or asked.within <= 0:
         resolver.refuse("/budget/accuracy/within", "not_positive", asked.within)
@@ -73,9 +73,9 @@ def check_accuracy(query: Query, forms: Sequence[AnyEstimator], resolver: Resolv
         resolver.refuse("/budget/accuracy/relative", "outside_domain", asked.relative, "0 … 1")
 
 
-def depends_on_rows(form: AnyEstimator) -> bool:
+def depends_on_rows(estimator: AnyEstimator) -> bool:
     """Whether the error depends on how many rows a cell holds, so on the data."""
-    return isinstance(form, Quantiles) or form.depends_on_rows
+    return isinstance(estimator, Quantiles) or estimator.depends_on_rows
 
 
 def price(query: Query, terms: Terms, drafts: Sequence[Draft], weights: Sequence[Fraction]) -> Price:
@@ -94,16 +94,16 @@ def _price_of_accuracy(
     """Solve for the statistic's share, then for the whole price that gives it that share."""
     limit = terms.schema.price_per_query_max
     place = next(place for place, draft in enumerate(drafts) if draft.name == asked.of)
-    form = drafts[place].form
-    least = _least_share(terms.layout, form)
+    estimator = drafts[place].estimator
+    least = _least_share(terms.layout, estimator)
     shares = [weight / sum(weights) for weight in weights]
     most = Price(int(limit.nano * shares[place]))
-    part = _solve(asked, form, terms, least, most)
+    part = _solve(asked, estimator, terms, least, most)
     if part is None:
         raise NotReachable(
             pointer="/budget/accuracy/within",
             within=str(asked.within),
-            reachable=_shown(form, error_at(asked, form, terms, max(most, least))),
+            reachable=_shown(estimator, error_at(asked, estimator, terms, max(most, least))),
             limit=limit,
         )
     floor = math.ceil(PRICE_MIN.nano / min(shares))
@@ -122,13 +122,13 @@ def _price_of_accuracy(
     return Price(high)
 
 
-def _least_share(layout: Layout, form: AnyEstimator) -> Price:
+def _least_share(layout: Layout, estimator: AnyEstimator) -> Price:
     """The least price at which every draw of a statistic costs PRICE_MIN."""
-    if isinstance(form, Quantiles) and not form.by_tree:
-        low, high = PRICE_MIN.nano, PRICE_MIN.nano * 100 * len(form.qs)
+    if isinstance(estimator, Quantiles) and not estimator.by_tree:
+        low, high = PRICE_MIN.nano, PRICE_MIN.nano * 100 * len(estimator.qs)
         while low < high:
             middle = (low + high) // 2
-            if min(one.price for one in form.mechanisms(Price(middle), "pure")) >= PRICE_MIN:
+            if min(one.price for one in estimator.mechanisms(Price(middle), "pure")) >= PRICE_MIN:
                 high = middle
             else:
                 low = middle + 1
@@ -136,23 +136,23 @@ def _least_share(layout: Layout, form: AnyEstimator) -> Price:
     return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)))
 
 
-def _solve(asked: Accuracy, form: AnyEstimator, terms: Terms, least: Price, most: Price) -> Price | None:
+def _solve(asked: Accuracy, estimator: AnyEstimator, terms: Terms, least: Price, most: Price) -> Price | None:
     """Bisect over whole billionths, the error falling as the price rises; None if `most` is not enough."""
     assert not isinstance(asked.within, str)
     within = Fraction(asked.within)
-    if most < least or error_at(asked, form, terms, most) > within:
+    if most < least or error_at(asked, estimator, terms, most) > within:
         return None
     low, high = least.nano, most.nano
     while low < high:
         middle = (low + high) // 2
-        if error_at(asked, form, terms, Price(middle)) <= within:
+        if error_at(asked, estimator, terms, Price(middle)) <= within:
             high = middle
         else:
             low = middle + 1
     return Price(high)
 
 
-def error_at(asked: Accuracy, form: AnyEstimator, terms: Terms, part: Price) -> Fraction:
+def error_at(asked: Accuracy, estimator: AnyEstimator, terms: Terms, part: Price) -> Fraction:
     """The half-width of the bounds at a price, in units; of a quantile the share of rows in between.
 
     In every cell at once: the noise of different cells is independent where each is measured alone, so each
@@ -163,30 +163,34 @@ def error_at(asked: Accuracy, form: AnyEstimator, terms: Terms, part: Price) -> 
     if asked.every_cell:
         cells = layout.cells
         confidence = confidence ** (1 / cells) if layout.direct else 1 - (1 - confidence) / cells
-    draws = draws_of(form, part, terms)
+    draws = draws_of(estimator, part, terms)
     rows = asked.rows or 1
-    laws = laws_of(draws, layout, law_of if layout.direct else ideal_law)
-    if isinstance(form, Quantiles):
-        law = laws[0] if laws else None
-        return Fraction(form.rank_error(law, confidence, [draw.mechanism for draw in draws]), rows)
-    if isinstance(form, OpenCount):
-        return Fraction(laws[0].half_width(confidence))
-    if isinstance(form, Plain) and layout.direct:
-        return laws[0].half_width(confidence) * Fraction(form.step)
-    return max(Fraction(form.half_width(law, confidence, rows)) for law in laws)
+    distributions = distributions_of(draws, layout, distribution_of if layout.direct else ideal_distribution)
+    if isinstance(estimator, Quantiles):
+        distribution = distributions[0] if distributions else None
+        return Fraction(
+            estimator.rank_error(distribution, confidence, [draw.mechanism for draw in draws]), rows
+        )
+    if isinstance(estimator, UndeclaredValueCount):
+        return Fraction(distributions[0].half_width(confidence))
+    if isinstance(estimator, Plain) and layout.direct:
+        return distributions[0].half_width(confidence) * Fraction(estimator.step)
+    return max(
+        Fraction(estimator.half_width(distribution, confidence, rows)) for distribution in distributions
+    )
 
 
-def _shown(form: AnyEstimator, error: Fraction) -> str:
+def _shown(estimator: AnyEstimator, error: Fraction) -> str:
     """The reachable error, rounded up where it is no whole number of steps."""
-    if isinstance(form, Plain) and (error / Fraction(form.step)).denominator == 1:
-        return str(in_units(int(error / Fraction(form.step)), form.step))
+    if isinstance(estimator, Plain) and (error / Fraction(estimator.step)).denominator == 1:
+        return str(in_units(int(error / Fraction(estimator.step)), estimator.step))
     digits = max(0, 3 - math.floor(math.log10(float(error) or 1.0)))
     return f"{Decimal(math.ceil(error * 10**digits)).scaleb(-digits).normalize():f}"
 
 
 def count_within(schema: Schema, within: int) -> Price | None:
     """The least price of one count within ±`within` at 95 %; None where no query may cost as much."""
-    form = Plain(key="count", exact=ExactAggregate(kind="rows"), rows=schema.rows_per_person)
+    estimator = Plain(key="count", exact=ExactAggregate(kind="rows"), rows=schema.rows_per_person)
     asked = Accuracy(of="", within=within, confidence=Decimal(str(CONFIDENCE)))
     terms = Terms(schema=schema, layout=plain(()), mechanism=None)
-    return _solve(asked, form, terms, PRICE_MIN, schema.price_per_query_max)
+    return _solve(asked, estimator, terms, PRICE_MIN, schema.price_per_query_max)

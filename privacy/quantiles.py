@@ -18,7 +18,7 @@ import numpy as np
 from privacy import splits
 from privacy.aggregates import Get
 from privacy.budget import NANO, Price, split
-from privacy.distributions import Floats, Law
+from privacy.distributions import Floats, NoiseDistribution
 from privacy.exact import ExactAggregate
 from privacy.noise import Integers, Mechanism, Noise
 from privacy.schema import Measure
@@ -82,7 +82,7 @@ class Quantiles:
     @property
     def exact(self) -> ExactAggregate:
         return ExactAggregate(
-            kind="spread", column=self.column, low=self.low, high=self.high, grid=self.width
+            kind="histogram", column=self.column, low=self.low, high=self.high, grid=self.width
         )
 
     @property
@@ -191,12 +191,12 @@ class Quantiles:
             found.append(level)
         return np.asarray(np.concatenate(found[::-1], axis=1).T)
 
-    def from_tree(self, noisy: Integers, law: Law, confidence: float) -> Integers:
+    def from_tree(self, noisy: Integers, distribution: NoiseDistribution, confidence: float) -> Integers:
         """Bins of every quantile and of its bounds, of shape (3·quantiles, cells): value, low, high."""
         leaves = _consistent(noisy.T.astype(np.float64), self.levels, self.branching)[:, : self.bins]
         ranks = _monotone(np.cumsum(leaves, axis=1))
         whole = np.maximum(ranks[:, -1:], 0.0)
-        band = self.rank_error(law, confidence, [])
+        band = self.rank_error(distribution, confidence, [])
         found = []
         for q in self.qs:
             goal = whole * float(q)
@@ -204,7 +204,9 @@ class Quantiles:
                 found.append(np.clip((ranks < goal + shift).sum(axis=1), 0, self.bins - 1))
         return np.array(found, dtype=np.int64)
 
-    def rank_error(self, law: Law | None, confidence: float, mechanisms: Sequence[Mechanism]) -> int:
+    def rank_error(
+        self, distribution: NoiseDistribution | None, confidence: float, mechanisms: Sequence[Mechanism]
+    ) -> int:
         """T: with at least `confidence`, at most T rows lie between each value and the exact quantile.
 
         By choice: P(score < -T) ≤ N·e^(-Tε/2Δ) over N bins, since some bin has score 0 (McSherry & Talwar
@@ -215,8 +217,10 @@ class Quantiles:
         (compare `privacy.distributions`).
         """
         if self.by_tree:
-            assert law is not None
-            deviation = law.deviation * _rank_deviation(self.bins, self.branching, max(self.qs, key=_worst))
+            assert distribution is not None
+            deviation = distribution.deviation * _rank_deviation(
+                self.bins, self.branching, max(self.qs, key=_worst)
+            )
             return math.ceil(deviation * math.log(self.bins / (1 - confidence)) / math.sqrt(2))
         doubt = (1 - confidence) / len(self.qs)
         errors: dict[Fraction, int] = {}
@@ -270,7 +274,7 @@ def _round_numbers() -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class QuantileMethod:
     """How quantiles are found: by a tree of that `branching` factor, by splits, or each by a choice."""
 
     branching: int = 0
@@ -278,31 +282,33 @@ class Way:
 
 
 @lru_cache(maxsize=1024)
-def plan_way(bins: int, qs: tuple[Fraction, ...], measure: Measure, *, value_bounds: bool) -> Way:
+def plan_method(
+    bins: int, qs: tuple[Fraction, ...], measure: Measure, *, value_bounds: bool
+) -> QuantileMethod:
     """The way with the least predicted error.
 
     Compared is the standard deviation of a value's rank at equal price, for the worst of the quantiles. A
-    choice of range 2Δ at ε has ranks of about Laplace law with scale 2Δ/ε, Δ = max(q, 1-q); m choices share
+    choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε, Δ = max(q, 1-q); m choices share
     the price (ε/m each, or √(8ρ/m) of zCDP). Splits: see `privacy.splits`. A tree's rank is a weighted sum of
     node counts, and its bounds cost nothing more.
     """
     if bins < 2:
-        return Way()
+        return QuantileMethod()
     worst = max(qs, key=_worst)
     pure = measure == "pure"
     halved = (2 if pure else math.sqrt(2)) if value_bounds else 1
-    spread = 2 * math.sqrt(2) * float(_worst(worst))
-    best, way = halved * (spread * len(qs) if pure else spread * math.sqrt(len(qs) / 8)), Way()
+    scale = 2 * math.sqrt(2) * float(_worst(worst))
+    best, way = halved * (scale * len(qs) if pure else scale * math.sqrt(len(qs) / 8)), QuantileMethod()
     if len(qs) > 2:
         error = halved * splits.predicted_deviation(qs, zcdp=not pure)
         if error < best:
-            best, way = error, Way(by_splits=True)
+            best, way = error, QuantileMethod(by_splits=True)
     for factor in range(2, min(bins, 256) + 1):
         levels = len(_levels(bins, factor))
         scale = levels * math.sqrt(2) if pure else math.sqrt(levels / 2)
         error = scale * _rank_deviation(bins, factor, worst)
         if error < best:
-            best, way = error, Way(branching=factor)
+            best, way = error, QuantileMethod(branching=factor)
     return way
 
 
@@ -382,18 +388,18 @@ def _consistent(noisy: Floats, levels: Sequence[int], branching: int) -> Floats:
     parts = [noisy[:, end - size : end] for end, size in zip(ends, levels, strict=True)]
     means, variances = [parts[-1]], [np.ones(levels[-1])]
     sums: list[Floats] = []
-    spreads: list[Floats] = []
+    family_variances: list[Floats] = []
     for part in reversed(parts[:-1]):
         size = part.shape[1]
         family = _families(means[0], size, branching).sum(axis=2)
-        spread = _families(variances[0][None, :], size, branching)[0].sum(axis=1)
+        family_variance = _families(variances[0][None, :], size, branching)[0].sum(axis=1)
         sums.insert(0, family)
-        spreads.insert(0, spread)
-        means.insert(0, (part * spread + family) / (1 + spread))
-        variances.insert(0, spread / (1 + spread))
+        family_variances.insert(0, family_variance)
+        means.insert(0, (part * family_variance + family) / (1 + family_variance))
+        variances.insert(0, family_variance / (1 + family_variance))
     final = means[0]
     for place in range(1, len(parts)):
-        missing = (final - sums[place - 1]) / spreads[place - 1]
+        missing = (final - sums[place - 1]) / family_variances[place - 1]
         size = levels[place]
         final = means[place] + np.repeat(missing, branching, axis=1)[:, :size] * variances[place]
     return final

@@ -19,9 +19,9 @@ from privacy.budget import plain_text
 from privacy.exact import Axis
 from privacy.integers import whole
 from privacy.layout import PlannedTable
-from privacy.measurement import CONFIDENCE, Measurement, law_of, widths_by_kind
+from privacy.measurement import CONFIDENCE, Measurement, distribution_of, widths_by_kind
 from privacy.noise import Integers
-from privacy.partition_selection import OpenCount
+from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.schema import Label, all_in_units, day_of, in_units
@@ -48,7 +48,7 @@ class AnswerColumn:
 
 
 def total_label(axis: Axis) -> str:
-    """How a total over an axis is told: *, or more of them where a value is called that."""
+    """The label of a total over an axis: *, or more of them where a value is called that."""
     label = "*"
     while label in axis.labels:
         label += "*"
@@ -86,17 +86,17 @@ def _cells(plan: Plan, table: PlannedTable) -> int:
 
 def columns(plan: Plan, part: Measurement, released: Sequence[Integers]) -> Iterator[AnswerColumn]:
     """The columns of one statistic: values, their bounds, and the raw noisy sums behind them."""
-    if isinstance(part.form, Quantiles):
+    if isinstance(part.estimator, Quantiles):
         yield from _quantiles(plan, part, released[0])
         return
-    assert not isinstance(part.form, OpenCount)
+    assert not isinstance(part.estimator, UndeclaredValueCount)
     if plan.layout.direct:
-        estimate = part.form.estimate(released[0], part.laws[0], CONFIDENCE)
+        estimate = part.estimator.estimate(released[0], part.distributions[0], CONFIDENCE)
         raw: list[Sequence[int | None]] = [row.tolist() for row in released[0]]
     else:
         estimate, raw = _fitted(plan, part, released)
     yield from _with_bounds(plan, part, estimate)
-    names: Sequence[str] = [f"{part.name}_{name}" for name in part.form.components if name]
+    names: Sequence[str] = [f"{part.name}_{name}" for name in part.estimator.components if name]
     if not names and not plan.layout.direct:
         names = [f"{part.name}_noisy"]
     for name, values in zip(names, raw, strict=False):
@@ -118,7 +118,7 @@ def _with_bounds(plan: Plan, part: Measurement, estimate: Estimate) -> Iterator[
 
 
 def _common(part: Measurement) -> dict[str, Any]:
-    unit = part.form.unit
+    unit = part.estimator.unit
     return {"statistic": part.key, "as": part.name, **({"unit": unit} if unit else {})}
 
 
@@ -130,7 +130,7 @@ def _mechanism(plan: Plan, part: Measurement) -> dict[str, str]:
     """The mechanism; its scale where one scale is behind all values."""
     first = part.draws[0].mechanism
     about = {"mechanism": str(first.kind)}
-    if plan.layout.direct and not isinstance(part.form, Quantiles):
+    if plan.layout.direct and not isinstance(part.estimator, Quantiles):
         about["scale"] = _number_text(first.scale * float(raw_step(part)))
     return about
 
@@ -142,7 +142,7 @@ def _number_text(number: float) -> str:
 
 def raw_step(part: Measurement) -> Decimal:
     """What one of the released integers stands for, in units."""
-    match part.form:
+    match part.estimator:
         case Plain(step=step) | Mean(step=step):
             return step
         case Variance(step=step, grid=grid):
@@ -158,38 +158,42 @@ def _fitted(
     plan: Plan, part: Measurement, released: Sequence[Integers]
 ) -> tuple[Estimate, list[Sequence[int | None]]]:
     """Least-squares estimates of all tables, one after the other, and the raw noisy numbers of each."""
-    assert not isinstance(part.form, Quantiles | OpenCount)
+    assert not isinstance(part.estimator, Quantiles | UndeclaredValueCount)
     layout = plan.layout
-    overs = [table.over for table in layout.tables]
-    variances = [law_of(draw.mechanism).deviation ** 2 for draw in part.draws]
-    found = margins.fit(layout.sizes, layout.grids, list(released), variances, overs)
+    subsets = [table.subset for table in layout.tables]
+    variances = [distribution_of(draw.mechanism).deviation ** 2 for draw in part.draws]
+    found = margins.fit(layout.sizes, layout.grids, list(released), variances, subsets)
     estimates = []
-    for table, margin, law in zip(layout.tables, found, part.laws, strict=True):
+    for table, margin, distribution in zip(layout.tables, found, part.distributions, strict=True):
         values = _turned(plan, table, margin.values)
         if len(layout.grids) == 1:  # mere sums of whole numbers
             values = np.rint(values).astype(np.int64)
-        estimates.append(part.form.estimate(values, law, CONFIDENCE))
-    if plan.query.whole and isinstance(part.form, Plain) and _never_negative(part.form):
+        estimates.append(part.estimator.estimate(values, distribution, CONFIDENCE))
+    if plan.query.whole and isinstance(part.estimator, Plain) and _never_negative(part.estimator):
         single = [margins.Fitted(values=margin.values[0], variance=margin.variance) for margin in found]
         estimates = [
-            _moved(estimate, _turned(plan, table, numbers[None, :])[0], part.form.step)
+            _moved(estimate, _turned(plan, table, numbers[None, :])[0], part.estimator.step)
             for table, estimate, numbers in zip(
-                layout.tables, estimates, whole(layout.sizes, single, overs), strict=True
+                layout.tables, estimates, whole(layout.sizes, single, subsets), strict=True
             )
         ]
     return _joined(estimates), _raw(plan, part, released)
 
 
 def _turned(plan: Plan, table: PlannedTable, values: Any) -> Any:
-    """Cells in the order of the plan's axes → in the order of the table's keys, without those never told."""
-    sizes = [plan.layout.sizes[axis] for axis in table.over]
-    told = tuple(slice(len(plan.axes[axis].labels)) for axis in table.over)
-    order = [0, *(1 + table.over.index(key) for key in table.keys)]
-    return values.reshape(len(values), *sizes)[(slice(None), *told)].transpose(order).reshape(len(values), -1)
+    """Cells in the order of the plan's axes → in the order of the table's keys, without those never released."""
+    sizes = [plan.layout.sizes[axis] for axis in table.subset]
+    released = tuple(slice(len(plan.axes[axis].labels)) for axis in table.subset)
+    order = [0, *(1 + table.subset.index(key) for key in table.keys)]
+    return (
+        values.reshape(len(values), *sizes)[(slice(None), *released)]
+        .transpose(order)
+        .reshape(len(values), -1)
+    )
 
 
-def _never_negative(form: Plain) -> bool:
-    return form.exact.kind == "rows" or form.exact.low >= 0
+def _never_negative(estimator: Plain) -> bool:
+    return estimator.exact.kind == "rows" or estimator.exact.low >= 0
 
 
 def _moved(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
@@ -217,12 +221,12 @@ def _joined(estimates: Sequence[Estimate]) -> Estimate:
 
 def _raw(plan: Plan, part: Measurement, released: Sequence[Integers]) -> list[Sequence[int | None]]:
     """The released integers of each component; None in the cells of tables that were not measured."""
-    assert not isinstance(part.form, Quantiles | OpenCount)
+    assert not isinstance(part.estimator, Quantiles | UndeclaredValueCount)
     measured = dict(zip(plan.layout.grids, released, strict=True))
-    raw: list[list[int | None]] = [[] for _ in part.form.components]
+    raw: list[list[int | None]] = [[] for _ in part.estimator.components]
     for table in plan.layout.tables:
-        if table.over in measured:
-            rows = _turned(plan, table, measured[table.over]).tolist()
+        if table.subset in measured:
+            rows = _turned(plan, table, measured[table.subset]).tolist()
         else:
             rows = [[None] * _cells(plan, table)] * len(raw)
         for values, row in zip(raw, rows, strict=True):
@@ -234,85 +238,87 @@ def _raw(plan: Plan, part: Measurement, released: Sequence[Integers]) -> list[Se
 
 
 def _quantiles(plan: Plan, part: Measurement, released: Integers) -> Iterator[AnswerColumn]:
-    form = part.form
-    assert isinstance(form, Quantiles)
-    law = part.laws[0] if part.laws else None
-    within = form.rank_error(law, CONFIDENCE, part.mechanisms)
-    ended = form.by_tree or form.value_bounds
+    estimator = part.estimator
+    assert isinstance(estimator, Quantiles)
+    distribution = part.distributions[0] if part.distributions else None
+    within = estimator.rank_error(distribution, CONFIDENCE, part.mechanisms)
+    ended = estimator.by_tree or estimator.value_bounds
     bins = released
-    if form.by_tree:
-        assert law is not None
-        bins = form.from_tree(released, law, CONFIDENCE)
+    if estimator.by_tree:
+        assert distribution is not None
+        bins = estimator.from_tree(released, distribution, CONFIDENCE)
     each = 3 if ended else 1
     values = np.sort(bins[::each], axis=0)
     about = {
         **_common(part),
-        "mechanism": _method(form),
+        "mechanism": _method(estimator),
         "within_rows": within,
-        **({"within_share": str(round(float(form.rank_share), 6))} if form.rank_share else {}),
-        "resolution": _shown_code(form, form.width * 2) if not form.dates else f"{form.width} d",
+        **({"within_share": str(round(float(estimator.rank_share), 6))} if estimator.rank_share else {}),
+        "resolution": _shown_code(estimator, estimator.width * 2)
+        if not estimator.dates
+        else f"{estimator.width} d",
         **_price(plan, part),
     }
     for place, name in enumerate(part.names):
-        told = [_code(form, "value", bin) for bin in values[place].tolist()]
-        yield AnswerColumn(name=name, role="value", values=told, about=about)
+        shown = [_code(estimator, "value", bin) for bin in values[place].tolist()]
+        yield AnswerColumn(name=name, role="value", values=shown, about=about)
         if not ended:
             continue
         for offset, end in ((1, "low"), (2, "high")):
             row = bins[each * place + offset].tolist()
             bound = {**_common(part), "of": name, "confidence": CONFIDENCE}
-            shown = [_code(form, end, bin) for bin in row]  # type: ignore[arg-type]
+            shown = [_code(estimator, end, bin) for bin in row]  # type: ignore[arg-type]
             yield AnswerColumn(name=f"{name}_{end}", role="bound", values=shown, about=bound)
 
 
-def _method(form: Quantiles) -> str:
-    if form.by_tree:
+def _method(estimator: Quantiles) -> str:
+    if estimator.by_tree:
         return "noisy_tree"
-    return "noisy_splits" if form.by_splits else "noisy_max"
+    return "noisy_splits" if estimator.by_splits else "noisy_max"
 
 
-def _code(form: Quantiles, place: Literal["value", "low", "high"], bin: int) -> Label:
-    halves = int(form.code_bounds(place, bin) * 2)
-    return day_of(halves // 2).isoformat() if form.dates else _shown_code(form, halves)
+def _code(estimator: Quantiles, place: Literal["value", "low", "high"], bin: int) -> Label:
+    halves = int(estimator.code_bounds(place, bin) * 2)
+    return day_of(halves // 2).isoformat() if estimator.dates else _shown_code(estimator, halves)
 
 
-def _shown_code(form: Quantiles, halves: int) -> Label:
+def _shown_code(estimator: Quantiles, halves: int) -> Label:
     """Half steps in units: a bin of an even number of codes has its middle between two."""
-    return in_units(halves // 2, form.step) if halves % 2 == 0 else in_units(halves, form.step / 2)
+    return in_units(halves // 2, estimator.step) if halves % 2 == 0 else in_units(halves, estimator.step / 2)
 
 
 # Values that nobody declared
 
 
-def by_word(
-    plan: Plan, part: Measurement, released: Integers, words: Sequence[str]
+def by_undeclared_value(
+    plan: Plan, part: Measurement, released: Integers, values: Sequence[str]
 ) -> Iterator[AnswerColumn]:
-    """The told values in alphabetical order, and their noisy counts."""
-    form, mechanism = part.form, part.draws[0].mechanism
-    assert isinstance(form, OpenCount)
-    order = sorted(range(len(words)), key=lambda place: words[place])
+    """The released values in alphabetical order, and their noisy counts."""
+    estimator, mechanism = part.estimator, part.draws[0].mechanism
+    assert isinstance(estimator, UndeclaredValueCount)
+    order = sorted(range(len(values)), key=lambda place: values[place])
     counts = [int(released[1][place]) for place in order]
-    width = part.laws[0].half_width(CONFIDENCE)
+    width = part.distributions[0].half_width(CONFIDENCE)
     about = {
         "undeclared": True,
-        "threshold": form.threshold(mechanism),
-        "delta": plain_text(form.delta),
+        "threshold": estimator.threshold(mechanism),
+        "delta": plain_text(estimator.delta),
     }
     yield AnswerColumn(
         name=plan.query.group_by[0].column,
         role="key",
-        values=[words[place] for place in order],
+        values=[values[place] for place in order],
         about=about,
     )
-    values = {"": counts, "_low": [one - width for one in counts], "_high": [one + width for one in counts]}
-    for end, shown in values.items():
-        told = {**_common(part), **_mechanism(plan, part), **_price(plan, part)}
+    ends = {"": counts, "_low": [one - width for one in counts], "_high": [one + width for one in counts]}
+    for end, shown in ends.items():
+        value = {**_common(part), **_mechanism(plan, part), **_price(plan, part)}
         bound = {**_common(part), "of": part.name, "confidence": CONFIDENCE}
         yield AnswerColumn(
             name=f"{part.name}{end}",
             role="bound" if end else "value",
             values=shown,
-            about=bound if end else told,
+            about=bound if end else value,
         )
 
 
@@ -322,7 +328,7 @@ def by_word(
 def postprocessing(plan: Plan, part: Measurement) -> list[str]:
     """What was done to the noisy integers of a statistic, by code."""
     done = []
-    match part.form:
+    match part.estimator:
         case Mean():
             done.append("mean_from_sums")
         case Variance():
@@ -335,33 +341,34 @@ def postprocessing(plan: Plan, part: Measurement) -> list[str]:
             pass
     if not plan.layout.direct:
         done.append("weighted_least_squares")
-    if plan.query.whole and isinstance(part.form, Plain) and _never_negative(part.form):
+    if plan.query.whole and isinstance(part.estimator, Plain) and _never_negative(part.estimator):
         done.append("non_negative_integers")
     return done
 
 
 def notes(plan: Plan) -> list[str]:
     """The notes that belong to an answer, by code."""
-    forms = [part.form for part in plan.measurements]
-    holds = {
-        "above_threshold": any(isinstance(form, OpenCount) for form in forms),
-        "may_be_negative": any(isinstance(form, Plain) for form in forms) and not plan.query.whole,
+    estimators = [part.estimator for part in plan.measurements]
+    conditions = {
+        "above_threshold": any(isinstance(estimator, UndeclaredValueCount) for estimator in estimators),
+        "may_be_negative": any(isinstance(estimator, Plain) for estimator in estimators)
+        and not plan.query.whole,
         "bounds_per_cell": any(
-            not isinstance(form, Quantiles | OpenCount)
-            or (isinstance(form, Quantiles) and (form.by_tree or form.value_bounds))
-            for form in forms
+            not isinstance(estimator, Quantiles | UndeclaredValueCount)
+            or (isinstance(estimator, Quantiles) and (estimator.by_tree or estimator.value_bounds))
+            for estimator in estimators
         ),
-        "mean_from_sums": any(isinstance(form, Mean) for form in forms),
-        "variance_from_sums": any(isinstance(form, Variance) for form in forms),
-        "ratio_from_counts": any(isinstance(form, Share | Ratio) for form in forms),
-        "quantile_ranks": any(isinstance(form, Quantiles) for form in forms),
+        "mean_from_sums": any(isinstance(estimator, Mean) for estimator in estimators),
+        "variance_from_sums": any(isinstance(estimator, Variance) for estimator in estimators),
+        "ratio_from_counts": any(isinstance(estimator, Share | Ratio) for estimator in estimators),
+        "quantile_ranks": any(isinstance(estimator, Quantiles) for estimator in estimators),
         "totals": plan.query.totals,
         "workload": bool(plan.query.tables),
         "narrower_bound": plan.bound < plan.schema.rows_per_person,
         "whole_numbers": plan.query.whole,
         "dummy_data": plan.query.mode == "dummy",
     }
-    return [code for code, held in holds.items() if held]
+    return [code for code, holds in conditions.items() if holds]
 
 
 # What a quote expects
@@ -378,23 +385,28 @@ def expectation(plan: Plan) -> list[dict[str, Any]]:
 
 def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
     about: dict[str, Any] = {"of": part.name, "confidence": CONFIDENCE}
-    form = part.form
-    if isinstance(form, Quantiles):
-        law = part.laws[0] if part.laws else None
+    estimator = part.estimator
+    if isinstance(estimator, Quantiles):
+        distribution = part.distributions[0] if part.distributions else None
         return {
             **about,
-            "within_rows": form.rank_error(law, CONFIDENCE, part.mechanisms),
-            "method": _method(form),
-            "resolution": f"{form.width} d" if form.dates else _shown_code(form, form.width * 2),
+            "within_rows": estimator.rank_error(distribution, CONFIDENCE, part.mechanisms),
+            "method": _method(estimator),
+            "resolution": f"{estimator.width} d"
+            if estimator.dates
+            else _shown_code(estimator, estimator.width * 2),
         }
-    if isinstance(form, OpenCount):
-        width, least = part.laws[0].half_width(CONFIDENCE), form.threshold(part.draws[0].mechanism)
+    if isinstance(estimator, UndeclaredValueCount):
+        width, least = (
+            part.distributions[0].half_width(CONFIDENCE),
+            estimator.threshold(part.draws[0].mechanism),
+        )
         return {
             **about,
             "half_width": width,
             "threshold": least,
             "told_at_least_95_percent_from": least + width,
-            "delta": plain_text(form.delta),
+            "delta": plain_text(estimator.delta),
         }
     about |= _choice_of_mechanism(plan, part)
     if plan.layout.direct:
@@ -408,14 +420,15 @@ def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
 
 def _widths(part: Measurement, place: int) -> dict[str, Any]:
     """The expected half-widths in one table."""
-    form, law = part.form, part.laws[place]
-    assert not isinstance(form, Quantiles | OpenCount)
-    if isinstance(form, Plain):
-        return {"half_width": in_units(law.half_width(CONFIDENCE), form.step)}
-    if not form.depends_on_rows:
-        return {"half_width": form.half_width(law, CONFIDENCE, 1)}
+    estimator, distribution = part.estimator, part.distributions[place]
+    assert not isinstance(estimator, Quantiles | UndeclaredValueCount)
+    if isinstance(estimator, Plain):
+        return {"half_width": in_units(distribution.half_width(CONFIDENCE), estimator.step)}
+    if not estimator.depends_on_rows:
+        return {"half_width": estimator.half_width(distribution, CONFIDENCE, 1)}
     widths = [
-        {"rows": rows, "half_width": round(form.half_width(law, CONFIDENCE, rows), 6)} for rows in SIZES
+        {"rows": rows, "half_width": round(estimator.half_width(distribution, CONFIDENCE, rows), 6)}
+        for rows in SIZES
     ]
     return {"half_width_by_rows": widths}
 
@@ -426,19 +439,20 @@ def _choice_of_mechanism(plan: Plan, part: Measurement) -> dict[str, Any]:
         return {}
     draw = part.draws[0]
     cells = 1
-    for place in draw.over:
+    for place in draw.subset:
         cells *= len(plan.axes[place].labels)
-    widths = widths_by_kind(part.form, cells, draw.mechanism.price, plan.schema.measure)
-    form = part.form
+    widths = widths_by_kind(part.estimator, cells, draw.mechanism.price, plan.schema.measure)
+    estimator = part.estimator
     return {
         "mechanism": draw.mechanism.kind,
         "half_width_by_mechanism": {
-            kind: in_units(width, form.step) if isinstance(form, Plain) else width
+            kind: in_units(width, estimator.step) if isinstance(estimator, Plain) else width
             for kind, width in widths.items()
         },
         "why": (
-            f"one person moves the vector by {form.l1(cells)} in L1 and by the root of {form.squared(cells)} in "
-            "L2; at the same ρ the mechanism with the narrower bounds is used, unless you insist on the other"
+            f"one person moves the vector by {estimator.l1(cells)} in L1 and by the root of "
+            f"{estimator.squared(cells)} in L2; at the same ρ "
+            "the mechanism with the narrower bounds is used, unless you insist on the other"
         ),
     }
 
@@ -449,8 +463,8 @@ def strategy(plan: Plan) -> dict[str, Any]:
     if chosen is None:
         return {}
     measured = [
-        {"keys": [plan.axes[place].name for place in over], "share": str(round(float(share), 6))}
-        for over, share in zip(plan.layout.grids, plan.layout.shares, strict=True)
+        {"keys": [plan.axes[place].name for place in subset], "share": str(round(float(share), 6))}
+        for subset, share in zip(plan.layout.grids, plan.layout.shares, strict=True)
     ]
     errors = {
         "chosen": chosen.error,

@@ -17,7 +17,7 @@ from privacy.budget import Price
 EPOCH = date(1970, 1, 1)
 Labels = dict[str, tuple[str, ...]]
 Label = str | int | float | None
-"""How a code or an interval of codes is told: None stands for missing."""
+"""How a code or an interval of codes is shown: None stands for missing."""
 
 Measure = Literal["pure", "zcdp"]
 

@@ -109,7 +109,7 @@ def sensitivity_of(node: Node, rows: int) -> int:
 def predicted_deviation(qs: tuple[Fraction, ...], *, zcdp: bool) -> float:
     """The deviation of the worst rank at a price of one and k = 1, for comparison with other ways.
 
-    A choice of range 2Δ at ε has ranks of about Laplace law with scale 2Δ/ε; the rank aimed at lies between
+    A choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε; the rank aimed at lies between
     those of its parents, in proportion, so their errors come down in proportion too.
     """
     levels, nodes = depth_of(qs), nodes_of(qs)

@@ -10,13 +10,13 @@ from privacy import filters
 from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.exact import ExactAggregate
 from privacy.filters import Filter
-from privacy.partition_selection import OpenCount
-from privacy.quantiles import Quantiles, plan_bins, plan_way
+from privacy.partition_selection import UndeclaredValueCount
+from privacy.quantiles import Quantiles, plan_bins, plan_method
 from privacy.query import AGGREGATES, Problem, Scalar, Statistic
 from privacy.resolve import Resolver, domain_text
 from privacy.schema import Category, Date, Number, Schema, UndeclaredColumn
 
-AnyEstimator: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles | OpenCount
+AnyEstimator: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles | UndeclaredValueCount
 """What is measured for a statistic."""
 
 QUANTILES_MAX = 99
@@ -58,13 +58,13 @@ def largest_reach(rows_per_person: int) -> int:
     return INT64_MAX // (ROW_CAPACITY + NOISE_SCALES * rows_per_person * SCALE_PER_PRICE)
 
 
-class Reader:
+class StatisticReader:
     """Reads the statistics of one query: a table of `cells` cells, at most `rows` rows a person."""
 
     def __init__(self, schema: Schema, resolver: Resolver, *, rows: int, cells: int) -> None:
         self.schema, self.resolver, self.rows, self.cells = schema, resolver, rows, cells
 
-    def form(self, statistic: Statistic, pointer: str) -> AnyEstimator | None:
+    def estimator(self, statistic: Statistic, pointer: str) -> AnyEstimator | None:
         """What a statistic measures; None, and problems noted, if it does not fit."""
         if statistic.agg not in AGGREGATES:
             self.resolver.refuse(f"{pointer}/agg", "unknown_aggregate", statistic.agg, ", ".join(AGGREGATES))
@@ -84,8 +84,10 @@ class Reader:
             case _:
                 return self._of_column(statistic, pointer)
 
-    def open_form(self, statistic: Statistic, column: int, pointer: str) -> OpenCount | None:
-        """What is counted by the values of an open column."""
+    def undeclared_count(
+        self, statistic: Statistic, column: int, pointer: str
+    ) -> UndeclaredValueCount | None:
+        """What is counted by the values of an undeclared column."""
         if statistic.agg not in ("count", "count_persons"):
             self.resolver.refuse(f"{pointer}/agg", "only_counts_open", statistic.agg)
             return None
@@ -93,7 +95,7 @@ class Reader:
         persons = statistic.agg == "count_persons" or self.rows == 1
         delta = self.schema.delta_per_query
         assert delta is not None, "the descriptor sees to that"
-        return OpenCount(
+        return UndeclaredValueCount(
             key=statistic.agg,
             column=column,
             rows=self.rows,
@@ -252,7 +254,7 @@ class Reader:
         if bins < min(16, high - low + 1):
             self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws)
             return None
-        way = plan_way(bins, qs, self.schema.measure, value_bounds=ends)
+        way = plan_method(bins, qs, self.schema.measure, value_bounds=ends)
         shown = ",".join(str(q) for q in qs)
         return Quantiles(
             key=f"quantile({column.name},{low},{high},{shown}{',bounds' if ends else ''})",
@@ -334,8 +336,8 @@ def quantile_name(q: Scalar | Fraction) -> str:
     return "q" + re.sub(r"\W", "_", f"{percent.normalize():f}")
 
 
-def component_names(statistic: Statistic, form: AnyEstimator | None) -> Sequence[str]:
+def component_names(statistic: Statistic, estimator: AnyEstimator | None) -> Sequence[str]:
     """The names of the raw columns: the noisy sums that an estimate is made of."""
-    if form is None or isinstance(form, Plain | Quantiles | OpenCount):
+    if estimator is None or isinstance(estimator, Plain | Quantiles | UndeclaredValueCount):
         return ()
-    return tuple(f"{statistic.name}_{name}" for name in form.components)
+    return tuple(f"{statistic.name}_{name}" for name in estimator.components)

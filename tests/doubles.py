@@ -115,8 +115,8 @@ class MadeUpEngine:
 def filled(plan: Plan, value: int) -> dict[ExactRequest, Integers]:
     """The same exact integer wherever one is needed."""
     return {
-        (over, exact): np.full(cells_over(plan.axes, over) * exact.size, value, dtype=np.int64)
-        for over, exact in plan.needed
+        (subset, exact): np.full(cells_over(plan.axes, subset) * exact.size, value, dtype=np.int64)
+        for subset, exact in plan.exact_requests
     }
 
 
@@ -152,16 +152,16 @@ class RacedStore(Store):
 
 def exact_by_hand(plan: Plan, people: Sequence[Person]) -> dict[ExactRequest, Integers]:
     """What an engine must find for a plan, row by row in Python's own integers."""
-    return {needed: _by_hand(plan, people, *needed) for needed in plan.needed}
+    return {request: _by_hand(plan, people, *request) for request in plan.exact_requests}
 
 
-def _by_hand(plan: Plan, people: Sequence[Person], over: AxisSubset, exact: ExactAggregate) -> Integers:
-    found = [0] * (cells_over(plan.axes, over) * exact.size)
+def _by_hand(plan: Plan, people: Sequence[Person], subset: AxisSubset, exact: ExactAggregate) -> Integers:
+    found = [0] * (cells_over(plan.axes, subset) * exact.size)
     for person in people:
         totals: dict[int, int] = {}
         ranked = sorted(person)[: None if exact.all_rows else plan.bound]
         for row in ranked:
-            cell = cell_of(plan, over, row)
+            cell = cell_of(plan, subset, row)
             if cell is None or not holds(plan.filter, row):
                 continue
             code = row[exact.column]
@@ -183,7 +183,7 @@ def _by_hand(plan: Plan, people: Sequence[Person], over: AxisSubset, exact: Exac
                 case "person_total":
                     if present:
                         totals[cell] = totals.get(cell, 0) + clamped
-                case "spread":
+                case "histogram":
                     if present:
                         found[cell * exact.size + (clamped - exact.low) // exact.grid] += 1
         if exact.kind == "person_total":
@@ -200,10 +200,10 @@ def holds(tree: Filter, row: Row) -> bool:
     return all(found) if isinstance(tree, Every) else any(found)
 
 
-def cell_of(plan: Plan, over: AxisSubset, row: Row) -> int | None:
+def cell_of(plan: Plan, subset: AxisSubset, row: Row) -> int | None:
     """The cell a row falls in, over some of the plan's axes; None outside every bucket."""
     cell = 0
-    for axis in (plan.axes[place] for place in over):
+    for axis in (plan.axes[place] for place in subset):
         inside = [place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high]
         if not inside and not axis.rest:
             return None

@@ -11,30 +11,30 @@ from privacy.schema import Measure
 PRICE_NAMES: dict[Measure, str] = {"pure": "epsilon", "zcdp": "rho"}
 
 
-def balance(state: AccountState, kin: LineageMembers) -> dict[str, Any]:
+def balance(state: AccountState, members: LineageMembers) -> dict[str, Any]:
     """Granted, spent and remaining of an account, the measure, and for zcdp what the spent ρ amounts to.
 
     `delta_cap` and `delta_spent` are the lifetime total of δ that answers with undeclared keys cost beside.
     """
     line: dict[str, Any] = {
-        "measure": kin.measure,
+        "measure": members.measure,
         "granted": str(state.granted),
         "spent": str(state.spent),
         "remaining": str(state.remaining),
     }
-    if kin.delta is not None:
-        line["spent_as"] = {"epsilon": _epsilon(state.spent, kin), "delta": _shown(kin)}
+    if members.delta is not None:
+        line["spent_as"] = {"epsilon": _epsilon(state.spent, members), "delta": _shown(members)}
     if state.delta_granted:
         line["delta_cap"] = delta.shown(state.delta_granted)
         line["delta_spent"] = delta.shown(state.delta_spent)
     return line
 
 
-def _epsilon(rho: Price, kin: LineageMembers) -> str:
+def _epsilon(rho: Price, members: LineageMembers) -> str:
     """Rounded up to six decimals."""
-    assert kin.delta is not None
-    return plain_text(epsilon_of(rho, kin.delta))
+    assert members.delta is not None
+    return plain_text(epsilon_of(rho, members.delta))
 
 
-def _shown(kin: LineageMembers) -> str:
-    return delta.shown(delta.atto_of(kin.delta))
+def _shown(members: LineageMembers) -> str:
+    return delta.shown(delta.atto_of(members.delta))

@@ -31,17 +31,17 @@ def budgets() -> Response:
     Amounts are ε, or ρ where `measure` is zcdp; `spent_as` then tells the spent ρ as (ε, δ). A view has no
     accounts of its own: each of its sources' pays.
     """
-    kin = services().catalog.kin()
+    members = services().catalog.lineage_members()
     states = services().ledger.accounts_of_user(user=caller().name)
     items = [
         {
             "dataset": name,
             "account": f"{state.kind}:{name if state.kind == 'dataset' else state.holder}",
-            **balance(state, kin[state.lineage]),
+            **balance(state, members[state.lineage]),
         }
         for state in states
-        if state.lineage in kin
-        for name in kin[state.lineage].names
+        if state.lineage in members
+        for name in members[state.lineage].names
     ]
     return _json({"items": items})
 
@@ -85,8 +85,8 @@ def grants(page: dict[str, Any]) -> Response:
     limit = page["limit"]
     found = services().ledger.grants(after=page.get("after"), limit=limit + 1)
     following = found[limit - 1].id if len(found) > limit else None
-    kin = services().catalog.kin()
-    return _json({"items": [_grant(made, kin) for made in found[:limit]], "next": following})
+    members = services().catalog.lineage_members()
+    return _json({"items": [_grant(made, members) for made in found[:limit]], "next": following})
 
 
 @blueprint.route("/v1/grants/<id>/decision", methods=["POST"])
@@ -169,13 +169,13 @@ def _dataset(id: str) -> DatasetVersion:
 
 
 def _granted(made: Grant, status: int) -> Response:
-    response = _json(_grant(made, services().catalog.kin()))
+    response = _json(_grant(made, services().catalog.lineage_members()))
     response.status_code = status
     return response
 
 
-def _grant(made: Grant, kin: Mapping[str, LineageMembers]) -> dict[str, Any]:
-    family = kin[made.lineage]
+def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]:
+    family = members[made.lineage]
     dataset = family.names[0]
     holder = dataset if made.account.kind == "dataset" else made.account.holder
     return {

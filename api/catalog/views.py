@@ -100,7 +100,7 @@ def visible(who: Caller, id: str) -> DatasetVersion:
     try:
         if who.role == "administrator":
             return services().catalog.current(id)
-        return services().desk.open_to(who, id)
+        return services().queries.open_to(who, id)
     except (NotOpen, LookupError):
         raise Refusal("not_found") from None
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.records.report_words import Language
+from api.commands.terminal import StageProgress
+from privacy.words import LANGUAGES, Language
 
 if TYPE_CHECKING:
     from datasets.records.report import Report
 
 NO_SOLUTION = 3
-LINE_STEPS = 10
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -65,10 +64,11 @@ def _run(
 
     try:
         asked = read(plan)
+        # After the plan, so that its faults are shown before seconds go into loading compiled code.
         from datasets.records.run import Job, run
 
         job = Job(plan=asked, data=data, out=out, force=force, key=_key(key_file))
-        with _interrupts() as pressed, _progress() as progress:
+        with _interrupts() as pressed, StageProgress() as progress:
             return run(
                 job,
                 render=lambda report: _files(report, _languages(language or asked.output.language)),
@@ -83,6 +83,7 @@ def _run(
         raise click.ClickException("stopped; nothing was written") from None
     except MemoryError:
         raise click.ClickException("there is not enough memory for this; nothing was written") from None
+    # Only what the system says of the cause: the file's name is often that of a draft, which is gone by then.
     except OSError as fault:
         raise click.ClickException(f"{fault.strerror or fault}; nothing was written") from None
 
@@ -107,6 +108,7 @@ def _summary(body: Mapping[str, Any], out: Path) -> str:
         return "\n".join(
             ["no solution:", *(f"  {reason}" for reason in body["reasons"]), f"see {out}/report.html"]
         )
+    # Local recoding has no one set of levels whose loss could be proven least, but as many as it used.
     proven = "proven optimal" if body["optimal"] else f"gap at most {body['gap']:.6g}"
     if body["levels"] is None:
         proven = f"{body['schemes']} schemes"
@@ -134,6 +136,7 @@ def _interrupts() -> Iterator[list[int]]:
 
     try:
         before = signal.signal(signal.SIGINT, press)
+    # Python sets handlers in the main thread only.
     except ValueError:
         yield pressed
         return
@@ -141,43 +144,3 @@ def _interrupts() -> Iterator[list[int]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class _progress:  # noqa: N801 - used as a context manager like a function
-    """A bar on a terminal, a line a stage and tenth elsewhere; on standard error."""
-
-    def __enter__(self) -> "_progress":
-        self._stage = ""
-        self._tenth = -1
-        self._bar = click.progressbar(length=1000, file=sys.stderr, width=30) if sys.stderr.isatty() else None
-        if self._bar is not None:
-            self._bar.__enter__()
-            self._done = 0
-        return self
-
-    def __call__(self, stage: str, share: float) -> None:
-        if self._bar is None:
-            self._line(stage, share)
-        else:
-            self._advance(stage, share)
-
-    def _line(self, stage: str, share: float) -> None:
-        tenth = int(share * LINE_STEPS)
-        if stage != self._stage or tenth > self._tenth:
-            self._stage, self._tenth = stage, tenth
-            click.echo(f"{stage} {share:.0%}", err=True)
-
-    def _advance(self, stage: str, share: float) -> None:
-        assert self._bar is not None
-        if stage != self._stage:
-            self._stage, self._done = stage, 0
-            self._bar.pos = 0
-            self._bar.finished = False
-            self._bar.label = f"{stage:8}"
-        steps = max(0, int(share * 1000) - self._done)
-        self._done += steps
-        self._bar.update(steps)
-
-    def __exit__(self, *exit: Any) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(*exit)

@@ -7,33 +7,15 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from api.commands.main import Office, operator
-from datasets.catalog import NoSuchDataset
-from datasets.database.store import migrate
-from datasets.descriptor.descriptor import View, parse, read
-from datasets.ledger.ledger import Account
-from datasets.people.service import AlreadyThere
-from datasets.registration.registry import register, register_view
-from datasets.sample import generate
-from privacy.budget import Price
+from api.services import Services
 
-FOLDER = Path(__file__).resolve().parents[2] / "datasets" / "sample"
-FILES = {"residents": "residents", "care": "care-benefits", "childcare": "childcare"}
-VIEW = "residents-care"
-PEOPLE = (
-    ("hana", "city", "administrator"),
-    ("aoi", "sunrise-research", "analyst"),
-    ("sora", "city-portal", "portal"),
-)
-ALLOTMENT = Price.parse("2")
 START_S_MAX = 30
 QUESTION = {
     "select": [
@@ -46,116 +28,46 @@ QUESTION = {
 }
 
 
-def run(*, once: bool, residents: int) -> int:
-    """Set up, serve, ask, print; then serve on until Ctrl-C unless `once`. Returns the exit code."""
-    office = Office()
-    office.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    migrate(office.store)
-    _register_city(office, residents)
-    _register_view(office)
-    keys = {name: _key(office, name, organisation, role) for name, organisation, role in PEOPLE}
-    _allot(office)
-    office.store.close()
-    with _serving() as server:
-        _wait_until_ready(office.settings.bind, server)
-        answer = _ask(office.settings.bind, keys["aoi"])
-        _tell(answer)
-        _tell_how_to_go_on(office.settings.bind, keys)
-        if once:
-            return 0
-        click.echo("\nServing. Press Ctrl-C to stop.")
-        with contextlib.suppress(KeyboardInterrupt):
-            return server.wait()
+@click.command()
+@click.option("--once", is_flag=True, help="Stop after the question.")
+@click.option("--residents", default=200_000, show_default=True, help="Residents of the sample city.")
+def demo(once: bool, residents: int) -> None:
+    """Set up the sample city, ask one question over HTTP, and serve until Ctrl-C."""
+    from api.commands.sample_city import ANALYST, PEOPLE, set_up
+
+    services = Services.from_environment()
+    keys = set_up(services, residents=residents)
+    bind = services.settings.bind
+    with _serving(services.settings.data_dir) as server:
+        _wait_until_ready(bind, server)
+        _show_answer(_ask(bind, keys[ANALYST]))
+        _show_keys({f"{name} ({role})": keys[name] for name, _, role in PEOPLE})
+        _show_addresses(bind, keys[ANALYST])
+        if not once:
+            sys.exit(_serve_on(server))
+
+
+def _serve_on(server: subprocess.Popen[bytes]) -> int:
+    """Wait for Ctrl-C, or for the server's own end; returns the exit code."""
+    click.echo("\nServing. Press Ctrl-C to stop.")
+    # Ctrl-C is how this ends well, so it is no failure.
+    with contextlib.suppress(KeyboardInterrupt):
+        return server.wait()
     return 0
 
 
-def _register_city(office: Office, residents: int) -> None:
-    """Generate and register the sample city's files that are not registered yet."""
-    missing = [file for file, id in FILES.items() if not _is_registered(office, id)]
-    if not missing:
-        click.echo("the sample city is registered already")
-        return
-    with tempfile.TemporaryDirectory(dir=office.settings.data_dir) as folder:
-        click.echo(f"generating a city of {residents:,} residents …")
-        made = generate(Path(folder), residents=residents, files=missing)
-        for file in missing:
-            started = time.monotonic()
-            registered = register(
-                store=office.store,
-                data_dir=office.settings.data_dir,
-                descriptor=parse((FOLDER / f"{file}.yaml").read_text(encoding="utf-8")),
-                source=made[file],
-                actor=operator(),
-                progress=lambda stage, share: None,
-            )
-            seconds = time.monotonic() - started
-            rows = registered.report.rows_read
-            click.echo(f"registered {registered.dataset}: {rows:,} rows read in {seconds:.1f} s")
-
-
-def _register_view(office: Office) -> None:
-    """Join the residents with their care benefits, once."""
-    if _is_registered(office, VIEW):
-        return
-    started = time.monotonic()
-    view = read((FOLDER / f"{VIEW}.yaml").read_text(encoding="utf-8"))
-    assert isinstance(view, View)
-    registered = register_view(
-        store=office.store,
-        data_dir=office.settings.data_dir,
-        view=view,
-        actor=operator(),
-        progress=lambda stage, share: None,
-    )
-    seconds = time.monotonic() - started
-    rows = registered.report.rows_read
-    click.echo(f"registered {registered.dataset}: {rows:,} rows joined in {seconds:.1f} s")
-
-
-def _is_registered(office: Office, id: str) -> bool:
-    try:
-        office.catalog.current(id)
-    except NoSuchDataset:
-        return False
-    return True
-
-
-def _key(office: Office, name: str, organisation: str, role: str) -> str:
-    """A key for a user of the demonstration; a new one at every run, since none is kept."""
-    accounts = office.accounts
-    with contextlib.suppress(AlreadyThere):
-        accounts.add_organisation(organisation)
-    try:
-        return accounts.add_user(name, organisation=organisation, role=role)
-    except AlreadyThere:
-        return accounts.rotate(name)
-
-
-def _allot(office: Office) -> None:
-    """Give the analyst a budget on each dataset, once."""
-    mine = {state.lineage for state in office.ledger.accounts_of_user(user="aoi")}
-    for id in FILES.values():
-        lineage = office.catalog.current(id).lineage
-        if lineage not in mine:
-            office.ledger.grant(
-                lineage=lineage,
-                account=Account(kind="user", holder="aoi"),
-                amount=ALLOTMENT,
-                reason="demonstration",
-                requested_by=operator(),
-            )
-
-
 @contextlib.contextmanager
-def _serving() -> Iterator[subprocess.Popen[bytes]]:
+def _serving(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The real server as a child, its log in a file beside the data."""
-    log = Office().settings.data_dir / "demo-server.log"
+    # A file and no pipe: nobody reads while the demonstration talks, and a full pipe would stop the server.
+    log = data_dir / "demo-server.log"
     with log.open("wb") as output:
         server = subprocess.Popen([sys.executable, "-m", "api", "serve"], stdout=output, stderr=output)
         try:
             yield server
         finally:
             server.send_signal(signal.SIGTERM)
+            # Longer than the server's own patience with requests that are still running.
             server.wait(timeout=60)
 
 
@@ -163,6 +75,7 @@ def _wait_until_ready(bind: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_S_MAX
     while time.monotonic() < deadline and server.poll() is None:
         with contextlib.suppress(OSError):
+            # Where another server listens on this address already, it answers, and ours has ended or will soon.
             if _call(bind, "GET", "/readyz")[0] == http.client.OK and server.poll() is None:
                 return
         time.sleep(0.05)
@@ -172,6 +85,7 @@ def _wait_until_ready(bind: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def _ask(bind: str, key: str) -> dict[str, Any]:
+    # The key would make a retry safe; nothing is retried here, so any new one will do.
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
@@ -196,42 +110,45 @@ def _call(
         connection.close()
 
 
-def _tell(answer: dict[str, Any]) -> None:
+def _show_answer(answer: Mapping[str, Any]) -> None:
     """Print the table with its bounds, what it cost and what is left."""
     click.echo("\nHow many residents of 20 and over are there, and what do they earn on average?\n")
     header = ("sex", "age", "residents", "95 % bounds", "mean income (JPY)", "95 % bounds")
-    lines = [header]
-    for row in answer["rows"]:
-        lines.append(
-            (
-                row["sex"],
-                row["age"],
-                f"{row['residents']:,}",
-                f"{row['residents_low']:,} … {row['residents_high']:,}",
-                f"{row['mean_income']:,.0f}",
-                f"{row['mean_income_low']:,.0f} … {row['mean_income_high']:,.0f}",
-            )
-        )
+    lines = [header, *map(_cells, answer["rows"])]
     widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
     for line in lines:
         click.echo("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)))
     charge = answer["charge"]
-    told = "told again, free" if answer["reused"] else f"cost ε {charge['amount']}"
+    cost = "told again, free" if answer["reused"] else f"cost ε {charge['amount']}"
     left = "; ".join(
         f"{account['account']} has {account['remaining']} left" for account in charge["accounts"]
     )
-    click.echo(f"\n{told}; {left}")
+    click.echo(f"\n{cost}; {left}")
 
 
-def _tell_how_to_go_on(bind: str, keys: dict[str, str]) -> None:
-    """Print keys, addresses and a line to paste."""
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        row["sex"],
+        row["age"],
+        f"{row['residents']:,}",
+        f"{row['residents_low']:,} … {row['residents_high']:,}",
+        f"{row['mean_income']:,.0f}",
+        f"{row['mean_income_low']:,.0f} … {row['mean_income_high']:,.0f}",
+    )
+
+
+def _show_keys(keys: Mapping[str, str]) -> None:
     click.echo("\nkeys (shown only now):")
-    for name, _, role in PEOPLE:
-        click.echo(f"  {name} ({role}): {keys[name]}")
+    for who, key in keys.items():
+        click.echo(f"  {who}: {key}")
+
+
+def _show_addresses(bind: str, key: str) -> None:
+    """Print where to read on, and a line to paste."""
     click.echo(f"\nAPI description: http://{bind}/docs   datasets: http://{bind}/v1/datasets")
     body = json.dumps({"select": [{"agg": "count"}], "budget": {"epsilon": "0.1"}})
     click.echo(
         f"\ncurl -s http://{bind}/v1/datasets/residents/queries \\\n"
-        f"  -H 'Authorization: Bearer {keys['aoi']}' -H 'Idempotency-Key: {secrets.token_hex(8)}' \\\n"
+        f"  -H 'Authorization: Bearer {key}' -H 'Idempotency-Key: {secrets.token_hex(8)}' \\\n"
         f"  -H 'Content-Type: application/json' -d '{body}'"
     )

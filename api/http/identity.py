@@ -66,6 +66,6 @@ def _authenticate() -> Caller:
     if not key or len(key) > KEY_LENGTH_MAX:
         raise Refusal("unauthenticated")
     try:
-        return services().accounts.authenticate(key)
+        return services().people.authenticate(key)
     except UnknownKey:
         raise Refusal("unauthenticated") from None

@@ -18,7 +18,7 @@ from api.queries.answers import AnswerSchema, HistorySchema
 from api.queries.schemas import PageSchema, QuerySchema, WorkloadSchema, to_query
 from api.services import services
 from datasets.ledger.ledger import NoAnswer, StoredAnswer
-from datasets.queries.service import Asked, Conflict, digest_of, joined
+from datasets.queries.service import Conflict, QueryRequest, digest_of, joined
 from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
@@ -36,7 +36,7 @@ def replayed_first(view: View) -> View:
             with contextlib.suppress(NoAnswer, Conflict, wire.NotCanonical):
                 kind = _format()
                 text = wire.canonical(body)
-                stored, told = services().desk.replay_whole(
+                stored, told = services().queries.replay_whole(
                     user=caller().name, key=key.strip('"'), digest=digest_of(kwargs["id"], text)
                 )
                 return _stored_response(stored, told, kind)
@@ -76,22 +76,22 @@ def ask(loaded: dict[str, Any], id: str) -> Response:
 
 def ask_query(query: Query, id: str) -> Response:
     """Quote, rehearse or answer."""
-    kind, desk = _format(), services().desk
+    kind, queries = _format(), services().queries
     key = _key(required=query.mode == "run")
     if query.mode == "quote":
-        return _respond(wire.dumps(desk.quote(caller(), id, query)), JSON)
+        return _respond(wire.dumps(queries.quote(caller(), id, query)), JSON)
     if query.mode == "dummy":
-        return _respond(rendered(wire.dumps(desk.rehearse(caller(), id, query)), kind), kind)
-    asked = Asked(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
+        return _respond(rendered(wire.dumps(queries.rehearse(caller(), id, query)), kind), kind)
+    asked = QueryRequest(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
     return _answered(asked, kind)
 
 
-def _answered(asked: Asked, kind: str) -> Response:
+def _answered(asked: QueryRequest, kind: str) -> Response:
     try:
-        stored = services().desk.answer(asked)
+        stored = services().queries.answer(asked)
     finally:
         wait_for_quantum()
-    return _stored_response(stored, services().desk.table_of(stored), kind)
+    return _stored_response(stored, services().queries.table_of(stored), kind)
 
 
 def _stored_response(stored: StoredAnswer, told: bytes, kind: str) -> Response:
@@ -142,7 +142,7 @@ def again(id: str) -> Response:
         raise Refusal("not_found") from None
     if stored.outcome == "failed":
         raise Refusal("internal")
-    response = _stored_response(stored, services().desk.table_of(stored), kind)
+    response = _stored_response(stored, services().queries.table_of(stored), kind)
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -24,9 +24,9 @@ loglevel = "warning"
 
 def post_fork(server: Any, worker: Any) -> None:
     """A worker opens its own connections."""
-    from wsgi import app
-
-    app.extensions["sudare"].store.close()
+    # The parent has loaded the application before forking; asked for again, gunicorn gives back the same one.
+    application = worker.app.wsgi()
+    application.extensions["sudare"].store.close()
 
 
 def child_exit(server: Any, worker: Any) -> None:

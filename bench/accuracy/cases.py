@@ -164,7 +164,7 @@ EXACT: dict[str, Callable[[Case, Rows, int], np.ndarray]] = {
 # Theory
 
 
-def expected(case: Case, register: Register, epsilon: float, form: object) -> Expected | None:
+def expected(case: Case, register: Register, epsilon: float, estimator: object) -> Expected | None:
     """What the mechanism should err by; None where it is not worked out."""
     rows, cells = case.rows(register), register.cells(case.group)
     low, high = case.clamp
@@ -188,19 +188,21 @@ def expected(case: Case, register: Register, epsilon: float, form: object) -> Ex
         case "ratio":
             return theory.share(count, _ratio(case, rows, cells), k, epsilon)
         case "quantile":
-            assert isinstance(form, Quantiles)
-            return _expected_quantiles(case, rows, k, epsilon, form)
+            assert isinstance(estimator, Quantiles)
+            return _expected_quantiles(case, rows, k, epsilon, estimator)
     raise AssertionError(case.agg)
 
 
-def _expected_quantiles(case: Case, rows: Rows, k: int, epsilon: float, form: Quantiles) -> Expected | None:
+def _expected_quantiles(
+    case: Case, rows: Rows, k: int, epsilon: float, estimator: Quantiles
+) -> Expected | None:
     """Of choices; the error of splits and trees is not worked out. Best for several: recursive splitting."""
-    histogram, middles = binned(case, rows, form.width)
+    histogram, middles = binned(case, rows, estimator.width)
     exact = _quantiles(case, rows, 1)
     if len(case.q) == 1:
         return theory.choice(histogram, middles, exact[0], case.q[0], k, epsilon)
     best = theory.recursive_splitting(histogram, middles, exact, case.q, k, epsilon).rmse
-    if form.by_tree or form.by_splits:
+    if estimator.by_tree or estimator.by_splits:
         return Expected(rmse=math.nan, p95=math.nan, best=best)
     each = [
         theory.choice(histogram, middles, value, q, k, epsilon / len(case.q)).rmse

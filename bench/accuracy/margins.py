@@ -89,7 +89,12 @@ def _predicted(planned: Plan) -> float:
     sizes = [
         np.prod([len(planned.axes[key].labels) for key in table.keys]) for table in planned.layout.tables
     ]
-    return float(sum(size * law.deviation**2 for size, law in zip(sizes, part.laws, strict=True)))
+    return float(
+        sum(
+            size * distribution.deviation**2
+            for size, distribution in zip(sizes, part.distributions, strict=True)
+        )
+    )
 
 
 def _key(column: str) -> Key:

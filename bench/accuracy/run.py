@@ -75,14 +75,16 @@ def _same_data(peer: Mapping[str, Any], registers: Mapping[str, Register]) -> bo
 def _line(case: Case, register: Register, epsilon: str, settings: Settings) -> Line:
     (part,) = plan(case.query(epsilon), register.schema).measurements
     note = ""
-    if isinstance(part.form, Quantiles) and len(part.form.qs) > 1:
-        note = " (from a tree)" if part.form.by_tree else " (by splits)" if part.form.by_splits else ""
+    if isinstance(part.estimator, Quantiles) and len(part.estimator.qs) > 1:
+        note = (
+            " (from a tree)" if part.estimator.by_tree else " (by splits)" if part.estimator.by_splits else ""
+        )
     return Line(
         register=register.name,
         name=case.name,
         price=f"ε {epsilon}",
         ours=measure(case, register, epsilon, settings.temporary, settings.runs),
-        expected=expected(case, register, float(epsilon), part.form),
+        expected=expected(case, register, float(epsilon), part.estimator),
         peers={},
         note=note,
     )

@@ -35,11 +35,10 @@ IDLE_S_UNTESTED_MAX = 10
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
-SELECT_ONE = text("SELECT 1")
 
 
 class Unavailable(Exception):
-    """The database can't be reached, is locked for too long or ended the connection; nothing more is told.
+    """The database can't be reached, is locked for too long or ended the connection. Carries no detail.
 
     Whether a transaction that was committing at that moment has been kept is known by asking again.
     """
@@ -81,25 +80,20 @@ class Store:
 
         SQLite: BEGIN IMMEDIATE, one writer at a time. PostgreSQL: READ COMMITTED.
         """
-        with _told_plainly(), self._writer.begin() as connection:
+        with _failing_as_unavailable(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for single statements, each of which sees all that is committed by then."""
-        with _told_plainly(), self._reader.connect() as connection:
+        with _failing_as_unavailable(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def viewing(self) -> Iterator[Connection]:
         """One unchanging view of the database for many statements, for as long as the block runs."""
-        with _told_plainly(), self._viewer.begin() as connection:
+        with _failing_as_unavailable(), self._viewer.begin() as connection:
             yield connection
-
-    def ping(self) -> None:
-        """Return if the database answers; raise Unavailable if not."""
-        with self.reading() as connection:
-            connection.execute(SELECT_ONE)
 
     def close(self) -> None:
         """Close every connection; in a forked child, forget those of the parent without touching them."""
@@ -108,7 +102,7 @@ class Store:
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
+def _failing_as_unavailable() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError) as error:

@@ -21,10 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-ROLES = ("analyst", "portal", "clerk", "reviewer", "approver", "administrator")
-ACCOUNT_KINDS = ("dataset", "organisation", "user")
-OUTCOMES = ("answered", "failed")
-GRANT_STATES = ("pending", "effective", "declined")
+from datasets.database.closed_lists import ACCOUNT_KINDS, GRANT_STATES, OUTCOMES, ROLES
 
 CLUSTERED = {"sqlite_with_rowid": False}  # one page to write instead of two
 PAID = text("charge > 0 AND outcome = 'answered'")  # those that a repeated question may be answered with
@@ -56,7 +53,7 @@ class OrganisationRow(Base):
 
 
 class UserRow(Base):
-    """A caller. Only the digest of its API key is held; `disabled_at` ends its access at once."""
+    """A caller. Only the digest of its API key is kept; `disabled_at` ends its access at once."""
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -162,7 +159,7 @@ class JournalRow(Base):
 
 
 class AnswerTableRow(Base):
-    """The table of an answer (columns, rows …), kept once however often it is told again."""
+    """The table of an answer (columns, rows …), kept once however often it is given."""
 
     __tablename__ = "answer_tables"
     lineage: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -172,7 +169,7 @@ class AnswerTableRow(Base):
 
 
 class AnswerRow(Base):
-    """What was told, kept for the life of the dataset: a retry and a repeated question read it again.
+    """What was answered, kept for the life of the dataset: a retry and a repeated question read it again.
 
     The JSON answer is `envelope` (id, dataset, charge …) and the table of `table_digest` joined. `prices` is
     the JSON of {canonical statistic: nano-ε}; `request_digest` tells whether a retry asks the same;

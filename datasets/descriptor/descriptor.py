@@ -1,7 +1,7 @@
 """Reads a dataset's descriptor (YAML) into what is public about it. Refuses whatever it does not know.
 
 Two kinds are read: a dataset with a source of its own, and a view, which joins registered datasets and takes
-its columns' domains from them (`datasets.registration.joined` fills them in). Structure is said once, in
+its columns' domains from them (`datasets.registration.joined` fills them in). Structure is described once, in
 `docs/descriptor.schema.json`; what a schema cannot say (bounds in order, values distinct, sums that fit) is
 checked here. Every fault has the line and column of the text it is about. Scalars stay text until a column's
 type is known, so `values: [no, yes]` are the words "no" and "yes" and decimals keep their digits. Anchors,
@@ -400,7 +400,7 @@ class _DescriptorReader:
         )
 
     def _open(self, name: str, declared: dict[str, Any], path: Path_) -> UndeclaredColumn:
-        """A column of undeclared values: which of them are told costs δ, so the owner must have set some aside."""
+        """A column of undeclared values: naming them costs δ, so the owner must have set some aside."""
         if self.privacy["measure"] != "zcdp" or any(key not in self.privacy for key in DELTAS):
             message = (
                 "open needs measure: zcdp, and delta_per_query and delta_cap under privacy, since naming "
@@ -476,7 +476,7 @@ class _DescriptorReader:
 
 
 class _ViewReader:
-    """The same for a view, as far as it can be said without the sources."""
+    """Turns a view's content into values, as far as that needs no look at its sources."""
 
     def __init__(self, content: dict[str, Any], tree: Tree) -> None:
         self.content = content

@@ -30,7 +30,7 @@ from datasets.engines.sql import (
 )
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
-from privacy.partition_selection import OpenCount
+from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.schema import Schema, UndeclaredColumn
 
@@ -112,15 +112,19 @@ class DuckdbEngine:
         schema = plan.schema
         return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
 
-    def words(self, plan: Plan, file: Path, codes: Integers) -> list[str]:
-        """The words behind released codes of the open column that the plan groups by, in that order."""
-        (column,) = (part.form.column for part in plan.measurements if isinstance(part.form, OpenCount))
+    def values(self, plan: Plan, file: Path, codes: Integers) -> list[str]:
+        """The values behind released codes of the undeclared column that the plan groups by, in that order."""
+        (column,) = (
+            part.estimator.column
+            for part in plan.measurements
+            if isinstance(part.estimator, UndeclaredValueCount)
+        )
         wanted = [int(code) for code in codes]
-        asked = f"SELECT code, word FROM {WORDS} WHERE place = ? AND code IN (SELECT unnest(?::BIGINT[]))"
+        sql = f"SELECT code, word FROM {WORDS} WHERE place = ? AND code IN (SELECT unnest(?::BIGINT[]))"
         try:
             connection = self._connection(file, lambda: self._connect(file))
             with connection.cursor() as cursor, self._watchdog.limiting(cursor, self.timeout_s):
-                known = dict(cursor.execute(asked, [column, wanted]).fetchall())
+                known = dict(cursor.execute(sql, [column, wanted]).fetchall())
         except (duckdb.Error, MemoryError) as failure:
             raise EngineFailed from failure
         return [known[code] for code in wanted]
@@ -138,12 +142,12 @@ class DuckdbEngine:
     def _pass(
         self, plan: Plan, part: Pass, cursor: duckdb.DuckDBPyConnection
     ) -> dict[ExactRequest, Integers]:
-        asked = statement(plan, part, "duckdb")
-        answered = cursor.execute(asked.text, asked.values)
+        wanted = statement(plan, part, "duckdb")
+        answered = cursor.execute(wanted.text, wanted.values)
         if not is_grouped(part):
             return one_cell(part, answered.fetchall()[0])
         columns = [np.asarray(column, dtype=np.int64) for column in answered.fetchnumpy().values()]
-        if part.first.kind in ("words", "word_persons"):
+        if part.first.kind in ("values", "value_persons"):
             return {(part.over, part.first): np.stack(columns)}
         return roll_up(plan, part, columns[0], columns[1:])
 

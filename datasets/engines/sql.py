@@ -1,7 +1,7 @@
 """A plan's exact part as SQL aggregates over integers, compiled by sqlglot and cached by their shape.
 
 Each pass over the table is one statement: all plain aggregates over the same cells together, each histogram
-(spread) and each sum of persons' clamped totals by itself.
+(histogram) and each sum of persons' clamped totals by itself.
 
 Literals never enter the text: they are bound, in the order in which `Statement.values` lists them. Codes
 are widened before arithmetic, so that no row can overflow a narrow column.
@@ -31,10 +31,10 @@ RAW_GROUPS_MAX = 1 << 18
 TABLE = "rows"
 WORDS = "words"
 PERSON, RANK = "person", "rank"
-ALONE = ("spread", "person_total", "words", "word_persons")
+ALONE = ("histogram", "person_total", "values", "value_persons")
 """What needs a statement of its own."""
 
-GROUPED = ("spread", "words", "word_persons")
+GROUPED = ("histogram", "values", "value_persons")
 """What gives a row for each group even without keys."""
 
 
@@ -58,14 +58,14 @@ class Pass:
 
     @property
     def first(self) -> ExactAggregate:
-        """What stands alone in its pass: a spread or a total of persons; else the first of several."""
+        """What stands alone in its pass: a histogram or a total of persons; else the first of several."""
         return self.exacts[0]
 
 
 def passes(plan: Plan) -> tuple[Pass, ...]:
     """The statements that a plan needs."""
     together: dict[tuple[AxisSubset, bool, ExactAggregate | None], list[ExactAggregate]] = {}
-    for over, exact in plan.needed:
+    for over, exact in plan.exact_requests:
         alone = exact if exact.kind in ALONE else None
         together.setdefault((over, exact.all_rows, alone), []).append(exact)
     return tuple(Pass(key[0], tuple(exacts)) for key, exacts in together.items())
@@ -156,7 +156,7 @@ class _ExactShape:
 
     @classmethod
     def of(cls, columns: Sequence[Column], exact: ExactAggregate) -> "_ExactShape":
-        clamped = exact.kind in ("total", "square", "person_total", "spread")
+        clamped = exact.kind in ("total", "square", "person_total", "histogram")
         return cls(
             kind=exact.kind,
             column=exact.column,
@@ -234,9 +234,9 @@ def _group(shape: _Shape) -> exp.Expression:
         digit = exp.cast(_segment(column, 0, segments), "BIGINT") if segments else _offset(column, wide)
         number = exp.paren(number * _mark() + digit) if place else digit
     first = shape.exacts[0]
-    if first.kind in ("words", "word_persons"):
+    if first.kind in ("values", "value_persons"):
         return _big(_code(first.column))
-    if first.kind == "spread":
+    if first.kind == "histogram":
         number = exp.paren(number * _mark() + _bin(first)) if shape.keys else _bin(first)
     return number
 
@@ -265,12 +265,12 @@ def _segment(column: int, first: int, last: int) -> exp.Expression:
 
 def _aggregate(exact: _ExactShape) -> exp.Expression:
     """An aggregate as plain comparisons and one sum: faster here than FILTER, LEAST and GREATEST."""
-    if exact.kind in ("rows", "spread", "words"):
+    if exact.kind in ("rows", "histogram", "values"):
         if exact.where is None:
             return exp.Count(this=exp.Star())
         test = exp.If(this=_condition(exact.where), true=exp.Literal.number(1))
         return _whole(exp.Case(ifs=[test], default=exp.Literal.number(0)))
-    if exact.kind in ("persons", "word_persons"):
+    if exact.kind in ("persons", "value_persons"):
         return exp.Count(this=exp.Distinct(expressions=[exp.column(PERSON)]))
     return _whole(_case(exact, [exp.If(this=_code(exact.column).eq(_mark()), true=exp.Literal.number(0))]))
 
@@ -368,7 +368,7 @@ def _exact_values(exact: ExactAggregate, shape: _ExactShape, columns: Sequence[C
         if exact.where is not None:
             yield from _filter_values(exact.where)
         return
-    if exact.kind in ("spread", "persons", "words", "word_persons"):
+    if exact.kind in ("histogram", "persons", "values", "value_persons"):
         return
     if exact.kind != "person_total":
         yield columns[exact.column].missing
@@ -395,7 +395,7 @@ def _key_values(plan: Plan, part: Pass, shape: _Shape, columns: Sequence[Column]
             yield from _edges(lows, 0, len(lows))
         else:
             yield column.missing if shape.raw else lows[0]
-    if part.first.kind == "spread":
+    if part.first.kind == "histogram":
         yield from _bin_values(part.first, shape)
 
 

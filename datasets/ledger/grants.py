@@ -86,7 +86,6 @@ KEEP_GRANT = text("""
 GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
 GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
 GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
-PENDING = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE state = 'pending' ORDER BY id LIMIT :limit")
 DECIDE = text(f"""
     UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
     RETURNING {GRANT_COLUMNS}
@@ -145,20 +144,15 @@ class Grants:
 
     def _decide(self, grant_id: str, state: str, decided_by: str) -> Grant:
         with self._store.writing() as tx:
-            asked = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
+            wish = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
             if state == "effective":
-                _must_differ(asked, decided_by)
+                _must_differ(wish, decided_by)
             decision = {"id": grant_id, "state": state, "decided_by": decided_by}
             if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
                 raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)
             grant = _one_grant(row)
             _carry_out(tx, grant, at=now())
         return grant
-
-    def pending_grants(self) -> list[Grant]:
-        """What waits for a second person, oldest first."""
-        with self._store.reading() as connection:
-            return [_one_grant(row) for row in connection.execute(PENDING, {"limit": PAGE_ROWS_MAX})]
 
     def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
         """All grants, newest first; `after` is the id of the last one seen."""

@@ -142,23 +142,25 @@ def pages(connection: Connection, *, lineage: str | None = None) -> Iterator[lis
 
 
 def findings(connection: Connection, progress: Callable[[int], None]) -> list[LedgerFinding]:
-    """Everything that doesn't agree, at most FINDINGS_MAX; `progress` is told how many lines were read."""
+    """Everything that doesn't agree, at most FINDINGS_MAX; `progress` is called with the lines read so far."""
     found = [_changed_table(lineage) for lineage in _lineages_of_changed_tables(connection)]
-    answers = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
-    links = {row[0]: row[1] for row in connection.execute(LINKS_COUNTED)}
+    answers_counted = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
+    links_counted = {row[0]: row[1] for row in connection.execute(LINKS_COUNTED)}
     views = _views(connection)
     read = 0
     for lineage in connection.execute(LINEAGES).scalars().all():
         recount = _Recount(lineage, views)
         for lines in pages(connection, lineage=lineage):
-            told = _answers_of(connection, lines)
+            answers = _answers_of(connection, lines)
             for entry in lines:
-                found += recount.add(entry, told)
+                found += recount.add(entry, answers)
             read += len(lines)
             progress(read)
             del found[FINDINGS_MAX:]
         rows = connection.execute(BALANCES, {"lineage": lineage})
-        found += recount.close(rows, answers=answers.get(lineage, 0), links=links.get(lineage, 0))
+        found += recount.close(
+            rows, answers=answers_counted.get(lineage, 0), links=links_counted.get(lineage, 0)
+        )
     return found[:FINDINGS_MAX]
 
 
@@ -216,7 +218,7 @@ class _Recount:
     linked_to: dict[str, int] = field(default_factory=dict)
     balances: dict[tuple[str, str], _Balance] = field(default_factory=dict)
 
-    def add(self, entry: JournalEntry, told: Mapping[str, Row[Any]]) -> list[LedgerFinding]:
+    def add(self, entry: JournalEntry, answers: Mapping[str, Row[Any]]) -> list[LedgerFinding]:
         body = _read(entry.body)
         problems = [*self._place(entry), *self._columns(entry, body)]
         try:
@@ -224,9 +226,9 @@ class _Recount:
         except (KeyError, TypeError, ValueError, AttributeError):
             problems.append("unreadable")
         if body.get("kind") in CHARGES:
-            problems += self._answer(entry, body, told)
+            problems += self._answer(entry, body, answers)
         elif body.get("kind") == LINKED:
-            problems += self._link(body, told)
+            problems += self._link(body, answers)
         return [
             LedgerFinding(lineage=self.lineage, entry=entry.number, problem=problem) for problem in problems
         ]
@@ -274,10 +276,10 @@ class _Recount:
         return self.balances.setdefault((kind, holder), _Balance())
 
     def _answer(
-        self, entry: JournalEntry, body: Mapping[str, Any], told: Mapping[str, Row[Any]]
+        self, entry: JournalEntry, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]
     ) -> Iterator[str]:
         self.answers += 1
-        answer = told.get(body.get("query", ""))
+        answer = answers.get(body.get("query", ""))
         if answer is None:
             yield "answer_missing"
         elif _of_answer(answer) != _of_line(entry, body):
@@ -286,13 +288,13 @@ class _Recount:
         if lineages != [self.lineage, *body.get("linked", [])]:
             yield "links_differ"
 
-    def _link(self, body: Mapping[str, Any], told: Mapping[str, Row[Any]]) -> Iterator[str]:
+    def _link(self, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]) -> Iterator[str]:
         """A charge for an answer of another lineage: that one's number makes the pairing one to one.
 
         Both lines are written while both datasets' rows are locked, so these numbers only grow.
         """
         self.links += 1
-        answer = told.get(body.get("query", ""))
+        answer = answers.get(body.get("query", ""))
         if answer is None:
             yield "answer_missing"
         elif _linked_answer(answer) != _of_link(body) or answer.entry <= self.linked_to.get(

@@ -137,10 +137,10 @@ class AlreadyAnswered(LedgerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """An answer to be charged and kept, before anybody is told.
+    """An answer to be charged and kept, before anybody sees it.
 
     `charge` is paid by the user and, where it has an account, the organisation; `dataset_charge` by the
-    dataset: zero if the table was released before and only told again. `delta_atto` (10^-18) is paid by the
+    dataset: zero if the table was released before and is only given again. `delta_atto` (10^-18) is paid by the
     dataset, too. All of it is paid in each of the `lineages`, of which there are several for a view: distinct and
     sorted, the first is the one under which the answer is kept.
     """
@@ -174,7 +174,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
-    """An answer as it was told, but for its table: `Ledger.load` gets that."""
+    """An answer as it was given, but for its table: `Ledger.load` gets that."""
 
     id: str
     user: str
@@ -271,7 +271,7 @@ EARLIER = text(f'SELECT {ANSWER_COLUMNS} FROM answers WHERE "user" = :user AND i
 EARLIER_WHOLE = text(f"""
     SELECT {ANSWER_COLUMNS}, content FROM answers JOIN (
         SELECT lineage AS of_lineage, digest, content FROM answer_tables
-    ) AS told ON of_lineage = lineage AND digest = table_digest
+    ) AS released ON of_lineage = lineage AND digest = table_digest
     WHERE "user" = :user AND idempotency_key = :key
 """)
 SAME_QUESTION = text(f"""
@@ -311,7 +311,7 @@ ALL_ACCOUNTS = text(f"""
 
 
 class Ledger(Grants):
-    """What was granted, what was spent and what was told for it."""
+    """What was granted, what was spent and what was answered for it."""
 
     # Accounts
 
@@ -379,7 +379,7 @@ class Ledger(Grants):
             return _one_answer(connection.execute(EARLIER, {"user": user, "key": key}).one_or_none())
 
     def earlier_whole(self, *, user: str, key: str) -> tuple[StoredAnswer, bytes]:
-        """The same with its table, at once: what a retry is told."""
+        """An earlier answer and its table in one statement, for retries; raises NoAnswer if there is none."""
         with self._store.reading() as connection:
             row = connection.execute(EARLIER_WHOLE, {"user": user, "key": key}).one_or_none()
         if row is None:
@@ -388,9 +388,9 @@ class Ledger(Grants):
 
     def same_question(self, *, lineage: str, version: int, fingerprint: str) -> list[StoredAnswer]:
         """Paid answers of anybody to this question on this version, the dearest (most accurate) first."""
-        asked = {"lineage": lineage, "version": version, "fingerprint": fingerprint}
+        question = {"lineage": lineage, "version": version, "fingerprint": fingerprint}
         with self._store.reading() as connection:
-            rows = connection.execute(SAME_QUESTION, asked | {"limit": SAME_QUESTION_ROWS_MAX})
+            rows = connection.execute(SAME_QUESTION, question | {"limit": SAME_QUESTION_ROWS_MAX})
             return [_answer(row) for row in rows]
 
     def answer(self, *, id: str, user: str) -> StoredAnswer:
@@ -459,7 +459,7 @@ class Ledger(Grants):
     def verify(self, progress: Callable[[int], None] = lambda lines: None) -> list[LedgerFinding]:
         """Recompute every chain and balance in one unchanging view; no findings means that all agrees.
 
-        `progress` is told the number of lines read so far.
+        `progress` is called with the number of lines read so far.
         """
         with self._store.viewing() as connection:
             return journal.findings(connection, progress)
@@ -473,16 +473,16 @@ def _exported(entry: JournalEntry) -> str:
 # One settlement
 
 
-def _settle(tx: Direct, asked: Settlement, table_digest: str, seal: Seal) -> StoredAnswer:
-    body = _charge_body(asked, table_digest)
-    values = _values(asked, table_digest)
-    states, line = _debit(tx, DEBIT, asked, asked.lineage, body, values)  # from here on others wait
+def _settle(tx: Direct, settlement: Settlement, table_digest: str, seal: Seal) -> StoredAnswer:
+    body = _charge_body(settlement, table_digest)
+    values = _values(settlement, table_digest)
+    states, line = _debit(tx, DEBIT, settlement, settlement.lineage, body, values)  # from here on others wait
     links = []
-    for lineage in asked.lineages[1:]:
-        more, link = _debit(tx, DEBIT_LINKED, asked, lineage, _link_body(asked, line), values)
+    for lineage in settlement.lineages[1:]:
+        more, link = _debit(tx, DEBIT_LINKED, settlement, lineage, _link_body(settlement, line), values)
         states += more
         links.append(link)
-    stored = _stored(asked, at=line["at"], entry=line["number"], envelope=seal(states))
+    stored = _stored(settlement, at=line["at"], entry=line["number"], envelope=seal(states))
     with tx.committing():
         for link in links:
             tx.run(APPEND, link)
@@ -493,19 +493,19 @@ def _settle(tx: Direct, asked: Settlement, table_digest: str, seal: Seal) -> Sto
 def _debit(
     tx: Direct,
     step: Step,
-    asked: Settlement,
+    settlement: Settlement,
     lineage: str,
     body: Mapping[str, Any],
     values: Mapping[str, Any],
 ) -> tuple[list[AccountState], dict[str, Any]]:
     """Charge one lineage's accounts; returns them and the lineage's line, linked to its journal."""
-    alone, together = _lines(asked, lineage, body)
+    alone, together = _lines(settlement, lineage, body)
     digests = {"digest": alone["digest"], "digest_with_organisation": together["digest"]}
     rows = {row[1]: row for row in tx.rows(step, {**values, "lineage": lineage, **digests})}
     if "user" not in rows or "dataset" not in rows:
-        raise _refusal(tx, asked, lineage, paid=rows.keys())
-    if asked.delta_atto:
-        _debit_delta(tx, lineage, asked.delta_atto)
+        raise _refusal(tx, settlement, lineage, paid=rows.keys())
+    if settlement.delta_atto:
+        _debit_delta(tx, lineage, settlement.delta_atto)
     line = (together if "organisation" in rows else alone) | place_of(rows["dataset"])
     return [account_of(rows[kind]) for kind in PAYERS if kind in rows], line
 
@@ -517,34 +517,36 @@ def _debit_delta(tx: Direct, lineage: str, delta_atto: int) -> None:
         raise _delta_exhausted(account_of(tx.rows(ACCOUNT, key)[0]), delta_atto)
 
 
-def _lines(asked: Settlement, lineage: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _lines(
+    settlement: Settlement, lineage: str, body: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The journal's line without and with a charge to the organisation: the debit tells which one holds."""
-    charged = {"user": str(asked.charge), "dataset": str(asked.dataset_charge)}
-    together = charged | {"organisation": str(asked.charge)}
+    charged = {"user": str(settlement.charge), "dataset": str(settlement.dataset_charge)}
+    together = charged | {"organisation": str(settlement.charge)}
     alone = journal.line(lineage=lineage, body={**body, "charged": charged})
     return alone, journal.line(lineage=lineage, body={**body, "charged": together})
 
 
-def _values(asked: Settlement, table_digest: str) -> dict[str, Any]:
+def _values(settlement: Settlement, table_digest: str) -> dict[str, Any]:
     return {
-        "user": asked.user,
-        "organisation": asked.organisation,
-        "charge": asked.charge.nano,
-        "dataset_charge": asked.dataset_charge.nano,
+        "user": settlement.user,
+        "organisation": settlement.organisation,
+        "charge": settlement.charge.nano,
+        "dataset_charge": settlement.dataset_charge.nano,
         "table_digest": table_digest,
-        "table": asked.table,
+        "table": settlement.table,
     }
 
 
-def _refusal(tx: Direct, asked: Settlement, lineage: str, *, paid: Collection[str]) -> LedgerError:
+def _refusal(tx: Direct, settlement: Settlement, lineage: str, *, paid: Collection[str]) -> LedgerError:
     """Why not everybody has paid: the user comes first, then the organisation, then the dataset."""
     if "user" not in paid:
-        return _why_not(tx, lineage, Account(kind="user", holder=asked.user), asked.charge)
-    organisation = Account(kind="organisation", holder=asked.organisation)
+        return _why_not(tx, lineage, Account(kind="user", holder=settlement.user), settlement.charge)
+    organisation = Account(kind="organisation", holder=settlement.organisation)
     if "organisation" not in paid and exists(tx, account_key(lineage, organisation)):
-        return _why_not(tx, lineage, organisation, asked.charge)
+        return _why_not(tx, lineage, organisation, settlement.charge)
     dataset = Account(kind="dataset", holder=lineage)
-    return _why_not(tx, lineage, dataset, asked.dataset_charge)
+    return _why_not(tx, lineage, dataset, settlement.dataset_charge)
 
 
 def _why_not(tx: Direct, lineage: str, account: Account, charge: Price) -> LedgerError:
@@ -567,65 +569,65 @@ def _must_fit(state: AccountState, charge: Price) -> None:
         raise _exhausted(state, charge)
 
 
-def _charge_body(asked: Settlement, table_digest: str) -> dict[str, Any]:
+def _charge_body(settlement: Settlement, table_digest: str) -> dict[str, Any]:
     return {
-        "kind": _kind(asked),
+        "kind": _kind(settlement),
         "at": now(),
-        "user": asked.user,
-        "organisation": asked.organisation,
-        "dataset": asked.dataset,
-        "version": asked.version,
-        "query": asked.id,
-        "fingerprint": asked.fingerprint,
-        "request": asked.request_digest,
+        "user": settlement.user,
+        "organisation": settlement.organisation,
+        "dataset": settlement.dataset,
+        "version": settlement.version,
+        "query": settlement.id,
+        "fingerprint": settlement.fingerprint,
+        "request": settlement.request_digest,
         "table": table_digest,
-        "question": sha256_hex(asked.question),
-        "prices": sha256_hex(journal.canonical(asked.prices)),
-        **delta_member(asked.delta_atto),
-        **({"linked": list(asked.lineages[1:])} if asked.lineages[1:] else {}),
+        "question": sha256_hex(settlement.question),
+        "prices": sha256_hex(journal.canonical(settlement.prices)),
+        **delta_member(settlement.delta_atto),
+        **({"linked": list(settlement.lineages[1:])} if settlement.lineages[1:] else {}),
     }
 
 
-def _link_body(asked: Settlement, line: Mapping[str, Any]) -> dict[str, Any]:
+def _link_body(settlement: Settlement, line: Mapping[str, Any]) -> dict[str, Any]:
     """What the other lineages' journals say of an answer: who pays how much, and where its line stands."""
     return {
         "kind": journal.LINKED,
         "at": line["at"],
-        "user": asked.user,
-        "organisation": asked.organisation,
-        "dataset": asked.dataset,
-        "version": asked.version,
-        "query": asked.id,
+        "user": settlement.user,
+        "organisation": settlement.organisation,
+        "dataset": settlement.dataset,
+        "version": settlement.version,
+        "query": settlement.id,
         "of": {"lineage": line["lineage"], "entry": line["number"]},
-        **delta_member(asked.delta_atto),
+        **delta_member(settlement.delta_atto),
     }
 
 
-def _kind(asked: Settlement) -> str:
-    if asked.outcome == "failed":
+def _kind(settlement: Settlement) -> str:
+    if settlement.outcome == "failed":
         return "failed"
-    if asked.dataset_charge > NOTHING:
+    if settlement.dataset_charge > NOTHING:
         return "charge"
-    return "shared" if asked.charge > NOTHING else "replay"
+    return "shared" if settlement.charge > NOTHING else "replay"
 
 
-def _stored(asked: Settlement, *, at: str, entry: int, envelope: bytes) -> StoredAnswer:
+def _stored(settlement: Settlement, *, at: str, entry: int, envelope: bytes) -> StoredAnswer:
     return StoredAnswer(
-        id=asked.id,
-        user=asked.user,
-        idempotency_key=asked.idempotency_key,
-        request_digest=asked.request_digest,
-        dataset=asked.dataset,
-        lineage=asked.lineage,
-        version=asked.version,
+        id=settlement.id,
+        user=settlement.user,
+        idempotency_key=settlement.idempotency_key,
+        request_digest=settlement.request_digest,
+        dataset=settlement.dataset,
+        lineage=settlement.lineage,
+        version=settlement.version,
         entry=entry,
-        fingerprint=asked.fingerprint,
-        charge=asked.charge,
-        dataset_charge=asked.dataset_charge,
-        prices=asked.prices,
-        outcome=asked.outcome,
+        fingerprint=settlement.fingerprint,
+        charge=settlement.charge,
+        dataset_charge=settlement.dataset_charge,
+        prices=settlement.prices,
+        outcome=settlement.outcome,
         asked_at=at,
-        question=asked.question,
+        question=settlement.question,
         envelope=envelope,
     )
 

@@ -12,30 +12,18 @@ the journal means the same person for ever.
     └── NoSuchOrganisation  no organisation has this name
 """
 
-import hmac
 import re
-import secrets
-import string
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, text
 
+from datasets.database.closed_lists import ROLES
 from datasets.database.store import Store, now
-from datasets.database.tables import ROLES
+from datasets.people import keys
 
-BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-KEY_PREFIX = "sdr_"
-KEY_RANDOM_CHARACTERS = 43  # 62^43 > 2^256
-KEY_CHECK_CHARACTERS = 6  # 62^6 > 2^32
-SECRET_BYTES_MIN = 16
 PAGE_ROWS_MAX = 1_000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
-KEY = re.compile(
-    rf"{KEY_PREFIX}[0-9A-Za-z]{{{KEY_RANDOM_CHARACTERS + KEY_CHECK_CHARACTERS}}}",
-    re.ASCII,
-)
 
 AUTHENTICATE = text("""
     SELECT name, organisation, role FROM users WHERE key_digest = :digest AND disabled_at IS NULL
@@ -118,36 +106,16 @@ class Person:
     disabled_at: str | None
 
 
-def looks_like_key(given: str) -> bool:
-    """Whether the text has a key's form and checksum. Says nothing about whether anybody has it."""
-    return KEY.fullmatch(given) is not None and given == _with_check(given[:-KEY_CHECK_CHARACTERS])
-
-
-def new_key() -> str:
-    """A key nobody has: at least 256 random bits, and a checksum that typing errors don't survive."""
-    return _with_check(KEY_PREFIX + "".join(secrets.choice(BASE62) for _ in range(KEY_RANDOM_CHARACTERS)))
-
-
-def _with_check(body: str) -> str:
-    rest, check = zlib.crc32(body.encode()), ""
-    for _ in range(KEY_CHECK_CHARACTERS):
-        rest, digit = divmod(rest, len(BASE62))
-        check = BASE62[digit] + check
-    return body + check
-
-
 class People:
     """The people of this server. Digests are keyed with `secret`: without it the database proves nobody."""
 
     def __init__(self, store: Store, secret: bytes) -> None:
-        if len(secret) < SECRET_BYTES_MIN:
-            raise ValueError(f"the secret has at least {SECRET_BYTES_MIN} bytes")
         self._store = store
-        self._secret = secret
+        self._digest = keys.digest_with(secret)
 
     def authenticate(self, key: str) -> Caller:
         """Whose key this is; raises UnknownKey. Text that is no key doesn't reach the database."""
-        if not looks_like_key(key):
+        if not keys.looks_like_key(key):
             raise UnknownKey
         with self._store.reading() as connection:
             row = connection.execute(AUTHENTICATE, {"digest": self._digest(key)}).one_or_none()
@@ -162,7 +130,7 @@ class People:
                 raise AlreadyThere(name)
 
     def organisations(self, *, after: str = "", limit: int = 100) -> list[str]:
-        """A page of names in order; `after` is the last one seen."""
+        """A page of names in order; `after` is the last one seen. For `org list` and the console, which come."""
         with self._store.reading() as connection:
             return list(connection.execute(ORGANISATIONS, _page(after, limit)).scalars())
 
@@ -173,7 +141,7 @@ class People:
         """
         if role not in ROLES:
             raise InvalidRole
-        key = new_key()
+        key = keys.new_key()
         user = {"name": _name(name), "organisation": organisation, "role": role}
         with self._store.writing() as tx:
             if tx.execute(FIND_ORGANISATION, {"name": organisation}).one_or_none() is None:
@@ -197,7 +165,7 @@ class People:
 
     def rotate(self, name: str) -> str:
         """Give the user a new key, end the old one at once. A disabled user stays disabled."""
-        key = new_key()
+        key = keys.new_key()
         with self._store.writing() as tx:
             _must_be_somebody(
                 tx.execute(ROTATE, {"name": name, "digest": self._digest(key)}).one_or_none(), name
@@ -205,12 +173,9 @@ class People:
         return key
 
     def disable(self, name: str) -> None:
-        """End the user's access at once and for good; what it spent and was told stays."""
+        """End the user's access at once and for good; what it spent and was answered stays."""
         with self._store.writing() as tx:
             _must_be_somebody(tx.execute(DISABLE, {"name": name, "at": now()}).one_or_none(), name)
-
-    def _digest(self, key: str) -> str:
-        return hmac.digest(self._secret, key.encode(), "sha256").hex()
 
 
 def _name(given: str) -> str:

@@ -1,14 +1,12 @@
-"""One question's way: replay, price, exact part, noise, settlement; and only then words.
+"""One question's way: replay, price, exact part, noise, settlement; undeclared values are looked up last.
 
 The order is that of the privacy rules and no other: nothing data-dependent is decided before the data is
-opened, nothing is told before charge and answer are committed together, and a failure after the data was
+opened, no answer is released before it and its charge are committed together, and a failure after the data was
 opened is charged like an answer.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any
 import structlog
 
 from datasets.catalog import Catalog, DatasetVersion
+from datasets.database.locks import LockTaken, alone
 from datasets.database.store import new_id, now
 from datasets.engines.duckdb import DuckdbEngine
 from datasets.ledger.ledger import (
@@ -31,7 +30,7 @@ from datasets.ledger.ledger import (
 )
 from datasets.people.service import Caller
 from privacy import delta
-from privacy.answer import AnswerTable, Released, codes_told, release, retold, table
+from privacy.answer import AnswerTable, Released, release, released_codes, renamed_table, table
 from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
@@ -63,7 +62,7 @@ class AnswerFailed(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class QueryRequest:
     """A question as it arrived. `digest` tells it from others; `text` is its canonical JSON."""
 
     caller: Caller
@@ -83,7 +82,7 @@ def digest_of(dataset: str, text: str) -> str:
 
 
 class QueryService:
-    """Answers questions about the held datasets."""
+    """Answers questions about the registered datasets."""
 
     def __init__(
         self, *, ledger: Ledger, catalog: Catalog, engine: DuckdbEngine, noise: Noise, data_dir: Path
@@ -91,49 +90,49 @@ class QueryService:
         self._ledger, self._catalog, self._engine, self._noise = ledger, catalog, engine, noise
         self._underway = data_dir / "underway"
 
-    def open_to(self, caller: Caller, dataset: str) -> DatasetVersion:
+    def open_to(self, caller: Caller, id: str) -> DatasetVersion:
         """A dataset that the caller has an account for, in every lineage if it is a view. Raises NotOpen."""
         try:
-            held = self._catalog.current(dataset)
+            dataset = self._catalog.current(id)
         except LookupError:
             raise NotOpen from None
         accounts = self._ledger.accounts(
-            lineages=held.lineages, user=caller.name, organisation=caller.organisation
+            lineages=dataset.lineages, user=caller.name, organisation=caller.organisation
         )
-        if sum(state.kind == "user" for state in accounts) < len(held.lineages):
+        if sum(state.kind == "user" for state in accounts) < len(dataset.lineages):
             raise NotOpen
-        return held
+        return dataset
 
-    def quote(self, caller: Caller, dataset: str, query: Query) -> dict[str, Any]:
+    def quote(self, caller: Caller, id: str, query: Query) -> dict[str, Any]:
         """What a question would cost and how exact it would be. Opens no data, charges nothing."""
-        held = self.open_to(caller, dataset)
-        planned = plan(query, held.schema)
+        dataset = self.open_to(caller, id)
+        planned = plan(query, dataset.schema)
         states = self._ledger.accounts(
-            lineages=held.lineages, user=caller.name, organisation=caller.organisation
+            lineages=dataset.lineages, user=caller.name, organisation=caller.organisation
         )
         return {
-            "dataset": {"id": held.id, "version": held.version},
+            "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "quote",
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, planned.price, delta.atto_of(planned.delta)),
             "fits": all(_affords(state, planned) for state in states),
-            "accounts": account_lines(held, states),
+            "accounts": account_lines(dataset, states),
             "cells": planned.cells,
             "expected": expectation(planned),
             **strategy(planned),
             **narrower_bound(planned),
         }
 
-    def rehearse(self, caller: Caller, dataset: str, query: Query) -> dict[str, Any]:
+    def rehearse(self, caller: Caller, id: str, query: Query) -> dict[str, Any]:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
-        held = self.open_to(caller, dataset)
-        planned = plan(query, held.schema)
+        dataset = self.open_to(caller, id)
+        planned = plan(query, dataset.schema)
         released = release(planned, self._engine.rehearse(planned), self._noise)
         made = table(
-            planned, released, [f"value {code + 1}" for code in codes_told(planned, released).tolist()]
+            planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
         )
         return {
-            "dataset": {"id": held.id, "version": held.version},
+            "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "dummy",
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, NOTHING, 0),
@@ -146,92 +145,100 @@ class QueryService:
 
     def replay_whole(self, *, user: str, key: str, digest: str) -> tuple[StoredAnswer, bytes]:
         """The same with its table."""
-        stored, told = self._ledger.earlier_whole(user=user, key=key)
-        return _same(stored, digest), told
+        stored, table = self._ledger.earlier_whole(user=user, key=key)
+        return _same(stored, digest), table
 
-    def answer(self, asked: Asked) -> StoredAnswer:
+    def answer(self, request: QueryRequest) -> StoredAnswer:
         """Answer a question that has no replay: charged, kept, committed. See the module's order.
 
-        Raises NotOpen, Retired, InvalidQuery and its kin, BudgetExhausted, InProgress or AnswerFailed.
+        Raises NotOpen, Retired, InvalidQuery or one derived from it, BudgetExhausted, InProgress or AnswerFailed.
         """
-        held = self.open_to(asked.caller, asked.dataset)
-        if held.retired:
+        dataset = self.open_to(request.caller, request.dataset)
+        if dataset.retired:
             raise Retired
-        planned = plan(asked.query, held.schema)
-        with self._alone(asked):
+        planned = plan(request.query, dataset.schema)
+        with self._alone(request):
             try:
-                return self.replay(user=asked.caller.name, key=asked.key, digest=asked.digest)
+                return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
             except NoAnswer:
                 pass
-            earlier = self._told_before(asked, held, planned)
+            earlier = self._earlier_answer(request, dataset, planned)
             if earlier is not None:
-                return self._retell(asked, held, planned, earlier)
-            return self._measure(asked, held, planned)
+                return self._answer_again(request, dataset, planned, earlier)
+            return self._measure(request, dataset, planned)
 
     def table_of(self, stored: StoredAnswer) -> bytes:
         """The table of a stored answer, as JSON."""
         return self._ledger.load(id=stored.id)
 
-    def _told_before(self, asked: Asked, held: DatasetVersion, planned: Plan) -> StoredAnswer | None:
+    def _earlier_answer(
+        self, request: QueryRequest, dataset: DatasetVersion, planned: Plan
+    ) -> StoredAnswer | None:
         """An answer to the same canonical question at the same or better accuracy, the caller's own first.
 
         Datasets of one lineage have versions of equal number, so the dataset must be the same too.
         """
-        if asked.query.reuse == "never":
+        if request.query.reuse == "never":
             return None
         found = self._ledger.same_question(
-            lineage=held.lineage, version=held.version, fingerprint=planned.fingerprint
+            lineage=dataset.lineage, version=dataset.version, fingerprint=planned.fingerprint
         )
         good = [
             stored
             for stored in found
-            if stored.dataset == held.id
+            if stored.dataset == dataset.id
             and stored.prices.keys() == planned.prices.keys()
             and all(stored.prices[key] >= nano for key, nano in planned.prices.items())
         ]
-        own = [stored for stored in good if stored.user == asked.caller.name]
+        own = [stored for stored in good if stored.user == request.caller.name]
         return next(iter([*own, *good]), None)
 
-    def _retell(
-        self, asked: Asked, held: DatasetVersion, planned: Plan, earlier: StoredAnswer
+    def _answer_again(
+        self, request: QueryRequest, dataset: DatasetVersion, planned: Plan, earlier: StoredAnswer
     ) -> StoredAnswer:
-        """Tell an answer again: free for who paid for it, at the asked price for others' own accounts.
+        """Give an answer again: free for who paid for it, at the price of a new one for others' own accounts.
 
         The dataset is charged nothing: no new information leaves.
         """
-        charge = NOTHING if earlier.user == asked.caller.name else planned.price
-        self._must_fit(asked, held, charge=charge, dataset_charge=NOTHING, delta_atto=0)
-        told = retold(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
-        return self._settle(asked, held, planned, told, charge=charge, dataset_charge=NOTHING)
+        charge = NOTHING if earlier.user == request.caller.name else planned.price
+        self._must_fit(request, dataset, charge=charge, dataset_charge=NOTHING, delta_atto=0)
+        released = renamed_table(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
+        return self._settle(request, dataset, planned, released, charge=charge, dataset_charge=NOTHING)
 
-    def _measure(self, asked: Asked, held: DatasetVersion, planned: Plan) -> StoredAnswer:
+    def _measure(self, request: QueryRequest, dataset: DatasetVersion, planned: Plan) -> StoredAnswer:
         """Open the data, add noise, settle. From the first line on, failing costs as much as succeeding."""
         price, delta_atto = planned.price, delta.atto_of(planned.delta)
-        self._must_fit(asked, held, charge=price, dataset_charge=price, delta_atto=delta_atto)
+        self._must_fit(request, dataset, charge=price, dataset_charge=price, delta_atto=delta_atto)
         try:
-            exact = self._engine.exact(planned, held.file)
-            made = self._told(planned, held, release(planned, exact, self._noise))
+            exact = self._engine.exact(planned, dataset.file)
+            made = self._table(planned, dataset, release(planned, exact, self._noise))
         except Exception as failure:  # noqa: BLE001 - the last resort: whatever failed, the data was open
-            log.error("answer_failed", kind=type(failure).__name__, dataset=held.id)
+            log.error("answer_failed", kind=type(failure).__name__, dataset=dataset.id)
             made = None
         return self._settle(
-            asked, held, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto
+            request, dataset, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto
         )
 
-    def _told(self, planned: Plan, held: DatasetVersion, released: Released) -> AnswerTable:
-        """The table; words of released codes, where there are any, are looked up after the release only."""
-        codes = codes_told(planned, released)
-        words = self._engine.words(planned, held.file, codes) if len(codes) else []
-        return table(planned, released, words)
+    def _table(self, planned: Plan, dataset: DatasetVersion, released: Released) -> AnswerTable:
+        """The table; values of released codes, where there are any, are looked up after the release only."""
+        codes = released_codes(planned, released)
+        values = self._engine.values(planned, dataset.file, codes) if len(codes) else []
+        return table(planned, released, values)
 
     def _must_fit(
-        self, asked: Asked, held: DatasetVersion, *, charge: Price, dataset_charge: Price, delta_atto: int
+        self,
+        request: QueryRequest,
+        dataset: DatasetVersion,
+        *,
+        charge: Price,
+        dataset_charge: Price,
+        delta_atto: int,
     ) -> None:
         try:
             self._ledger.fits(
-                lineages=held.lineages,
-                user=asked.caller.name,
-                organisation=asked.caller.organisation,
+                lineages=dataset.lineages,
+                user=request.caller.name,
+                organisation=request.caller.organisation,
                 charge=charge,
                 dataset_charge=dataset_charge,
                 delta_atto=delta_atto,
@@ -241,10 +248,10 @@ class QueryService:
 
     def _settle(
         self,
-        asked: Asked,
-        held: DatasetVersion,
+        request: QueryRequest,
+        dataset: DatasetVersion,
         planned: Plan,
-        told: AnswerTable | None,
+        released: AnswerTable | None,
         *,
         charge: Price,
         dataset_charge: Price,
@@ -252,49 +259,46 @@ class QueryService:
     ) -> StoredAnswer:
         settlement = Settlement(
             id=new_id("q"),
-            user=asked.caller.name,
-            organisation=asked.caller.organisation,
-            dataset=held.id,
-            lineages=held.lineages,
-            version=held.version,
-            idempotency_key=asked.key,
-            request_digest=asked.digest,
+            user=request.caller.name,
+            organisation=request.caller.organisation,
+            dataset=dataset.id,
+            lineages=dataset.lineages,
+            version=dataset.version,
+            idempotency_key=request.key,
+            request_digest=request.digest,
             fingerprint=planned.fingerprint,
             prices=planned.prices,
-            outcome="failed" if told is None else "answered",
+            outcome="failed" if released is None else "answered",
             charge=charge,
             dataset_charge=dataset_charge,
             delta_atto=delta_atto,
-            question=asked.text,
-            table=b"{}" if told is None else _json(told.as_json()),
+            question=request.text,
+            table=b"{}" if released is None else _json(released.as_json()),
         )
         try:
-            stored = self._ledger.settle(settlement, _sealer(settlement, held, planned))
+            stored = self._ledger.settle(settlement, _sealer(settlement, dataset, planned))
         except AlreadyAnswered as raced:
             stored = raced.stored
-        return _same(stored, asked.digest)
+        return _same(stored, request.digest)
 
     @contextmanager
-    def _alone(self, asked: Asked) -> Iterator[None]:
+    def _alone(self, request: QueryRequest) -> Iterator[None]:
         """Hold the idempotency key on this machine; the lock dies with the process. Raises InProgress.
 
         Two machines may still both answer: the ledger keeps the first and both tell that one.
         """
         self._underway.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(f"{asked.caller.name}\n{asked.key}".encode()).hexdigest()
+        name = hashlib.sha256(f"{request.caller.name}\n{request.key}".encode()).hexdigest()
         file = self._underway / name
-        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InProgress from None
-            try:
-                yield
-            finally:
-                file.unlink(missing_ok=True)
-        finally:
-            os.close(descriptor)
+            with alone(file):
+                try:
+                    yield
+                finally:
+                    # Before the lock goes: whoever unlinked later could remove the file that the next one holds.
+                    file.unlink(missing_ok=True)
+        except LockTaken:
+            raise InProgress from None
 
 
 def joined(stored: StoredAnswer, table: bytes) -> bytes:
@@ -312,7 +316,7 @@ def _same(stored: StoredAnswer, digest: str) -> StoredAnswer:
 
 
 def _sealer(
-    settlement: Settlement, held: DatasetVersion, planned: Plan
+    settlement: Settlement, dataset: DatasetVersion, planned: Plan
 ) -> Callable[[list[AccountState]], bytes]:
     """Makes the envelope of an answer once the balances after the debit are known."""
     asked_at = now()
@@ -321,11 +325,11 @@ def _sealer(
         charged = {"dataset": settlement.dataset_charge}
         accounts = [
             {"account": line["account"], "charged": str(charged.get(state.kind, settlement.charge)), **line}
-            for state, line in zip(states, account_lines(held, states), strict=True)
+            for state, line in zip(states, account_lines(dataset, states), strict=True)
         ]
         envelope = {
             "id": settlement.id,
-            "dataset": {"id": held.id, "version": held.version},
+            "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "run",
             "reused": settlement.dataset_charge == NOTHING,
             "fingerprint": settlement.fingerprint,
@@ -360,12 +364,12 @@ def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
     return charge
 
 
-def account_lines(held: DatasetVersion, states: list[AccountState]) -> list[dict[str, str]]:
+def account_lines(dataset: DatasetVersion, states: list[AccountState]) -> list[dict[str, str]]:
     """The accounts as callers see them: a dataset by its id, and for a view which lineage each belongs to."""
     lines = []
     for state in states:
-        several = {"lineage": state.lineage} if len(held.lineages) > 1 else {}
-        holder = held.id if state.kind == "dataset" and not several else state.holder
+        several = {"lineage": state.lineage} if len(dataset.lineages) > 1 else {}
+        holder = dataset.id if state.kind == "dataset" and not several else state.holder
         lines.append({"account": f"{state.kind}:{holder}", **several, "remaining": str(state.remaining)})
     return lines
 

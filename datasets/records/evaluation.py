@@ -1,4 +1,4 @@
-"""Everything that is tried on a record set after it was written: proofs, risks, attacks, utility, the five items."""
+"""What is tried on a record set after it was written: proofs, risks, attacks, utility, the five items."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def examine(
     prepared: Prepared,
     recoded: Recoded,
     record: Record,
-    held: Secrets,
+    secrets: Secrets,
     *,
     progress: Callable[[str, float], None],
 ) -> Evaluation:
@@ -74,7 +74,7 @@ def examine(
     sizes = proven.sizes
     persons = max(1, int(sizes.sum()))
     progress("verify", 0.2)
-    linkage = _attacked(prepared, record, held, k=k)
+    linkage = _attacked(prepared, record, secrets, k=k)
     progress("verify", 0.5)
     levels = row_levels(plan, recoded, prepared)
     useful = None if levels is None else _utility(prepared, recoded, levels, plan)
@@ -91,7 +91,7 @@ def examine(
         smallest=int(sizes.min()) if len(sizes) else 0,
         linkage=linkage,
         utility=useful,
-        accuracy=_accuracy(plan, prepared, record, held),
+        accuracy=_accuracy(plan, prepared, record, secrets),
         examination=examination,
         distributions=_distributions(prepared, recoded, levels),
     )
@@ -103,14 +103,14 @@ def k_of(plan: ProcessingPlan) -> int:
 
 
 def _threshold(plan: ProcessingPlan) -> float:
-    asked = [model.k for model in plan.models if isinstance(model, KAnonymity)]
-    return 1 / max(asked) if asked else RISK_THRESHOLD
+    sizes = [model.k for model in plan.models if isinstance(model, KAnonymity)]
+    return 1 / max(sizes) if sizes else RISK_THRESHOLD
 
 
 def _proof(
     plan: ProcessingPlan, prepared: Prepared, recoded: Recoded, record: Record
 ) -> verify.PublishedTable:
-    guarded = dict.fromkeys(asked.attribute for asked in plan.asked if asked.attribute)
+    guarded = dict.fromkeys(entry.attribute for entry in plan.model_entries if entry.attribute)
     source = Table([prepared.table[name] for name in guarded]) if guarded else None
     return verify.PublishedTable(
         table=record.table,
@@ -150,14 +150,14 @@ def _estimated(
     plan: ProcessingPlan, prepared: Prepared, sizes: NDArray[np.int64]
 ) -> UniquenessEstimate | None:
     """Persons unique in the population, estimated, where the plan tells the population's size."""
-    asked = [model for model in plan.models if isinstance(model, PopulationUniqueness)]
-    size = asked[0].population if asked else prepared.population.rows if prepared.population else 0
+    estimates = [model for model in plan.models if isinstance(model, PopulationUniqueness)]
+    size = estimates[0].population if estimates else prepared.population.rows if prepared.population else 0
     if size < int(sizes.sum()) or not len(sizes):
         return None
     return uniqueness.estimate(sizes, population=size)
 
 
-def _attacked(prepared: Prepared, record: Record, held: Secrets, *, k: int) -> Linkage:
+def _attacked(prepared: Prepared, record: Record, secrets: Secrets, *, k: int) -> Linkage:
     """The linkage attack for real: somebody who knows every quasi-identifier of a person as the source has it."""
     names = tuple(prepared.trees)
     rows = record.table.rows
@@ -173,7 +173,7 @@ def _attacked(prepared: Prepared, record: Record, held: Secrets, *, k: int) -> L
         hierarchies=prepared.whole,
         k=k,
         targets_max=rows if rows <= ATTACKED_ROWS_MAX else TARGETS_SAMPLED,
-        draws=draws(held.seed, "attack"),
+        draws=draws(secrets.seed, "attack"),
     )
 
 
@@ -201,7 +201,7 @@ def _utility(
 
 
 def _accuracy(
-    plan: ProcessingPlan, prepared: Prepared, record: Record, held: Secrets
+    plan: ProcessingPlan, prepared: Prepared, record: Record, secrets: Secrets
 ) -> ClassifierAccuracy | None:
     """How well the named attribute is predicted from the others, before and after."""
     if plan.classify is None:
@@ -215,7 +215,7 @@ def _accuracy(
             published=record.table,
             target=plan.classify,
             features=features,
-            draws=draws(held.seed, "classifier"),
+            draws=draws(secrets.seed, "classifier"),
         )
     except BadTable as fault:
         raise plan.refusal(("classify",), str(fault)) from None
@@ -239,7 +239,7 @@ def _standard(
 
 
 def _labelled(plan: ProcessingPlan, prepared: Prepared) -> dict[str, Hierarchy]:
-    """The hierarchies whose labels the record set uses: numbers told by ranges of their own have none."""
+    """The hierarchies whose labels the record set uses: numbers given as ranges of their own have none."""
     ranged = plan.recoding == Recoding.RANGES
     return {name: tree for name, tree in prepared.whole.items() if not (ranged and of_numbers(tree))}
 

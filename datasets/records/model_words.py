@@ -15,15 +15,16 @@ from privacy.deidentify.models import (
     SampleUniqueness,
     TCloseness,
 )
+from privacy.words import Words
 
 
-def said(model: Model) -> dict[str, str]:
+def words_of_model(model: Model) -> Words:
     """What the model asks for."""
-    japanese, english = _said(model)
-    return {"ja": japanese, "en": english}
+    japanese, english = _sentences(model)
+    return Words(ja=japanese, en=english)
 
 
-def _said(model: Model) -> tuple[str, str]:
+def _sentences(model: Model) -> tuple[str, str]:
     match model:
         case KAnonymity(k=k):
             return (

@@ -140,53 +140,53 @@ def _operated(
     places = Column(PLACE, (), np.arange(len(chosen), dtype=np.int32))
     chosen_table = table if len(chosen) == table.rows else table.take(chosen)
     taken = Table([*chosen_table.values(), places])
-    asked = [
+    steps = [
         (name, attribute.operation)
         for name, attribute in plan.attributes.items()
         if attribute.operation is not None and name in table
     ]
     try:
-        done, applied = operations.apply(taken, asked, draws_for=draws_for, key=key, unit=plan.unit)
+        done, applied = operations.apply(taken, steps, draws_for=draws_for, key=key, unit=plan.unit)
     except DeidentifyError as fault:
         raise plan.refusal(("attributes",), str(fault)) from None
     if not done.rows:
         raise plan.refusal(("attributes",), "no row is left after the plan's operations")
     kept = [name for name in (plan.items or table) if name in done]
     everyone = done.rows == table.rows
-    columns = [done[name] if everyone else _held(done[name]) for name in kept]
+    columns = [done[name] if everyone else _without_unused_values(done[name]) for name in kept]
     return Table([*columns, done[PLACE]]), applied
 
 
-def _held(column: Column) -> Column:
+def _without_unused_values(column: Column) -> Column:
     """The column without the values that no row holds any more."""
-    held = column.counts() > 0
-    if held.all():
+    occurs = column.counts() > 0
+    if occurs.all():
         return column
-    places = (np.cumsum(held) - 1).astype(np.int32)
-    values = tuple(value for value, holds in zip(column.values, held.tolist(), strict=True) if holds)
+    places = (np.cumsum(occurs) - 1).astype(np.int32)
+    values = tuple(value for value, used in zip(column.values, occurs.tolist(), strict=True) if used)
     return Column(column.name, values, places[column.codes])
 
 
 def _other(
     plan: ProcessingPlan,
     key: str,
-    asked: Reference | None,
+    other: Reference | None,
     names: tuple[str, ...],
     trees: Mapping[str, Hierarchy],
     stop: Stop,
 ) -> Table | None:
     """Another table's quasi-identifiers at the grain asked for."""
-    if asked is None:
+    if other is None:
         return None
     try:
-        found = source.look(asked.path, asked.style)
-        held = names if key == "population" else tuple(name for name in names if name in found.columns)
-        checks.reference(plan, key, asked, found, needed=held or names)
-        table, _ = source.read(found, columns=held, progress=lambda share: None, stop=stop)
-        for name in held:
+        found = source.look(other.path, other.style)
+        present = names if key == "population" else tuple(name for name in names if name in found.columns)
+        checks.reference(plan, key, other, found, needed=present or names)
+        table, _ = source.read(found, columns=present, progress=lambda share: None, stop=stop)
+        for name in present:
             trees[name].places(table[name])
     except BadSource as fault:
         raise plan.refusal((key,), str(fault)) from None
     except DeidentifyError as fault:
-        raise plan.refusal((key,), f"{asked.path.name}: {fault}") from None
-    return checks.grained(plan, table, {name: trees[name] for name in held})[0]
+        raise plan.refusal((key,), f"{other.path.name}: {fault}") from None
+    return checks.grained(plan, table, {name: trees[name] for name in present})[0]

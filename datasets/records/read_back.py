@@ -29,7 +29,7 @@ class Record:
     def of(
         cls, table: Table, prepared: Prepared, recoded: Recoded, order: NDArray[np.intp] | None
     ) -> "Record":
-        """Checked: as many records as rows, and nothing said of suppressed ones."""
+        """Checked: as many records as rows, and no value in suppressed ones."""
         suppressed = permuted(recoded.suppressed, order)
         if table.rows != prepared.table.rows:
             raise DeidentifyError(f"{table.rows} records were read back of {prepared.table.rows}")
@@ -46,8 +46,8 @@ class Record:
 
 
 def _texts_at(column: Column, rows: NDArray[np.bool_]) -> set[str]:
-    held = np.bincount(column.codes[rows], minlength=len(column.values)) > 0
-    return {column.values[place] for place in np.flatnonzero(held).tolist()}
+    occurs = np.bincount(column.codes[rows], minlength=len(column.values)) > 0
+    return {column.values[place] for place in np.flatnonzero(occurs).tolist()}
 
 
 @overload

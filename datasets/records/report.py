@@ -1,4 +1,4 @@
-"""What is told about a run, as JSON: what was done, what remains, and what a person must judge.
+"""What a run reports, as JSON: what was done, what remains, and what a person must judge.
 
 It holds names, counts, shares and labels of hierarchies; no other value of the data, and no seed.
 """
@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from datasets.records.evaluation import Evaluation, k_of, of_numbers
-from datasets.records.model_words import said
+from datasets.records.model_words import words_of_model
 from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, Read
 from datasets.records.run_secrets import Secrets
@@ -56,7 +56,7 @@ def _finite(content: Any) -> Any:
 
 
 def _about(
-    plan: ProcessingPlan, given: Read, prepared: Prepared, held: Secrets, seconds: Mapping[str, float]
+    plan: ProcessingPlan, given: Read, prepared: Prepared, secrets: Secrets, seconds: Mapping[str, float]
 ) -> dict[str, Any]:
     """What every report says, with a record set or without one."""
     return {
@@ -74,8 +74,8 @@ def _about(
         "attributes": _attributes(plan, given, prepared),
         "operations": [_operation(done) for done in prepared.applied],
         "not_read": list(given.unread),
-        "seed": "given" if held.seed_given else "drawn",
-        "key": _key(held, prepared),
+        "seed": "given" if secrets.seed_given else "drawn",
+        "key": _key(secrets, prepared),
         "notes": list(plan.notes),
         "versions": versions(),
         "seconds": {name: round(spent, 6) for name, spent in seconds.items()},
@@ -107,11 +107,11 @@ def _operation(done: Any) -> dict[str, Any]:
     }
 
 
-def _key(held: Secrets, prepared: Prepared) -> str:
+def _key(secrets: Secrets, prepared: Prepared) -> str:
     """What became of the key of pseudonyms: none was needed, kept apart by its owner, or destroyed with the run."""
     if not any(done.operation == "pseudonym" for done in prepared.applied):
         return "none"
-    return "kept" if held.key_given else "destroyed"
+    return "kept" if secrets.key_given else "destroyed"
 
 
 def versions() -> dict[str, str]:
@@ -130,7 +130,7 @@ def solved(
     given: Read,
     prepared: Prepared,
     recoded: Recoded,
-    held: Secrets,
+    secrets: Secrets,
     result: Evaluation,
     sha256: str,
     seconds: Mapping[str, float],
@@ -154,7 +154,12 @@ def solved(
         "nodes": int(recoded.nodes),
         "checked": int(recoded.checked),
         "models": [
-            {"name": verdict.name, "met": verdict.met, "value": verdict.value, "words": said(model)}
+            {
+                "name": verdict.name,
+                "met": verdict.met,
+                "value": verdict.value,
+                "words": words_of_model(model).as_json(),
+            }
             for verdict, model in zip(result.verdicts, plan.models, strict=True)
         ],
         "risks": _risks(result),
@@ -164,7 +169,7 @@ def solved(
         "standard": standard(result.examination),
         "hashes": {"source": given.sha256, "plan": plan.digest, "records": sha256},
         "at": result.at,
-        **_about(plan, given, prepared, held, seconds),
+        **_about(plan, given, prepared, secrets, seconds),
     }
     return Report(body=body, distributions=result.distributions, examination=result.examination)
 
@@ -187,7 +192,7 @@ def _risks(result: Evaluation) -> dict[str, Any]:
 
 
 def _attack(linkage: Linkage, rows: int, k: int) -> dict[str, Any]:
-    """The linkage attack in counts and shares; which rows it singled out stays untold."""
+    """The linkage attack in counts and shares; which rows it singled out is left out."""
     targets = linkage.targets + linkage.suppressed_targets
     return {
         "k": k,
@@ -207,10 +212,10 @@ def _attack(linkage: Linkage, rows: int, k: int) -> dict[str, Any]:
 def _utility(result: Evaluation) -> dict[str, Any] | None:
     if result.utility is None:
         return None
-    told = asdict(result.utility)
-    for attribute in told["attributes"]:
+    utility = asdict(result.utility)
+    for attribute in utility["attributes"]:
         attribute["rows_by_level"] = list(attribute["rows_by_level"])
-    return told
+    return utility
 
 
 def _classifier(result: Evaluation) -> dict[str, Any] | None:
@@ -234,8 +239,8 @@ def standard(examination: Examination) -> dict[str, Any]:
                 "checks": [_check(check) for check in examination.item(item).checks],
                 "findings": [_finding(finding) for finding in examination.item(item).findings],
                 "questions": [
-                    {"key": asked.key, "words": asdict(asked.words)}
-                    for asked in examination.item(item).questions
+                    {"key": question.key, "words": asdict(question.words)}
+                    for question in examination.item(item).questions
                 ],
             }
             for item in ITEMS
@@ -267,7 +272,7 @@ def unsolved(
     plan: ProcessingPlan,
     given: Read,
     prepared: Prepared,
-    held: Secrets,
+    secrets: Secrets,
     fault: NoSolution,
     seconds: Mapping[str, float],
 ) -> Report:
@@ -278,13 +283,13 @@ def unsolved(
         "reasons_ja": list(fault.reasons_ja),
         "nearest": None if fault.nearest is None else dict(fault.nearest),
         "models": [
-            {"name": name_of(model), "met": False, "value": None, "words": said(model)}
+            {"name": name_of(model), "met": False, "value": None, "words": words_of_model(model).as_json()}
             for model in plan.models
         ],
         "suppression": {"limit": plan.suppression},
         "hashes": {"source": given.sha256, "plan": plan.digest},
-        **_about(plan, given, prepared, held, seconds),
-        "seed": "given" if held.seed_given else "discarded",
+        **_about(plan, given, prepared, secrets, seconds),
+        "seed": "given" if secrets.seed_given else "discarded",
     }
     return Report(body=body)
 
@@ -295,12 +300,12 @@ def scheme_rows(plan: ProcessingPlan, recoded: Recoded, prepared: Prepared) -> l
     ranged = plan.recoding == Recoding.RANGES
     rows = [head]
     for scheme, levels in enumerate(recoded.schemes):
-        told = [
+        cells = [
             part
             for level, (name, tree) in zip(levels, prepared.whole.items(), strict=True)
             for part in _part(level + plan.attributes[name].level, tree, ranged=ranged)
         ]
-        rows.append([str(scheme), *told])
+        rows.append([str(scheme), *cells])
     return rows
 
 

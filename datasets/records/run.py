@@ -71,7 +71,7 @@ class _Watch:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
-    def told(self) -> dict[str, float]:
+    def spent(self) -> dict[str, float]:
         """The stages so far, and all of the run."""
         return {**self.seconds, "total": time.perf_counter() - self.began}
 
@@ -88,14 +88,14 @@ def run(job: Job, *, render: Render, progress: Progress, stop: Stop) -> Report:
     with appearing(job.out, force=job.force) as folder:
         with watch.stage("read"):
             given = prepare.read(job.plan, found, progress=lambda share: progress("read", share), stop=stop)
-        held = Secrets.drawn(job.plan, key=job.key, source_sha256=given.sha256)
+        secrets = Secrets.drawn(job.plan, key=job.key, source_sha256=given.sha256)
         with watch.stage("prepare"):
             progress("prepare", 0.0)
-            prepared = prepare.prepare(job.plan, given, seed=held.seed, key=held.pseudonyms, stop=stop)
+            prepared = prepare.prepare(job.plan, given, seed=secrets.seed, key=secrets.pseudonyms, stop=stop)
             task = _task(job.plan, given, prepared)
             engine.warm_up(task)
             _go_on(stop)
-        made = _made(job, folder, task, given, prepared, held, watch, progress, stop)
+        made = _made(job, folder, task, given, prepared, secrets, watch, progress, stop)
         for name, text in render(made).items():
             write.private(folder / name, text.encode())
     return made
@@ -108,7 +108,7 @@ def _go_on(stop: Stop) -> None:
 
 def _task(plan: ProcessingPlan, given: Read, prepared: Prepared) -> Task:
     """The search's task: quasi-identifiers, what the models guard, and who the persons are."""
-    guarded = {asked.attribute: None for asked in plan.asked if asked.attribute}
+    guarded = {entry.attribute: None for entry in plan.model_entries if entry.attribute}
     columns = [*prepared.quasi.values(), *(prepared.table[name] for name in guarded)]
     if plan.unit is not None:
         columns.append(given.table[plan.unit].take(prepared.origin))
@@ -142,32 +142,32 @@ def _made(
     task: Task,
     given: Read,
     prepared: Prepared,
-    held: Secrets,
+    secrets: Secrets,
     watch: _Watch,
     progress: Progress,
     stop: Stop,
 ) -> Report:
     """Search, write, read back, prove and examine; or explain that there is no solution."""
     plan = job.plan
-    order = _order(plan, held, prepared.table.rows)
+    order = _order(plan, secrets, prepared.table.rows)
     try:
         chosen, sha256 = _searched_and_written(
             folder, plan, task, given, prepared, order, watch, progress, stop
         )
     except NoSolution as fault:
-        return report.unsolved(plan, given, prepared, held, fault, watch.told())
+        return report.unsolved(plan, given, prepared, secrets, fault, watch.spent())
     with watch.stage("verify"):
         progress("verify", 0.0)
         record = _read_back(folder / RECORDS, given, prepared, chosen, order)
-        result = evaluation.examine(plan, given, prepared, chosen, record, held, progress=progress)
+        result = evaluation.examine(plan, given, prepared, chosen, record, secrets, progress=progress)
     unmet = [verdict.name for verdict in result.verdicts if not verdict.met]
     if unmet:
         raise NotProven(f"the record set as written does not meet {', '.join(unmet)}; nothing was published")
     with watch.stage("report"):
         progress("report", 0.0)
-        made = report.solved(plan, given, prepared, chosen, held, result, sha256, watch.told())
-        run_secrets.write(folder, plan, held, prepared, made)
-        _sign(folder, made, held)
+        made = report.solved(plan, given, prepared, chosen, secrets, result, sha256, watch.spent())
+        run_secrets.write(folder, plan, secrets, prepared, made)
+        _sign(folder, made, secrets)
     return made
 
 
@@ -196,12 +196,12 @@ def _searched_and_written(
     return replace(recoded, table=Table([])), sha256
 
 
-def _order(plan: ProcessingPlan, held: Secrets, rows: int) -> NDArray[np.intp] | None:
+def _order(plan: ProcessingPlan, secrets: Secrets, rows: int) -> NDArray[np.intp] | None:
     """Which prepared row becomes which record; None where their order stays."""
-    return draws(held.seed, "shuffle").permutation(rows) if plan.output.shuffle else None
+    return draws(secrets.seed, "shuffle").permutation(rows) if plan.output.shuffle else None
 
 
-def _sign(folder: Path, made: Report, held: Secrets) -> None:
+def _sign(folder: Path, made: Report, secrets: Secrets) -> None:
     """The signed evidence of each item of the standard, verifiable by whoever holds the evidence key."""
     assert made.examination is not None
     hashes = made.body["hashes"]
@@ -213,7 +213,7 @@ def _sign(folder: Path, made: Report, held: Secrets) -> None:
     )
     (folder / EVIDENCE).mkdir(mode=FOLDER_MODE)
     for one in evidence.evidence_of(made.examination, binding):
-        signed = evidence.sign(one, held.evidence, key_id=hashes["records"][:16])
+        signed = evidence.sign(one, secrets.evidence, key_id=hashes["records"][:16])
         write.private(folder / EVIDENCE / f"item-{one.item}.json", evidence.written(signed).encode())
 
 

@@ -24,10 +24,10 @@ SEED_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """The seed of all draws and the keys of one run. `told` is the seed as the plan or the draw gave it."""
+    """The seed of all draws and the keys of one run. `seed_text` is the seed as the plan or the draw gave it."""
 
     seed: bytes = field(repr=False)
-    told: str = field(repr=False)
+    seed_text: str = field(repr=False)
     seed_given: bool
     pseudonyms: bytes = field(repr=False)
     key_given: bool
@@ -38,10 +38,10 @@ class Secrets:
         """The plan's seed and the caller's key; whatever is missing is drawn."""
         if key is not None and len(key) < KEY_BYTES_MIN:
             raise DeidentifyError(f"the key file has {len(key)} bytes and needs at least {KEY_BYTES_MIN}")
-        told = secrets.token_hex(SEED_BYTES) if plan.seed is None else plan.seed
+        seed_text = secrets.token_hex(SEED_BYTES) if plan.seed is None else plan.seed
         return cls(
-            seed=seed_of(plan, seed=told.encode(), source_sha256=source_sha256),
-            told=told,
+            seed=seed_of(plan, seed=seed_text.encode(), source_sha256=source_sha256),
+            seed_text=seed_text,
             seed_given=plan.seed is not None,
             pseudonyms=key if key is not None else secrets.token_bytes(KEY_BYTES_MIN),
             key_given=key is not None,
@@ -49,16 +49,16 @@ class Secrets:
         )
 
 
-def write(folder: Path, plan: ProcessingPlan, held: Secrets, prepared: Prepared, told: Any) -> None:
+def write(folder: Path, plan: ProcessingPlan, own: Secrets, prepared: Prepared, report: Any) -> None:
     """The restricted folder of a run."""
     inside = folder / FOLDER
     inside.mkdir(mode=FOLDER_MODE)
-    writing.private(inside / "seed.json", _json({"seed": held.told, "drawn": not held.seed_given}))
-    writing.private(inside / "evidence.key", held.evidence)
-    writing.private(inside / "method.json", _json(_method(plan, prepared, told)))
+    writing.private(inside / "seed.json", _json({"seed": own.seed_text, "drawn": not own.seed_given}))
+    writing.private(inside / "evidence.key", own.evidence)
+    writing.private(inside / "method.json", _json(_method(plan, prepared, report)))
 
 
-def _method(plan: ProcessingPlan, prepared: Prepared, told: Any) -> dict[str, Any]:
+def _method(plan: ProcessingPlan, prepared: Prepared, report: Any) -> dict[str, Any]:
     return {
         "plan": json.loads(plan.canonical)[0],
         "operations": [
@@ -66,8 +66,8 @@ def _method(plan: ProcessingPlan, prepared: Prepared, told: Any) -> dict[str, An
             for done in prepared.applied
             if done.restricted
         ],
-        "levels": told.body.get("levels"),
-        "hashes": told.body["hashes"],
+        "levels": report.body.get("levels"),
+        "hashes": report.body["hashes"],
     }
 
 

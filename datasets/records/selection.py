@@ -43,10 +43,10 @@ def _number(text: str) -> float | None:
         return None
 
 
-def sampled(rows: int, asked: Sampling, *, unit: Codes | None, draws: Draws) -> NDArray[np.intp]:
+def sampled(rows: int, wanted: Sampling, *, unit: Codes | None, draws: Draws) -> NDArray[np.intp]:
     """The rows of a sample, in their order: whole persons where `unit` names each row's."""
     entities = rows if unit is None else len(np.unique(unit))
-    size = asked.rows if asked.rows is not None else max(1, round(entities * (asked.share or 1.0)))
+    size = wanted.rows if wanted.rows is not None else max(1, round(entities * (wanted.share or 1.0)))
     if size > entities:
         raise BadTable(f"a sample of {size} is asked for, and there are {entities}")
     return sampling.sample(rows, size=size, draws=draws, unit=unit)

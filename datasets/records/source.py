@@ -138,9 +138,6 @@ class _Watched(io.RawIOBase):
         self.quotes = 0
         self.digest = hashlib.sha256()
 
-    def readable(self) -> bool:
-        return True
-
     def read(self, size: int = -1) -> bytes:
         if self._stop():
             self.stopped = True

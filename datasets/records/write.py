@@ -62,9 +62,9 @@ def records(
 def _cells(column: Column, end: str, *, like: Source, alone: bool) -> Any:
     """Each value as bytes with its separator behind, the suppressed cell last."""
     codec, delimiter = like.style.codec, like.style.delimiter
-    told = (quoted(value, delimiter=delimiter, alone=alone) for value in (*column.values, SUPPRESSED))
+    cells = (quoted(value, delimiter=delimiter, alone=alone) for value in (*column.values, SUPPRESSED))
     try:
-        return pa.array([(text + end).encode(codec) for text in told], pa.large_binary())
+        return pa.array([(text + end).encode(codec) for text in cells], pa.large_binary())
     except UnicodeEncodeError:
         raise NotWritable(
             f"column {column.name} has a label that {like.style.encoding} cannot write; "

@@ -36,7 +36,7 @@ def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> 
     try:
         descriptor = parse(_written(view, schemas))
     except DescriptorError as error:
-        raise DescriptorError([_at_home(view, fault) for fault in error.faults]) from None
+        raise DescriptorError([_at_its_place(view, fault) for fault in error.faults]) from None
     for wanted, column in zip(view.columns, descriptor.schema.columns, strict=True):
         assert replace(column, name=wanted.column) == _declared(wanted, sources[wanted.source].schema)
     return descriptor
@@ -58,20 +58,20 @@ def _source_faults(view: View, sources: Sources, all_of: Callable[[str], set[str
 def _against(
     view: View,
     id: str,
-    held: DatasetVersion | None,
+    version: DatasetVersion | None,
     measures: Sequence[str],
     all_of: Callable[[str], set[str]],
 ) -> Iterator[str]:
     """What speaks against joining a dataset."""
-    if held is None:
+    if version is None:
         yield f"{id} is no registered dataset; register it first"
         return
-    if held.retired:
+    if version.retired:
         yield f"{id} is retired and answers no new questions, nor does a view of it"
-    if held.schema.unit is None:
+    if version.schema.unit is None:
         yield f"{id} names no person (its unit is null), so its rows cannot be joined with others"
-    if held.schema.measure not in measures:
-        yield f"{id} is accounted in {held.schema.measure}, the first source in {measures[0]}: join one kind only"
+    if version.schema.measure not in measures:
+        yield f"{id} is accounted in {version.schema.measure}, the first source in {measures[0]}: join one kind only"
     if view.id in all_of(id):
         yield f"{id} is itself joined from {view.id}: a view cannot contain itself"
 
@@ -89,7 +89,7 @@ def _column_faults(view: View, sources: Sources) -> Iterator[Fault]:
             for id in view.sources:
                 if sources[id].schema.delta_cap is None:
                     message = (
-                        f"{wanted.column} has undeclared values, and telling them costs every source δ, but {id} "
+                        f"{wanted.column} has undeclared values, and naming them costs every source δ, but {id} "
                         "declares no delta_per_query and delta_cap: leave the column out"
                     )
                     yield view.fault(path, message)
@@ -111,8 +111,8 @@ def _cap(schemas: Sequence[Schema]) -> Price:
     return min(schema.cap for schema in schemas)
 
 
-def _at_home(view: View, fault: Fault) -> Fault:
-    """A fault of the written descriptor, told at the place of the view's text that it comes from."""
+def _at_its_place(view: View, fault: Fault) -> Fault:
+    """A fault of the written descriptorat the place of the view's text that it comes from."""
     path: tuple[str | int, ...] = tuple(fault.path.split(".")[:2])
     if path == ("privacy", "unit"):
         path = ("view", "of", 0)
@@ -171,7 +171,7 @@ def _most(amounts: Sequence[Fraction | None]) -> Fraction | None:
 
 
 def _column(column: AnyColumn) -> dict[str, Any]:
-    """A column's declaration, which says what the source's said."""
+    """A column's declaration, which means what the source's means."""
     match column:
         case Category(values=values, labels=labels, other=other):
             written: dict[str, Any] = {"type": "category", "values": values, "labels": labels}

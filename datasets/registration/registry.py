@@ -4,10 +4,8 @@ The import is built in a staging folder, renamed into place, and named in the da
 until that commits the old version answers, and whatever is left of a killed import is swept by the next.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from datasets.catalog import Catalog, DatasetVersion, described
+from datasets.database.files import sync
+from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.ledger.ledger import open_dataset
@@ -134,7 +134,7 @@ def register_view(
     `ingest_joined` refuses; then nothing has changed.
     """
     with _alone(data_dir, view.id) as home:
-        known = {held.id: held for held in Catalog(store, data_dir).all()}
+        known = {version.id: version for version in Catalog(store, data_dir).all()}
         sources = {id: known[id] for id in view.sources if id in known}
         descriptor = resolve(view, sources, lambda id: _joined_from(id, known))
         terms = _terms_of_view(store, view, sources)
@@ -176,7 +176,7 @@ def _next_version(
         yield staging
         shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)
-        _sync(home)
+        sync(home)
         with store.writing() as tx:
             _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
     finally:
@@ -188,16 +188,14 @@ def _alone(data_dir: Path, id: str) -> Iterator[Path]:
     """Be the only registration of this dataset, and sweep what a killed one left behind; gives its home."""
     home = data_dir / id
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(home / ".registering", os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for left in home.glob(".staging-*"):
-            shutil.rmtree(left)
-        yield home
-    except BlockingIOError:
+        with alone(home / ".registering"):
+            # Nobody else is at work here, so every staging folder is what a killed registration left behind.
+            for left in home.glob(".staging-*"):
+                shutil.rmtree(left)
+            yield home
+    except LockTaken:
         raise RegistrationRefused("another registration of this dataset is running") from None
-    finally:
-        os.close(lock)
 
 
 def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
@@ -221,7 +219,7 @@ def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
 
 def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersion]) -> _Terms:
     """The lineages of all sources, which pay for every answer; a view keeps them for ever."""
-    lineages = tuple(sorted({lineage for held in sources.values() for lineage in held.lineages}))
+    lineages = tuple(sorted({lineage for version in sources.values() for lineage in version.lineages}))
     with store.reading() as connection:
         own = connection.execute(DATASET, {"id": view.id}).one_or_none()
         if own is not None:
@@ -229,21 +227,21 @@ def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersio
             _must_stay_the_view(view.id, own, before, lineages)
         number = connection.execute(LAST_NUMBER, {"id": view.id}).scalar_one() + 1
         salt = connection.execute(SALT, {"id": lineages[0]}).scalar_one()
-    versions = {id: held.version for id, held in sources.items()}
+    versions = {id: source.version for id, source in sources.items()}
     digest = hashlib.sha256(view.text.encode()).hexdigest()
     salt = _salt_of_view(bytes.fromhex(salt), lineages)
     return _Terms(lineages=lineages, salt=salt, number=number, digest=digest, sources=versions)
 
 
-def _must_stay_the_view(id: str, own: Row[Any], before: Sequence[str], asked: Sequence[str]) -> None:
+def _must_stay_the_view(id: str, own: Row[Any], before: Sequence[str], lineages: Sequence[str]) -> None:
     if own.retired_at is not None:
         raise RegistrationRefused(f"{id} is retired; register the view under a new id")
     if own.sources is None:
         raise RegistrationRefused(f"{id} is a dataset with a source of its own; give the view another id")
-    if sorted(before) != list(asked):
+    if sorted(before) != list(lineages):
         raise RegistrationRefused(
             f"{id} joins the lineages {', '.join(sorted(before))} and is charged to these for ever, not to "
-            f"{', '.join(asked)}; give the view another id"
+            f"{', '.join(lineages)}; give the view another id"
         )
 
 
@@ -273,20 +271,20 @@ def _lineage(connection: Connection, descriptor: Descriptor) -> str:
     return str(other.lineage)
 
 
-def _must_keep_terms(lineage: str, before: Schema, asked: Schema) -> None:
+def _must_keep_terms(lineage: str, before: Schema, proposed: Schema) -> None:
     """What a lifetime cap is counted in, and how high it is, holds for all datasets and versions under it."""
-    if before.measure != asked.measure:
+    if before.measure != proposed.measure:
         raise RegistrationRefused(
-            f"measure says {asked.measure}, but what {lineage} may spend and has spent is counted in "
+            f"measure says {proposed.measure}, but what {lineage} may spend and has spent is counted in "
             f"{before.measure}: a lineage never changes its measure. Keep `measure: {before.measure}`"
         )
-    if before.cap != asked.cap:
+    if before.cap != proposed.cap:
         raise RegistrationRefused(
-            f"cap says {asked.cap}, the registered dataset has {before.cap}: a registration never changes a "
+            f"cap says {proposed.cap}, the registered dataset has {before.cap}: a registration never changes a "
             "cap. Keep it in the descriptor and raise it by `sudare grant --dataset-cap`"
         )
-    if before.delta_cap != asked.delta_cap:
-        amounts = [delta.shown(delta.atto_of(schema.delta_cap)) for schema in (asked, before)]
+    if before.delta_cap != proposed.delta_cap:
+        amounts = [delta.shown(delta.atto_of(schema.delta_cap)) for schema in (proposed, before)]
         raise RegistrationRefused(
             f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
             "changes a cap. Keep it in the descriptor"
@@ -332,12 +330,3 @@ def _digest(source: Path) -> str:
         while chunk := opened.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Make renames inside the folder last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

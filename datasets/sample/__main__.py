@@ -40,21 +40,21 @@ def show(done: int, total: int) -> None:
 def main() -> int:
     """Generate a city; exit with 2 and one sentence where the arguments ask for an impossible one."""
     described = parser()
-    asked = described.parse_args()
+    options = described.parse_args()
     began = time.monotonic()
     try:
         paths = generate(
-            asked.folder,
-            residents=asked.residents,
-            seed=asked.seed,
-            files=asked.files,
-            progress=None if asked.quiet else show,
+            options.folder,
+            residents=options.residents,
+            seed=options.seed,
+            files=options.files,
+            progress=None if options.quiet else show,
         )
     except ValueError as error:
         described.error(str(error))
     for path in paths.values():
         print(path)
-    if not asked.quiet:
+    if not options.quiet:
         print(f"{time.monotonic() - began:.1f} s", file=sys.stderr)
     return 0
 

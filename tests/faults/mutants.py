@@ -5,15 +5,19 @@ A fault is an edit of one file: `old` stands there exactly once and becomes `new
 
 from dataclasses import dataclass
 
-ANSWER, DESK, ENGINE = "tests/unit/test_answer.py", "tests/unit/test_desk.py", "tests/store/test_engine.py"
+ANSWER, QUERIES, ENGINE = (
+    "tests/unit/test_answer.py",
+    "tests/unit/test_query_service.py",
+    "tests/store/test_engine.py",
+)
 FIT = "tests/statistical/test_distribution.py"
-UNKNOWN, OPEN = "tests/unit/test_unknown.py", "tests/store/test_open_columns.py"
+UNKNOWN, OPEN = "tests/unit/test_partition_selection.py", "tests/store/test_open_columns.py"
 SPLITS = "tests/unit/test_splits.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
 CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all"
 VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_and_measures.py"
-RACED = f"{DESK}::test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused"
+RACED = f"{QUERIES}::test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused"
 FITS = f"{FIT}::test_noise_of_few_cells_is_of_the_same_kind"
 QUANTILES, LAYOUT = "tests/unit/test_quantiles.py", "tests/unit/test_layout.py"
 LEAST_SQUARES = "tests/unit/test_margins.py::test_fit_agrees_with_numpy_least_squares"
@@ -121,8 +125,8 @@ MUTANTS = (
     Mutant(
         "a person counted once though twice there",
         "privacy/plan.py",
-        "    reader = Reader(schema, resolver, rows=bound,",
-        "    reader = Reader(schema, resolver, rows=1,",
+        "    reader = StatisticReader(schema, resolver, rows=bound,",
+        "    reader = StatisticReader(schema, resolver, rows=1,",
         (SENSITIVITY,),
     ),
     Mutant(
@@ -169,15 +173,15 @@ MUTANTS = (
     Mutant(
         "L2 where L1 is needed",
         "privacy/measurement.py",
-        "        sensitivity=form.l1(cells) if laplace else form.squared(cells),",
-        "        sensitivity=math.isqrt(form.squared(cells)) if laplace else form.squared(cells),",
+        "        sensitivity=estimator.l1(cells) if laplace else estimator.squared(cells),",
+        "        sensitivity=math.isqrt(estimator.squared(cells)) if laplace else estimator.squared(cells),",
         (f"{PLAN}::test_laplace_noise_is_told_l1_and_gaussian_noise_squared_l2",),
     ),
     Mutant(
         "L2 that is not squared",
         "privacy/measurement.py",
-        "        sensitivity=form.l1(cells) if laplace else form.squared(cells),",
-        "        sensitivity=form.l1(cells),",
+        "        sensitivity=estimator.l1(cells) if laplace else estimator.squared(cells),",
+        "        sensitivity=estimator.l1(cells),",
         (SENSITIVITY,),
     ),
     Mutant(
@@ -382,23 +386,23 @@ MUTANTS = (
     Mutant(
         "dataset charged nothing",
         "datasets/queries/service.py",
-        "            asked, held, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
-        "            asked, held, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
-        (f"{DESK}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
+        "            request, dataset, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
+        "            request, dataset, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
+        (f"{QUERIES}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
     ),
     Mutant(
         "data opened before the budget is looked at",
         "datasets/queries/service.py",
-        "        self._must_fit(asked, held, charge=price, dataset_charge=price, delta_atto=delta_atto)\n",
+        "        self._must_fit(request, dataset, charge=price, dataset_charge=price, delta_atto=delta_atto)\n",
         "",
-        (f"{DESK}::test_a_refusal_opens_no_data_and_costs_nothing",),
+        (f"{QUERIES}::test_a_refusal_opens_no_data_and_costs_nothing",),
     ),
     Mutant(
         "lifetime cap without a condition",
         "datasets/ledger/accounts.py",
         "        AND spent + :dataset_charge <= granted {and_also}",
         "        {and_also}",
-        (f"{DESK}::test_the_lifetime_cap_holds_between_users_that_race",),
+        (f"{QUERIES}::test_the_lifetime_cap_holds_between_users_that_race",),
     ),
     Mutant(
         "debit that was read before and is written after",
@@ -423,7 +427,7 @@ MUTANTS = (
                     )
                 return _settle(Direct(tx), settlement, table_digest, seal)
 """,
-        (RACED, f"{DESK}::test_two_charges_at_once_are_both_counted"),
+        (RACED, f"{QUERIES}::test_two_charges_at_once_are_both_counted"),
     ),
     Mutant(
         "debit without a condition",
@@ -437,19 +441,19 @@ MUTANTS = (
         "datasets/database/migrations/versions/0001_first.py",
         '"spent >= 0 AND spent <= granted"',
         '"spent >= 0"',
-        (f"{DESK}::test_the_database_itself_refuses_to_hold_more_spent_than_granted",),
+        (f"{QUERIES}::test_the_database_itself_refuses_to_hold_more_spent_than_granted",),
     ),
     Mutant(
         "view that only its first lineage pays for",
         "datasets/ledger/ledger.py",
-        "    for lineage in asked.lineages[1:]:\n",
+        "    for lineage in settlement.lineages[1:]:\n",
         "    for lineage in ():\n",
         (f"{VIEWS}::test_every_lineage_of_a_view_pays_the_same[sqlite]",),
     ),
     Mutant(
         "view open to whoever has an account in one lineage",
         "datasets/queries/service.py",
-        'if sum(state.kind == "user" for state in accounts) < len(held.lineages):',
+        'if sum(state.kind == "user" for state in accounts) < len(dataset.lineages):',
         'if not any(state.kind == "user" for state in accounts):',
         (f"{OVER_HTTP}::test_a_view_is_open_to_those_who_have_an_account_everywhere",),
     ),
@@ -457,7 +461,7 @@ MUTANTS = (
         "proof that overlooks the other lineages' lines",
         "datasets/ledger/journal.py",
         """        elif body.get("kind") == LINKED:
-            problems += self._link(body, told)
+            problems += self._link(body, answers)
 """,
         "",
         (f"{VIEWS}::test_a_linked_line_that_was_written_twice_is_found[sqlite]",),
@@ -474,7 +478,7 @@ MUTANTS = (
     Mutant(
         "delta that is never charged",
         "datasets/ledger/ledger.py",
-        "    if asked.delta_atto:\n",
+        "    if settlement.delta_atto:\n",
         "    if False:\n",
         (f"{VIEWS}::test_the_delta_of_a_view_is_paid_in_every_lineage[sqlite]",),
     ),
@@ -498,41 +502,41 @@ MUTANTS = (
 
             stored = _stored(settlement, at=now(), entry=1, envelope=b"{}")
 """,
-        (f"{DESK}::test_what_could_not_be_settled_is_not_told",),
+        (f"{QUERIES}::test_what_could_not_be_settled_is_not_told",),
     ),
     Mutant(
         "failing is free",
         "datasets/queries/service.py",
         "            made = None\n",
         "            raise AnswerFailed from failure\n",
-        (f"{DESK}::test_a_failure_after_data_was_opened_is_charged_and_stays_one",),
+        (f"{QUERIES}::test_a_failure_after_data_was_opened_is_charged_and_stays_one",),
     ),
     Mutant(
         "replay that draws fresh noise",
         "datasets/queries/service.py",
         """            if earlier is not None:
-                return self._retell(asked, held, planned, earlier)
+                return self._answer_again(request, dataset, planned, earlier)
 """,
         "",
-        (f"{DESK}::test_the_same_question_again_is_free_and_tells_the_same",),
+        (f"{QUERIES}::test_the_same_question_again_is_free_and_tells_the_same",),
     ),
     Mutant(
         "retry that opens the data again",
         "datasets/queries/service.py",
         """            try:
-                return self.replay(user=asked.caller.name, key=asked.key, digest=asked.digest)
+                return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
             except NoAnswer:
                 pass
 """,
         "",
-        (f"{DESK}::test_the_same_key_is_told_the_same_bytes_and_opens_no_data",),
+        (f"{QUERIES}::test_the_same_key_is_told_the_same_bytes_and_opens_no_data",),
     ),
     Mutant(
         "an answer retold as another dataset's",
         "datasets/queries/service.py",
-        "            if stored.dataset == held.id\n            and ",
+        "            if stored.dataset == dataset.id\n            and ",
         "            if ",
-        (f"{DESK}::test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again",),
+        (f"{QUERIES}::test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again",),
     ),
     # Values that nobody declared
     Mutant(

@@ -9,9 +9,8 @@ from typing import Any
 from small_town import Visitor
 
 from datasets.engines.duckdb import EngineFailed
-from datasets.queries.service import QueryService
 from privacy.exact import ExactRequest
-from privacy.noise import Integers, OpendpNoise
+from privacy.noise import Integers
 from privacy.plan import Plan
 
 
@@ -55,18 +54,17 @@ class WaitingEngine:
 
 def engine_of(visitor: Visitor) -> Any:
     """The engine that answers now."""
-    return visitor.services.desk._engine
+    return visitor.services.engine
 
 
 def with_engine(visitor: Visitor, engine: Any) -> Visitor:
-    """The same visitor at a desk with another engine."""
-    services = visitor.services
-    desk = QueryService(
-        ledger=services.ledger,
-        catalog=services.catalog,
-        engine=engine,
-        noise=OpendpNoise(),
-        data_dir=services.settings.data_dir,
-    )
-    visitor.app.extensions["sudare"] = replace(services, desk=desk)
+    """The same visitor at a server with another engine."""
+    return with_parts(visitor, engine=engine)
+
+
+def with_parts(visitor: Visitor, **parts: Any) -> Visitor:
+    """The same visitor at a server with other parts, around which the rest is made anew."""
+    services = replace(visitor.services)
+    vars(services).update(store=visitor.services.store, **parts)  # where cached_property looks first
+    visitor.app.extensions["sudare"] = services
     return visitor

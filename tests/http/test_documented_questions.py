@@ -41,9 +41,9 @@ def city(tmp_path_factory, sqlite_template):
         database_url=f"sqlite:///{folder / 'sudare.db'}", data_dir=folder / "data", response_quantum_ms=0
     )
     store = Store(settings.database_url)
-    accounts = People(store, settings.secret())
-    accounts.add_organisation("sunrise")
-    key = accounts.add_user("aoi", organisation="sunrise", role="analyst")
+    people = People(store, settings.secret())
+    people.add_organisation("sunrise")
+    key = people.add_user("aoi", organisation="sunrise", role="analyst")
     sources = generate(folder, residents=300, files=tuple(SAMPLE.values()))
     descriptors = {file: ROOT / f"datasets/sample/{file}.yaml" for file in SAMPLE.values()}
     sources["employers"], descriptors["employers"] = employers(folder), EMPLOYERS

@@ -149,7 +149,7 @@ def test_a_failure_of_the_noise_is_charged_too(visitor: Visitor, select: dict[st
 
         top = add  # type: ignore[assignment]
 
-    visitor.services.desk._noise = NoNoise()
+    visitor.services.queries._noise = NoNoise()
     assert visitor.ask({**COUNT, "select": [select]}).status_code == 500
     assert visitor.spent()["residents/user:aoi"] == "0.5"
 

@@ -93,7 +93,7 @@ def test_a_failure_is_logged_by_kind_and_never_by_its_words(visitor: Visitor, lo
 
 
 def test_a_fault_is_logged_by_place_and_never_by_its_words(visitor: Visitor, log: LogCapture) -> None:
-    visitor.services.desk.quote = None  # type: ignore[method-assign]
+    visitor.services.queries.quote = None  # type: ignore[method-assign]
     answer = visitor.ask({**SECRET_WORDS, "mode": "quote"})
     fault = log.entries[0]
     assert (answer.status_code, fault["event"], fault["kind"]) == (500, "fault", "TypeError")

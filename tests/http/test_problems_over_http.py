@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine
+from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine, with_parts
 from small_town import COUNT, Town, Visitor
 from werkzeug.test import TestResponse
 
@@ -224,12 +224,12 @@ def test_what_is_no_key_is_nobody(onlooker: Visitor, header: str) -> None:
 
 
 def test_a_disabled_user_is_nobody_at_once(visitor: Visitor) -> None:
-    visitor.services.accounts.disable("aoi")
+    visitor.services.people.disable("aoi")
     assert visitor.ask().json["code"] == "unauthenticated"
 
 
 def test_a_rotated_key_is_nobodys_at_once(visitor: Visitor) -> None:
-    visitor.services.accounts.rotate("aoi")
+    visitor.services.people.rotate("aoi")
     assert visitor.ask().json["code"] == "unauthenticated"
 
 
@@ -243,7 +243,7 @@ def test_a_fault_of_ours_tells_its_kind_to_nobody(visitor: Visitor) -> None:
         def __getattr__(self, name: str) -> object:
             raise RuntimeError("a secret of the machine")
 
-    visitor.app.extensions["sudare"] = replace(visitor.services, ledger=Bewildered())
+    with_parts(visitor, ledger=Bewildered())
     refused = visitor.get("/v1/budgets")
     assert (refused.status_code, refused.json["code"]) == (500, "internal")
     assert "secret" not in refused.text

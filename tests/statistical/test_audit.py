@@ -144,10 +144,10 @@ def town(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> To
         rate_limit="1000000 per minute",
     )
     store = Store(settings.database_url)
-    ledger, accounts = Ledger(store), People(store, settings.secret())
+    ledger, people = Ledger(store), People(store, settings.secret())
     catalog = Catalog(store, settings.data_dir)
-    accounts.add_organisation("auditors")
-    key = accounts.add_user("aoi", organisation="auditors", role="analyst")
+    people.add_organisation("auditors")
+    key = people.add_user("aoi", organisation="auditors", role="analyst")
     for measure in ("pure", "zcdp"):
         for more in ("without", "with"):
             id = f"{measure}-{more}"
@@ -272,13 +272,13 @@ def noisy_numbers(planned: Plan, answer: AnswerTable) -> np.ndarray:
         return np.concatenate([np.array(one, dtype=np.int64) for one in values])
     layout, parts, rest = planned.layout, {}, list(values[0])
     for one in layout.tables:
-        shown = [len(layout.axes[axis].labels) for axis in one.over]
-        table = np.zeros([layout.sizes[axis] for axis in one.over], dtype=np.int64)
+        shown = [len(layout.axes[axis].labels) for axis in one.subset]
+        table = np.zeros([layout.sizes[axis] for axis in one.subset], dtype=np.int64)
         cells, rest = rest[: math.prod(shown)], rest[math.prod(shown) :]
         if None not in cells:
             table[tuple(map(slice, shown))] = np.reshape(np.array(cells, dtype=np.int64), shown)
-        parts[one.over] = table.ravel()
-    return np.concatenate([parts[over] for over in layout.grids])
+        parts[one.subset] = table.ravel()
+    return np.concatenate([parts[subset] for subset in layout.grids])
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,8 @@ def frequency(town: Town, dataset: str, planned: Plan, event: Callable[[Released
 def runs_of(planned: Plan) -> int:
     """Twenty for each run over HTTP, fewer where an answer has very many numbers."""
     numbers = sum(
-        math.prod(planned.layout.sizes[axis] for axis in draw.over) for draw in planned.measurements[0].draws
+        math.prod(planned.layout.sizes[axis] for axis in draw.subset)
+        for draw in planned.measurements[0].draws
     )
     return 20 * RUNS if numbers < 8 else 8 * RUNS
 
@@ -419,7 +420,7 @@ def test_one_person_changes_the_odds_of_quantiles_by_splits_by_less_than_its_pri
     that to cut the bin. The same event tells of no more here, for what the rest buys lies elsewhere.
     """
     having, without = (town.plan(dataset, SPLITS.question) for dataset in ("pure-with", "pure-without"))
-    assert without.measurements[0].form.by_splits  # type: ignore[union-attr]
+    assert without.measurements[0].estimator.by_splits  # type: ignore[union-attr]
     told = Told(
         frequency(town, "pure-with", having, left_of(1, 1), 6 * RUNS),
         frequency(town, "pure-without", without, left_of(1, 1), 6 * RUNS),
@@ -438,7 +439,7 @@ def test_one_person_changes_the_odds_of_a_tree_of_counts_by_less_than_its_price(
     """Its three rows lie in one bin, so that they move a count of three on every level of the tree."""
     having, without = (town.plan(dataset, TREE.question) for dataset in ("pure-with", "pure-without"))
     event = Revealing.of(town, having, without)
-    levels = len(having.measurements[0].form.levels)  # type: ignore[union-attr]
+    levels = len(having.measurements[0].estimator.levels)  # type: ignore[union-attr]
     assert len(event.places) == levels
     runs = 8 * RUNS
     told = Told(
@@ -472,8 +473,8 @@ def divergence(having: float, without: float) -> float:
 def scales_of(planned: Plan) -> np.ndarray:
     """The deviation of each released number."""
     (part,) = planned.measurements
-    cells = [math.prod(planned.layout.sizes[axis] for axis in draw.over) for draw in part.draws]
-    parts = len(part.form.components)  # type: ignore[union-attr]
+    cells = [math.prod(planned.layout.sizes[axis] for axis in draw.subset) for draw in part.draws]
+    parts = len(part.estimator.components)  # type: ignore[union-attr]
     return np.repeat([draw.mechanism.scale for draw in part.draws], [size * parts for size in cells])
 
 

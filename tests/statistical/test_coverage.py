@@ -13,7 +13,7 @@ from doubles import query, register
 
 from privacy.answer import release, table
 from privacy.budget import Price
-from privacy.measurement import law_of
+from privacy.measurement import distribution_of
 from privacy.noise import OpendpNoise
 from privacy.plan import Plan, plan
 from privacy.query import Compare, Key, Statistic
@@ -55,8 +55,8 @@ def bounds(
     """Low and high ends of a statistic over many cells; no end counts as endless."""
     one = planned(len(exacts[0]), select, price, measure, rows, bound)
     exact = {
-        (over, need): np.asarray(values, dtype=np.int64)
-        for (over, need), values in zip(one.needed, exacts, strict=True)
+        (subset, need): np.asarray(values, dtype=np.int64)
+        for (subset, need), values in zip(one.exact_requests, exacts, strict=True)
     }
     columns = {
         column.name: column.values for column in table(one, release(one, exact, OpendpNoise())).columns
@@ -112,8 +112,8 @@ def test_bounds_of_counts_and_sums_hold_as_often_as_they_say_and_hardly_more(
     exact = np.arange(-3_000, 3_000, dtype=np.int64)
     low, high, one = bounds(select, [exact], price=price, measure=measure, rows=3)
     (part,) = one.measurements
-    law = law_of(part.draws[0].mechanism)
-    width = law.half_width(CONFIDENCE)
+    distribution = distribution_of(part.draws[0].mechanism)
+    width = distribution.half_width(CONFIDENCE)
     assert set(high - low) == {2 * width}
     found = float(((low <= exact) & (exact <= high)).mean())
     assert found >= CONFIDENCE - slack(len(exact))
@@ -206,7 +206,8 @@ def errors(
     cells = 12_000
     one = planned(cells, select, price, measure, rows, None)
     exact = {
-        key: np.full(cells, number, dtype=np.int64) for key, number in zip(one.needed, exacts, strict=True)
+        key: np.full(cells, number, dtype=np.int64)
+        for key, number in zip(one.exact_requests, exacts, strict=True)
     }
     columns = {
         column.name: column.values for column in table(one, release(one, exact, OpendpNoise())).columns

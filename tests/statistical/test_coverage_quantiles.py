@@ -47,7 +47,7 @@ class Found:
 
     within: list[float]
     inside: list[float]
-    form: Quantiles
+    estimator: Quantiles
 
 
 def planned(bins: int, qs: Sequence[str], price: str, measure: Measure, cells: int, *, ends: bool) -> Plan:
@@ -67,16 +67,18 @@ def measured(
     """Ask for quantiles of the same rows in many cells."""
     one = planned(bins, qs, price, measure, cells, ends=ends)
     (part,) = one.measurements
-    form = part.form
-    assert isinstance(form, Quantiles)
-    assert form.width == 1
-    stated = form.rank_error(part.laws[0] if part.laws else None, CONFIDENCE, part.mechanisms)
+    estimator = part.estimator
+    assert isinstance(estimator, Quantiles)
+    assert estimator.width == 1
+    stated = estimator.rank_error(
+        part.distributions[0] if part.distributions else None, CONFIDENCE, part.mechanisms
+    )
     rows = histogram(shape, bins, stated)
-    exact = {need: np.tile(rows, cells) for need in one.needed}
+    exact = {need: np.tile(rows, cells) for need in one.exact_requests}
     columns = {column.name: column for column in table(one, release(one, exact, OpendpNoise())).columns}
     upto, total = np.cumsum(rows), int(rows.sum())
     within, inside = [], []
-    for q, name in zip(form.qs, part.names, strict=True):
+    for q, name in zip(estimator.qs, part.names, strict=True):
         assert columns[name].about["within_rows"] == stated
         places, goal = np.array(columns[name].values, dtype=np.int64), float(q * total)
         between = np.maximum(np.maximum((upto - rows)[places] - goal, goal - upto[places]), 0)
@@ -87,7 +89,7 @@ def measured(
             )
             exactly = int(np.flatnonzero(upto >= goal - 1e-9)[0])
             inside.append(float(((low <= exactly) & (exactly <= high)).mean()))
-    return Found(within, inside, form)
+    return Found(within, inside, estimator)
 
 
 def least(cells: int) -> float:
@@ -99,7 +101,7 @@ def least(cells: int) -> float:
 def test_a_quantile_by_choice_has_as_few_rows_between_as_stated(shape, measure: Measure, price: str) -> None:
     for q in ("0.5", "0.9"):
         found = measured(shape, 60, (q,), price, measure, 500)
-        assert not found.form.by_tree
+        assert not found.estimator.by_tree
         assert min(found.within) >= least(500)
 
 
@@ -107,7 +109,7 @@ def test_a_quantile_by_choice_has_as_few_rows_between_as_stated(shape, measure: 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_bounds_by_choice_hold_the_quantile(shape, measure: Measure, price: str) -> None:
     found = measured(shape, 60, ("0.5",), price, measure, 500, ends=True)
-    assert not found.form.by_tree
+    assert not found.estimator.by_tree
     assert min(found.within) >= least(500)
     assert min(found.inside, default=1) >= least(500)
 
@@ -119,7 +121,7 @@ def test_of_several_quantiles_each_has_as_few_rows_between_as_stated(
 ) -> None:
     """Put in order, the one that strays furthest becomes the last, whichever it was."""
     several = [measured(shape, 200, ("0.4999", "0.5", "0.5001"), price, measure, 430) for _ in range(3)]
-    assert not several[0].form.by_tree
+    assert not several[0].estimator.by_tree
     assert np.mean([found.within for found in several], axis=0).min() >= least(3 * 430)
 
 
@@ -139,7 +141,7 @@ def test_quantiles_from_a_tree_are_as_near_as_stated_and_inside_their_bounds(
 ) -> None:
     for shape in SHAPES:
         found = measured(shape, bins, EIGHT, price, measure, 300)
-        assert found.form.by_tree
+        assert found.estimator.by_tree
         assert min(found.within) >= least(300)
         assert min(found.inside, default=1) >= least(300)
 
@@ -148,9 +150,9 @@ def test_the_rows_stated_are_hardly_more_than_they_must_be_at_worst() -> None:
     """Half as many rows would be promised too often where nearly all bins lie just beyond."""
     one = planned(200, ("0.5",), "0.001", "zcdp", 1_300, ends=False)
     (part,) = one.measurements
-    assert isinstance(part.form, Quantiles)
-    stated = part.form.rank_error(None, CONFIDENCE, part.mechanisms)
+    assert isinstance(part.estimator, Quantiles)
+    stated = part.estimator.rank_error(None, CONFIDENCE, part.mechanisms)
     rows = histogram("a gap above", 200, round(0.6 * stated))
-    exact = {need: np.tile(rows, 1_300) for need in one.needed}
+    exact = {need: np.tile(rows, 1_300) for need in one.exact_requests}
     places = np.array(table(one, release(one, exact, OpendpNoise())).columns[1].values)
     assert float((places == 0).mean()) < CONFIDENCE - 0.1

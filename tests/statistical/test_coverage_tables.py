@@ -38,19 +38,19 @@ def planned(sizes: tuple[int, ...], asked: Query, measure: Measure) -> Plan:
     return plan(asked, register(*columns, Number(name="v", low=0, high=100), measure=measure, limit="1000"))
 
 
-def margin(full: np.ndarray, over: AxisSubset) -> np.ndarray:
-    return full.sum(axis=tuple(axis for axis in range(full.ndim) if axis not in over)).ravel()
+def margin(full: np.ndarray, subset: AxisSubset) -> np.ndarray:
+    return full.sum(axis=tuple(axis for axis in range(full.ndim) if axis not in subset)).ravel()
 
 
-def told(layout: Layout, over: AxisSubset, cells: np.ndarray) -> np.ndarray:
+def told(layout: Layout, subset: AxisSubset, cells: np.ndarray) -> np.ndarray:
     """The cells of a table, without the rows that a workload counts in buckets of their own and never tells."""
-    table = cells.reshape([layout.sizes[axis] for axis in over])
-    return table[tuple(slice(len(layout.axes[axis].labels)) for axis in over)].ravel()
+    table = cells.reshape([layout.sizes[axis] for axis in subset])
+    return table[tuple(slice(len(layout.axes[axis].labels)) for axis in subset)].ravel()
 
 
 def truths(layout: Layout, agg: str, full: list[np.ndarray]) -> list[np.ndarray]:
     margins = [
-        [told(layout, table.over, margin(part, table.over)) for part in full] for table in layout.tables
+        [told(layout, table.subset, margin(part, table.subset)) for part in full] for table in layout.tables
     ]
     return [parts[0] / parts[1] if agg == "mean" else parts[0] for parts in margins]
 
@@ -61,8 +61,8 @@ def measured(one: Plan, runs: int) -> Found:
     shape = layout.sizes
     rows = dice.integers(1, 1_000, size=shape)
     full = [rows * dice.integers(0, 101, size=shape), rows] if part.agg == "mean" else [rows - 1]
-    wanted: dict[ExactAggregate, np.ndarray] = dict(zip(part.form.exacts, full, strict=True))
-    exact = {(over, need): margin(wanted[need], over) for over, need in one.needed}
+    wanted: dict[ExactAggregate, np.ndarray] = dict(zip(part.estimator.exacts, full, strict=True))
+    exact = {(subset, need): margin(wanted[need], subset) for subset, need in one.exact_requests}
     true = truths(layout, part.agg, full)
     whole, ends = np.concatenate(true), np.cumsum([len(cells) for cells in true])[:-1]
     noise, held, squared = NoiseOfManyRuns(runs), [], []
@@ -78,7 +78,7 @@ def measured(one: Plan, runs: int) -> Found:
         held=np.mean(held, axis=0).tolist(),
         width=[float(cells.mean()) for cells in np.split(high - low, ends)],
         squared=np.mean(squared, axis=0).tolist(),
-        expected=[law.deviation**2 for law in part.laws],
+        expected=[distribution.deviation**2 for distribution in part.distributions],
     )
 
 

@@ -16,8 +16,8 @@ from scipy.stats import chi2, dlaplace, norm
 
 from privacy.answer import release
 from privacy.budget import Price
-from privacy.distributions import Law
-from privacy.measurement import law_of
+from privacy.distributions import NoiseDistribution
+from privacy.measurement import distribution_of
 from privacy.noise import CELLS_PER_THREAD, Kind, Mechanism, OpendpNoise
 from privacy.plan import Plan, plan
 from privacy.query import Key, Statistic
@@ -61,9 +61,11 @@ class Gaussian:
         return self.mass[np.clip(np.asarray(places) + self.reach, 0, 2 * self.reach)]
 
 
-def fits(noise: np.ndarray, law: Law) -> bool:
+def fits(noise: np.ndarray, distribution: NoiseDistribution) -> bool:
     """Pearson's chi-square test against discrete noise of that law, on about 24 equally likely bins."""
-    known = dlaplace(1 / law.scale) if law.kind == "laplace" else Gaussian(law.scale)
+    known = (
+        dlaplace(1 / distribution.scale) if distribution.kind == "laplace" else Gaussian(distribution.scale)
+    )
     edges = np.unique(known.ppf(np.arange(1, 24) / 24)).astype(np.int64)
     edges = edges[(1 - known.cdf(edges)) * len(noise) > 50]
     expected = np.diff(known.cdf(edges), prepend=0, append=1) * len(noise)
@@ -105,10 +107,10 @@ def test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger(
     kind: Kind, measure: Measure, sensitivity: int, price: str
 ) -> None:
     mechanism = additive(kind, measure, sensitivity, price)
-    noise, law = draws(mechanism), law_of(mechanism)
-    assert fits(noise, law)
-    assert not fits(noise, Law(law.kind, 0.9 * law.scale))
-    assert not fits(noise, Law(law.kind, 1.1 * law.scale))
+    noise, distribution = draws(mechanism), distribution_of(mechanism)
+    assert fits(noise, distribution)
+    assert not fits(noise, NoiseDistribution(distribution.kind, 0.9 * distribution.scale))
+    assert not fits(noise, NoiseDistribution(distribution.kind, 1.1 * distribution.scale))
 
 
 @pytest.mark.parametrize(
@@ -127,18 +129,24 @@ def test_scales_are_those_of_the_papers(mechanism: Mechanism, scale: float) -> N
 
 @pytest.mark.parametrize("mechanism", [TEN, additive("discrete_gaussian", "zcdp", 1, "0.005")])
 def test_noise_of_few_cells_is_of_the_same_kind(mechanism: Mechanism) -> None:
-    noise, law = np.concatenate([draws(mechanism, ONE_THREAD) for _ in range(100)]), law_of(mechanism)
-    assert fits(noise, law)
-    assert not fits(noise, Law(law.kind, 9))
-    assert not fits(noise, Law(law.kind, 11))
+    noise, distribution = (
+        np.concatenate([draws(mechanism, ONE_THREAD) for _ in range(100)]),
+        distribution_of(mechanism),
+    )
+    assert fits(noise, distribution)
+    assert not fits(noise, NoiseDistribution(distribution.kind, 9))
+    assert not fits(noise, NoiseDistribution(distribution.kind, 11))
 
 
 @pytest.mark.parametrize("mechanism", [TEN, additive("discrete_gaussian", "zcdp", 1, "0.005")])
 def test_noise_of_one_cell_is_of_the_same_kind(mechanism: Mechanism) -> None:
-    noise, law = np.concatenate([draws(mechanism, 1) for _ in range(8_000)]), law_of(mechanism)
-    assert fits(noise, law)
-    assert not fits(noise, Law(law.kind, 7.5))
-    assert not fits(noise, Law(law.kind, 13))
+    noise, distribution = (
+        np.concatenate([draws(mechanism, 1) for _ in range(8_000)]),
+        distribution_of(mechanism),
+    )
+    assert fits(noise, distribution)
+    assert not fits(noise, NoiseDistribution(distribution.kind, 7.5))
+    assert not fits(noise, NoiseDistribution(distribution.kind, 13))
 
 
 @pytest.mark.parametrize(
@@ -154,15 +162,15 @@ def test_noise_of_one_cell_is_of_the_same_kind(mechanism: Mechanism) -> None:
     ids=["half", "rounded", "one side", "gaps", "shifted", "cut"],
 )
 def test_the_test_of_fit_sees_planted_faults(planted) -> None:
-    noise, law = draws(TEN, 2 * DRAWS), law_of(TEN)
-    assert fits(noise, law)
-    assert not fits(planted(noise), law)
+    noise, distribution = draws(TEN, 2 * DRAWS), distribution_of(TEN)
+    assert fits(noise, distribution)
+    assert not fits(planted(noise), distribution)
 
 
 def test_gaussian_noise_is_not_taken_for_laplace_noise_of_its_deviation() -> None:
     gaussian = draws(additive("discrete_gaussian", "zcdp", 1, "0.005"))
-    assert not fits(gaussian, Law("laplace", 10 / math.sqrt(2)))
-    assert not fits(draws(TEN), Law("gaussian", 10 * math.sqrt(2)))
+    assert not fits(gaussian, NoiseDistribution("laplace", 10 / math.sqrt(2)))
+    assert not fits(draws(TEN), NoiseDistribution("gaussian", 10 * math.sqrt(2)))
 
 
 # Noisy choices
@@ -189,7 +197,7 @@ def exponential(scores: Sequence[int], scale: float) -> np.ndarray:
     return weights / weights.sum()
 
 
-LAWS = {"pure": permute_and_flip, "zcdp": exponential}
+DISTRIBUTIONS = {"pure": permute_and_flip, "zcdp": exponential}
 LEVELS = np.repeat(np.arange(10), np.exp(0.35 * np.arange(10)).round().astype(int))
 SCORES = -LEVELS
 """The lower a score, the more places have it, so that the level chosen tells most about the scale."""
@@ -202,14 +210,14 @@ def chosen(mechanism: Mechanism, scores: np.ndarray, draws: int = CHOICES) -> np
 
 
 def expected(measure: Measure, scale: float, draws: int = CHOICES) -> np.ndarray:
-    return np.bincount(LEVELS, LAWS[measure](SCORES.tolist(), scale)) * draws
+    return np.bincount(LEVELS, DISTRIBUTIONS[measure](SCORES.tolist(), scale)) * draws
 
 
 @pytest.mark.parametrize("scores", [(0, 1), (3, 0, 0), (5, 4, 2, 0, 5)])
 def test_permute_and_flip_by_hand(scores) -> None:
     """The same law by going through all subsets (inclusion and exclusion), and for two places in one's head."""
-    law = permute_and_flip(scores, 2.0)
-    assert law.sum() == pytest.approx(1)
+    distribution = permute_and_flip(scores, 2.0)
+    assert distribution.sum() == pytest.approx(1)
     chances = np.exp((np.array(scores) - max(scores)) / 2)
     for place, chance in enumerate(chances):
         others = np.delete(chances, place)
@@ -218,9 +226,9 @@ def test_permute_and_flip_by_hand(scores) -> None:
             for size in range(len(others) + 1)
             for some in combinations(others, size)
         ]
-        assert law[place] == pytest.approx(chance * sum(parts))
+        assert distribution[place] == pytest.approx(chance * sum(parts))
     if len(scores) == 2:
-        assert law[0] == pytest.approx(math.exp(-1 / 2) / 2)
+        assert distribution[0] == pytest.approx(math.exp(-1 / 2) / 2)
 
 
 @pytest.mark.parametrize(
@@ -245,8 +253,8 @@ def test_each_measure_has_a_law_of_its_own() -> None:
     for measure, other, price in (("pure", "zcdp", "1"), ("zcdp", "pure", "0.125")):
         mechanism = additive("noisy_max", measure, 1, price)
         found = np.bincount([noise.top(scores, mechanism) for _ in range(4_000)], minlength=2)
-        assert likely(found, LAWS[measure](scores.tolist(), 2) * 4_000)
-        assert not likely(found, LAWS[other](scores.tolist(), 2) * 4_000)
+        assert likely(found, DISTRIBUTIONS[measure](scores.tolist(), 2) * 4_000)
+        assert not likely(found, DISTRIBUTIONS[other](scores.tolist(), 2) * 4_000)
 
 
 # Independence
@@ -259,8 +267,14 @@ def by_value(cells: int, measure: Measure = "pure") -> Plan:
 
 def noise_of(planned: Plan) -> list[np.ndarray]:
     """The noise of every released vector of an empty register."""
-    cells = {over: math.prod(planned.layout.sizes[axis] for axis in over) for over, _ in planned.needed}
-    exact = {(over, need): np.zeros(cells[over] * need.size, dtype=np.int64) for over, need in planned.needed}
+    cells = {
+        subset: math.prod(planned.layout.sizes[axis] for axis in subset)
+        for subset, _ in planned.exact_requests
+    }
+    exact = {
+        (subset, need): np.zeros(cells[subset] * need.size, dtype=np.int64)
+        for subset, need in planned.exact_requests
+    }
     return [row for part in release(planned, exact, OpendpNoise()) for row in part]
 
 

@@ -29,7 +29,7 @@ from datasets.descriptor.descriptor import parse
 from datasets.engines.duckdb import DuckdbEngine
 from datasets.registration.ingest import ingest
 from privacy import partition_selection
-from privacy.answer import codes_told, release
+from privacy.answer import release, released_codes
 from privacy.budget import Price
 from privacy.noise import Integers, Mechanism, OpendpNoise
 from privacy.partition_selection import exposure
@@ -84,8 +84,8 @@ def frequency(newcomer: Newcomer) -> int:
     asked = newcomer.plan
     codes = np.arange(newcomer.trials * newcomer.words, dtype=np.int64)
     exact = np.stack([codes, np.full(len(codes), 1 if newcomer.persons else newcomer.rows, dtype=np.int64)])
-    released = release(asked, dict.fromkeys(asked.needed, exact), OpendpNoise())
-    return len(np.unique(codes_told(asked, released) // newcomer.words))
+    released = release(asked, dict.fromkeys(asked.exact_requests, exact), OpendpNoise())
+    return len(np.unique(released_codes(asked, released) // newcomer.words))
 
 
 def exposed(sigma: float, rows: int, at: int, *, persons: bool = False) -> Fraction:
@@ -219,7 +219,7 @@ def test_given_that_no_new_word_is_told_a_person_moves_an_answer_no_further_than
         query(statistic, group_by=KEY, budget=Price.parse(rho), rows_per_person=bound),
         parse(DESCRIPTOR).schema,
     )
-    (part,), (needed,) = asked.measurements, asked.needed
+    (part,), (request,) = asked.measurements, asked.exact_requests
     folder = tmp_path_factory.mktemp("neighbours")
     engine = DuckdbEngine(threads=1, timeout_s=60, temporary=folder / "temporary")
     exacts = [
@@ -227,11 +227,11 @@ def test_given_that_no_new_word_is_told_a_person_moves_an_answer_no_further_than
         for place, crowd in enumerate((others, [*others, person]))
     ]
     engine._open.clear()
-    without, having = (dict(zip(*exact[needed].tolist(), strict=True)) for exact in exacts)
+    without, having = (dict(zip(*exact[request].tolist(), strict=True)) for exact in exacts)
     assert set(without) <= set(having)
     new = {code: count for code, count in having.items() if code not in without}
     assert sum(new.values()) <= bound
-    assert part.form.persons is (statistic is PERSONS or bound == 1)
+    assert part.estimator.persons is (statistic is PERSONS or bound == 1)
     apart = [having[code] - without[code] for code in without]
     (draw,) = part.draws
     assert sum(one**2 for one in apart) <= draw.mechanism.sensitivity
@@ -239,20 +239,20 @@ def test_given_that_no_new_word_is_told_a_person_moves_an_answer_no_further_than
     assert loss <= Fraction(asked.price.nano, 10**9) * (1 + Fraction(1, 10**12))
     if not without:
         return
-    there = Aligned(exacts[1][needed][0])
-    told = told_of(release(asked, exacts[1], there))
+    there = Aligned(exacts[1][request][0])
+    released = released_counts(release(asked, exacts[1], there))
     shifted = {**having, **without}
-    here = Aligned(exacts[0][needed][0], there.drawn)
-    assert told_of(release(asked, exacts[0], here)) == {
+    here = Aligned(exacts[0][request][0], there.drawn)
+    assert released_counts(release(asked, exacts[0], here)) == {
         code: shifted[code] + there.drawn[code]
         for code in without
-        if shifted[code] + there.drawn[code] >= part.form.threshold(draw.mechanism)
+        if shifted[code] + there.drawn[code] >= part.estimator.threshold(draw.mechanism)
     }
-    assert {code: noisy - there.drawn[code] for code, noisy in told.items()}.items() <= having.items()
+    assert {code: noisy - there.drawn[code] for code, noisy in released.items()}.items() <= having.items()
     assert here.calls[0][0] == there.calls[0][0]
 
 
-def told_of(released: tuple[Integers, ...]) -> dict[int, int]:
+def released_counts(released: tuple[Integers, ...]) -> dict[int, int]:
     return dict(zip(*released[0].tolist(), strict=True))
 
 
@@ -282,7 +282,9 @@ def test_the_loss_of_a_common_words_count_is_below_its_price_and_close_to_it() -
     noisy = []
     for exact in (base, base + 1):
         counts = np.full(trials, exact, dtype=np.int64)
-        released = release(asked, dict.fromkeys(asked.needed, np.stack([codes, counts])), OpendpNoise())
+        released = release(
+            asked, dict.fromkeys(asked.exact_requests, np.stack([codes, counts])), OpendpNoise()
+        )
         assert len(released[0][1]) == trials
         noisy.append(released[0][1])
     without, having = (int((counts > base).sum()) for counts in noisy)

@@ -35,7 +35,7 @@ from privacy.answer import AnswerTable, release, table
 from privacy.budget import NANO, Price
 from privacy.noise import Mechanism, OpendpNoise, RecordedDraw, RecordedNoise, calibrate
 from privacy.plan import Plan, plan
-from privacy.quantiles import Quantiles, Way
+from privacy.quantiles import QuantileMethod, Quantiles
 from privacy.query import AGGREGATES, Compare, Key, Statistic
 from privacy.schema import Measure, Number, Schema
 
@@ -152,8 +152,8 @@ def test_made_up_questions_reach_every_aggregate_in_every_layout() -> None:
             assert seen[agg, layout, "pure"] + seen[agg, layout, "zcdp"] >= 5
 
 
-def halved(form: type, name: str) -> Callable[..., int]:
-    declared = getattr(form, name)
+def halved(estimator: type, name: str) -> Callable[..., int]:
+    declared = getattr(estimator, name)
     return lambda self, cells: (declared(self, cells) + 1) // 2
 
 
@@ -176,7 +176,7 @@ WIDE = Number(name="k0", low=0, high=119)
 N, S, A = "k0", "s0", Compare(column="k0", op=">=", values=(60,))
 B = Compare(column="k0", op="<", values=(90,))
 FEW = (Decimal("0.5"),)
-OF_FORM: dict[type, Statistic] = {
+OF_ESTIMATOR: dict[type, Statistic] = {
     Plain: Statistic(name=S, agg="sum", column=N),
     Mean: Statistic(name=S, agg="mean", column=N),
     Variance: Statistic(name=S, agg="variance", column=N),
@@ -189,12 +189,12 @@ NINTH = Statistic(name=S, agg="quantile", column=N, q=(Decimal("0.9"),))
 PERSONS = Statistic(name=S, agg="count_persons")
 FAULTS: dict[str, tuple[Statistic, type, str, Callable[..., object]]] = {
     **{
-        f"half of {name} of {form.__name__}": (select, form, name, halved(form, name))
-        for form, select in OF_FORM.items()
+        f"half of {name} of {estimator.__name__}": (select, estimator, name, halved(estimator, name))
+        for estimator, select in OF_ESTIMATOR.items()
         for name in ("l1", "squared")
     },
-    "l1 of one level of a tree": (OF_FORM[Quantiles], Quantiles, "l1", of_one_level),
-    "squared of one level of a tree": (OF_FORM[Quantiles], Quantiles, "squared", of_one_level),
+    "l1 of one level of a tree": (OF_ESTIMATOR[Quantiles], Quantiles, "l1", of_one_level),
+    "squared of one level of a tree": (OF_ESTIMATOR[Quantiles], Quantiles, "squared", of_one_level),
     "scores without the scaling by q": (NINTH, Quantiles, "mechanisms", without_the_scaling),
     "splits without levels": (SPLITS, Quantiles, "_value_prices", of_one_choice),
     "l1 of persons in one cell only": (PERSONS, Plain, "l1", lambda self, cells: 1),
@@ -204,13 +204,13 @@ FAULTS: dict[str, tuple[Statistic, type, str, Callable[..., object]]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_of_a_sensitivity_is_found(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    select, form, name, planted = FAULTS[fault]
+    select, estimator, name, planted = FAULTS[fault]
     measure: Measure = "zcdp" if name == "squared" else "pure"
     by_bins = (Key(column=N, bins=(0, 40, 80, 120)),)
     asked = query(select, group_by=by_bins if select is PERSONS else ())
     schema = register(WIDE, rows=3, measure=measure)
-    if select is OF_FORM[Quantiles]:
-        monkeypatch.setattr("privacy.statistics.plan_way", lambda *_, **__: Way(branching=11))
+    if select is OF_ESTIMATOR[Quantiles]:
+        monkeypatch.setattr("privacy.statistics.plan_way", lambda *_, **__: QuantileMethod(branching=11))
 
     @settings(MANY, phases=[Phase.generate], database=None)
     @given(neighbours(schema))
@@ -220,7 +220,7 @@ def test_a_planted_fault_of_a_sensitivity_is_found(monkeypatch: pytest.MonkeyPat
         assert_private(planned, here, there)
 
     look()
-    monkeypatch.setattr(form, name, planted)
+    monkeypatch.setattr(estimator, name, planted)
     with pytest.raises(AssertionError):
         look()
 

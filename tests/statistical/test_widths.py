@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from privacy.distributions import Law
+from privacy.distributions import NoiseDistribution
 
 CONFIDENCES = (0.5, 0.8, 0.9, 0.905, 0.91, 0.95, 0.99, 0.999, 0.99999)
 SIMULATED = 400_000
@@ -24,7 +24,7 @@ def test_a_laplace_half_width_is_that_of_an_exact_sum(base: int, confidence: Fra
         width += 1
         each *= alpha
         held += 2 * each
-    assert Law("laplace", -1 / math.log(alpha)).half_width(float(confidence)) == width
+    assert NoiseDistribution("laplace", -1 / math.log(alpha)).half_width(float(confidence)) == width
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
@@ -37,7 +37,7 @@ def test_a_gaussian_half_width_is_that_of_a_long_sum(sigma: float, confidence: f
     while held < confidence:
         width += 1
         held += 2 * mass[width] / whole
-    assert Law("gaussian", sigma).half_width(confidence) == width
+    assert NoiseDistribution("gaussian", sigma).half_width(confidence) == width
 
 
 def beyond(weights: np.ndarray, sigma: float, widths: list[float]) -> list[float]:
@@ -63,7 +63,7 @@ def mixtures() -> list[tuple[np.ndarray, float]]:
 
 
 def test_no_sum_of_laplace_and_gaussian_draws_is_wider_than_mixed_noise_of_its_deviation() -> None:
-    widths = [float(Law("mixed", 1.0).tail(one, np.ones((1, 1)))[0]) for one in CONFIDENCES]
+    widths = [float(NoiseDistribution("mixed", 1.0).tail(one, np.ones((1, 1)))[0]) for one in CONFIDENCES]
     for weights, sigma in mixtures():
         for confidence, doubt in zip(CONFIDENCES, beyond(weights, sigma, widths), strict=True):
             assert doubt <= (1 - confidence) * (1 + 1e-3) + 1e-9
@@ -71,7 +71,9 @@ def test_no_sum_of_laplace_and_gaussian_draws_is_wider_than_mixed_noise_of_its_d
 
 def test_mixed_noise_is_as_wide_as_the_widest_sum_there_is() -> None:
     """A lone Laplace draw at 0.95, a lone Gaussian one at 0.8: nothing narrower would do."""
-    widths = [0.97 * float(Law("mixed", 1.0).tail(one, np.ones((1, 1)))[0]) for one in (0.8, 0.95)]
+    widths = [
+        0.97 * float(NoiseDistribution("mixed", 1.0).tail(one, np.ones((1, 1)))[0]) for one in (0.8, 0.95)
+    ]
     assert beyond(np.zeros(1), 1.0, widths)[0] > 0.2
     assert beyond(np.full(1, math.sqrt(0.5)), 0.0, widths)[1] > 0.05
 
@@ -92,7 +94,7 @@ WEIGHTS = [
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
 def test_the_tail_of_weighted_laplace_draws_is_that_of_their_transform(weights, confidence: float) -> None:
     """Equal weights are moved apart by a thousandth, so the tail may be a little wider, never narrower."""
-    width = float(Law("laplace", 1.0).tail(confidence, np.array(weights)[:, None])[0])
+    width = float(NoiseDistribution("laplace", 1.0).tail(confidence, np.array(weights)[:, None])[0])
     doubt, narrower = beyond(np.abs(weights), 0.0, [width, 0.99 * width])
     assert doubt <= (1 - confidence) * (1 + 1e-3) + 1e-7
     assert narrower > 1 - confidence
@@ -106,7 +108,7 @@ def test_the_tail_for_shares_is_that_of_simulated_draws(kind, classes: int, shar
     dice = np.random.default_rng(2)
     draws = dice.laplace(size=(3, SIMULATED)) if kind == "laplace" else dice.normal(size=(3, SIMULATED))
     above, below = (draws[0], draws[1]) if classes == 2 else (draws[0] + draws[1], draws[1] + draws[2])
-    width = float(Law(kind, 1.0).shares_tail(0.95, np.array([share]), classes=classes)[0])
+    width = float(NoiseDistribution(kind, 1.0).shares_tail(0.95, np.array([share]), classes=classes)[0])
     held = float((np.abs((1 - share) * above - share * below) <= width).mean())
     assert held == pytest.approx(0.95, abs=SIGMAS * math.sqrt(0.95 * 0.05 / SIMULATED) + 5e-4)
 
@@ -118,5 +120,5 @@ def test_half_a_unit_more_covers_for_draws_that_are_whole_numbers(kind, scale: f
     reach = np.arange(1, math.ceil(40 * scale) + 40)
     mass = np.exp(-reach / scale) if kind == "laplace" else np.exp(-((reach / scale) ** 2) / 2)
     whole = 1 + 2 * mass.sum()
-    width = Law(kind, scale, whole=False).half_width_real(0.95)
+    width = NoiseDistribution(kind, scale, whole=False).half_width_real(0.95)
     assert 2 * mass[reach > width].sum() / whole <= 0.05

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from datasets.database.store import Store
+from datasets.people.keys import looks_like_key, new_key
 from datasets.people.service import (
     AlreadyThere,
     Caller,
@@ -14,8 +15,6 @@ from datasets.people.service import (
     NoSuchUser,
     People,
     UnknownKey,
-    looks_like_key,
-    new_key,
 )
 
 SECRET = b"a secret for tests only"

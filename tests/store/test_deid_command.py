@@ -573,14 +573,6 @@ def test_json_on_standard_output_is_the_report(here):
     assert "search" in done.stderr
 
 
-def test_other_commands_do_not_load_compiled_code():
-    script = "import sys, api.commands.main; print('numba' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "False"
-
-
 # Real data
 
 

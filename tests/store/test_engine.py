@@ -129,7 +129,7 @@ def test_rehearsals_of_any_question_succeed_in_every_cell(engine, data) -> None:
     schema = data.draw(schemas() | schemas(partial(extreme_columns, widths=(8, 16, 32))))
     planned = plan(data.draw(queries(schema)), schema)
     found = engine.rehearse(planned)
-    assert set(found) == set(planned.needed)
+    assert set(found) == set(planned.exact_requests)
     for (over, exact), cells in found.items():
         assert len(cells) == cells_over(planned.axes, over) * exact.size
 
@@ -151,7 +151,7 @@ def test_an_empty_table_has_every_cell_and_all_are_zero(engine, files) -> None:
     for group_by in ((), (Key(column="k", missing=True), Key(column="n"))):
         planned = plan(query(*select, group_by=group_by, rows_per_person=2), schema)
         found = engine.exact(planned, file)
-        assert set(found) == set(planned.needed)
+        assert set(found) == set(planned.exact_requests)
         for (_, exact), cells in found.items():
             assert cells.tolist() == [0] * (planned.cells * exact.size)
 
@@ -182,7 +182,7 @@ def test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all(en
     clamped = Statistic(name="m", agg="mean", column="n", clamp=(3, 7))
     planned = plan(query(clamped), schema)
     found = engine.exact(planned, written(files, schema, [[(-1,), (0,)], [(9,), (5,)]]))
-    assert [found[needed].tolist() for needed in planned.needed] == [[3 + 7 + 5], [3]]
+    assert [found[request].tolist() for request in planned.exact_requests] == [[3 + 7 + 5], [3]]
 
 
 def test_a_person_in_two_codes_of_one_bin_is_counted_once(engine, files) -> None:
@@ -190,7 +190,7 @@ def test_a_person_in_two_codes_of_one_bin_is_counted_once(engine, files) -> None
     binned = (Key(column="n", bins=(0, 5, 9)),)
     planned = plan(query(Statistic(name="p", agg="count_persons"), group_by=binned), schema)
     found = engine.exact(planned, written(files, schema, [[(0,), (4,), (9,)], [(1,)]]))
-    assert found[planned.needed[0]].tolist() == [2, 1]
+    assert found[planned.exact_requests[0]].tolist() == [2, 1]
 
 
 def test_persons_in_tens_of_thousands_of_single_values_are_counted_quickly(engine, files) -> None:
@@ -286,7 +286,7 @@ def test_rows_beyond_a_narrower_bound_count_only_where_all_rows_are_asked_for(
     assert len(passes(planned)) == 3
     assert_alike(engine, mixed, planned, PEOPLE)
     found = engine.exact(planned, mixed)
-    (over, bounded), (_, whole) = planned.needed[:2]
+    (over, bounded), (_, whole) = planned.exact_requests[:2]
     assert found[over, bounded].sum() < found[over, whole].sum()
 
 
@@ -353,7 +353,9 @@ def test_wide_columns_are_put_on_a_grid_and_into_bins(engine, files, column, cla
     )
     group_by = (Key(column="k", missing=True),) if keyed else ()
     planned = plan(query(*select, group_by=group_by), schema)
-    assert {exact.grid > 1 for _, exact in planned.needed if exact.kind in ("spread", "square")} == {True}
+    assert {
+        exact.grid > 1 for _, exact in planned.exact_requests if exact.kind in ("histogram", "square")
+    } == {True}
     codes = sorted(
         {
             min(max(code, column.missing), column.high)
@@ -391,14 +393,14 @@ def test_margins_and_workloads_find_every_grid(engine, mixed, kind: str) -> None
         asked = query(count("c"), of_n("mean"), tables=tables)
     planned = plan(asked, MIXED)
     assert_alike(engine, mixed, planned, PEOPLE)
-    assert {over for over, _ in planned.needed} == set(planned.layout.grids)
+    assert {over for over, _ in planned.exact_requests} == set(planned.layout.grids)
 
 
 def test_equal_needs_of_several_statistics_are_found_once(engine, mixed) -> None:
     planned = plan(
         query(count("a"), count("b"), of_n("mean"), Statistic(name="t", agg="sum", column="n")), MIXED
     )
-    assert len(planned.needed) == 3
+    assert len(planned.exact_requests) == 3
     assert len(passes(planned)) == 1
     assert_alike(engine, mixed, planned, PEOPLE)
 

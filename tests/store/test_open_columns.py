@@ -19,7 +19,7 @@ from datasets.database.store import Store
 from datasets.descriptor.descriptor import DescriptorError, parse
 from datasets.engines.duckdb import DuckdbEngine
 from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, ingest
-from privacy.answer import codes_told, release, table
+from privacy.answer import release, released_codes, table
 from privacy.exact import ExactAggregate
 from privacy.noise import OpendpNoise
 from privacy.plan import plan
@@ -240,7 +240,7 @@ def counted(asked, file: Path, engine: DuckdbEngine) -> dict[str, int]:
     """The exact counts by word."""
     (found,) = engine.exact(asked, file).values()
     codes, counts = found
-    return dict(zip(engine.words(asked, file, codes), counts.tolist(), strict=True))
+    return dict(zip(engine.values(asked, file, codes), counts.tolist(), strict=True))
 
 
 SCHEMA = parse(JOBS).schema
@@ -285,14 +285,14 @@ def test_an_answer_names_the_words_of_its_codes(imported, engine):
     file = imported("".join(lines))[1]
     asked = plan(query(group_by=BY_EMPLOYER), SCHEMA)
     released = release(asked, engine.exact(asked, file), OpendpNoise())
-    made = table(asked, released, engine.words(asked, file, codes_told(asked, released)))
+    made = table(asked, released, engine.values(asked, file, released_codes(asked, released)))
     assert list(made.columns[0].values) == ["Big", "Half"]
     assert np.allclose(made.columns[1].values, [300, 100], atol=40)
 
 
 def test_a_rehearsal_counts_invented_words(engine):
     asked = plan(query(group_by=BY_EMPLOYER), SCHEMA)
-    codes, counts = engine.rehearse(asked)[(), ExactAggregate(kind="words", column=0)]
+    codes, counts = engine.rehearse(asked)[(), ExactAggregate(kind="values", column=0)]
     assert sorted(codes.tolist()) == list(range(12))
     assert counts.min() > 500
 

@@ -66,7 +66,7 @@ def test_every_case_has_an_error_and_a_theory(
     case: Case, adult: Register, tmp_path: Path, few_draws: None
 ) -> None:
     (part,) = plan(case.query("1"), adult.schema).measurements
-    known = expected(case, adult, 1.0, part.form)
+    known = expected(case, adult, 1.0, part.estimator)
     assert known is not None
     assert known.rmse >= 0 or known.best is not None
     assert ours.measure(case, adult, "1", tmp_path, runs=3).runs == 3

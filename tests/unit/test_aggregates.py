@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.answer import release, table
-from privacy.distributions import Law
+from privacy.distributions import NoiseDistribution
 from privacy.exact import ExactAggregate
 from privacy.plan import plan
 from privacy.query import Compare, Statistic
@@ -22,7 +22,7 @@ from privacy.schema import Number
 from privacy.statistics import largest_reach
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
-TINY_NOISE = Law("laplace", 1e-3)
+TINY_NOISE = NoiseDistribution("laplace", 1e-3)
 ONE_ROW = {"key": "", "rows": 1}
 ROWS = ExactAggregate(kind="rows")
 
@@ -37,17 +37,17 @@ def variance_of(low: int, high: int, *, rows: int = 1, grid: int = 1, root: bool
     )
 
 
-def vector_of(form: Mean | Variance, codes: list[int]) -> list[int]:
+def vector_of(estimator: Mean | Variance, codes: list[int]) -> list[int]:
     """The vector of one cell, its exact integers by their definitions."""
 
     def get(exact: ExactAggregate) -> np.ndarray:
-        clamped = [min(max(code, form.low), form.high) for code in codes]
+        clamped = [min(max(code, estimator.low), estimator.high) for code in codes]
         grid = exact.grid
         shown = [(code - exact.low + grid // 2) // grid for code in clamped] if grid else clamped
         found = {"present": len(codes), "total": sum(shown), "square": sum(one**2 for one in shown)}
         return np.array([found[exact.kind]])
 
-    return [int(number) for number in form.vector(get)[:, 0]]
+    return [int(number) for number in estimator.vector(get)[:, 0]]
 
 
 # How far one row moves the vector
@@ -55,52 +55,54 @@ def vector_of(form: Mean | Variance, codes: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("bounds", [(-3, 4), (0, 1), (5, 900), (-7, -2)])
 def test_every_row_moves_a_mean_by_exactly_its_span_in_l1_and_the_ends_as_far_in_l2(bounds) -> None:
-    form = mean_of(*bounds)
+    estimator = mean_of(*bounds)
     span = bounds[1] - bounds[0]
-    vectors = [vector_of(form, [code]) for code in range(bounds[0] - 1, bounds[1] + 2)]
-    assert {sum(map(abs, vector)) for vector in vectors} == {span} == {form.l1(1)}
-    assert max(sum(one**2 for one in vector) for vector in vectors) == span**2 == form.squared(1)
+    vectors = [vector_of(estimator, [code]) for code in range(bounds[0] - 1, bounds[1] + 2)]
+    assert {sum(map(abs, vector)) for vector in vectors} == {span} == {estimator.l1(1)}
+    assert max(sum(one**2 for one in vector) for vector in vectors) == span**2 == estimator.squared(1)
 
 
 @pytest.mark.parametrize("bounds", [(-3, 4), (0, 1), (5, 105), (-7, -2)])
 @pytest.mark.parametrize("grid", [1, 2, 4, 16])
 def test_every_row_moves_a_variance_by_exactly_the_squared_range(bounds, grid: int) -> None:
     """With a grid too: the three sums are whole, none negative, and add up to the same for every value."""
-    form = variance_of(*bounds, grid=grid)
-    vectors = [vector_of(form, [code]) for code in range(bounds[0] - 1, bounds[1] + 2)]
-    assert {sum(vector) for vector in vectors} == {form.top**2} == {form.l1(1)}
+    estimator = variance_of(*bounds, grid=grid)
+    vectors = [vector_of(estimator, [code]) for code in range(bounds[0] - 1, bounds[1] + 2)]
+    assert {sum(vector) for vector in vectors} == {estimator.top**2} == {estimator.l1(1)}
     assert min(min(vector) for vector in vectors) >= 0
-    assert max(sum(one**2 for one in vector) for vector in vectors) == form.top**4 == form.squared(1)
+    assert (
+        max(sum(one**2 for one in vector) for vector in vectors) == estimator.top**4 == estimator.squared(1)
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 2, 10, 1_000])
 @pytest.mark.parametrize("span", [10, 1_000, 30_000, 40_000, 10**6, 10**9, 2**40])
 def test_the_grid_of_a_variance_is_the_finest_whose_squares_still_fit(rows: int, span: int) -> None:
     wide = register(Number(name="n", low=-5, high=span - 5), rows=rows)
-    form = plan(query(Statistic(name="v", agg="variance", column="n")), wide).measurements[0].form
-    assert isinstance(form, Variance)
-    assert form.top**2 <= largest_reach(rows)
-    finer = form.grid // 2
-    assert form.grid == 1 or ((span + finer // 2) // finer) ** 2 > largest_reach(rows)
-    assert abs(form.top * form.grid - span) <= form.grid / 2
+    estimator = plan(query(Statistic(name="v", agg="variance", column="n")), wide).measurements[0].estimator
+    assert isinstance(estimator, Variance)
+    assert estimator.top**2 <= largest_reach(rows)
+    finer = estimator.grid // 2
+    assert estimator.grid == 1 or ((span + finer // 2) // finer) ** 2 > largest_reach(rows)
+    assert abs(estimator.top * estimator.grid - span) <= estimator.grid / 2
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7])
 @pytest.mark.parametrize("cells", [1, 2, 3, 100])
 def test_a_person_moves_the_count_of_persons_in_as_many_cells_as_the_person_has_rows(rows, cells) -> None:
-    form = Plain(key="", exact=ExactAggregate(kind="persons"), rows=rows)
-    assert (form.l1(cells), form.squared(cells)) == (min(rows, cells), min(rows, cells))
+    estimator = Plain(key="", exact=ExactAggregate(kind="persons"), rows=rows)
+    assert (estimator.l1(cells), estimator.squared(cells)) == (min(rows, cells), min(rows, cells))
 
 
-@pytest.mark.parametrize("form", [
+@pytest.mark.parametrize("estimator", [
     Plain(key="", exact=ROWS, rows=4),
     Share(key="", rows=4, some=ROWS, all=ROWS),
     Ratio(key="", rows=4, numerator=ROWS, both=ROWS, denominator=ROWS),
     mean_of(0, 1, rows=4),
-], ids=lambda form: type(form).__name__)  # fmt: skip
-def test_all_rows_of_a_person_may_stand_in_one_cell_so_l2_gains_nothing_from_many(form) -> None:
-    assert {form.l1(cells) for cells in (1, 2, 100)} == {4}
-    assert {form.squared(cells) for cells in (1, 2, 100)} == {16}
+], ids=lambda estimator: type(estimator).__name__)  # fmt: skip
+def test_all_rows_of_a_person_may_stand_in_one_cell_so_l2_gains_nothing_from_many(estimator) -> None:
+    assert {estimator.l1(cells) for cells in (1, 2, 100)} == {4}
+    assert {estimator.squared(cells) for cells in (1, 2, 100)} == {16}
 
 
 @pytest.mark.parametrize(
@@ -120,8 +122,8 @@ def test_a_sum_clamped_per_person_is_bounded_by_the_clamp_and_by_the_rows(
     clamp: tuple[int, int], rows: int, cells: int, l1: int, squared: int
 ) -> None:
     exact = ExactAggregate(kind="person_total", person_low=clamp[0], person_high=clamp[1])
-    form = Plain(key="", exact=exact, rows=rows, reach=20)
-    assert (form.l1(cells), form.squared(cells)) == (l1, squared)
+    estimator = Plain(key="", exact=exact, rows=rows, reach=20)
+    assert (estimator.l1(cells), estimator.squared(cells)) == (l1, squared)
 
 
 # What is told without noise
@@ -193,36 +195,38 @@ def test_a_variance_is_told_in_the_square_of_the_columns_unit(agg: str, unit: st
 
 @pytest.mark.parametrize("root", [False, True])
 def test_bounds_of_a_variance_enclose_it_and_round_outwards(root: bool) -> None:
-    form = variance_of(0, 100, root=root)
-    exact = np.array(vector_of(form, [0, 20, 50, 90] * 300))[:, None]
-    estimate = form.estimate(exact, Law("laplace", 1e4), 0.95)
+    estimator = variance_of(0, 100, root=root)
+    exact = np.array(vector_of(estimator, [0, 20, 50, 90] * 300))[:, None]
+    estimate = estimator.estimate(exact, NoiseDistribution("laplace", 1e4), 0.95)
     assert estimate.low[0] < estimate.values[0] < estimate.high[0]
     assert estimate.fine == Decimal("0.0001")
 
 
 def test_a_ratio_without_rows_below_has_no_upper_bound() -> None:
-    form = Ratio(key="", rows=1, numerator=ROWS, both=ROWS, denominator=ROWS)
-    estimate = form.estimate(np.array([[500], [0], [0]]), Law("laplace", 2.0), 0.95)
+    estimator = Ratio(key="", rows=1, numerator=ROWS, both=ROWS, denominator=ROWS)
+    estimate = estimator.estimate(np.array([[500], [0], [0]]), NoiseDistribution("laplace", 2.0), 0.95)
     assert estimate.high == [None]
     assert estimate.low[0] > 10**6  # more than one to one
 
 
 def test_a_ratio_may_be_any_size() -> None:
-    form = Ratio(key="", rows=1, numerator=ROWS, both=ROWS, denominator=ROWS)
-    estimate = form.estimate(np.array([[300_000], [0], [1_000]]), Law("laplace", 0.01), 0.95)
+    estimator = Ratio(key="", rows=1, numerator=ROWS, both=ROWS, denominator=ROWS)
+    estimate = estimator.estimate(
+        np.array([[300_000], [0], [1_000]]), NoiseDistribution("laplace", 0.01), 0.95
+    )
     assert Fraction(estimate.values[0], 10**6) == pytest.approx(300, rel=1e-4)
 
 
 def test_nothing_is_known_of_a_ratio_of_few_rows_under_much_noise() -> None:
     share = Share(key="", rows=1, some=ROWS, all=ROWS)
-    estimate = share.estimate(np.array([[3], [-5]]), Law("laplace", 50.0), 0.95)
+    estimate = share.estimate(np.array([[3], [-5]]), NoiseDistribution("laplace", 50.0), 0.95)
     assert (estimate.low, estimate.high) == ([0], [10**6])
 
 
 # What to expect
 
 
-FORMS = [
+ESTIMATORS = [
     mean_of(0, 100),
     variance_of(0, 100),
     variance_of(0, 100, root=True),
@@ -231,37 +235,39 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: type(form).__name__)
-def test_the_error_to_expect_falls_with_the_rows_of_a_cell(form) -> None:
-    law = Law("laplace", form.l1(1) / 0.5)
-    widths = [form.half_width(law, 0.95, rows) for rows in (100, 1_000, 10_000, 100_000)]
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+def test_the_error_to_expect_falls_with_the_rows_of_a_cell(estimator) -> None:
+    distribution = NoiseDistribution("laplace", estimator.l1(1) / 0.5)
+    widths = [estimator.half_width(distribution, 0.95, rows) for rows in (100, 1_000, 10_000, 100_000)]
     assert all(more > less for more, less in pairwise(widths))
-    assert form.depends_on_rows
+    assert estimator.depends_on_rows
 
 
 @pytest.mark.parametrize("kind", ["laplace", "gaussian"])
 @pytest.mark.parametrize("rows", [2_000, 50_000])
-@pytest.mark.parametrize("form", FORMS[:1] + FORMS[3:4], ids=lambda form: type(form).__name__)
-def test_the_half_width_to_expect_is_that_of_the_worst_ratio(form, rows: int, kind) -> None:
-    law = Law(kind, 5.0 * form.l1(1))
-    span = form.l1(1)
+@pytest.mark.parametrize(
+    "estimator", ESTIMATORS[:1] + ESTIMATORS[3:4], ids=lambda estimator: type(estimator).__name__
+)
+def test_the_half_width_to_expect_is_that_of_the_worst_ratio(estimator, rows: int, kind) -> None:
+    distribution = NoiseDistribution(kind, 5.0 * estimator.l1(1))
+    span = estimator.l1(1)
     shares = np.linspace(0, 1, 41)
     above = np.rint(shares * rows * span).astype(np.int64)
-    estimate = form.estimate(np.array([above, rows * span - above]), law, 0.95)
+    estimate = estimator.estimate(np.array([above, rows * span - above]), distribution, 0.95)
     fine = float(estimate.fine)
     widest = max(
         fine * max(high - value, value - low)
         for low, value, high in zip(estimate.low, estimate.values, estimate.high, strict=True)
     )
-    assert form.half_width(law, 0.95, rows) == pytest.approx(widest, rel=0.15)
+    assert estimator.half_width(distribution, 0.95, rows) == pytest.approx(widest, rel=0.15)
 
 
 @pytest.mark.parametrize("rows", [2_000, 50_000])
 @pytest.mark.parametrize("root", [False, True])
 def test_the_half_width_to_expect_of_a_variance_is_reached_where_it_is_worst(rows: int, root: bool) -> None:
     """All values at one end: a root's error there is that of the square root near zero."""
-    form = variance_of(0, 100, root=root)
-    law = Law("laplace", 2.0 * form.l1(1))
-    estimate = form.estimate(np.array([[0], [0], [rows * 100**2]]), law, 0.95)
+    estimator = variance_of(0, 100, root=root)
+    distribution = NoiseDistribution("laplace", 2.0 * estimator.l1(1))
+    estimate = estimator.estimate(np.array([[0], [0], [rows * 100**2]]), distribution, 0.95)
     worst = float(estimate.fine) * (estimate.high[0] - estimate.values[0])
-    assert form.half_width(law, 0.95, rows) == pytest.approx(worst, rel=0.2)
+    assert estimator.half_width(distribution, 0.95, rows) == pytest.approx(worst, rel=0.2)

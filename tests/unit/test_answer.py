@@ -10,7 +10,7 @@ from doubles import FAMILIES, TOWN, Silence, count, crowds, exact_by_hand, queri
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.answer import AnswerTable, release, retold, table
+from privacy.answer import AnswerTable, release, renamed_table, table
 from privacy.budget import Price
 from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
@@ -27,7 +27,7 @@ def told(asked: Query, *released: list[int]) -> AnswerTable:
     """A table made from released integers, several of one component a statistic after each other."""
     planned = plan(asked, TOWN)
     arrays = [
-        np.array(cells).reshape(len(part.form.components), -1)
+        np.array(cells).reshape(len(part.estimator.components), -1)
         for part, cells in zip(planned.measurements, released, strict=True)
     ]
     return table(planned, tuple(arrays))
@@ -38,7 +38,7 @@ def column(made: AnswerTable, name: str) -> tuple[object, ...]:
 
 
 def width(planned: Plan, place: int = 0) -> int:
-    return planned.measurements[place].laws[0].half_width(0.95)
+    return planned.measurements[place].distributions[0].half_width(0.95)
 
 
 def test_every_cell_is_told_with_its_keys_in_declared_order() -> None:
@@ -147,24 +147,24 @@ BOTH = query(count("n"), INCOME, group_by=BY_SEX)
 def test_an_answer_is_told_again_under_other_names_and_in_another_order() -> None:
     first = told(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
     renamed = replace(BOTH, select=(replace(INCOME, name="mean_income"), count("people")))
-    again = retold(first, plan(renamed, TOWN))
+    again = renamed_table(first, plan(renamed, TOWN))
     assert again == told(renamed, [10, 20, 30, 40, 50, 60], [1, 2, 3])
 
 
 def test_an_answer_told_again_under_its_own_names_is_the_same() -> None:
     first = told(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
-    assert retold(first, plan(BOTH, TOWN)) == first
+    assert renamed_table(first, plan(BOTH, TOWN)) == first
 
 
 def test_names_that_begin_alike_are_not_confused() -> None:
     asked = query(count("n"), Statistic(name="n_", agg="sum", column="age"))
     first = told(asked, [1], [2])
-    assert retold(first, plan(asked, TOWN)) == first
+    assert renamed_table(first, plan(asked, TOWN)) == first
 
 
 def test_of_two_equal_statistics_the_more_exact_is_told_again() -> None:
     first = told(query(count("rough"), count("fine"), weights={"fine": Fraction(9)}), [111], [222])
-    again = retold(first, plan(query(count("n"), budget=Price.parse("0.9")), TOWN))
+    again = renamed_table(first, plan(query(count("n"), budget=Price.parse("0.9")), TOWN))
     assert column(again, "n") == (222,)
 
 
@@ -199,7 +199,7 @@ def answered(asked: Query) -> AnswerTable:
 def test_every_statistic_is_told_again_with_its_bounds_and_raw_numbers_renamed(statistic, group_by) -> None:
     before = query(count("n"), statistic, group_by=group_by, rows_per_person=2)
     after = replace(before, select=(replace(statistic, name="other"), count("s")))
-    again = retold(answered(before), plan(after, FAMILIES))
+    again = renamed_table(answered(before), plan(after, FAMILIES))
     assert again == answered(after)
     assert [column.description() for column in again.columns] == [
         column.description() for column in answered(after).columns
@@ -218,7 +218,7 @@ def test_every_statistic_is_told_again_with_its_bounds_and_raw_numbers_renamed(s
 def test_margins_and_workloads_are_told_again_with_their_noisy_numbers_renamed(changes) -> None:
     before = query(count("n"), RICH["variance"], **changes)
     after = replace(before, select=(replace(RICH["variance"], name="n"), count("people")))
-    again, fresh = retold(answered(before), plan(after, FAMILIES)), answered(after)
+    again, fresh = renamed_table(answered(before), plan(after, FAMILIES)), answered(after)
     assert (again.columns, again.notes) == (fresh.columns, fresh.notes)
     assert set(again.postprocessing) == set(fresh.postprocessing)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 LOADED = """
-from privacy.deidentify import kernels
+from privacy.deidentify.search import kernels
 from privacy.deidentify.search.engine import warm_up
 warm_up()
 loops = {name: loop for name, loop in vars(kernels).items() if hasattr(loop, "signatures")}

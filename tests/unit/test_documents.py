@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
 from api.commands.main import main
@@ -85,8 +86,10 @@ def test_both_languages_say_the_same_things():
 def test_every_command_has_help():
     def walk(command, path):
         assert command.help, path
-        for name, inner in getattr(command, "commands", {}).items():
-            walk(inner, f"{path} {name}")
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                walk(command.get_command(context, name), f"{path} {name}")
 
     walk(main, "sudare")
 

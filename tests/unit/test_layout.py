@@ -121,7 +121,7 @@ def test_grids_share_the_price_and_none_gets_the_whole(data) -> None:
     assert sum(planned.layout.shares) == 1
     assert all(0 < share <= 1 for share in planned.layout.shares)
     for part in planned.measurements:
-        if part.laws and not planned.layout.direct:
+        if part.distributions and not planned.layout.direct:
             assert len(part.draws) == len(planned.layout.grids)
             assert sum(draw.mechanism.price.nano for draw in part.draws) == part.price.nano
 
@@ -144,7 +144,7 @@ def test_the_closed_form_of_variances_is_that_of_the_least_squares_matrix(seed: 
     measure = "zcdp" if power == 1 else "pure"
     made = [Category(name=f"k{place}", values=tuple("abcd"[: dice.integers(1, 5)])) for place in range(3)]
     keys = [Key(column=one.name) for one in made]
-    subsets = [over for size in range(4) for over in combinations(keys, size)]
+    subsets = [subset for size in range(4) for subset in combinations(keys, size)]
     chosen = [subsets[place] for place in dice.choice(len(subsets), 3, replace=False)]
     layout = plan(query(tables=tables(*chosen)), register(*made, measure=measure)).layout  # type: ignore[arg-type]
     noise = [1 / float(share) ** power for share in layout.shares]
@@ -152,9 +152,9 @@ def test_the_closed_form_of_variances_is_that_of_the_least_squares_matrix(seed: 
     cells = int(np.prod(sizes)) if sizes else 1
     whole = np.arange(cells).reshape(sizes)
 
-    def summing(over: tuple[int, ...]) -> np.ndarray:
-        places = np.arange(cells_over(layout.axes, over)).reshape([sizes[axis] for axis in over])
-        shape = [size if axis in over else 1 for axis, size in enumerate(sizes)]
+    def summing(subset: tuple[int, ...]) -> np.ndarray:
+        places = np.arange(cells_over(layout.axes, subset)).reshape([sizes[axis] for axis in subset])
+        shape = [size if axis in subset else 1 for axis, size in enumerate(sizes)]
         owner = np.broadcast_to(places.reshape(shape), sizes).ravel() if sizes else np.zeros(1, dtype=int)
         matrix = np.zeros((places.size, cells))
         matrix[owner, whole.ravel()] = 1
@@ -164,7 +164,7 @@ def test_the_closed_form_of_variances_is_that_of_the_least_squares_matrix(seed: 
         summing(grid).T @ summing(grid) / variance for grid, variance in zip(layout.grids, noise, strict=True)
     )
     covariance = np.linalg.pinv(information)
-    expected = [np.diag(summing(one.over) @ covariance @ summing(one.over).T) for one in layout.tables]
+    expected = [np.diag(summing(one.subset) @ covariance @ summing(one.subset).T) for one in layout.tables]
     for found, diagonal in zip(layout.relative_variances(power), expected, strict=True):
         assert found == pytest.approx(diagonal, rel=1e-6)
 
@@ -295,9 +295,10 @@ def test_the_raw_numbers_stand_beside_the_tables_that_were_measured_and_only_the
     told = column(made, "n_noisy")
     place = 0
     for one in planned.layout.tables:
-        cells = cells_over(planned.axes, one.over)
+        cells = cells_over(planned.axes, one.subset)
         assert all(
-            (value is not None) == (one.over in planned.layout.grids) for value in told[place : place + cells]
+            (value is not None) == (one.subset in planned.layout.grids)
+            for value in told[place : place + cells]
         )
         place += cells
 
@@ -306,7 +307,7 @@ def test_every_grid_gets_noise_of_its_own() -> None:
     planned = plan(query(group_by=(BY_SEX, Key(column="age")), totals=True), ZCDP)
     draws = drawn(planned, [])
     assert [len(draw.exact) for draw in draws] == [
-        cells_over(planned.axes, over) for over in planned.layout.grids
+        cells_over(planned.axes, subset) for subset in planned.layout.grids
     ]
 
 
@@ -317,9 +318,9 @@ def test_a_table_measured_alone_has_the_law_of_its_one_draw(data) -> None:
     planned = plan(data.draw(queries(schema).filter(lambda one: not one.totals and not one.tables)), schema)
     assert planned.layout.direct
     for part in planned.measurements:
-        if part.laws:
-            (draw,), (law,) = part.draws, part.laws
-            assert (law.scale, law.kind) == (
+        if part.distributions:
+            (draw,), (distribution,) = part.draws, part.distributions
+            assert (distribution.scale, distribution.kind) == (
                 draw.mechanism.scale,
                 draw.mechanism.kind.removeprefix("discrete_"),
             )

@@ -175,7 +175,7 @@ def test_prices_of_the_parts_add_up_to_the_price_of_the_question(data) -> None:
     planned = plan(data.draw(queries(schema)), schema)
     assert sum(part.price.nano for part in planned.measurements) == planned.price.nano
     for part in planned.measurements:
-        if not getattr(part.form, "by_splits", False):  # there the sides of a split share nothing
+        if not getattr(part.estimator, "by_splits", False):  # there the sides of a split share nothing
             assert sum(draw.mechanism.price.nano for draw in part.draws) == part.price.nano
 
 
@@ -200,8 +200,8 @@ def test_of_two_equal_statistics_the_dearer_price_stands() -> None:
 
 def test_persons_with_one_row_each_are_counted_as_rows() -> None:
     asked = query(Statistic(name="p", agg="count_persons"))
-    assert plan(asked, TOWN).needed == plan(query(), TOWN).needed
-    assert plan(asked, FAMILIES).needed != plan(query(), FAMILIES).needed
+    assert plan(asked, TOWN).exact_requests == plan(query(), TOWN).exact_requests
+    assert plan(asked, FAMILIES).exact_requests != plan(query(), FAMILIES).exact_requests
 
 
 # Fingerprints

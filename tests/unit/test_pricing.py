@@ -56,7 +56,7 @@ def error(planned: Plan, nano: int, place: int = 0) -> Fraction:
     """The error of a statistic at a price of its own, with the accuracy as it was asked."""
     asked = planned.query.budget
     assert isinstance(asked, Accuracy)
-    return error_at(asked, planned.measurements[place].form, terms(planned), Price(nano))
+    return error_at(asked, planned.measurements[place].estimator, terms(planned), Price(nano))
 
 
 def assert_least(planned: Plan) -> None:
@@ -106,13 +106,13 @@ def test_the_price_of_an_accuracy_in_several_tables_is_the_least_as_well(
 def test_the_price_of_a_count_within_so_many_is_the_least(schema: Schema, within) -> None:
     planned = plan(query(budget=replace(WITHIN_5, within=within)), schema)
     assert_least(planned)
-    law = planned.measurements[0].laws[0]
-    assert law.half_width(0.95) <= within
+    distribution = planned.measurements[0].distributions[0]
+    assert distribution.half_width(0.95) <= within
 
 
 def test_the_price_of_an_accuracy_in_units_counts_the_step() -> None:
     planned = plan(query(statistic("sum", column="income"), budget=WITHIN_5), TOWN)
-    width = planned.measurements[0].laws[0].half_width(0.95)
+    width = planned.measurements[0].distributions[0].half_width(0.95)
     assert width * INCOME.step <= 5 < (width + 1) * INCOME.step
 
 
@@ -131,10 +131,10 @@ def test_every_cell_holds_with_the_confidence_asked_for_all_of_them(cells: int) 
     """Cells have independent noise: each must hold with the root of the confidence."""
     bins = (Key(column="age", bins=tuple(range(cells + 1))),)
     planned = plan(query(budget=replace(WITHIN_5, every_cell=True), group_by=bins), TOWN)
-    law = planned.measurements[0].laws[0]
-    assert law.half_width(0.95 ** (1 / cells)) == 5
+    distribution = planned.measurements[0].distributions[0]
+    assert distribution.half_width(0.95 ** (1 / cells)) == 5
     assert error(planned, planned.price.nano) == 5
-    assert law.half_width(0.95) < 5
+    assert distribution.half_width(0.95) < 5
 
 
 def test_a_relative_error_lowers_no_price() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from privacy.answer import release, table
 from privacy.budget import Price
-from privacy.distributions import Law
+from privacy.distributions import NoiseDistribution
 from privacy.exact import ExactAggregate
 from privacy.noise import OpendpNoise
 from privacy.plan import Plan, plan
@@ -28,7 +28,7 @@ from privacy.quantiles import (
     _monotone,
     _rank_deviation,
     plan_bins,
-    plan_way,
+    plan_method,
 )
 from privacy.query import InvalidQuery, Key, Statistic
 from privacy.schema import Date, Number, Schema
@@ -68,11 +68,11 @@ class Watching(Silence):
         return super().top(scores, mechanism)
 
 
-def scores(form: Quantiles, codes: tuple[int, ...]) -> list[list[int]]:
+def scores(estimator: Quantiles, codes: tuple[int, ...]) -> list[list[int]]:
     """The scores of every choice over the values of one cell."""
     noise = Watching()
-    histogram = np.bincount(codes, minlength=form.bins).astype(np.int64)
-    form.choose(lambda exact: histogram, form.mechanisms(ONE, "pure"), noise)
+    histogram = np.bincount(codes, minlength=estimator.bins).astype(np.int64)
+    estimator.choose(lambda exact: histogram, estimator.mechanisms(ONE, "pure"), noise)
     return noise.scores
 
 
@@ -99,14 +99,14 @@ def told(planned: Plan, people, noise=None) -> dict[str, object]:
 def test_no_person_moves_a_score_further_than_its_sensitivity_and_somebody_moves_one_as_far(
     q: Fraction, ends: bool, rows: int
 ) -> None:
-    form = quantiles(q, bins=4, rows=rows, ends=ends)
+    estimator = quantiles(q, bins=4, rows=rows, ends=ends)
     others = [crowd for size in range(4) for crowd in combinations_with_replacement(range(4), size)]
-    bounds = [mechanism.sensitivity for mechanism in form.mechanisms(ONE, "pure")]
+    bounds = [mechanism.sensitivity for mechanism in estimator.mechanisms(ONE, "pure")]
     most = [0] * len(bounds)
     for crowd in others:
-        before = scores(form, crowd)
+        before = scores(estimator, crowd)
         for person in combinations_with_replacement(range(4), rows):
-            after = scores(form, crowd + person)
+            after = scores(estimator, crowd + person)
             apart = [
                 max(abs(a - b) for a, b in zip(left, right, strict=True))
                 for left, right in zip(before, after, strict=True)
@@ -120,15 +120,15 @@ def test_no_person_moves_a_score_further_than_its_sensitivity_and_somebody_moves
 @given(QS, st.lists(st.integers(0, 5), max_size=12), st.lists(st.integers(0, 5), min_size=1, max_size=3))
 def test_rows_in_several_cells_move_the_scores_of_all_together_no_further(q, crowd, person) -> None:
     """Cells are disjoint: what a person moves in each adds up to the sensitivity at most."""
-    form = quantiles(q, rows=len(person), ends=True)
-    before = scores(form, tuple(crowd))
+    estimator = quantiles(q, rows=len(person), ends=True)
+    before = scores(estimator, tuple(crowd))
     total = [0] * len(before)
     for row in person:
-        after = scores(form, (*crowd, row))
+        after = scores(estimator, (*crowd, row))
         for place, (left, right) in enumerate(zip(before, after, strict=True)):
             total[place] += max(abs(a - b) for a, b in zip(left, right, strict=True))
     assert all(
-        moved <= one.sensitivity for moved, one in zip(total, form.mechanisms(ONE, "pure"), strict=True)
+        moved <= one.sensitivity for moved, one in zip(total, estimator.mechanisms(ONE, "pure"), strict=True)
     )
 
 
@@ -147,7 +147,7 @@ def test_a_score_is_minus_the_rows_between_a_bin_and_the_rank(q: Fraction, codes
 def test_without_noise_a_quantile_is_the_least_value_that_enough_do_not_exceed(q, ages: list[int]) -> None:
     planned = asked("quantile", q=(Decimal(q.numerator) / Decimal(q.denominator),))
     found = told(planned, [[(0, age, 0, 0)] for age in ages])["m"]
-    if planned.measurements[0].form.by_tree:  # type: ignore[union-attr]
+    if planned.measurements[0].estimator.by_tree:  # type: ignore[union-attr]
         return
     below = sum(age < found for age in ages)  # type: ignore[operator]
     upto = sum(age <= found for age in ages)  # type: ignore[operator]
@@ -194,12 +194,15 @@ def test_too_many_cells_for_a_fair_number_of_bins_are_refused() -> None:
 
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_a_bin_is_told_as_its_middle_and_a_bound_as_its_outer_edge(width: int) -> None:
-    form = replace(quantiles(HALF), low=3, high=25, width=width)
-    for bin in range(form.bins):
+    estimator = replace(quantiles(HALF), low=3, high=25, width=width)
+    for bin in range(estimator.bins):
         codes = [code for code in range(3, 26) if (code - 3) // width == bin]
-        assert form.code_bounds("value", bin) == (codes[0] + codes[-1]) / 2
-        assert (form.code_bounds("low", bin), form.code_bounds("high", bin)) == (codes[0], codes[-1])
-    assert (form.code_bounds("low", -1), form.code_bounds("high", form.bins)) == (3, 25)
+        assert estimator.code_bounds("value", bin) == (codes[0] + codes[-1]) / 2
+        assert (estimator.code_bounds("low", bin), estimator.code_bounds("high", bin)) == (
+            codes[0],
+            codes[-1],
+        )
+    assert (estimator.code_bounds("low", -1), estimator.code_bounds("high", estimator.bins)) == (3, 25)
 
 
 def test_a_median_of_dates_is_a_date() -> None:
@@ -231,27 +234,27 @@ def test_a_tree_has_levels_that_end_in_its_bins(bins: int, branching: int) -> No
 @pytest.mark.parametrize("branching", [2, 3, 6])
 def test_a_person_moves_one_count_of_each_level_for_every_row(branching: int, rows: int) -> None:
     """h·k in L1; and in squared L2 h·k² where all rows fall into one bin."""
-    form = quantiles(HALF, branching=branching, rows=rows)
-    empty = form.counts(lambda exact: np.zeros(6, dtype=np.int64))
+    estimator = quantiles(HALF, branching=branching, rows=rows)
+    empty = estimator.counts(lambda exact: np.zeros(6, dtype=np.int64))
     most = [0, 0]
     for person in combinations_with_replacement(range(6), rows):
         histogram = np.bincount(person, minlength=6).astype(np.int64)
-        sizes = np.abs(form.counts(lambda exact, histogram=histogram: histogram) - empty)
+        sizes = np.abs(estimator.counts(lambda exact, histogram=histogram: histogram) - empty)
         most = [max(most[0], int(sizes.sum())), max(most[1], int((sizes**2).sum()))]
-    assert most == [form.l1(1), form.squared(1)]
-    assert most == [len(form.levels) * rows, len(form.levels) * rows**2]
+    assert most == [estimator.l1(1), estimator.squared(1)]
+    assert most == [len(estimator.levels) * rows, len(estimator.levels) * rows**2]
 
 
 @SMALL
 @given(st.integers(2, 30), st.integers(2, 6), st.data())
 def test_every_node_of_a_tree_counts_what_stands_below_it(bins: int, branching: int, data) -> None:
-    form = quantiles(HALF, bins=bins, branching=branching)
+    estimator = quantiles(HALF, bins=bins, branching=branching)
     histogram = np.array(data.draw(st.lists(st.integers(0, 9), min_size=bins, max_size=bins)))
-    nodes = form.counts(lambda exact: histogram)[:, 0].tolist()
-    assert len(nodes) == sum(form.levels)
+    nodes = estimator.counts(lambda exact: histogram)[:, 0].tolist()
+    assert len(nodes) == sum(estimator.levels)
     place = 0
-    for depth, size in enumerate(form.levels):
-        reach = branching ** (len(form.levels) - 1 - depth)
+    for depth, size in enumerate(estimator.levels):
+        reach = branching ** (len(estimator.levels) - 1 - depth)
         for node in range(size):
             assert nodes[place + node] == histogram[node * reach : (node + 1) * reach].sum()
         place += size
@@ -260,13 +263,13 @@ def test_every_node_of_a_tree_counts_what_stands_below_it(bins: int, branching: 
 @SMALL
 @given(st.integers(2, 30), st.integers(2, 6), st.integers(0, 2**32))
 def test_consistent_leaves_are_those_of_least_squares(bins: int, branching: int, seed: int) -> None:
-    form = quantiles(HALF, bins=bins, branching=branching)
+    estimator = quantiles(HALF, bins=bins, branching=branching)
     nodes = np.stack(
-        [form.counts(lambda exact, one=one: one)[:, 0] for one in np.eye(bins, dtype=np.int64)], axis=1
+        [estimator.counts(lambda exact, one=one: one)[:, 0] for one in np.eye(bins, dtype=np.int64)], axis=1
     )
     noisy = np.random.default_rng(seed).normal(5, 3, len(nodes))
     best = np.linalg.lstsq(nodes.astype(float), noisy, rcond=None)[0]
-    found = _consistent(noisy[None, :], form.levels, branching)[0, :bins]
+    found = _consistent(noisy[None, :], estimator.levels, branching)[0, :bins]
     assert found == pytest.approx(best, abs=1e-8)
 
 
@@ -274,17 +277,21 @@ def test_consistent_leaves_are_those_of_least_squares(bins: int, branching: int,
 @given(st.integers(2, 200), st.integers(2, 16), QS)
 def test_the_deviation_of_a_rank_is_never_understated(bins: int, branching: int, q: Fraction) -> None:
     """Least squares over the tree err no more than the sum of nodes along the path, of which this is a bound."""
-    form = quantiles(q, bins=min(bins, 40), branching=branching)
+    estimator = quantiles(q, bins=min(bins, 40), branching=branching)
     nodes = np.stack(
-        [form.counts(lambda exact, one=one: one)[:, 0] for one in np.eye(form.bins, dtype=np.int64)], axis=1
+        [
+            estimator.counts(lambda exact, one=one: one)[:, 0]
+            for one in np.eye(estimator.bins, dtype=np.int64)
+        ],
+        axis=1,
     ).astype(float)
     covariance = np.linalg.pinv(nodes.T @ nodes)
     share = float(q)
     worst = 0.0
-    for bin in range(form.bins + 1):
-        weights = np.where(np.arange(form.bins) < bin, 1 - share, -share)
+    for bin in range(estimator.bins + 1):
+        weights = np.where(np.arange(estimator.bins) < bin, 1 - share, -share)
         worst = max(worst, math.sqrt(max(0.0, weights @ covariance @ weights)))
-    assert worst <= _rank_deviation(form.bins, branching, q) + 1e-9
+    assert worst <= _rank_deviation(estimator.bins, branching, q) + 1e-9
 
 
 def percentiles(*several: int) -> tuple[Fraction, ...]:
@@ -293,16 +300,16 @@ def percentiles(*several: int) -> tuple[Fraction, ...]:
 
 @pytest.mark.parametrize("measure", ["pure", "zcdp"])
 def test_one_quantile_is_chosen_several_split_and_many_read_off_a_tree(measure) -> None:
-    one = plan_way(121, (HALF,), measure, value_bounds=False)
-    deciles = plan_way(16_000, percentiles(*range(10, 100, 10)), measure, value_bounds=False)
-    many = plan_way(10, percentiles(*range(1, 100)), measure, value_bounds=False)
+    one = plan_method(121, (HALF,), measure, value_bounds=False)
+    deciles = plan_method(16_000, percentiles(*range(10, 100, 10)), measure, value_bounds=False)
+    many = plan_method(10, percentiles(*range(1, 100)), measure, value_bounds=False)
     assert (one.branching, one.by_splits) == (0, False)
     assert (deciles.branching, deciles.by_splits) == (0, True)
     assert many.branching > 0
 
 
 def test_one_bin_needs_no_tree() -> None:
-    assert plan_way(1, (HALF,), "pure", value_bounds=True).branching == 0
+    assert plan_method(1, (HALF,), "pure", value_bounds=True).branching == 0
 
 
 @SMALL
@@ -370,7 +377,9 @@ def test_several_quantiles_are_named_by_their_percents() -> None:
 
 def test_the_exact_part_of_a_quantile_is_one_histogram() -> None:
     planned = asked("quantile", q=MANY, clamp=(10, 50))
-    assert planned.needed == (((), ExactAggregate(kind="spread", column=1, low=10, high=50, grid=1)),)
+    assert planned.exact_requests == (
+        ((), ExactAggregate(kind="histogram", column=1, low=10, high=50, grid=1)),
+    )
 
 
 def test_a_rank_error_falls_with_the_price() -> None:
@@ -378,8 +387,12 @@ def test_a_rank_error_falls_with_the_price() -> None:
         errors = []
         for epsilon in ("0.1", "0.5", "2"):
             part = asked("quantile", q=q, epsilon=epsilon).measurements[0]
-            assert isinstance(part.form, Quantiles)
-            errors.append(part.form.rank_error(part.laws[0] if part.laws else None, 0.95, part.mechanisms))
+            assert isinstance(part.estimator, Quantiles)
+            errors.append(
+                part.estimator.rank_error(
+                    part.distributions[0] if part.distributions else None, 0.95, part.mechanisms
+                )
+            )
         assert errors == sorted(errors, reverse=True)
         assert errors[0] > errors[-1]
 
@@ -396,10 +409,10 @@ def test_choices_are_listed_values_before_ends() -> None:
 
 
 def test_a_law_is_needed_for_a_tree_only() -> None:
-    form = quantiles(HALF, branching=2)
+    estimator = quantiles(HALF, branching=2)
     with pytest.raises(AssertionError):
-        form.rank_error(None, 0.95, [])
-    assert form.rank_error(Law("laplace", 3.0), 0.95, []) > 0
+        estimator.rank_error(None, 0.95, [])
+    assert estimator.rank_error(NoiseDistribution("laplace", 3.0), 0.95, []) > 0
 
 
 def test_categories_have_no_quantiles() -> None:

@@ -27,12 +27,12 @@ HISTOGRAMS = st.lists(st.integers(0, 12), min_size=2, max_size=9).map(
 
 def mechanisms(qs: Sequence[Fraction], rows: int = 1) -> list[tuple[Mechanism, ...]]:
     """For each node its choices, as a statistic at a price of 1 has them."""
-    form = form_of(tuple(qs), rows)
-    known = list(zip(form.choices(), form.mechanisms(Price.parse("1"), "pure"), strict=True))
+    estimator = estimator_of(tuple(qs), rows)
+    known = list(zip(estimator.choices(), estimator.mechanisms(Price.parse("1"), "pure"), strict=True))
     return [tuple(found for choice, found in known if choice.node == node) for node in range(len(qs))]
 
 
-def form_of(qs: tuple[Fraction, ...], rows: int = 1, ends: bool = False) -> Quantiles:
+def estimator_of(qs: tuple[Fraction, ...], rows: int = 1, ends: bool = False) -> Quantiles:
     return Quantiles(
         key="",
         column=0,
@@ -127,8 +127,8 @@ def order(qs: Sequence[Fraction]) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("ends", [False, True])
 @pytest.mark.parametrize("price", ["1", "0.123456789"])
 def test_the_levels_prices_add_up_to_the_whole(ends, price) -> None:
-    form = form_of(DECILES, ends=ends)
-    known = list(zip(form.choices(), form.mechanisms(Price.parse(price), "pure"), strict=True))
+    estimator = estimator_of(DECILES, ends=ends)
+    known = list(zip(estimator.choices(), estimator.mechanisms(Price.parse(price), "pure"), strict=True))
     nodes = nodes_of(DECILES)
     levels = {}
     for choice, mechanism in known:

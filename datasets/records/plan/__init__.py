@@ -1,1 +1,1 @@
-"""The processing plan of a record set: read, as values, held against the data."""
+"""The processing plan of a record set: read, as values, checked against the data."""

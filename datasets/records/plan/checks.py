@@ -1,4 +1,4 @@
-"""Holds a plan against the data before any work starts; what does not fit is told by line and key of the plan."""
+"""Checks a plan against the data before any work starts; faults have the line and key of the plan."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -57,12 +57,12 @@ def refuse(faults: Iterator[Fault]) -> None:
 
 
 def reference(
-    plan: ProcessingPlan, key: str, asked: Reference, source: Source, *, needed: Sequence[str]
+    plan: ProcessingPlan, key: str, other: Reference, source: Source, *, needed: Sequence[str]
 ) -> None:
     """Another table has the columns that it is needed for."""
     missing = [name for name in needed if name not in source.columns]
     if missing:
-        raise plan.refusal((key,), f"{asked.path.name} has no column {_named(missing)}")
+        raise plan.refusal((key,), f"{other.path.name} has no column {_named(missing)}")
 
 
 def hierarchies(plan: ProcessingPlan, table: Table, names: Sequence[str]) -> dict[str, Hierarchy]:
@@ -80,19 +80,19 @@ def hierarchies(plan: ProcessingPlan, table: Table, names: Sequence[str]) -> dic
 
 
 def _hierarchy(attribute: Attribute, column: Column) -> Hierarchy:
-    asked = attribute.hierarchy
-    if isinstance(asked, HierarchyFile):
-        return layout.parse(attribute.name, asked.text, asked.delimiter)
-    assert asked is not None, "a plan without this hierarchy is refused when it is read"
-    held = column.counts() > 0
-    values = [value for value, holds in zip(column.values, held.tolist(), strict=True) if holds]
-    return built.build(asked, name=attribute.name, values=values)
+    spec = attribute.hierarchy
+    if isinstance(spec, HierarchyFile):
+        return layout.parse(attribute.name, spec.text, spec.delimiter)
+    assert spec is not None, "a plan without this hierarchy is refused when it is read"
+    occurs = column.counts() > 0
+    values = [value for value, used in zip(column.values, occurs.tolist(), strict=True) if used]
+    return built.build(spec, name=attribute.name, values=values)
 
 
 def grained(
     plan: ProcessingPlan, table: Table, trees: Mapping[str, Hierarchy]
 ) -> tuple[Table, dict[str, Hierarchy]]:
-    """Quasi-identifiers told at the grain that the proposal asks for, and their hierarchies from there on."""
+    """Quasi-identifiers at the grain that the proposal asks for, and their hierarchies from there on."""
     cut = dict(trees)
     for name, tree in trees.items():
         level = plan.attributes[name].level
@@ -100,12 +100,12 @@ def grained(
             continue
         if level >= tree.height:
             raise plan.refusal(("grain", name), f"the hierarchy has the levels 0 to {tree.height - 1}")
-        table = table.replacing(_told(table[name], tree, level))
+        table = table.replacing(_at_level(table[name], tree, level))
         cut[name] = _from_level(tree, level)
     return table, cut
 
 
-def _told(column: Column, tree: Hierarchy, level: int) -> Column:
+def _at_level(column: Column, tree: Hierarchy, level: int) -> Column:
     labels = tree.labels[level]
     return column.recoded([labels[label] for label in tree.maps[level][tree.places(column)].tolist()])
 
@@ -124,9 +124,9 @@ def feasible(plan: ProcessingPlan, table: Table, *, persons: int) -> None:
     if persons < 2:
         raise plan.refusal(("models",), f"the data has {_counted(persons, plan)}: nobody can be hidden in it")
     refuse(
-        plan.fault(asked.path, message)
-        for asked in plan.asked
-        if (message := _impossible(asked.model, table, persons, plan))
+        plan.fault(entry.path, message)
+        for entry in plan.model_entries
+        if (message := _impossible(entry.model, table, persons, plan))
     )
 
 
@@ -138,9 +138,9 @@ def _impossible(model: Model, table: Table, persons: int, plan: ProcessingPlan) 
     if isinstance(model, PopulationUniqueness) and model.population < persons:
         return f"the population of {model.population} is smaller than the data, which has {_counted(persons, plan)}"
     if isinstance(model, DistinctDiversity | EntropyDiversity | RecursiveDiversity):
-        held = int((table[model.attribute].counts() > 0).sum())
-        if distinct_needed(model) > held:
-            return f"{name_of(model)} cannot be met: the data has {held} values of {model.attribute}"
+        distinct = int((table[model.attribute].counts() > 0).sum())
+        if distinct_needed(model) > distinct:
+            return f"{name_of(model)} cannot be met: the data has {distinct} values of {model.attribute}"
     if isinstance(model, TCloseness) and model.distance is Distance.ORDERED:
         try:
             order(plan.attributes[model.attribute], table[model.attribute])
@@ -165,16 +165,16 @@ def orders(plan: ProcessingPlan, table: Table) -> dict[str, tuple[str, ...]]:
 
 def order(attribute: Attribute, column: Column) -> tuple[str, ...]:
     """The plan's order, or that of numbers; raises ValueError where there is neither."""
-    held = [value for value, rows in zip(column.values, column.counts().tolist(), strict=True) if rows]
+    present = [value for value, rows in zip(column.values, column.counts().tolist(), strict=True) if rows]
     if attribute.order:
-        missing = len(set(held) - set(attribute.order))
+        missing = len(set(present) - set(attribute.order))
         if missing or len(set(attribute.order)) < len(attribute.order):
             raise ValueError(
-                f"the order of {attribute.name} repeats a value or misses {missing} of the data's {len(held)}"
+                f"the order of {attribute.name} repeats a value or misses {missing} of the data's {len(present)}"
             )
         return attribute.order
     try:
-        return tuple(sorted(held, key=float))
+        return tuple(sorted(present, key=float))
     except ValueError:
         raise ValueError(
             f"ordered distance needs numbers, or an order of the values of {attribute.name} in its attribute"

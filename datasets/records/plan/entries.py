@@ -24,7 +24,7 @@ class PlanError(Faulty):
 
 @dataclass(frozen=True, slots=True)
 class PlanEntry:
-    """A value of the plan. What cannot be read is noted in the tree and told as something harmless."""
+    """A value of the plan. What cannot be read is noted in the tree and read as something harmless."""
 
     tree: Tree
     content: Any
@@ -114,7 +114,7 @@ class PlanEntry:
 
     def plain(self) -> Any:
         """The value as numbers, booleans, None, texts, lists and dicts, for those who read it further."""
-        return told(self.content)
+        return typed(self.content)
 
     def _instead(self) -> str:
         if not isinstance(self.content, YamlScalar):
@@ -129,12 +129,12 @@ def entry_of(text: str) -> PlanEntry:
     return PlanEntry(tree, tree.read(text))
 
 
-def told(content: Any) -> Any:
+def typed(content: Any) -> Any:
     """Scalars without quotes as what they look like, codes such as 01101 and everything else as text."""
     if isinstance(content, dict):
-        return {key: told(value) for key, value in content.items()}
+        return {key: typed(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [told(value) for value in content]
+        return [typed(value) for value in content]
     return _scalar(content)
 
 

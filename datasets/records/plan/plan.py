@@ -8,7 +8,7 @@ from typing import Any
 
 from datasets.descriptor.yamltext import Fault, Path_, Tree, dotted
 from datasets.records.plan.entries import PlanError
-from datasets.records.plan.plan_models import AskedModel
+from datasets.records.plan.plan_models import ModelEntry
 from privacy.deidentify.models import Model
 from privacy.deidentify.operations.plan import InOrder
 from privacy.deidentify.operations.steps import Operation, Remove
@@ -115,7 +115,7 @@ class ProcessingPlan:
     items: tuple[str, ...]
     where: tuple[RowCondition, ...]
     sampling: Sampling | None
-    asked: tuple[AskedModel, ...]
+    model_entries: tuple[ModelEntry, ...]
     population: Reference | None
     reference: Reference | None
     suppression: float
@@ -132,7 +132,7 @@ class ProcessingPlan:
     @property
     def models(self) -> tuple[Model, ...]:
         """The models asked for."""
-        return tuple(asked.model for asked in self.asked)
+        return tuple(entry.model for entry in self.model_entries)
 
     def of(self, role: Role) -> tuple[str, ...]:
         """The attributes of a role, in the plan's order."""

@@ -12,7 +12,7 @@ from privacy.deidentify.models import Distance, Estimator, Model, name_of
 
 
 @dataclass(frozen=True, slots=True)
-class AskedModel:
+class ModelEntry:
     """A model and where the plan asks for it."""
 
     model: Model
@@ -24,13 +24,13 @@ class AskedModel:
         return getattr(self.model, "attribute", None)
 
 
-def read(entries: list[PlanEntry]) -> tuple[list[AskedModel], list[str]]:
-    """The models of a plan and what has to be said about them; faults are noted at their places."""
-    found = [asked for entry in entries for asked in _one(entry)]
+def read(entries: list[PlanEntry]) -> tuple[list[ModelEntry], list[str]]:
+    """The models of a plan and the notes that the report makes of them; faults are noted at their places."""
+    found = [model for entry in entries for model in _one(entry)]
     return _merged(found)
 
 
-def _one(entry: PlanEntry) -> list[AskedModel]:
+def _one(entry: PlanEntry) -> list[ModelEntry]:
     """The models of one item: `{k_anonymity: 5}`; several keys are several models."""
     made = []
     for name, value in entry.members(*SPELLINGS).items():
@@ -42,18 +42,18 @@ def _one(entry: PlanEntry) -> list[AskedModel]:
                 value.fault(str(fault))
             continue
         if len(entry.tree.faults) == before:
-            made.append(AskedModel(model, value.path))
+            made.append(ModelEntry(model, value.path))
     return made
 
 
-def _merged(found: list[AskedModel]) -> tuple[list[AskedModel], list[str]]:
-    """Of several k the largest counts, and whoever reads the report is told so; a model said twice counts once."""
-    kept: dict[Model, AskedModel] = {}
+def _merged(found: list[ModelEntry]) -> tuple[list[ModelEntry], list[str]]:
+    """Of several k the largest counts, with a note in the report; a model that stands twice counts once."""
+    kept: dict[Model, ModelEntry] = {}
     notes = []
-    for asked in found:
-        if asked.model in kept:
-            notes.append(f"{name_of(asked.model)} is asked for twice")
-        kept.setdefault(asked.model, asked)
+    for entry in found:
+        if entry.model in kept:
+            notes.append(f"{name_of(entry.model)} is asked for twice")
+        kept.setdefault(entry.model, entry)
     for kind in (models.KAnonymity, models.KMap):
         same = [model for model in kept if isinstance(model, kind)]
         if len(same) > 1:

@@ -25,7 +25,7 @@ from datasets.records.plan.plan import (
     Sampling,
     Style,
 )
-from datasets.records.plan.plan_models import AskedModel
+from datasets.records.plan.plan_models import ModelEntry
 from privacy.deidentify.models import DeltaPresence, Distance, KMap, TCloseness
 from privacy.deidentify.operations import plan as operations
 from privacy.deidentify.operations.errors import BadOperation
@@ -95,7 +95,7 @@ class _PlanReader:
     def read(self) -> ProcessingPlan:
         attributes = self._attributes()
         items = self._items(attributes)
-        asked, notes = self._models()
+        model_entries, notes = self._models()
         self.notes += notes
         plan = ProcessingPlan(
             title=self.given["title"].text() if "title" in self.given else "",
@@ -105,7 +105,7 @@ class _PlanReader:
             items=items,
             where=self._where(attributes),
             sampling=self._sampling(),
-            asked=tuple(asked),
+            model_entries=tuple(model_entries),
             population=self._reference("population"),
             reference=self._reference("reference"),
             suppression=self.given["suppression"].number(most=1) if "suppression" in self.given else 0.0,
@@ -228,7 +228,7 @@ class _PlanReader:
             return ""
 
     def _operation(self, name: str, role: Role, entry: PlanEntry | None) -> Operation | None:
-        """What is done to the attribute; identifiers, codes and linkage codes are removed unless told otherwise."""
+        """What is done to the attribute; identifiers, codes and linkage codes go unless the plan names an operation."""
         if entry is None:
             return Remove() if role in REMOVED else None
         try:
@@ -321,7 +321,7 @@ class _PlanReader:
 
     # How the record set is made
 
-    def _models(self) -> tuple[list[AskedModel], list[str]]:
+    def _models(self) -> tuple[list[ModelEntry], list[str]]:
         entry = self.given.get("models")
         if entry is None or entry.content == []:
             (entry or self.entry).fault("a plan names at least one privacy model, such as {k_anonymity: 5}")
@@ -378,9 +378,9 @@ class _PlanReader:
         unit = plan.attributes.get(plan.unit or "")
         if unit is not None and unit.role in (Role.QUASI, Role.SENSITIVE):
             self.given["unit"].fault("the column that names the person is an identifier or a linkage code")
-        for asked in plan.asked:
-            self._check_model(plan, asked)
-        for name in plan.items and [asked.attribute for asked in plan.asked if asked.attribute]:
+        for entry in plan.model_entries:
+            self._check_model(plan, entry)
+        for name in plan.items and [entry.attribute for entry in plan.model_entries if entry.attribute]:
             if name not in plan.items:
                 self.given["items"].fault(f"leaves out {shown(str(name))}, which a model guards")
         if (
@@ -390,10 +390,10 @@ class _PlanReader:
         ):
             self.given["classify"].fault("this attribute is not published")
 
-    def _check_model(self, plan: ProcessingPlan, asked: AskedModel) -> None:
-        path, model = asked.path, asked.model
-        if asked.attribute is not None:
-            self._check_guarded(plan, asked.attribute, path)
+    def _check_model(self, plan: ProcessingPlan, entry: ModelEntry) -> None:
+        path, model = entry.path, entry.model
+        if entry.attribute is not None:
+            self._check_guarded(plan, entry.attribute, path)
         if isinstance(model, DeltaPresence | KMap) and plan.population is None:
             self.tree.fault(path, "needs the population: a file with the same quasi-identifiers", key=True)
         if isinstance(model, DeltaPresence | KMap) and plan.recoding != "full_domain":
@@ -421,10 +421,10 @@ class _PlanReader:
 
 def _canonical(given: Mapping[str, PlanEntry], attributes: Mapping[str, Attribute]) -> str:
     """The plan as JSON with sorted keys, its hierarchy files by their digests; the seed isn't part of it."""
-    asked = {key: entry.plain() for key, entry in given.items() if key not in ("seed", "title")}
+    content = {key: entry.plain() for key, entry in given.items() if key not in ("seed", "title")}
     files = {
         name: hashlib.sha256(attribute.hierarchy.text.encode()).hexdigest()
         for name, attribute in attributes.items()
         if isinstance(attribute.hierarchy, HierarchyFile)
     }
-    return json.dumps([asked, files], ensure_ascii=False, sort_keys=True)
+    return json.dumps([content, files], ensure_ascii=False, sort_keys=True)

@@ -21,7 +21,7 @@ _PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?)([0-9]+))?$"
 _TIME = r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 _DAY = r"[0-9]{4}(?:-[0-9]{2}-|/[0-9]{2}/)[0-9]{2}" + _TIME
 _EDGES = r"^[\p{Z}\t]+|[\p{Z}\t]+$"
-_UNTOLD = r"[\p{Cc}\p{Zl}\p{Zp}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
+_NO_WORD = r"[\p{Cc}\p{Zl}\p{Zp}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
 """Characters of no word: controls, line and paragraph separators, and what turns the direction of text."""
 
 
@@ -93,8 +93,8 @@ def word(text: str) -> str:
 def _digest(column: UndeclaredColumn, word: str, key: str) -> str:
     """62 bits of a digest of the secret key and the word; NULL of what is too long or holds a control."""
     assert key, "without a key anybody could look words up by their codes"
-    told = f"length({word}) <= {column.length_max} AND NOT regexp_matches({word}, {quoted(_UNTOLD)})"
-    return f"CASE WHEN {told} THEN (md5_number_lower({quoted(key)} || {word}) >> 2)::BIGINT END"
+    is_word = f"length({word}) <= {column.length_max} AND NOT regexp_matches({word}, {quoted(_NO_WORD)})"
+    return f"CASE WHEN {is_word} THEN (md5_number_lower({quoted(key)} || {word}) >> 2)::BIGINT END"
 
 
 def _clamped(value: str, low: int, high: int) -> str:

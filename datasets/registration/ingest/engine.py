@@ -18,7 +18,7 @@ Progress = Callable[[str, float], None]
 class Watch:
     """Tells progress and stops work that fills the disk. Called between batches and while a query runs.
 
-    Shares never go back, and a stage is told to be done before the next one begins.
+    Shares never go back, and a stage is reported as done before the next one begins.
     """
 
     def __init__(self, *, folder: Path, bytes_max: int, progress: Progress) -> None:
@@ -99,7 +99,7 @@ class _Query(threading.Thread):
 
 
 def problem_of(failure: BaseException) -> ImportProblem:
-    """A sentence of ours for an engine's failure: its own text may quote cells, so only its class is told."""
+    """A sentence of ours for an engine's failure: its own text may quote cells, so only its class is named."""
     if isinstance(failure, duckdb.OutOfMemoryException | MemoryError):
         return ImportProblem("the import needs more memory or disk space than it may use")
     return ImportProblem(f"the source could not be read ({type(failure).__name__})")

@@ -36,7 +36,7 @@ def ingest(
 
     When this returns both files are on the disk and nothing else is in the folder; the caller renames it
     into place. When it raises (ImportProblem, KeyboardInterrupt) it has emptied the folder again. `progress`
-    is told (stage, share done of 0 … 1). The salt, at least 16 secret bytes, decides which rows of a person
+    is called with (stage, share done of 0 … 1). The salt, at least 16 secret bytes, decides which rows of a person
     are kept; keep it for the life of the dataset, so that a new version keeps the same ones.
     """
     source = source.absolute()

@@ -160,7 +160,7 @@ def _groups(batches: Batches) -> Iterator[list[pa.RecordBatch]]:
 
 def _csv_batches(descriptor: Descriptor, source: Path, watch: Watch) -> tuple[list[str], Batches]:
     shares: list[float] = [0.0]
-    text = CheckedText(source, descriptor.source, told=lambda share: shares.__setitem__(0, share))
+    text = CheckedText(source, descriptor.source, progress=lambda share: shares.__setitem__(0, share))
     try:
         _check_names(descriptor, text.header, line=1)
     except ImportProblem:

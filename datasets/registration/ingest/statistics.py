@@ -7,7 +7,7 @@ equal). Hence one person more or less changes no other person's kept rows, and a
 
 Where nobody declared a column's values, a second table `words` tells which word a code stands for. It is read for
 codes that were released already, so it may be exact. A code is 62 bits of a keyed digest, so two words share one
-with probability at most words²/2^63; only then could the word told for a code depend on a rare one.
+with probability at most words²/2^63; only then could the word given for a code depend on a rare one.
 """
 
 import glob

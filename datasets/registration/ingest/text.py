@@ -173,7 +173,7 @@ class Characters:
 class CheckedText:
     """A CSV file as a stream of checked UTF-8 bytes, header taken off: what pyarrow reads from.
 
-    `header` holds the names. `read(n)` returns n bytes until the end comes; the progress callback is told
+    `header` holds the names. `read(n)` returns n bytes until the end comes; the progress callback gets
     the share of the file's bytes that were read.
     """
 
@@ -183,11 +183,11 @@ class CheckedText:
         options: SourceOptions,
         *,
         wanted: Sequence[int] = (),
-        told: Callable[[float], None] = lambda share: None,
+        progress: Callable[[float], None] = lambda share: None,
     ) -> None:
         self.file = path.open("rb", buffering=0)
         self.size = max(1, path.stat().st_size)
-        self.told = told
+        self.progress = progress
         self.characters = Characters(options.encoding)
         self.ready = bytearray()
         self.ended = False
@@ -253,7 +253,7 @@ class CheckedText:
         self.ended = not raw
         first = self.characters.bytes_read == 0
         text = self.characters.feed(raw, final=self.ended)
-        self.told(min(1.0, self.characters.bytes_read / self.size))
+        self.progress(min(1.0, self.characters.bytes_read / self.size))
         return text.removeprefix(codecs.BOM_UTF8) if first else text
 
     def _first_line(self, options: SourceOptions) -> str:

@@ -17,10 +17,10 @@ from datasets.ledger.ledger import Account, BudgetExhausted, Ledger, NoAnswer, S
 from datasets.people.service import Caller, People
 from datasets.queries.service import (
     AnswerFailed,
-    Asked,
     Conflict,
     InProgress,
     NotOpen,
+    QueryRequest,
     QueryService,
     Retired,
     joined,
@@ -92,11 +92,11 @@ def engine() -> MadeUpEngine:
 
 
 @pytest.fixture
-def desk(store: Store, engine: MadeUpEngine, tmp_path: Path) -> QueryService:
-    return desk_of(Ledger(store), engine, tmp_path)
+def service(store: Store, engine: MadeUpEngine, tmp_path: Path) -> QueryService:
+    return service_of(Ledger(store), engine, tmp_path)
 
 
-def desk_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: DatasetVersion) -> QueryService:
+def service_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: DatasetVersion) -> QueryService:
     return QueryService(
         ledger=ledger,
         catalog=Shelf(list(held or (HELD, TWIN))),  # type: ignore[arg-type]
@@ -108,15 +108,15 @@ def desk_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: DatasetVe
 
 def asked(
     key: str = "k1", *, caller: Caller = AOI, about: Query | None = None, dataset: str = "town"
-) -> Asked:
+) -> QueryRequest:
     question = about or query()
-    return Asked(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
+    return QueryRequest(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
 
 
-def told(desk: QueryService, question: Asked) -> tuple[int, str]:
+def told(service: QueryService, question: QueryRequest) -> tuple[int, str]:
     """The first value of an answer and what it was charged."""
-    stored = desk.answer(question)
-    answer = json.loads(joined(stored, desk.table_of(stored)))
+    stored = service.answer(question)
+    answer = json.loads(joined(stored, service.table_of(stored)))
     return answer["rows"][0][answer["columns"][0]["name"]], answer["charge"]["amount"]
 
 
@@ -127,61 +127,61 @@ def spent(store: Store) -> dict[str, str]:
 NEVER = query(reuse="never")
 
 
-def test_an_answer_is_charged_to_the_user_and_the_dataset(desk: QueryService, store: Store) -> None:
-    assert told(desk, asked()) == (101, "1")
+def test_an_answer_is_charged_to_the_user_and_the_dataset(service: QueryService, store: Store) -> None:
+    assert told(service, asked()) == (101, "1")
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
 def test_the_same_key_is_told_the_same_bytes_and_opens_no_data(
-    desk: QueryService, engine: MadeUpEngine, store: Store
+    service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
-    first, second = desk.answer(asked(about=NEVER)), desk.answer(asked(about=NEVER))
+    first, second = service.answer(asked(about=NEVER)), service.answer(asked(about=NEVER))
     assert second == first
     assert len(engine.opened) == 1
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_the_same_key_for_another_question_is_a_conflict(desk: QueryService) -> None:
-    desk.answer(asked())
+def test_the_same_key_for_another_question_is_a_conflict(service: QueryService) -> None:
+    service.answer(asked())
     with pytest.raises(Conflict):
-        desk.answer(asked(about=query(count("m"))))
+        service.answer(asked(about=query(count("m"))))
 
 
 def test_the_same_question_again_is_free_and_tells_the_same(
-    desk: QueryService, engine: MadeUpEngine, store: Store
+    service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
-    desk.answer(asked())
-    assert told(desk, asked("k2", about=query(count("m"), budget=Price.parse("0.5")))) == (101, "0")
+    service.answer(asked())
+    assert told(service, asked("k2", about=query(count("m"), budget=Price.parse("0.5")))) == (101, "0")
     assert len(engine.opened) == 1
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_the_same_question_at_a_better_accuracy_is_measured_anew(desk: QueryService, store: Store) -> None:
-    desk.answer(asked(about=query(budget=Price.parse("0.5"))))
-    assert told(desk, asked("k2")) == (102, "1")
+def test_the_same_question_at_a_better_accuracy_is_measured_anew(service: QueryService, store: Store) -> None:
+    service.answer(asked(about=query(budget=Price.parse("0.5"))))
+    assert told(service, asked("k2")) == (102, "1")
     assert spent(store) == {"aoi": "1.5", "town": "1.5"}
 
 
-def test_who_wants_no_reuse_pays_for_fresh_noise(desk: QueryService, store: Store) -> None:
-    desk.answer(asked())
-    assert told(desk, asked("k2", about=NEVER)) == (102, "1")
+def test_who_wants_no_reuse_pays_for_fresh_noise(service: QueryService, store: Store) -> None:
+    service.answer(asked())
+    assert told(service, asked("k2", about=NEVER)) == (102, "1")
     assert spent(store) == {"aoi": "2", "town": "2"}
 
 
 def test_another_user_pays_as_much_and_the_dataset_nothing(
-    desk: QueryService, engine: MadeUpEngine, store: Store
+    service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
-    desk.answer(asked())
-    assert told(desk, asked("k1", caller=REN)) == (101, "1")
+    service.answer(asked())
+    assert told(service, asked("k1", caller=REN)) == (101, "1")
     assert len(engine.opened) == 1
     assert spent(store) == {"aoi": "1", "ren": "1", "town": "1"}
 
 
 def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
-    desk: QueryService, engine: MadeUpEngine
+    service: QueryService, engine: MadeUpEngine
 ) -> None:
-    desk.answer(asked())
-    assert told(desk, asked("k2", dataset="twin")) == (102, "1")
+    service.answer(asked())
+    assert told(service, asked("k2", dataset="twin")) == (102, "1")
     assert engine.opened == [HELD.file, TWIN.file]
 
 
@@ -199,25 +199,29 @@ def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
     ids=["invalid", "no such dataset", "no account", "no budget"],
 )
 def test_a_refusal_opens_no_data_and_costs_nothing(
-    desk: QueryService, engine: MadeUpEngine, store: Store, question: Asked, refusal: type[Exception]
+    service: QueryService,
+    engine: MadeUpEngine,
+    store: Store,
+    question: QueryRequest,
+    refusal: type[Exception],
 ) -> None:
     with pytest.raises(refusal):
-        desk.answer(question)
+        service.answer(question)
     assert engine.opened == []
     assert spent(store) == {}
 
 
 def test_a_retired_dataset_answers_nothing_new(store: Store, engine: MadeUpEngine, tmp_path: Path) -> None:
     with pytest.raises(Retired):
-        desk_of(Ledger(store), engine, tmp_path, replace(HELD, retired=True)).answer(asked())
+        service_of(Ledger(store), engine, tmp_path, replace(HELD, retired=True)).answer(asked())
     assert engine.opened == []
 
 
 def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
-    desk: QueryService, engine: MadeUpEngine, store: Store
+    service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
-    assert desk.quote(AOI, "town", query())["charge"]["amount"] == "1"
-    assert desk.rehearse(AOI, "town", query(mode="dummy"))["charge"]["amount"] == "0"
+    assert service.quote(AOI, "town", query())["charge"]["amount"] == "1"
+    assert service.rehearse(AOI, "town", query(mode="dummy"))["charge"]["amount"] == "0"
     assert engine.opened == []
     assert spent(store) == {}
 
@@ -227,30 +231,30 @@ def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
 
 @pytest.mark.parametrize("failure", [EngineFailed(), MemoryError(), ValueError("a cell")], ids=repr)
 def test_a_failure_after_data_was_opened_is_charged_and_stays_one(
-    desk: QueryService, engine: MadeUpEngine, store: Store, failure: Exception
+    service: QueryService, engine: MadeUpEngine, store: Store, failure: Exception
 ) -> None:
     engine.failure = failure
     with pytest.raises(AnswerFailed):
-        desk.answer(asked())
+        service.answer(asked())
     engine.failure = None
     with pytest.raises(AnswerFailed):
-        desk.answer(asked())
+        service.answer(asked())
     assert len(engine.opened) == 1
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_a_failed_answer_is_not_told_to_anybody_else(desk: QueryService, engine: MadeUpEngine) -> None:
+def test_a_failed_answer_is_not_told_to_anybody_else(service: QueryService, engine: MadeUpEngine) -> None:
     engine.failure = EngineFailed()
     with pytest.raises(AnswerFailed):
-        desk.answer(asked())
+        service.answer(asked())
     engine.failure = None
-    assert told(desk, asked("k2", caller=REN)) == (101, "1")
+    assert told(service, asked("k2", caller=REN)) == (101, "1")
 
 
 def test_what_could_not_be_settled_is_not_told(store: Store, engine: MadeUpEngine, tmp_path: Path) -> None:
-    desk = desk_of(LostAtTheEnd(store), engine, tmp_path)
+    service = service_of(LostAtTheEnd(store), engine, tmp_path)
     with pytest.raises(Unavailable):
-        desk.answer(asked())
+        service.answer(asked())
     with pytest.raises(NoAnswer):
         Ledger(store).earlier(user="aoi", key="k1")
     assert spent(store) == {}
@@ -260,44 +264,44 @@ def test_what_could_not_be_settled_is_not_told(store: Store, engine: MadeUpEngin
 
 
 def test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused(
-    desk: QueryService, store: RacedStore, engine: MadeUpEngine
+    service: QueryService, store: RacedStore, engine: MadeUpEngine
 ) -> None:
     two = query(budget=Price.parse("2"), reuse="never")
-    store.rival = lambda: desk.answer(asked("k2", about=two))
+    store.rival = lambda: service.answer(asked("k2", about=two))
     with pytest.raises(BudgetExhausted):
-        desk.answer(asked("k1", about=two))
+        service.answer(asked("k1", about=two))
     assert len(engine.opened) == 2
     assert spent(store) == {"aoi": "2", "town": "2"}
 
 
-def test_two_charges_at_once_are_both_counted(desk: QueryService, store: RacedStore) -> None:
-    store.rival = lambda: desk.answer(asked("k2", about=NEVER))
-    desk.answer(asked("k1", about=NEVER))
+def test_two_charges_at_once_are_both_counted(service: QueryService, store: RacedStore) -> None:
+    store.rival = lambda: service.answer(asked("k2", about=NEVER))
+    service.answer(asked("k1", about=NEVER))
     assert spent(store) == {"aoi": "2", "town": "2"}
 
 
-def test_the_lifetime_cap_holds_between_users_that_race(desk: QueryService, store: RacedStore) -> None:
+def test_the_lifetime_cap_holds_between_users_that_race(service: QueryService, store: RacedStore) -> None:
     three = query(budget=Price.parse("3"), reuse="never")
-    store.rival = lambda: desk.answer(asked("k2", caller=REN, about=three))
+    store.rival = lambda: service.answer(asked("k2", caller=REN, about=three))
     with pytest.raises(BudgetExhausted) as refused:
-        desk.answer(asked("k1", about=three))
+        service.answer(asked("k1", about=three))
     assert refused.value.kind == "dataset"
     assert spent(store) == {"ren": "3", "town": "3"}
 
 
 def test_a_rival_with_the_same_key_on_another_machine_wins_and_both_tell_its_answer(
-    desk: QueryService, store: RacedStore, engine: MadeUpEngine, tmp_path: Path
+    service: QueryService, store: RacedStore, engine: MadeUpEngine, tmp_path: Path
 ) -> None:
-    elsewhere = desk_of(Ledger(store), engine, tmp_path / "elsewhere")
+    elsewhere = service_of(Ledger(store), engine, tmp_path / "elsewhere")
     store.rival = lambda: elsewhere.answer(asked(about=NEVER))
-    stored = desk.answer(asked(about=NEVER))
+    stored = service.answer(asked(about=NEVER))
     assert stored == elsewhere.answer(asked(about=NEVER))
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
-def test_a_question_underway_is_not_begun_a_second_time(desk: QueryService) -> None:
-    with desk._alone(asked()), pytest.raises(InProgress):
-        desk.answer(asked())
+def test_a_question_underway_is_not_begun_a_second_time(service: QueryService) -> None:
+    with service._alone(asked()), pytest.raises(InProgress):
+        service.answer(asked())
 
 
 def test_the_database_itself_refuses_to_hold_more_spent_than_granted(store: Store) -> None:

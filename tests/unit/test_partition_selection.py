@@ -11,7 +11,7 @@ from doubles import Silence, count, query, register
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.answer import codes_told, release, table
+from privacy.answer import release, released_codes, table
 from privacy.budget import Price
 from privacy.exact import ExactAggregate
 from privacy.noise import Mechanism
@@ -52,7 +52,7 @@ def tail(least: int, sigma: float) -> float:
     return math.fsum(weight for x, weight in weights.items() if x >= least) / math.fsum(weights.values())
 
 
-def any_told(at: int, sigma: float, counts: list[int]) -> float:
+def any_released(at: int, sigma: float, counts: list[int]) -> float:
     """The exact probability that any of these values, each with its own noise, reaches `at`."""
     tails = [tail(at - each, sigma) for each in counts]
     return 1.0 if 1.0 in tails else -math.expm1(math.fsum(math.log1p(-one) for one in tails))
@@ -93,9 +93,9 @@ def test_the_threshold_grows_with_the_bound_the_noise_and_the_strictness(sigma, 
 def test_no_way_of_having_values_alone_is_told_more_often_than_the_exposure(sigma, rows, at) -> None:
     """Step 3 of the proof, over every way to share out a person's rows over values that nobody else has."""
     for counts in partitions(rows, rows):
-        told = any_told(at, sigma, counts)
+        told = any_released(at, sigma, counts)
         assert told <= exposure(at, sigma, rows, persons=False) * (1 + 1e-9)
-    told = any_told(at, sigma, [1] * rows)
+    told = any_released(at, sigma, [1] * rows)
     assert told <= exposure(at, sigma, rows, persons=True) * (1 + 1e-9)
 
 
@@ -103,7 +103,7 @@ def test_no_way_of_having_values_alone_is_told_more_often_than_the_exposure(sigm
 @pytest.mark.parametrize("rows", [1, 2, 5])
 def test_the_exposure_is_hardly_more_than_the_worst_person_needs(sigma, rows) -> None:
     for at in range(rows + 1, rows + math.ceil(6 * sigma) + 2):
-        worst = max(any_told(at, sigma, counts) for counts in partitions(rows, rows))
+        worst = max(any_released(at, sigma, counts) for counts in partitions(rows, rows))
         bound = exposure(at, sigma, rows, persons=False)
         assert worst <= bound * (1 + 1e-9)
         if bound < 0.01:
@@ -122,7 +122,7 @@ def test_wide_noise_is_bounded_by_a_continuous_tail_that_is_no_smaller(sigma) ->
 # The mechanism
 
 
-def exact_of(asked: Plan, counts: list[int], kind: str = "words") -> dict:
+def exact_of(asked: Plan, counts: list[int], kind: str = "values") -> dict:
     """An exact part: so many rows of the words whose codes are 1, 2, …"""
     codes = np.arange(1, len(counts) + 1, dtype=np.int64)
     return {
@@ -133,7 +133,7 @@ def exact_of(asked: Plan, counts: list[int], kind: str = "words") -> dict:
 def test_a_value_is_told_from_the_threshold_on_and_not_one_below() -> None:
     asked = planned()
     (part,) = asked.measurements
-    least = part.form.threshold(part.draws[0].mechanism)
+    least = part.estimator.threshold(part.draws[0].mechanism)
     released = release(asked, exact_of(asked, [least, least - 1, 5 * least, 0]), Silence())
     assert released[0].tolist() == [[1, 3], [least, 5 * least]]
     made = table(asked, released, ["b", "a"])
@@ -145,24 +145,24 @@ def test_a_value_is_told_from_the_threshold_on_and_not_one_below() -> None:
 def test_of_no_values_nothing_is_drawn_and_none_are_told() -> None:
     asked = planned()
     released = release(asked, exact_of(asked, []), Silence())
-    assert codes_told(asked, released).tolist() == []
+    assert released_codes(asked, released).tolist() == []
     assert table(asked, released).as_json()["rows"] == []
 
 
 @pytest.mark.parametrize(
     ("statistic", "rows", "kind", "squared"),
     [
-        (count(), 1, "words", 1),
-        (count(), 3, "words", 9),
-        (PERSONS, 1, "words", 1),
-        (PERSONS, 3, "word_persons", 3),
+        (count(), 1, "values", 1),
+        (count(), 3, "values", 9),
+        (PERSONS, 1, "values", 1),
+        (PERSONS, 3, "value_persons", 3),
     ],
 )
 def test_sensitivity_is_that_of_the_worst_person(statistic, rows, kind, squared) -> None:
     """Rows may all have one value (k in L2); as a person each of k values moves by 1 (√k in L2)."""
     asked = planned(query(statistic, group_by=BY_EMPLOYER), rows)
     (part,) = asked.measurements
-    assert asked.needed == (((), ExactAggregate(kind=kind, column=0)),)
+    assert asked.exact_requests == (((), ExactAggregate(kind=kind, column=0)),)
     assert part.draws[0].mechanism == Mechanism(
         kind="discrete_gaussian", measure="zcdp", sensitivity=squared, price=Price.parse("1")
     )
@@ -172,7 +172,7 @@ def test_sensitivity_is_that_of_the_worst_person(statistic, rows, kind, squared)
 def test_a_narrower_bound_lowers_the_threshold() -> None:
     def least(**changes: object) -> int:
         (part,) = planned(query(count(), group_by=BY_EMPLOYER, **changes), rows=5).measurements
-        return part.form.threshold(part.draws[0].mechanism)
+        return part.estimator.threshold(part.draws[0].mechanism)
 
     assert least(rows_per_person=1) < least(rows_per_person=3) < least()
 

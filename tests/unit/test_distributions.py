@@ -10,21 +10,28 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import dlaplace, norm
 
-from privacy.distributions import Law
+from privacy.distributions import NoiseDistribution
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
 CONFIDENCES = st.sampled_from((0.5, 0.9, 0.95, 0.99, 0.999999))
 WEIGHTS = st.lists(st.floats(-1, 1), min_size=1, max_size=3).filter(lambda sizes: max(map(abs, sizes)) > 0.01)
 
 
-def inside(law: Law, width: int) -> float:
+def inside(distribution: NoiseDistribution, width: int) -> float:
     """P(|X| ≤ width): of Laplace noise from scipy's distribution function, of Gaussian noise summed up."""
     if width < 0:
         return 0.0
-    if law.kind == "laplace":
-        return 1 - 2 * float(dlaplace(1 / law.scale).cdf(-width - 1))
+    if distribution.kind == "laplace":
+        return 1 - 2 * float(dlaplace(1 / distribution.scale).cdf(-width - 1))
     mass = np.exp(
-        -((np.arange(-math.ceil(40 * law.scale) - 40, math.ceil(40 * law.scale) + 41) / law.scale) ** 2) / 2
+        -(
+            (
+                np.arange(-math.ceil(40 * distribution.scale) - 40, math.ceil(40 * distribution.scale) + 41)
+                / distribution.scale
+            )
+            ** 2
+        )
+        / 2
     )
     middle = len(mass) // 2
     return float(mass[middle - width : middle + width + 1].sum() / mass.sum())
@@ -33,10 +40,10 @@ def inside(law: Law, width: int) -> float:
 @SMALL
 @given(st.floats(0.05, 10_000), CONFIDENCES)
 def test_half_width_is_the_least_that_holds_the_noise_often_enough(scale: float, confidence: float) -> None:
-    law = Law("laplace", scale)
-    width = law.half_width(confidence)
-    assert inside(law, width) >= confidence - 1e-9
-    assert inside(law, width - 1) < confidence + 1e-9
+    distribution = NoiseDistribution("laplace", scale)
+    width = distribution.half_width(confidence)
+    assert inside(distribution, width) >= confidence - 1e-9
+    assert inside(distribution, width - 1) < confidence + 1e-9
 
 
 @SMALL
@@ -44,16 +51,16 @@ def test_half_width_is_the_least_that_holds_the_noise_often_enough(scale: float,
 def test_half_width_of_gaussian_noise_is_the_least_that_holds_it_often_enough(
     sigma: float, confidence: float
 ) -> None:
-    law = Law("gaussian", sigma)
-    width = law.half_width(confidence)
-    assert inside(law, width) >= confidence - 1e-9
-    assert inside(law, width - 1) < confidence + 1e-9
+    distribution = NoiseDistribution("gaussian", sigma)
+    width = distribution.half_width(confidence)
+    assert inside(distribution, width) >= confidence - 1e-9
+    assert inside(distribution, width - 1) < confidence + 1e-9
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999999])
 def test_half_widths_of_wide_gaussian_noise_go_on_where_the_sum_ends(confidence: float) -> None:
     for sigma in (200.0, 200.1, 1_000.0, 54_321.5):
-        width = Law("gaussian", sigma).half_width(confidence)
+        width = NoiseDistribution("gaussian", sigma).half_width(confidence)
         assert abs(width - sigma * norm.ppf((1 + confidence) / 2)) <= 1.5
 
 
@@ -68,20 +75,22 @@ def test_half_width_agrees_with_a_sum_of_exact_fractions(base: int, confidence: 
     while held < confidence:
         width += 1
         held += 2 * head * alpha**width
-    assert Law("laplace", -1 / math.log(alpha)).half_width(float(confidence)) == width
+    assert NoiseDistribution("laplace", -1 / math.log(alpha)).half_width(float(confidence)) == width
 
 
 @pytest.mark.parametrize("kind", ["laplace", "gaussian", "mixed"])
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
 def test_half_widths_rise_with_the_scale_and_with_the_confidence(kind, confidence: float) -> None:
-    widths = [Law(kind, scale).half_width(confidence) for scale in (0.1, 1, 3, 50, 199, 201, 5_000)]
+    widths = [
+        NoiseDistribution(kind, scale).half_width(confidence) for scale in (0.1, 1, 3, 50, 199, 201, 5_000)
+    ]
     assert widths == sorted(widths)
-    assert Law(kind, 50).half_width(confidence) < Law(kind, 50).half_width(0.9999)
+    assert NoiseDistribution(kind, 50).half_width(confidence) < NoiseDistribution(kind, 50).half_width(0.9999)
 
 
 def test_deviations_are_those_of_the_continuous_laws() -> None:
-    assert Law("laplace", 3.0).deviation == pytest.approx(3 * math.sqrt(2))
-    assert Law("gaussian", 3.0).deviation == Law("mixed", 3.0).deviation == 3.0
+    assert NoiseDistribution("laplace", 3.0).deviation == pytest.approx(3 * math.sqrt(2))
+    assert NoiseDistribution("gaussian", 3.0).deviation == NoiseDistribution("mixed", 3.0).deviation == 3.0
 
 
 def laplace_tail_by_quadrature(weights: list[float], width: float) -> float:
@@ -102,7 +111,7 @@ def laplace_tail_by_quadrature(weights: list[float], width: float) -> float:
 @settings(SMALL, max_examples=15)
 @given(WEIGHTS)
 def test_the_tail_of_a_sum_of_laplace_draws_is_that_of_their_characteristic_function(weights) -> None:
-    width = float(Law("laplace", 1.0).tail(0.95, np.array(weights)[:, None])[0])
+    width = float(NoiseDistribution("laplace", 1.0).tail(0.95, np.array(weights)[:, None])[0])
     assert laplace_tail_by_quadrature(weights, width) == pytest.approx(0.05, abs=2e-3)
 
 
@@ -110,7 +119,9 @@ def test_the_tail_of_a_sum_of_laplace_draws_is_that_of_their_characteristic_func
 @given(WEIGHTS, st.floats(0.1, 100))
 def test_tails_scale_with_the_noise(weights: list[float], scale: float) -> None:
     for kind in ("laplace", "gaussian", "mixed"):
-        one, many = (Law(kind, size).tail(0.95, np.array(weights)[:, None])[0] for size in (1.0, scale))
+        one, many = (
+            NoiseDistribution(kind, size).tail(0.95, np.array(weights)[:, None])[0] for size in (1.0, scale)
+        )
         assert many == pytest.approx(scale * one, rel=1e-6)
 
 
@@ -119,8 +130,10 @@ def test_tails_scale_with_the_noise(weights: list[float], scale: float) -> None:
 def test_equal_weights_are_no_worse_than_weights_moved_apart(weights: list[float]) -> None:
     """Equal weights have no partial fractions of their own; moving them apart may only widen."""
     doubled = np.array([*weights, *weights])[:, None]
-    tail = Law("laplace", 1.0).tail(0.95, doubled)[0]
-    apart = Law("laplace", 1.0).tail(0.95, doubled * (1 + 0.02 * np.arange(len(doubled)))[:, None])[0]
+    tail = NoiseDistribution("laplace", 1.0).tail(0.95, doubled)[0]
+    apart = NoiseDistribution("laplace", 1.0).tail(
+        0.95, doubled * (1 + 0.02 * np.arange(len(doubled)))[:, None]
+    )[0]
     assert tail <= apart * 1.01
     deviation = math.sqrt(2 * float((doubled**2).sum()))
     assert norm.ppf(0.975) * deviation * 0.98 <= tail <= math.log(20) * deviation
@@ -131,9 +144,9 @@ def test_equal_weights_are_no_worse_than_weights_moved_apart(weights: list[float
 def test_the_table_for_shares_agrees_with_the_tail_itself(kind, classes: int) -> None:
     shares = np.array([0.0, 0.1, 1 / 3, 0.5, 0.77, 1.0])
     weights = [1 - shares, shares] if classes == 2 else [1 - shares, 1 - 2 * shares, shares]
-    law = Law(kind, 7.0)
-    expected = law.tail(0.95, np.array(weights))
-    assert law.shares_tail(0.95, shares, classes=classes) == pytest.approx(expected, rel=2e-3)
+    distribution = NoiseDistribution(kind, 7.0)
+    expected = distribution.tail(0.95, np.array(weights))
+    assert distribution.shares_tail(0.95, shares, classes=classes) == pytest.approx(expected, rel=2e-3)
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.999])
@@ -143,6 +156,6 @@ def test_mixed_noise_is_given_no_less_than_any_sum_of_laplace_draws_has(
 ) -> None:
     """Of sums of equal deviation a single Laplace draw has the heaviest tail at 0.9 and beyond."""
     weights = 1 + 0.01 * np.arange(draws)
-    summed = float(Law("laplace", 1.0).tail(confidence, weights[:, None])[0])
-    mixed = Law("mixed", math.sqrt(2 * float((weights**2).sum())))
+    summed = float(NoiseDistribution("laplace", 1.0).tail(confidence, weights[:, None])[0])
+    mixed = NoiseDistribution("mixed", math.sqrt(2 * float((weights**2).sum())))
     assert mixed.half_width_real(confidence) >= summed * (1 - 1e-9)

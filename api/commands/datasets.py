@@ -1,0 +1,207 @@
+"""`sudare dataset`: descriptors checked, sources registered, datasets listed, shown and retired.
+
+What is printed about a source are counts, and problems by line and column; never a value of it.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.commands.account_lines import account_line, account_text, all_accounts
+from api.commands.terminal import StageProgress, as_json, echo, operator
+from api.services import Services
+
+if TYPE_CHECKING:
+    from datasets.catalog import DatasetVersion
+    from datasets.descriptor.descriptor import Descriptor, View
+    from datasets.registration.ingest import ColumnCounts, IngestReport
+    from datasets.registration.registry import Registered
+
+VIEW_HAS_NO_DATA = "this describes a view, which is joined from registered datasets: leave --data out"
+DATA_IS_MISSING = "give --data: the source of the dataset, CSV or Parquet"
+
+existing = click.Path(exists=True, path_type=Path)
+
+
+@click.group()
+def dataset() -> None:
+    """Datasets: check, register, list, show, retire."""
+
+
+@dataset.command("check")
+@click.argument("descriptor", type=existing)
+@click.option("--data", type=existing, help="Also read this source and report on it.")
+@as_json
+def check_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
+    """Check a descriptor, and a source against it, without registering anything."""
+    from datasets.descriptor.descriptor import View
+    from datasets.registration.ingest import check
+
+    described = _described(descriptor)
+    if isinstance(described, View) and data is not None:
+        raise click.UsageError(VIEW_HAS_NO_DATA)
+    if isinstance(described, View) or data is None:
+        _show_description(descriptor, described, as_json)
+        return
+    with StageProgress() as progress:
+        report = check(described, data, progress)
+    _show_report(report, as_json)
+    # Missing cells and rows beyond the bound are no fault of a source; cells that cannot be read are.
+    if any(problem.kind == "unreadable" for problem in report.problems):
+        sys.exit(1)
+
+
+@dataset.command("register")
+@click.argument("descriptor", type=existing)
+@click.option("--data", type=existing, help="CSV or Parquet; a view has none.")
+@as_json
+def register_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
+    """Register a source, or a view of registered datasets, as a dataset's next version."""
+    services = Services.from_environment()
+    described = _described(descriptor)
+    with StageProgress() as progress:
+        made = _registered(services, described, data, progress)
+    # Before the report, which may be long; in JSON both are in one object.
+    if not as_json:
+        click.echo(f"{made.dataset} version {made.version} is serving")
+    _show_report(made.report, as_json, dataset=made.dataset, version=made.version)
+
+
+@dataset.command("list")
+@as_json
+def list_datasets(as_json: bool) -> None:
+    """List the datasets."""
+    items = [
+        {
+            "id": version.id,
+            "version": version.version,
+            **_terms(version),
+            "title": version.schema.title,
+            "retired": version.retired,
+        }
+        for version in Services.from_environment().catalog.all()
+    ]
+    echo(items, as_json=as_json, text="\n".join(map(_item_text, items)) or "no datasets")
+
+
+@dataset.command("show")
+@click.argument("id")
+@as_json
+def show_dataset(id: str, as_json: bool) -> None:
+    """Show a dataset's terms and its accounts."""
+    services = Services.from_environment()
+    version = services.catalog.current(id)
+    members = services.catalog.lineage_members()
+    states = [state for state in all_accounts(services.ledger) if state.lineage in version.lineages]
+    accounts = [account_line(state, members) for state in states]
+    body = {
+        "id": version.id,
+        "version": version.version,
+        **_terms(version),
+        "registered_at": version.registered_at,
+        "retired": version.retired,
+        "columns": [column.name for column in version.schema.columns],
+        "max_rows_per_person": version.schema.rows_per_person,
+        "accounts": accounts,
+    }
+    first = f"{_name_and_measure(body)}: {', '.join(body['columns'])}"
+    echo(body, as_json=as_json, text="\n".join([first, *map(account_text, accounts)]))
+
+
+@dataset.command("retire")
+@click.argument("id")
+def retire(id: str) -> None:
+    """Stop answering new questions; what was told and spent stays."""
+    from datasets.database.store import now
+
+    Services.from_environment().catalog.retire(id, at=now())
+    click.echo(f"retired {id}")
+
+
+def _described(file: Path) -> "Descriptor | View":
+    from datasets.descriptor.descriptor import read
+
+    try:
+        # Editors on Windows put a byte order mark before the text; it is no part of it.
+        return read(file.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{file} is not UTF-8 text") from None
+    except OSError:
+        raise click.ClickException(f"{file} cannot be read") from None
+
+
+def _registered(
+    services: Services, described: "Descriptor | View", data: Path | None, progress: StageProgress
+) -> "Registered":
+    from datasets.descriptor.descriptor import View
+    from datasets.registration.registry import register, register_view
+
+    store, data_dir, actor = services.store, services.settings.data_dir, operator()
+    if isinstance(described, View):
+        if data is not None:
+            raise click.UsageError(VIEW_HAS_NO_DATA)
+        return register_view(store=store, data_dir=data_dir, view=described, actor=actor, progress=progress)
+    if data is None:
+        raise click.UsageError(DATA_IS_MISSING)
+    return register(
+        store=store, data_dir=data_dir, descriptor=described, source=data, actor=actor, progress=progress
+    )
+
+
+def _show_description(file: Path, described: "Descriptor | View", as_json: bool) -> None:
+    from datasets.descriptor.descriptor import View
+
+    is_view = isinstance(described, View)
+    schema = described if isinstance(described, View) else described.schema
+    text = f"{file}: {schema.id}, {len(schema.columns)} columns, no faults"
+    # Checking needs no database; whether the sources have these columns stands only there.
+    if is_view:
+        text += " in itself; whether its sources allow it is seen when it is registered"
+    echo({"id": schema.id, "columns": len(schema.columns)}, as_json=as_json, text=text)
+
+
+def _show_report(report: "IngestReport", as_json: bool, **about: Any) -> None:
+    """The operator's report: counts, and problems by line and column, never a value."""
+    kept = ", ".join(f"{bound}: {share:.1%}" for bound, share in report.kept_by_bound.items())
+    lines = [
+        f"{report.rows_read} rows read, {report.rows_kept} kept of {report.persons} persons",
+        f"{report.rows_without_person} named no person, {report.dropped_by_bound} were beyond the bound",
+        *(f"  {name}: {_counted(counts)}" for name, counts in report.columns.items()),
+        f"share of the rows that a bound of k rows a person keeps: {kept}",
+        *(f"  line {problem.line}, {problem.column}: {problem.kind}" for problem in report.problems),
+    ]
+    echo({**about, **asdict(report)}, as_json=as_json, text="\n".join(lines))
+
+
+def _counted(counts: "ColumnCounts") -> str:
+    # Columns without a remark are the rule; zeros would hide the others.
+    found = [f"{number} {name}" for name, number in asdict(counts).items() if number]
+    return ", ".join(found) or "all cells as declared"
+
+
+def _terms(version: "DatasetVersion") -> dict[str, Any]:
+    """Which accounts pay for a dataset's answers, in what, and what a view was joined from."""
+    from privacy import delta
+
+    # A view names all its lineages in a member of its own, so that `lineage` is one name for every dataset.
+    terms: dict[str, Any] = {"lineage": version.lineage, "measure": version.schema.measure}
+    if version.schema.delta is not None:
+        terms["delta"] = delta.shown(delta.atto_of(version.schema.delta))
+    if version.is_view:
+        terms |= {"lineages": version.lineages, "sources": version.sources}
+    return terms
+
+
+def _item_text(item: Mapping[str, Any]) -> str:
+    return f"{_name_and_measure(item)}{' (retired)' if item['retired'] else ''}"
+
+
+def _name_and_measure(item: Mapping[str, Any]) -> str:
+    """A dataset in a few words; a view with the datasets and versions that it was joined from."""
+    named = ", ".join(f"{id} v{version}" for id, version in item.get("sources", {}).items())
+    origin = f" (a view of {named})" if named else ""
+    return f"{item['id']} v{item['version']} {item['measure']}{origin}"

@@ -1,0 +1,128 @@
+"""The sample city as `sudare demo` sets it up: registers, a view of two, people and a budget. Made once, then found."""
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from api.commands.terminal import operator
+from api.services import Services
+from datasets.catalog import NoSuchDataset
+from datasets.database.store import migrate
+from datasets.descriptor.descriptor import View, parse, read
+from datasets.ledger.ledger import Account
+from datasets.people.service import AlreadyThere
+from datasets.registration.registry import register, register_view
+from datasets.sample import generate
+from privacy.budget import Price
+
+FOLDER = Path(__file__).resolve().parents[2] / "datasets" / "sample"
+FILES = {"residents": "residents", "care": "care-benefits", "childcare": "childcare"}
+VIEW = "residents-care"
+PEOPLE = (
+    ("hana", "city", "administrator"),
+    ("aoi", "sunrise-research", "analyst"),
+    ("sora", "city-portal", "portal"),
+)
+ANALYST = "aoi"
+ALLOTMENT = Price.parse("2")
+
+
+def set_up(services: Services, *, residents: int) -> dict[str, str]:
+    """Set up what is missing of the city; the keys of its people by name. Its connections are closed again."""
+    services.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrate(services.store)
+    _register_city(services, residents)
+    _register_view(services)
+    keys = {name: _key(services, name, organisation, role) for name, organisation, role in PEOPLE}
+    _allot(services)
+    # From here on only the server works with the database, and it is a process of its own.
+    services.store.close()
+    return keys
+
+
+def _register_city(services: Services, residents: int) -> None:
+    """Generate and register the sample city's files that are not registered yet."""
+    missing = [file for file, id in FILES.items() if not _is_registered(services, id)]
+    if not missing:
+        click.echo("the sample city is registered already")
+        return
+    data_dir = services.settings.data_dir
+    # Beside the data and not in /tmp, which is often small and in memory.
+    with tempfile.TemporaryDirectory(dir=data_dir) as folder:
+        click.echo(f"generating a city of {residents:,} residents …")
+        made = generate(Path(folder), residents=residents, files=missing)
+        for file in missing:
+            started = time.monotonic()
+            registered = register(
+                store=services.store,
+                data_dir=data_dir,
+                descriptor=parse(_described(file)),
+                source=made[file],
+                actor=operator(),
+                progress=lambda stage, share: None,
+            )
+            seconds = time.monotonic() - started
+            rows = registered.report.rows_read
+            click.echo(f"registered {registered.dataset}: {rows:,} rows read in {seconds:.1f} s")
+
+
+def _register_view(services: Services) -> None:
+    """Join the residents with their care benefits, once."""
+    if _is_registered(services, VIEW):
+        return
+    started = time.monotonic()
+    view = read(_described(VIEW))
+    assert isinstance(view, View)
+    registered = register_view(
+        store=services.store,
+        data_dir=services.settings.data_dir,
+        view=view,
+        actor=operator(),
+        progress=lambda stage, share: None,
+    )
+    seconds = time.monotonic() - started
+    rows = registered.report.rows_read
+    click.echo(f"registered {registered.dataset}: {rows:,} rows joined in {seconds:.1f} s")
+
+
+def _described(file: str) -> str:
+    return (FOLDER / f"{file}.yaml").read_text(encoding="utf-8")
+
+
+def _is_registered(services: Services, id: str) -> bool:
+    try:
+        services.catalog.current(id)
+    except NoSuchDataset:
+        return False
+    return True
+
+
+def _key(services: Services, name: str, organisation: str, role: str) -> str:
+    """A key for a person of the city."""
+    people = services.people
+    with contextlib.suppress(AlreadyThere):
+        people.add_organisation(organisation)
+    try:
+        return people.add_user(name, organisation=organisation, role=role)
+    except AlreadyThere:
+        # Only digests of keys are kept: the key of an earlier run cannot be shown again.
+        return people.rotate(name)
+
+
+def _allot(services: Services) -> None:
+    """Give the analyst a budget on each dataset, once."""
+    mine = {state.lineage for state in services.ledger.accounts_of_user(user=ANALYST)}
+    # None on the view: its sources pay for its answers.
+    for id in FILES.values():
+        lineage = services.catalog.current(id).lineage
+        if lineage not in mine:
+            services.ledger.grant(
+                lineage=lineage,
+                account=Account(kind="user", holder=ANALYST),
+                amount=ALLOTMENT,
+                reason="demonstration",
+                requested_by=operator(),
+            )

@@ -1,0 +1,49 @@
+"""`sudare init`, `serve` and `openapi`: the server made ready, run, and described."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from api.services import Services
+from api.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@click.command()
+def init() -> None:
+    """Create or upgrade the database, the data directory and the secret."""
+    from datasets.database.store import migrate
+
+    services = Services.from_environment()
+    services.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrate(services.store)
+    services.settings.secret()
+    url = services.store.url.render_as_string(hide_password=True)
+    click.echo(f"ready: {url}, {services.settings.data_dir}")
+
+
+@click.command()
+def serve() -> None:
+    """Serve until stopped (gunicorn, threads, loaded before forking)."""
+    # Read here only to refuse: gunicorn would wrap a wrong setting in a traceback.
+    Settings.read()
+    # Workers count apart; Prometheus adds them up through files in a folder that no earlier run has written to.
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(prefix="sudare-metrics-")}
+    command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT)]
+    # This process becomes gunicorn, so that SIGTERM of whoever started it reaches the server itself.
+    os.execve(sys.executable, [*command, "--config", "python:api.server.gunicorn", "wsgi:app"], environment)
+
+
+@click.command()
+def openapi() -> None:
+    """Print openapi.yaml as the code describes it."""
+    from api import create_app
+    from api.description.openapi import as_yaml
+
+    # A secret is given, since without one a server's would be made and written into the data directory.
+    app = create_app(Settings(secret_key="x" * 32))
+    click.echo(as_yaml(app.extensions["sudare_openapi"]), nl=False)
