@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanes import first, only
 from scipy.stats import beta
+from town import JOBS, derived
 
 from datasets.descriptor.descriptor import parse
 from datasets.engines.duckdb import DuckdbEngine
@@ -175,16 +176,17 @@ def test_a_threshold_that_forgets_that_all_rows_may_have_one_value_is_seen(monke
 # Values that occur in both
 
 
-DESCRIPTOR = """
-id: jobs
-title: {en: Jobs}
-body: "131016"
-privacy:
-  {unit: pid, max_rows_per_person: 3, measure: zcdp, delta: "1e-9", cap: "10", max_per_query: "5",
-   delta_per_query: "1e-3", delta_cap: "1e-3"}
-columns:
-  word: {type: open}
-"""
+DESCRIPTOR = derived(
+    JOBS,
+    privacy={
+        "unit": "pid",
+        "max_rows_per_person": 3,
+        "max_per_query": "5",
+        "delta_per_query": "1e-3",
+        "delta_cap": "1e-3",
+    },
+    columns={"word": {"type": "open"}},
+)
 words = st.lists(st.sampled_from(["a", "b", "c", "d", "ん", ""]), min_size=1, max_size=5)
 
 
