@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.commands.language import refusal_text
 from api.commands.terminal import StageProgress
 from privacy.words import LANGUAGES, Language
 
@@ -78,7 +79,7 @@ def _run(
     except PlanError as refusal:
         raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in refusal.faults)) from None
     except DeidentifyError as refusal:
-        raise click.ClickException(str(refusal)) from None
+        raise click.ClickException(refusal_text(refusal)) from None
     except (Cancelled, KeyboardInterrupt):
         raise click.ClickException("stopped; nothing was written") from None
     except MemoryError:

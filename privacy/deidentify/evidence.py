@@ -20,8 +20,8 @@ from privacy.deidentify.standard.findings import (
     Examination,
     Finding,
     Question,
-    Words,
 )
+from privacy.words import Words
 
 FORMAT = "sudare-evidence/1"
 ALGORITHM = "HMAC-SHA-256"
@@ -38,6 +38,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 class BadEvidence(DeidentifyError):
     """Evidence cannot be made, signed or read from what was given."""
+
+    code = "bad_evidence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from ledger_town import settle_in
 from settlements import LINEAGE, asked, balances, seal
 
 from datasets.database.store import Direct, Store
-from datasets.ledger.ledger import AlreadyAnswered, Ledger, NoAnswer, Settlement, StoredAnswer
+from datasets.ledger.errors import NoAnswer
+from datasets.ledger.ledger import AlreadyAnswered, Ledger, Settlement, StoredAnswer
 
 STATEMENTS = {"sqlite": 6, "postgresql": 2}
 

@@ -11,7 +11,8 @@ from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWE
 from sqlalchemy import text
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, Grant, GrantDecided, Ledger, Settlement
+from datasets.ledger.errors import BudgetExhausted, GrantDecided
+from datasets.ledger.ledger import AlreadyAnswered, Grant, Ledger, Settlement
 
 PROCESSES = 8
 START_S_MAX = 60

@@ -12,7 +12,8 @@ from ledger_town import SETTLED
 from settlements import AOI, CAP, LINEAGE, MEI, SHOP, asked, seal
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import Account, AlreadyAnswered, BudgetExhausted, Ledger
+from datasets.ledger.errors import BudgetExhausted
+from datasets.ledger.ledger import Account, AlreadyAnswered, Ledger
 from privacy.budget import Price
 
 AMOUNTS = st.integers(1, 3_000_000_000)

@@ -7,7 +7,8 @@ from ledger_town import settle_in
 from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, Ledger, NoAccount, NoAnswer
+from datasets.ledger.errors import BudgetExhausted, NoAccount, NoAnswer
+from datasets.ledger.ledger import AlreadyAnswered, Ledger
 from privacy.budget import Price
 
 NOTHING = Price(0)

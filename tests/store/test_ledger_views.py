@@ -10,8 +10,9 @@ from settlements import AOI, ASKED, BOTH, CARE_LINEAGE, DELTA_CAP, LINEAGE, ONE,
 from sqlalchemy.exc import IntegrityError
 
 from datasets.database.store import Store
+from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount
 from datasets.ledger.journal import next_head
-from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, DeltaExhausted, Ledger, NoAccount
+from datasets.ledger.ledger import AlreadyAnswered, Ledger
 from privacy.budget import Price
 
 NOTHING = Price(0)
