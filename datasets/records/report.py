@@ -28,6 +28,7 @@ from privacy.deidentify.utility.classifier import NOT_INSTALLED
 from privacy.deidentify.utility.comparison import ColumnComparison
 
 FORMAT = "sudare-deid-report/1"
+# Whose version can change a draw, a loss or a byte of the output.
 PACKAGES = ("numpy", "numba", "pyarrow", "sudare")
 OPTIONAL_PACKAGES = ("scikit-learn",)
 
@@ -55,6 +56,7 @@ def _finite(content: Any) -> Any:
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_finite(value) for value in content]
+    # JSON knows no infinity; a bound that is missing is null.
     return None if isinstance(content, float) and not isfinite(content) else content
 
 
@@ -79,6 +81,7 @@ def _about(
         "not_read": list(given.unread),
         "seed": "given" if secrets.seed_given else "drawn",
         "key": _key(secrets, prepared),
+        # What the plan asks for twice or beside something stricter.
         "notes": list(plan.notes),
         "versions": versions(),
         "seconds": {name: round(spent, 6) for name, spent in seconds.items()},
@@ -93,6 +96,7 @@ def _attributes(plan: ProcessingPlan, given: Read, prepared: Prepared) -> list[d
             "published": name in prepared.table,
             "grain": attribute.level if name in prepared.trees else None,
             "levels": prepared.whole[name].height - 1 if name in prepared.whole else None,
+            # A count of values, never the values.
             "distinct": len(given.table[name].values) if name in given.table else None,
         }
         for name, attribute in plan.attributes.items()
@@ -156,6 +160,7 @@ def solved(
             "limit": plan.suppression,
             "term": {"ja": TERMS["suppress_records"].ja, "en": TERMS["suppress_records"].en},
         },
+        # With local recoding the levels stand in schemes.csv, one line a scheme.
         "levels": None if recoded.levels is None else _levels(plan, recoded.levels),
         "schemes": 1 if recoded.levels is not None else len(recoded.schemes),
         "nodes": int(recoded.nodes),
@@ -192,6 +197,8 @@ def _risks(result: Evaluation) -> dict[str, Any]:
         "classes": result.classes,
         "smallest_class": result.smallest,
         "prosecutor": asdict(result.prosecutor),
+        # The expected share of hits when everybody is attacked is the mean of the single chances (El Emam,
+        # 2013).
         "marketer": result.prosecutor.mean,
         "journalist": None if result.journalist is None else asdict(result.journalist),
         "sample_uniqueness": result.sample_unique,
@@ -205,6 +212,7 @@ def _attack(linkage: Linkage, rows: int, k: int) -> dict[str, Any]:
     return {
         "k": k,
         "targets": targets,
+        # Suppressed records are targets too: an attacker does not know that they are gone.
         "sampled": targets < rows,
         "least_candidates": linkage.least,
         "mean_candidates": linkage.mean,
@@ -275,6 +283,7 @@ def _finding(finding: Any) -> dict[str, Any]:
     return {
         "code": finding.code,
         "columns": list(finding.columns),
+        # Row numbers for the reviewer; what stands in them is not repeated.
         "rows": {"first": list(finding.rows.first), "total": finding.rows.total},
         "severity": finding.severity.value,
         "words": asdict(finding.words),
@@ -303,6 +312,7 @@ def unsolved(
         "suppression": {"limit": plan.suppression},
         "hashes": {"source": given.sha256, "plan": plan.digest},
         **_about(plan, given, prepared, secrets, seconds),
+        # A drawn seed is written with a record set only; without one it is gone.
         "seed": "given" if secrets.seed_given else "discarded",
     }
     return Report(body=body)
@@ -317,6 +327,7 @@ def scheme_rows(plan: ProcessingPlan, recoded: Recoded, prepared: Prepared) -> l
         cells = [
             part
             for level, (name, tree) in zip(levels, prepared.whole.items(), strict=True)
+            # The search counts levels from the grain; the table counts them as the plan's hierarchies do.
             for part in _part(level + plan.attributes[name].level, tree, ranged=ranged)
         ]
         rows.append([str(scheme), *cells])
