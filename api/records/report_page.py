@@ -6,12 +6,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.records.report_words import Language, say
+from api.records.report_words import say
 from datasets.records.report import Report
 from privacy.deidentify.utility import pictures
+from privacy.words import LANGUAGES, Language
 
 TEMPLATES = Path(__file__).parent / "templates"
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
 def page(report: Report, languages: Sequence[Language]) -> str:

@@ -100,7 +100,7 @@ def _operation(done: Any) -> dict[str, Any]:
     return {
         "attribute": done.column,
         "operation": done.operation,
-        "term": {"ja": done.term.ja, "en": done.term.en},
+        "term": done.term.words.as_json(),
         "cells": done.cells,
         "rows": done.rows,
         "figures": dict(done.figures),
@@ -147,7 +147,7 @@ def solved(
         "suppression": {
             "share": suppressed / prepared.table.rows,
             "limit": plan.suppression,
-            "term": {"ja": TERMS["suppress_records"].ja, "en": TERMS["suppress_records"].en},
+            "term": TERMS["suppress_records"].words.as_json(),
         },
         "levels": None if recoded.levels is None else _levels(plan, recoded.levels),
         "schemes": 1 if recoded.levels is not None else len(recoded.schemes),
