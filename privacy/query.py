@@ -13,10 +13,12 @@ from privacy.budget import Price
 from privacy.refusal import Refusal
 from privacy.words import Words
 
+# No floats: a literal 0.1 must be the 0.1 of a declared step.
 Scalar: TypeAlias = str | int | Decimal
 Mode = Literal["run", "quote", "dummy"]
 Reuse = Literal["prefer", "never"]
 
+# In the order in which documentation and refusals list them.
 AGGREGATES = (
     "count",
     "count_persons",
@@ -145,11 +147,12 @@ class Accuracy:
     confidence: Decimal
     every_cell: bool = False
     rows: int | None = None
+    # Read and checked, though it lowers no price: any cell may be small, and which ones are is data.
     relative: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableAsked:
+class WorkloadTable:
     """One table of a workload: its name and keys."""
 
     name: str
@@ -172,12 +175,14 @@ class Query:
     where: Where | None = None
     group_by: tuple[Key, ...] = ()
     weights: dict[str, Fraction] = field(default_factory=dict)
+    # A budget can be written in two shapes; a refusal must point into the one that was sent.
     weights_at: str = "/budget/weights"
     rows_per_person: int | None = None
     totals: bool = False
     whole: bool = False
-    tables: tuple[TableAsked, ...] = ()
+    tables: tuple[WorkloadTable, ...] = ()
     mechanism: str | None = None
+    # Kept apart from the price: ε and ρ are the same billionths, and only the schema knows which were meant.
     priced_in: str = ""
     mode: Mode = "run"
     reuse: Reuse = "prefer"

@@ -28,6 +28,7 @@ class Category:
 
     name: str
     values: tuple[str, ...]
+    # A dict has no hash, and what a value is called changes no question.
     labels: Labels = field(default_factory=dict, hash=False)
     other: str | None = None
     missing_allowed: bool = False
@@ -42,6 +43,7 @@ class Category:
 
     @property
     def missing(self) -> int:
+        # Below the domain, so that no interval of values takes missing in by accident.
         return -1
 
 
@@ -116,6 +118,7 @@ class Schema:
     """
 
     id: str
+    # Titles have no part in the identity of a schema, and a dict has no hash.
     title: dict[str, str] = field(hash=False)
     body: str
     unit: str | None
@@ -130,6 +133,7 @@ class Schema:
 
     @property
     def queryable(self) -> tuple[Column, ...]:
+        # Queries number the columns in this order, so it must not depend on columns that they cannot name.
         return tuple(column for column in self.columns if not isinstance(column, Text))
 
 
@@ -146,11 +150,12 @@ def day_of(code: int) -> date:
 def in_units(steps: int, step: Decimal) -> int | float:
     """Steps in the column's unit: a whole number where the step is whole."""
     above, below = step.as_integer_ratio()
+    # Multiplied first: one rounding, and 3 steps of 0.1 are 0.3.
     return steps * above if below == 1 else steps * above / below
 
 
 def all_in_units(steps: Iterable[int | None], step: Decimal) -> list[Label]:
-    """The same of many; None stays None."""
+    """Many amounts of steps in the column's unit: whole numbers where the step is whole; None stays None."""
     above, below = step.as_integer_ratio()
     if below == 1:
         return [None if one is None else one * above for one in steps]

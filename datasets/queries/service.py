@@ -35,7 +35,7 @@ from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
 from privacy.query import Query
-from privacy.result_columns import expectation, narrower_bound, strategy
+from privacy.quote import expectation, narrower_bound, strategy_comparison
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")
@@ -99,7 +99,7 @@ class QueryService:
             "accounts": account_lines(dataset, states),
             "cells": planned.cells,
             "expected": expectation(planned),
-            **strategy(planned),
+            **strategy_comparison(planned),
             **narrower_bound(planned),
         }
 

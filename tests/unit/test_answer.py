@@ -9,13 +9,13 @@ import pytest
 from doubles import FAMILIES, TOWN, Silence, count, crowds, exact_by_hand, queries, query, register, schemas
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded_noise import RecordedNoise
 
 from privacy.answer import AnswerTable, release, renamed_table, table
 from privacy.budget import Price
-from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
-from privacy.query import Compare, Key, Query, Statistic, TableAsked
-from privacy.result_columns import expectation
+from privacy.query import Compare, Key, Query, Statistic, WorkloadTable
+from privacy.quote import expectation
 from privacy.schema import Number
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
@@ -211,7 +211,7 @@ def test_every_statistic_is_told_again_with_its_bounds_and_raw_numbers_renamed(s
     [
         {"group_by": (*BY_SEX, Key(column="age", bins=(0, 20, 120))), "totals": True},
         {"group_by": BY_SEX, "totals": True, "whole": True},
-        {"tables": (TableAsked(name="a", group_by=BY_SEX), TableAsked(name="b", group_by=()))},
+        {"tables": (WorkloadTable(name="a", group_by=BY_SEX), WorkloadTable(name="b", group_by=()))},
     ],
     ids=["totals", "whole", "tables"],
 )

@@ -23,15 +23,12 @@ from privacy.quantiles import (
     CHOICES_MAX,
     NoisyChoice,
     Quantiles,
-    _consistent,
-    _levels,
-    _monotone,
-    _rank_deviation,
     plan_bins,
     plan_method,
 )
 from privacy.query import InvalidQuery, Key, Statistic
 from privacy.schema import Date, Number, Schema
+from privacy.trees import consistent_leaves, levels_of, monotone, rank_deviation
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
 HALF = Fraction(1, 2)
@@ -224,7 +221,7 @@ def test_wide_dates_are_told_to_the_days_of_a_bin() -> None:
 
 @pytest.mark.parametrize(("bins", "branching"), [(2, 2), (7, 2), (16, 4), (121, 5), (16_384, 16), (10, 10)])
 def test_a_tree_has_levels_that_end_in_its_bins(bins: int, branching: int) -> None:
-    levels = _levels(bins, branching)
+    levels = levels_of(bins, branching)
     assert levels[-1] == bins
     assert levels[0] <= branching
     assert all(above == math.ceil(below / branching) for above, below in pairwise(levels))
@@ -269,7 +266,7 @@ def test_consistent_leaves_are_those_of_least_squares(bins: int, branching: int,
     )
     noisy = np.random.default_rng(seed).normal(5, 3, len(nodes))
     best = np.linalg.lstsq(nodes.astype(float), noisy, rcond=None)[0]
-    found = _consistent(noisy[None, :], estimator.levels, branching)[0, :bins]
+    found = consistent_leaves(noisy[None, :], estimator.levels, branching)[0, :bins]
     assert found == pytest.approx(best, abs=1e-8)
 
 
@@ -291,7 +288,7 @@ def test_the_deviation_of_a_rank_is_never_understated(bins: int, branching: int,
     for bin in range(estimator.bins + 1):
         weights = np.where(np.arange(estimator.bins) < bin, 1 - share, -share)
         worst = max(worst, math.sqrt(max(0.0, weights @ covariance @ weights)))
-    assert worst <= _rank_deviation(estimator.bins, branching, q) + 1e-9
+    assert worst <= rank_deviation(estimator.bins, branching, q) + 1e-9
 
 
 def percentiles(*several: int) -> tuple[Fraction, ...]:
@@ -315,9 +312,9 @@ def test_one_bin_needs_no_tree() -> None:
 @SMALL
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=20))
 def test_ranks_are_made_to_ascend_and_ascending_ones_stay(ranks: list[float]) -> None:
-    made = _monotone(np.array([ranks]))[0]
+    made = monotone(np.array([ranks]))[0]
     assert (np.diff(made) >= 0).all()
-    assert _monotone(np.array([sorted(ranks)]))[0].tolist() == sorted(ranks)
+    assert monotone(np.array([sorted(ranks)]))[0].tolist() == sorted(ranks)
 
 
 # What is told

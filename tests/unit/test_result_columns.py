@@ -13,8 +13,8 @@ from privacy.answer import AnswerTable, release, table
 from privacy.budget import Price
 from privacy.notes import NOTES
 from privacy.plan import Plan, plan
-from privacy.query import Compare, Key, Statistic, TableAsked
-from privacy.result_columns import SIZES, expectation, narrower_bound, strategy
+from privacy.query import Compare, Key, Statistic, WorkloadTable
+from privacy.quote import SIZES, expectation, narrower_bound, strategy_comparison
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=25)
 ZCDP = register(SEX, AGE, INCOME, rows=3, measure="zcdp")
@@ -109,7 +109,7 @@ def test_a_price_is_told_by_the_name_of_its_measure() -> None:
 
 def test_a_quote_tells_what_is_measured_at_which_share_and_what_other_ways_would_err() -> None:
     planned = plan(query(group_by=(*BY_SEX, *AGES), totals=True), TOWN)
-    said = strategy(planned)["strategy"]
+    said = strategy_comparison(planned)["strategy"]
     shares = [Decimal(line["share"]) for line in said["measured"]]
     assert sum(shares) == pytest.approx(1, abs=1e-5)
     errors = said["total_squared_error"]
@@ -120,11 +120,11 @@ def test_a_quote_tells_what_is_measured_at_which_share_and_what_other_ways_would
 
 
 def test_a_single_table_has_no_strategy() -> None:
-    assert strategy(plan(query(group_by=BY_SEX), TOWN)) == {}
+    assert strategy_comparison(plan(query(group_by=BY_SEX), TOWN)) == {}
 
 
 def test_a_quote_expects_an_error_in_every_table() -> None:
-    tables = TableAsked(name="a", group_by=BY_SEX), TableAsked(name="b", group_by=AGES)
+    tables = WorkloadTable(name="a", group_by=BY_SEX), WorkloadTable(name="b", group_by=AGES)
     planned = plan(query(tables=tables), TOWN)
     lines = expected(planned)["tables"]
     assert [line["keys"] for line in lines] == [["sex"], ["age"]]
