@@ -252,7 +252,8 @@ def read(text: str) -> SignedEvidence:
     try:
         parsed = json.loads(text)
         signed = SignedEvidence(_evidence(parsed["evidence"]), parsed["key_id"], parsed["signature"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    # Words without a text are a fault of ours elsewhere (an assertion); here they come from outside.
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise BadEvidence(
             Words(
                 ja="この形式の署名付き証跡として読めません",

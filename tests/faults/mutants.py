@@ -663,7 +663,7 @@ MUTANTS = (
     Mutant(
         "rare values counted in rows",
         "privacy/deidentify/standard/item4.py",
-        "    return places[holders(column, setting.persons)[places] <",
+        "    return places[holders(column, context.persons)[places] <",
         "    return places[holders(column, None)[places] <",
         (f"{STANDARD}::test_many_rows_of_few_persons_are_few",),
     ),
