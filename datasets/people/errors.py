@@ -43,6 +43,7 @@ class InvalidRole(PeopleError):
     words = Words(ja="そのような役割はありません", en="there is no such role")
 
 
+# Templates fill their places from attributes, hence the name is kept as one.
 class _Named(PeopleError):
     """A refusal about one name."""
 

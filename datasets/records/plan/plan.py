@@ -48,6 +48,7 @@ class Attribute:
     operation: Operation | None = None
     order: tuple[str, ...] = ()
     weight: float = 1.0
+    # Not a level of the search: the finest label that the proposal needs, whatever the data would allow.
     level: int = 0
 
     @property

@@ -57,6 +57,7 @@ def _merged(found: list[ModelEntry]) -> tuple[list[ModelEntry], list[str]]:
         if entry.model in kept:
             notes.append(f"{name_of(entry.model)} is asked for twice")
         kept.setdefault(entry.model, entry)
+    # Only these two: other models of one kind may guard different attributes, and all of them hold.
     for kind in (models.KAnonymity, models.KMap):
         same = [model for model in kept if isinstance(model, kind)]
         if len(same) > 1:
