@@ -7,14 +7,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from privacy.refusal import Refusal
+from privacy.words import LANGUAGES, Words
+
 PREFIX = "SUDARE_"
 SECRET_LENGTH_MIN = 32
+LOG_LEVELS = ("debug", "info", "warning", "error")
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _RATE = re.compile(rf"([0-9]{{1,9}}) per ({'|'.join(SECONDS)})", re.ASCII)
 
 
-class InvalidSetting(ValueError):
+class InvalidSetting(Refusal, ValueError):
     """A setting is unknown or cannot be read. Never quotes a secret."""
+
+    code = "invalid_setting"
+
+
+def _not_one_of(name: str, choices: tuple[str, ...]) -> InvalidSetting:
+    return InvalidSetting(
+        Words(
+            ja=f"{name} は {'、'.join(choices)} のいずれかです",
+            en=f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}",
+        )
+    )
+
+
+def _not_within(name: str, low: int, high: int) -> InvalidSetting:
+    return InvalidSetting(
+        Words(ja=f"{name} は {low}〜{high} で指定してください", en=f"{name} must be {low} to {high}")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +50,12 @@ class Rate:
         """Read "60000 per minute"."""
         matched = _RATE.fullmatch(text)
         if matched is None or int(matched[1]) == 0:
-            raise InvalidSetting(f"{PREFIX}RATE_LIMIT must read like 60000 per minute (second, hour, day)")
+            raise InvalidSetting(
+                Words(
+                    ja=f"{PREFIX}RATE_LIMIT は 60000 per minute のように指定してください（second、hour、day も可）",
+                    en=f"{PREFIX}RATE_LIMIT must read like 60000 per minute (second, hour, day)",
+                )
+            )
         return cls(int(matched[1]), SECONDS[matched[2]])
 
 
@@ -47,6 +73,7 @@ class Settings:
     log_level: str = "info"
     query_timeout_s: int = 60
     rate_limit: str = "60000 per minute"
+    language: str = ""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -61,23 +88,40 @@ class Settings:
             if key.endswith("_file") and key.removesuffix("_file") in known:
                 key, text = key.removesuffix("_file"), _content(name, text)
             if key not in known:
-                raise InvalidSetting(f"{name} is not a setting; docs/settings.md lists them all")
+                raise InvalidSetting(
+                    Words(
+                        ja=f"{name} という設定はありません。設定は docs/settings.md にあります",
+                        en=f"{name} is not a setting; docs/settings.md lists them all",
+                    )
+                )
             if key in values:
-                raise InvalidSetting(f"{PREFIX}{key.upper()} is given twice, as a value and as a file")
+                raise InvalidSetting(
+                    Words(
+                        ja=f"{PREFIX}{key.upper()} が値とファイルの両方で指定されています",
+                        en=f"{PREFIX}{key.upper()} is given twice, as a value and as a file",
+                    )
+                )
             values[key] = _convert(name, text, type(getattr(cls(), key)))
         return cls(**values)._checked()  # type: ignore[arg-type]
 
     def _checked(self) -> "Settings":
         for name in ("workers", "threads", "query_timeout_s"):
             if not 1 <= getattr(self, name) <= 1_000:
-                raise InvalidSetting(f"{PREFIX}{name.upper()} must be 1 to 1000")
+                raise _not_within(f"{PREFIX}{name.upper()}", 1, 1_000)
         Rate.read(self.rate_limit)
         if not 0 <= self.response_quantum_ms <= 60_000:
-            raise InvalidSetting(f"{PREFIX}RESPONSE_QUANTUM_MS must be 0 to 60000")
-        if self.log_level not in ("debug", "info", "warning", "error"):
-            raise InvalidSetting(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error")
+            raise _not_within(f"{PREFIX}RESPONSE_QUANTUM_MS", 0, 60_000)
+        if self.log_level not in LOG_LEVELS:
+            raise _not_one_of(f"{PREFIX}LOG_LEVEL", LOG_LEVELS)
+        if self.language and self.language not in LANGUAGES:
+            raise _not_one_of(f"{PREFIX}LANGUAGE", LANGUAGES)
         if self.secret_key and len(self.secret_key) < SECRET_LENGTH_MIN:
-            raise InvalidSetting(f"{PREFIX}SECRET_KEY must have at least {SECRET_LENGTH_MIN} characters")
+            raise InvalidSetting(
+                Words(
+                    ja=f"{PREFIX}SECRET_KEY は {SECRET_LENGTH_MIN} 文字以上でなければなりません",
+                    en=f"{PREFIX}SECRET_KEY must have at least {SECRET_LENGTH_MIN} characters",
+                )
+            )
         return self
 
     def secret(self) -> bytes:
@@ -110,12 +154,15 @@ def _content(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
-        raise InvalidSetting(f"{name}: the file cannot be read") from fault
+        words = Words(ja=f"{name}: ファイルを読めません", en=f"{name}: the file cannot be read")
+        raise InvalidSetting(words) from fault
 
 
 def _convert(name: str, text: str, kind: type) -> object:
     if kind is int:
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
-            raise InvalidSetting(f"{name} must be a whole number")
+            raise InvalidSetting(
+                Words(ja=f"{name} は整数で指定してください", en=f"{name} must be a whole number")
+            )
         return int(text)
     return Path(text) if issubclass(kind, Path) else text

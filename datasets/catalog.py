@@ -14,7 +14,9 @@ from sqlalchemy import Row, text
 from datasets.database.store import Store
 from datasets.descriptor.descriptor import Descriptor, parse
 from datasets.engines.duckdb import STATISTICS_FILE
+from privacy.refusal import Refusal
 from privacy.schema import Measure, Schema
+from privacy.words import Words
 
 _SELECT = """
     SELECT datasets.id, datasets.lineage, datasets.version, datasets.created_at, datasets.retired_at,
@@ -28,11 +30,14 @@ ALL = text(f"{_SELECT} ORDER BY datasets.id")
 RETIRE = text("UPDATE datasets SET retired_at = :at WHERE id = :id AND retired_at IS NULL")
 
 
-class NoSuchDataset(LookupError):
+class NoSuchDataset(Refusal):
     """There is no dataset of that name."""
 
+    code = "no_such_dataset"
+    words = Words(ja="データセット {id} はありません", en="no dataset {id}")
+
     def __init__(self, id: str) -> None:
-        super().__init__(f"no dataset {id}")
+        super().__init__()
         self.id = id
 
 

@@ -10,13 +10,26 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from privacy.refusal import Refusal
+from privacy.words import Words
+
 NANO = 10**9
 PRICE_NANO_MAX = 1_000_000 * NANO
 _PLAIN = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,9})?", re.ASCII)
 
 
-class InvalidAmount(ValueError):
-    """The text is not a positive amount in plain decimal notation with at most nine decimals."""
+class InvalidAmount(Refusal, ValueError):
+    """An amount, or the text of one, that no account can hold; the words say which rule it breaks."""
+
+    code = "invalid_amount"
+
+
+OUTSIDE = Words(ja="金額は 0 から 1,000,000 までです", en="the amount is outside 0 to 1,000,000")
+NOT_PLAIN = Words(
+    ja="金額は指数表記を使わない正の十進数で、小数は 9 桁までです",
+    en="an amount is a positive decimal in plain notation, at most 9 decimals",
+)
+NOT_POSITIVE = Words(ja="金額は 0 より大きくなければなりません", en="an amount must be above zero")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,17 +45,17 @@ class Price:
         if not isinstance(self.nano, int) or isinstance(self.nano, bool):
             raise TypeError("a price is a whole number of billionths")
         if not 0 <= self.nano <= PRICE_NANO_MAX:
-            raise InvalidAmount("the amount is outside 0 to 1,000,000")
+            raise InvalidAmount(OUTSIDE)
 
     @classmethod
     def parse(cls, text: str) -> "Price":
         """Read a positive amount such as "0.5"; exponents, signs, spaces and non-ASCII digits are refused."""
         if not _PLAIN.fullmatch(text):
-            raise InvalidAmount("an amount is a positive decimal in plain notation, at most 9 decimals")
+            raise InvalidAmount(NOT_PLAIN)
         whole, _, decimals = text.partition(".")
         nano = int(whole) * NANO + int(decimals.ljust(9, "0"))
         if nano == 0:
-            raise InvalidAmount("an amount must be above zero")
+            raise InvalidAmount(NOT_POSITIVE)
         return cls(nano)
 
     def __add__(self, other: "Price") -> "Price":

@@ -6,17 +6,23 @@
 import re
 from fractions import Fraction
 
+from privacy.refusal import Refusal
+from privacy.words import Words
+
 ATTO = 10**18
 DELTA_MAX = Fraction(1, 1000)
 _PLAIN = re.compile(r"0(?:\.([0-9]{1,18}))?", re.ASCII)
 _POWER = re.compile(r"([0-9])(?:\.([0-9]{1,17}))?[eE]-([0-9]{1,2})", re.ASCII)
 
 
-class InvalidDelta(ValueError):
+class InvalidDelta(Refusal, ValueError):
     """The text is no amount of δ: above 0, at most 0.001, at most 18 decimals."""
 
-    def __init__(self) -> None:
-        super().__init__('a δ is above 0 and at most 0.001, with at most 18 decimals, such as "1e-9"')
+    code = "invalid_delta"
+    words = Words(
+        ja='δ は 0 より大きく 0.001 以下で、小数は 18 桁までです（例："1e-9"）',
+        en='a δ is above 0 and at most 0.001, with at most 18 decimals, such as "1e-9"',
+    )
 
 
 def parse(text: str) -> Fraction:

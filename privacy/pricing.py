@@ -14,9 +14,11 @@ from privacy.measurement import CONFIDENCE, distribution_of, distributions_of, d
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.quantiles import Quantiles
 from privacy.query import Accuracy, NotReachable, Query
+from privacy.refusal import Refusal
 from privacy.resolve import Resolver
 from privacy.schema import Schema, in_units
 from privacy.statistics import AnyEstimator
+from privacy.words import Words
 
 PRICE_MIN = Price(1_000)
 """The least price of one draw of noise, 0.000001: below it the noise could leave the int64 range."""
@@ -25,11 +27,17 @@ CONFIDENCE_MIN, CONFIDENCE_MAX = Decimal("0.5"), Decimal("0.999999")
 WITHIN_MIN = Decimal("1e-12")
 
 
-class AboveQueryLimit(ValueError):
+class AboveQueryLimit(Refusal, ValueError):
     """The price of one query is above what the owner lets a single query cost."""
 
+    code = "above_query_limit"
+    words = Words(
+        ja="価格 {price} は 1 回の上限 {limit} を超えています",
+        en="the price {price} is above the limit of {limit} a query",
+    )
+
     def __init__(self, *, price: Price, limit: Price) -> None:
-        super().__init__("above the limit of one query")
+        super().__init__()
         self.price, self.limit = price, limit
 
 

@@ -10,6 +10,8 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from privacy.budget import Price
+from privacy.refusal import Refusal
+from privacy.words import Words
 
 Scalar: TypeAlias = str | int | Decimal
 Mode = Literal["run", "quote", "dummy"]
@@ -45,19 +47,28 @@ class Problem:
     expected: object = None
 
 
-class InvalidQuery(ValueError):
+class InvalidQuery(Refusal, ValueError):
     """The query does not fit the language or the schema. Decided before any data is opened."""
 
+    code = "invalid_query"
+    words = Words(ja="質問の内容に誤りが {number} 件あります", en="the query has {number} problem(s)")
+
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(f"{len(problems)} problem(s)")
-        self.problems = problems
+        super().__init__()
+        self.problems, self.number = problems, len(problems)
 
 
-class NotReachable(ValueError):
+class NotReachable(Refusal, ValueError):
     """The accuracy asked for costs more than one query may. `reachable` is the best `within` that fits."""
 
+    code = "not_reachable"
+    words = Words(
+        ja="誤差 {within} 以内の価格は 1 回の上限 {limit} を超えます。{reachable} 以内なら得られます",
+        en="within {within} costs more than the limit of {limit} a query; within {reachable} is reachable",
+    )
+
     def __init__(self, *, pointer: str, within: str, reachable: str, limit: Price) -> None:
-        super().__init__("accuracy not reachable")
+        super().__init__()
         self.pointer, self.within, self.reachable, self.limit = pointer, within, reachable, limit
 
 

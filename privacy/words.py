@@ -32,3 +32,8 @@ class Words:
     def as_json(self) -> dict[str, str]:
         """As reports and answers hold it: {"ja": …, "en": …}."""
         return {"ja": self.ja, "en": self.en}
+
+
+def words_of(given: Words | str) -> Words:
+    """Words as they are; a text that no language changes, such as a name, is the same in both."""
+    return given if isinstance(given, Words) else Words(ja=given, en=given)

@@ -9,12 +9,12 @@ from api.budgets.balances import PRICE_NAMES, balance
 from api.http import wire
 from api.http.blueprints import Blueprint
 from api.http.identity import allowed, caller
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.queries.answers import BudgetsSchema, GrantAnswerSchema, GrantsSchema, JournalSchema
 from api.queries.schemas import DecisionSchema, GrantSchema, PageSchema
 from api.services import services
-from datasets.catalog import DatasetVersion, LineageMembers
-from datasets.ledger.ledger import Account, Grant, GrantDecided, NoSuchGrant, NoSuchHolder, SamePerson
+from datasets.catalog import DatasetVersion, LineageMembers, NoSuchDataset
+from datasets.ledger.ledger import Account, Grant
 from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
 from privacy.schema import Measure
@@ -68,10 +68,8 @@ def grant(asked: dict[str, Any]) -> Response:
             reason=asked["reason"],
             requested_by=caller().name,
         )
-    except NoSuchHolder:
-        place = "/user" if account.kind == "user" else "/organisation"
-        raise _refused(place, "unknown_holder", account.holder) from None
     except InvalidAmount:
+        # Only here is it known under which name the amount was sent.
         raise _refused(f"/{name}", "above_lifetime_limit", str(amount)) from None
     return _granted(made, 201)
 
@@ -97,14 +95,7 @@ def decide(asked: dict[str, Any], id: str) -> Response:
     """Approve or decline a pending grant. Whoever asked for it cannot approve it."""
     ledger = services().ledger
     act = ledger.approve if asked["decision"] == "approve" else ledger.decline
-    try:
-        return _granted(act(grant_id=id, decided_by=caller().name), 200)
-    except NoSuchGrant:
-        raise Refusal("not_found") from None
-    except SamePerson:
-        raise _refused("/decision", "same_person", asked["decision"]) from None
-    except GrantDecided as decided:
-        raise Refusal("conflict", expected=decided.state) from None
+    return _granted(act(grant_id=id, decided_by=caller().name), 200)
 
 
 @blueprint.route("/v1/journal", methods=["GET"])
@@ -161,7 +152,8 @@ def _dataset(id: str) -> DatasetVersion:
     """A dataset with accounts of its own."""
     try:
         held = services().catalog.current(id)
-    except LookupError:
+    except NoSuchDataset:
+        # In a body a name that does not exist is a wrong value, not a missing page.
         raise _refused("/dataset", "unknown_dataset", id) from None
     if held.is_view:
         raise _refused("/dataset", "is_a_view", id, ", ".join(held.sources))
@@ -191,9 +183,9 @@ def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]
     }
 
 
-def _refused(pointer: str, reason: str, given: object, expected: object = None) -> Refusal:
+def _refused(pointer: str, reason: str, given: object, expected: object = None) -> RequestRefused:
     place = Problem(pointer=pointer, reason=reason, given=given, expected=expected)
-    return Refusal("invalid_query", errors=[place])
+    return RequestRefused("invalid_query", errors=[place])
 
 
 def _json(value: dict[str, Any]) -> Response:

@@ -8,14 +8,13 @@ from flask import Response
 from api.http import wire
 from api.http.blueprints import Blueprint
 from api.http.identity import allowed, caller
-from api.http.problems import Refusal
 from api.queries.answers import DatasetSchema, DatasetsSchema
 from api.queries.schemas import TERMS_MAX
 from api.services import services
 from datasets.catalog import DatasetVersion
 from datasets.ledger.ledger import AccountState
 from datasets.people.service import Caller
-from datasets.queries.service import NotOpen, account_lines
+from datasets.queries.service import account_lines
 from privacy import delta
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.measurement import CONFIDENCE
@@ -97,12 +96,9 @@ def _delta_left(states: Sequence[AccountState]) -> dict[str, str]:
 
 def visible(who: Caller, id: str) -> DatasetVersion:
     """A dataset that the caller may know of: its own, or any for an administrator."""
-    try:
-        if who.role == "administrator":
-            return services().catalog.current(id)
-        return services().queries.open_to(who, id)
-    except (NotOpen, LookupError):
-        raise Refusal("not_found") from None
+    if who.role == "administrator":
+        return services().catalog.current(id)
+    return services().queries.open_to(who, id)
 
 
 def _left(held: DatasetVersion, within: int, nano: int) -> dict[str, Any]:

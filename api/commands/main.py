@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from api.commands.language import refusal_text
 from privacy.refusal import Refusal
 
 
@@ -79,7 +80,7 @@ class OperatorCommands(click.Group):
             return super().invoke(ctx)
         except Refusal as refusal:
             # Without `from None` a terminal would show where in the code it was refused, which helps no operator.
-            raise click.ClickException(str(refusal)) from None
+            raise click.ClickException(refusal_text(refusal)) from None
 
 
 @click.group(cls=OperatorCommands, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

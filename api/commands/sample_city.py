@@ -13,7 +13,7 @@ from datasets.catalog import NoSuchDataset
 from datasets.database.store import migrate
 from datasets.descriptor.descriptor import View, parse, read
 from datasets.ledger.ledger import Account
-from datasets.people.service import AlreadyThere
+from datasets.people.errors import AlreadyThere
 from datasets.registration.registry import register, register_view
 from datasets.sample import generate
 from privacy.budget import Price

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import click
 
+from api.commands.language import refusal_text
 from privacy.budget import InvalidAmount, Price
 
 BAR_STEPS = 1_000
@@ -38,8 +39,8 @@ class PriceParameter(click.ParamType[Price]):
         try:
             # click converts a value a second time where it comes from a default.
             return value if isinstance(value, Price) else Price.parse(value)
-        except InvalidAmount as fault:
-            self.fail(str(fault), param, ctx)
+        except InvalidAmount as refusal:
+            self.fail(refusal_text(refusal), param, ctx)
 
 
 class StageProgress:

@@ -146,10 +146,10 @@ def _finish(operation: dict[str, Any], name: str) -> None:
     responses = {code: response for code, response in operation["responses"].items() if code.startswith("2")}
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys((*OF_OPERATION[name], *ALWAYS)):
-        by_status.setdefault(PROBLEMS[code][0], []).append(code)
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = {
-            "description": "; ".join(f"`{code}`: {PROBLEMS[code][1][0]}" for code in codes),
+            "description": "; ".join(f"`{code}`: {PROBLEMS[code].title.en}" for code in codes),
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     operation["responses"] = responses

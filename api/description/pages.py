@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as Answer
 
 from api.http import wire
 from api.http.problem_words import PROBLEMS
-from api.http.problems import Refusal, language
+from api.http.problems import RequestRefused, language
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 STATIC = Path(__file__).parents[1] / "static"
@@ -52,13 +52,16 @@ def problem(code: str) -> Response:
     """What a problem means and what to do about it."""
     known = PROBLEMS.get(code.replace("-", "_"))
     if known is None:
-        raise Refusal("not_found")
-    tongue = ("en", "ja").index(language())
-    status, titles, details = known
-    detail = details[tongue].format(given="…", expected="…")
+        raise RequestRefused("not_found")
+    spoken = language()
     return _page(
         render_template(
-            "problem.html", language=language(), code=code, status=status, title=titles[tongue], detail=detail
+            "problem.html",
+            language=spoken,
+            code=code,
+            status=known.status,
+            title=known.title.within(spoken),
+            detail=known.detail.filled(given="…", expected="…").within(spoken),
         )
     )
 

@@ -8,7 +8,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from api.http import wire
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.queries.schemas import problems
 
 
@@ -16,10 +16,10 @@ def json_body() -> Any:
     """The strictly parsed body of this request; kept, so that refusals can quote it."""
     if "body" not in g:
         if request.mimetype != "application/json":
-            raise Refusal("unsupported_media_type")
+            raise RequestRefused("unsupported_media_type")
         body = request.get_data(cache=False)
         if len(body) > wire.BODY_BYTES_MAX:
-            raise Refusal("body_too_large", expected=wire.BODY_BYTES_MAX)
+            raise RequestRefused("body_too_large", expected=wire.BODY_BYTES_MAX)
         g.body = wire.parse(body)
     return g.body
 
@@ -39,7 +39,7 @@ class StrictParser(FlaskParser):
         location = next((name for name in ("json", "query") if name in messages), None)
         inner = messages[location] if location else messages
         sent = g.get("body") if location == "json" else dict(req.args)
-        raise Refusal("invalid_query", errors=problems(inner, sent))
+        raise RequestRefused("invalid_query", errors=problems(inner, sent))
 
 
 class Blueprint(flask_smorest.Blueprint):

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from flask import g, request
 
 from api.http.limits import count_request
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.http.wire import escaped
 from api.services import services
-from datasets.people.service import Caller, UnknownKey
+from datasets.people.service import Caller
 from privacy.query import Problem
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -33,10 +33,10 @@ def allowed(*roles: str) -> Callable[[View], View]:
             g.caller = _authenticate()
             count_request(g.caller.name)
             if roles and g.caller.role not in roles:
-                raise Refusal("forbidden", expected=", ".join(roles))
+                raise RequestRefused("forbidden", expected=", ".join(roles))
             _check_parameters(view)
             if any("\0" in part for part in kwargs.values()):
-                raise Refusal("not_found")  # no name holds it, and PostgreSQL cannot even look for it
+                raise RequestRefused("not_found")  # no name holds it, and PostgreSQL cannot even look for it
             return view(*args, **kwargs)
 
         checked.needs_key = True  # type: ignore[attr-defined]
@@ -57,15 +57,12 @@ def _check_parameters(view: View) -> None:
         if len(values) > 1 or not reads_them
     ]
     if faults:
-        raise Refusal("invalid_query", errors=faults)
+        raise RequestRefused("invalid_query", errors=faults)
 
 
 def _authenticate() -> Caller:
     header = request.headers.get("Authorization", "")
     key = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else ""
     if not key or len(key) > KEY_LENGTH_MAX:
-        raise Refusal("unauthenticated")
-    try:
-        return services().people.authenticate(key)
-    except UnknownKey:
-        raise Refusal("unauthenticated") from None
+        raise RequestRefused("unauthenticated")
+    return services().people.authenticate(key)

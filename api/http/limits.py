@@ -6,7 +6,7 @@ import time
 
 from flask import Flask, current_app, g
 
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.services import services
 from api.settings import Rate
 
@@ -29,7 +29,7 @@ class Limiter:
             self._counts[name] = count = self._counts.get(name, 0) + 1
         if count > self._rate.requests:
             wait = math.ceil((window + 1) * self._rate.seconds - now)
-            raise Refusal("rate_limited", expected=str(wait), headers={"Retry-After": str(wait)})
+            raise RequestRefused("rate_limited", expected=str(wait), headers={"Retry-After": str(wait)})
 
 
 def install(app: Flask, rate: Rate) -> None:

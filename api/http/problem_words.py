@@ -1,304 +1,332 @@
-"""What people read in a refusal, in English and Japanese. Codes and pointers are never translated.
+"""What people read in a refusal, in Japanese and English. Codes and pointers are never translated.
 
 `{given}` quotes the caller, `{expected}` quotes the public schema or a limit; nothing here can quote data.
 """
 
-PROBLEMS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
-    # code: status, title (en, ja), detail (en, ja)
-    "malformed_json": (
-        400,
-        ("The body is not readable JSON", "本文を JSON として読めません"),
-        ("Nothing was read and nothing was charged.", "データは読まれず、課金もされていません。"),
-    ),
-    "bad_request": (
-        400,
-        ("The request cannot be understood", "リクエストを解釈できません"),
-        ("See errors for the place.", "該当箇所は errors を参照してください。"),
-    ),
-    "unauthenticated": (
-        401,
-        ("A valid API key is needed", "有効な API キーが必要です"),
-        ("Send it as Authorization: Bearer sdr_….", "Authorization: Bearer sdr_… として送ってください。"),
-    ),
-    "forbidden": (
-        403,
-        ("Your role does not allow this", "この操作は許可されていません"),
-        ("This needs the role {expected}.", "この操作には {expected} の役割が必要です。"),
-    ),
-    "budget_exhausted": (
-        403,
-        ("The privacy budget does not cover this", "プライバシー予算が足りません"),
-        (
-            "{given} has {expected} left. Budgets do not refill by themselves; an administrator may grant more.",
-            "{given} の残りは {expected} です。予算は自動では戻りません。管理者が追加できます。",
+from dataclasses import dataclass
+
+from privacy.words import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemWords:
+    """A problem of the closed list: its HTTP status, its title, and a sentence about this case."""
+
+    status: int
+    title: Words
+    detail: Words
+
+
+PROBLEMS: dict[str, ProblemWords] = {
+    "malformed_json": ProblemWords(
+        status=400,
+        title=Words(ja="本文を JSON として読めません", en="The body is not readable JSON"),
+        detail=Words(
+            ja="データは読まれず、課金もされていません。", en="Nothing was read and nothing was charged."
         ),
     ),
-    "above_query_limit": (
-        403,
-        ("One query may not cost that much", "1 回の質問の上限を超えています"),
-        (
-            "The price {given} is above the limit of {expected} a query.",
-            "価格 {given} は 1 回の上限 {expected} を超えています。",
+    "bad_request": ProblemWords(
+        status=400,
+        title=Words(ja="リクエストを解釈できません", en="The request cannot be understood"),
+        detail=Words(ja="該当箇所は errors を参照してください。", en="See errors for the place."),
+    ),
+    "unauthenticated": ProblemWords(
+        status=401,
+        title=Words(ja="有効な API キーが必要です", en="A valid API key is needed"),
+        detail=Words(
+            ja="Authorization: Bearer sdr_… として送ってください。",
+            en="Send it as Authorization: Bearer sdr_….",
         ),
     ),
-    "not_found": (
-        404,
-        ("There is nothing here for you", "見つかりません"),
-        (
-            "It does not exist, or it is not open to you.",
-            "存在しないか、あなたには公開されていません。",
+    "forbidden": ProblemWords(
+        status=403,
+        title=Words(ja="この操作は許可されていません", en="Your role does not allow this"),
+        detail=Words(ja="この操作には {expected} の役割が必要です。", en="This needs the role {expected}."),
+    ),
+    "budget_exhausted": ProblemWords(
+        status=403,
+        title=Words(ja="プライバシー予算が足りません", en="The privacy budget does not cover this"),
+        detail=Words(
+            ja="{given} の残りは {expected} です。予算は自動では戻りません。管理者が追加できます。",
+            en="{given} has {expected} left. Budgets do not refill by themselves; an administrator may grant more.",
         ),
     ),
-    "method_not_allowed": (
-        405,
-        ("This method is not allowed here", "このメソッドは使えません"),
-        ("See the Allow header.", "Allow ヘッダを参照してください。"),
-    ),
-    "not_acceptable": (
-        406,
-        ("None of the formats you accept is available", "受け取れる形式がありません"),
-        ("Available: {expected}.", "利用できる形式: {expected}"),
-    ),
-    "idempotency_conflict": (
-        409,
-        (
-            "This Idempotency-Key belongs to another question",
-            "この Idempotency-Key は別の質問に使われています",
-        ),
-        ("Use a new key for a new question.", "新しい質問には新しいキーを使ってください。"),
-    ),
-    "conflict": (
-        409,
-        ("This cannot be done in the present state", "現在の状態では実行できません"),
-        ("{expected}", "{expected}"),
-    ),
-    "in_progress": (
-        409,
-        ("The same question is being answered", "同じ質問に回答中です"),
-        ("Try again shortly with the same key.", "同じキーで少し後に再度お試しください。"),
-    ),
-    "gone": (
-        410,
-        ("This dataset has been retired", "このデータセットは廃止されました"),
-        ("Earlier answers can still be read.", "過去の回答は引き続き読めます。"),
-    ),
-    "body_too_large": (
-        413,
-        ("The body is too large", "本文が大きすぎます"),
-        ("At most {expected} bytes are read.", "上限は {expected} バイトです。"),
-    ),
-    "unsupported_media_type": (
-        415,
-        ("The body must be application/json", "本文は application/json で送ってください"),
-        ("Set Content-Type: application/json.", "Content-Type: application/json を指定してください。"),
-    ),
-    "invalid_query": (
-        422,
-        ("The request does not fit", "リクエストの内容に誤りがあります"),
-        (
-            "See errors for each place. Nothing was read and nothing was charged.",
-            "該当箇所は errors を参照してください。データは読まれず、課金もされていません。",
+    "above_query_limit": ProblemWords(
+        status=403,
+        title=Words(ja="1 回の質問の上限を超えています", en="One query may not cost that much"),
+        detail=Words(
+            ja="価格 {given} は 1 回の上限 {expected} を超えています。",
+            en="The price {given} is above the limit of {expected} a query.",
         ),
     ),
-    "accuracy_not_reachable": (
-        422,
-        ("This accuracy is not reachable in one query", "この精度は 1 回の質問では得られません"),
-        (
-            "Within {given} costs more than the limit of {expected} a query; see errors for what is reachable.",
-            "誤差 {given} 以内の価格は 1 回の上限 {expected} を超えます。到達できる精度は errors にあります。",
+    "not_found": ProblemWords(
+        status=404,
+        title=Words(ja="見つかりません", en="There is nothing here for you"),
+        detail=Words(
+            ja="存在しないか、あなたには公開されていません。",
+            en="It does not exist, or it is not open to you.",
         ),
     ),
-    "precondition_required": (
-        428,
-        ("An Idempotency-Key is needed", "Idempotency-Key が必要です"),
-        (
-            "Send a header Idempotency-Key of 1 to 255 visible characters, new for each question.",
-            "質問ごとに新しい Idempotency-Key ヘッダ（1〜255 文字）を送ってください。",
+    "method_not_allowed": ProblemWords(
+        status=405,
+        title=Words(ja="このメソッドは使えません", en="This method is not allowed here"),
+        detail=Words(ja="Allow ヘッダを参照してください。", en="See the Allow header."),
+    ),
+    "not_acceptable": ProblemWords(
+        status=406,
+        title=Words(ja="受け取れる形式がありません", en="None of the formats you accept is available"),
+        detail=Words(ja="利用できる形式: {expected}", en="Available: {expected}."),
+    ),
+    "idempotency_conflict": ProblemWords(
+        status=409,
+        title=Words(
+            ja="この Idempotency-Key は別の質問に使われています",
+            en="This Idempotency-Key belongs to another question",
+        ),
+        detail=Words(ja="新しい質問には新しいキーを使ってください。", en="Use a new key for a new question."),
+    ),
+    "conflict": ProblemWords(
+        status=409,
+        title=Words(ja="現在の状態では実行できません", en="This cannot be done in the present state"),
+        detail=Words(ja="{expected}", en="{expected}"),
+    ),
+    "in_progress": ProblemWords(
+        status=409,
+        title=Words(ja="同じ質問に回答中です", en="The same question is being answered"),
+        detail=Words(ja="同じキーで少し後に再度お試しください。", en="Try again shortly with the same key."),
+    ),
+    "gone": ProblemWords(
+        status=410,
+        title=Words(ja="このデータセットは廃止されました", en="This dataset has been retired"),
+        detail=Words(ja="過去の回答は引き続き読めます。", en="Earlier answers can still be read."),
+    ),
+    "body_too_large": ProblemWords(
+        status=413,
+        title=Words(ja="本文が大きすぎます", en="The body is too large"),
+        detail=Words(ja="上限は {expected} バイトです。", en="At most {expected} bytes are read."),
+    ),
+    "unsupported_media_type": ProblemWords(
+        status=415,
+        title=Words(ja="本文は application/json で送ってください", en="The body must be application/json"),
+        detail=Words(
+            ja="Content-Type: application/json を指定してください。", en="Set Content-Type: application/json."
         ),
     ),
-    "rate_limited": (
-        429,
-        ("Too many requests", "リクエストが多すぎます"),
-        ("Wait {expected} seconds.", "{expected} 秒お待ちください。"),
+    "invalid_query": ProblemWords(
+        status=422,
+        title=Words(ja="リクエストの内容に誤りがあります", en="The request does not fit"),
+        detail=Words(
+            ja="該当箇所は errors を参照してください。データは読まれず、課金もされていません。",
+            en="See errors for each place. Nothing was read and nothing was charged.",
+        ),
     ),
-    "internal": (
-        500,
-        ("The server failed", "サーバーで障害が起きました"),
-        ("The fault is ours; it has been logged.", "障害は記録されました。"),
+    "accuracy_not_reachable": ProblemWords(
+        status=422,
+        title=Words(
+            ja="この精度は 1 回の質問では得られません", en="This accuracy is not reachable in one query"
+        ),
+        detail=Words(
+            ja="誤差 {given} 以内の価格は 1 回の上限 {expected} を超えます。到達できる精度は errors にあります。",
+            en="Within {given} costs more than the limit of {expected} a query; see errors for what is reachable.",
+        ),
     ),
-    "unavailable": (
-        503,
-        ("The server cannot answer now", "現在ご利用いただけません"),
-        ("Try again later.", "しばらくしてから再度お試しください。"),
+    "precondition_required": ProblemWords(
+        status=428,
+        title=Words(ja="Idempotency-Key が必要です", en="An Idempotency-Key is needed"),
+        detail=Words(
+            ja="質問ごとに新しい Idempotency-Key ヘッダ（1〜255 文字）を送ってください。",
+            en="Send a header Idempotency-Key of 1 to 255 visible characters, new for each question.",
+        ),
+    ),
+    "rate_limited": ProblemWords(
+        status=429,
+        title=Words(ja="リクエストが多すぎます", en="Too many requests"),
+        detail=Words(ja="{expected} 秒お待ちください。", en="Wait {expected} seconds."),
+    ),
+    "internal": ProblemWords(
+        status=500,
+        title=Words(ja="サーバーで障害が起きました", en="The server failed"),
+        detail=Words(ja="障害は記録されました。", en="The fault is ours; it has been logged."),
+    ),
+    "unavailable": ProblemWords(
+        status=503,
+        title=Words(ja="現在ご利用いただけません", en="The server cannot answer now"),
+        detail=Words(ja="しばらくしてから再度お試しください。", en="Try again later."),
     ),
 }
 
-REASONS: dict[str, tuple[str, str]] = {
+REASONS: dict[str, Words] = {
     # the shape of the request
-    "too_deep": ("JSON may nest {expected} levels", "JSON の入れ子は {expected} 段までです"),
-    "not_utf8": ("byte {given} is not UTF-8", "{given} バイト目が UTF-8 ではありません"),
-    "not_json": ("not JSON from line:column {given}", "行:列 {given} から JSON ではありません"),
-    "not_a_json_number": ("{given} is not a JSON number", "{given} は JSON の数値ではありません"),
-    "duplicate_key": ("the name {given} stands twice", "名前 {given} が重複しています"),
-    "lone_surrogate": ("text holds half a character (a lone surrogate)", "文字列に不完全な文字があります"),
-    "not_an_object": ("{given} is not an object", "{given} はオブジェクトではありません"),
-    "not_a_list": ("{given} is not a list", "{given} はリストではありません"),
-    "not_text": ("{given} is not text", "{given} は文字列ではありません"),
-    "not_a_boolean": ("{given} is neither true nor false", "{given} は true でも false でもありません"),
-    "not_scalar": (
-        "{given} is not text, nor a number in plain notation",
-        "{given} は文字列でも通常表記の数値でもありません",
+    "too_deep": Words(ja="JSON の入れ子は {expected} 段までです", en="JSON may nest {expected} levels"),
+    "not_utf8": Words(ja="{given} バイト目が UTF-8 ではありません", en="byte {given} is not UTF-8"),
+    "not_json": Words(ja="行:列 {given} から JSON ではありません", en="not JSON from line:column {given}"),
+    "not_a_json_number": Words(ja="{given} は JSON の数値ではありません", en="{given} is not a JSON number"),
+    "duplicate_key": Words(ja="名前 {given} が重複しています", en="the name {given} stands twice"),
+    "lone_surrogate": Words(
+        ja="文字列に不完全な文字があります", en="text holds half a character (a lone surrogate)"
     ),
-    "not_an_amount": (
-        '{given} is not a positive decimal in plain notation with at most 9 decimals, such as "0.5"',
-        '{given} は "0.5" のような正の十進数（小数 9 桁まで、指数表記なし）ではありません',
+    "not_an_object": Words(ja="{given} はオブジェクトではありません", en="{given} is not an object"),
+    "not_a_list": Words(ja="{given} はリストではありません", en="{given} is not a list"),
+    "not_text": Words(ja="{given} は文字列ではありません", en="{given} is not text"),
+    "not_a_boolean": Words(
+        ja="{given} は true でも false でもありません", en="{given} is neither true nor false"
     ),
-    "required": ("this is required", "必須です"),
-    "null": ("null is not allowed", "null は使えません"),
-    "unknown_field": ("there is no such field: {given}", "そのような項目はありません: {given}"),
-    "not_one_of": ("{given} is none of {expected}", "{given} は {expected} のいずれでもありません"),
-    "wrong_length": ("{expected} items are allowed", "要素数は {expected} です"),
-    "bad_name": (
-        "{given} is not a name: a letter, then letters, digits or _, at most 63",
-        "{given} は名前として使えません（文字で始まる 63 文字以内の文字・数字・_）",
+    "not_scalar": Words(
+        ja="{given} は文字列でも通常表記の数値でもありません",
+        en="{given} is not text, nor a number in plain notation",
     ),
-    "choose_one": ("give exactly one of {expected}", "{expected} のどれか一つだけを指定してください"),
-    "too_many_terms": ("a filter may hold {expected} terms and values", "条件は {expected} 個までです"),
-    "blank": ("this may not be blank", "空にはできません"),
-    "not_an_integer": (
-        "{given} is not a whole number of {expected}",
-        "{given} は {expected} の整数ではありません",
+    "not_an_amount": Words(
+        ja='{given} は "0.5" のような正の十進数（小数 9 桁まで、指数表記なし）ではありません',
+        en='{given} is not a positive decimal in plain notation with at most 9 decimals, such as "0.5"',
+    ),
+    "required": Words(ja="必須です", en="this is required"),
+    "null": Words(ja="null は使えません", en="null is not allowed"),
+    "unknown_field": Words(ja="そのような項目はありません: {given}", en="there is no such field: {given}"),
+    "not_one_of": Words(
+        ja="{given} は {expected} のいずれでもありません", en="{given} is none of {expected}"
+    ),
+    "wrong_length": Words(ja="要素数は {expected} です", en="{expected} items are allowed"),
+    "bad_name": Words(
+        ja="{given} は名前として使えません（文字で始まる 63 文字以内の文字・数字・_）",
+        en="{given} is not a name: a letter, then letters, digits or _, at most 63",
+    ),
+    "choose_one": Words(
+        ja="{expected} のどれか一つだけを指定してください", en="give exactly one of {expected}"
+    ),
+    "too_many_terms": Words(
+        ja="条件は {expected} 個までです", en="a filter may hold {expected} terms and values"
+    ),
+    "blank": Words(ja="空にはできません", en="this may not be blank"),
+    "not_an_integer": Words(
+        ja="{given} は {expected} の整数ではありません", en="{given} is not a whole number of {expected}"
     ),
     # the question against the schema
-    "unknown_column": (
-        "there is no queryable column {given}; columns: {expected}",
-        "質問できる列に {given} はありません。列: {expected}",
+    "unknown_column": Words(
+        ja="質問できる列に {given} はありません。列: {expected}",
+        en="there is no queryable column {given}; columns: {expected}",
     ),
-    "unknown_aggregate": ("{given} is none of {expected}", "{given} は {expected} のいずれでもありません"),
-    "unknown_statistic": (
-        "{given} is not selected; selected: {expected}",
-        "{given} は select にありません。select: {expected}",
+    "unknown_aggregate": Words(
+        ja="{given} は {expected} のいずれでもありません", en="{given} is none of {expected}"
     ),
-    "outside_domain": (
-        "{given} is outside the declared domain {expected}",
-        "{given} は宣言された範囲 {expected} の外です",
+    "unknown_statistic": Words(
+        ja="{given} は select にありません。select: {expected}",
+        en="{given} is not selected; selected: {expected}",
     ),
-    "undeclared_value": (
-        "{given} is not a declared value; declared: {expected}",
-        "{given} は宣言された値ではありません。宣言された値: {expected}",
+    "outside_domain": Words(
+        ja="{given} は宣言された範囲 {expected} の外です",
+        en="{given} is outside the declared domain {expected}",
     ),
-    "not_a_number": ("{given} is not a number", "{given} は数値ではありません"),
-    "not_a_date": (
-        "{given} is not a date such as 2026-04-01",
-        "{given} は 2026-04-01 のような日付ではありません",
+    "undeclared_value": Words(
+        ja="{given} は宣言された値ではありません。宣言された値: {expected}",
+        en="{given} is not a declared value; declared: {expected}",
     ),
-    "off_step": (
-        "{given} is not a multiple of the step {expected}",
-        "{given} は刻み {expected} の倍数ではありません",
+    "not_a_number": Words(ja="{given} は数値ではありません", en="{given} is not a number"),
+    "not_a_date": Words(
+        ja="{given} は 2026-04-01 のような日付ではありません", en="{given} is not a date such as 2026-04-01"
     ),
-    "no_order": (
-        "{given} needs an ordered column; this is a category",
-        "{given} は順序のある列にだけ使えます（この列は区分です）",
+    "off_step": Words(
+        ja="{given} は刻み {expected} の倍数ではありません",
+        en="{given} is not a multiple of the step {expected}",
     ),
-    "not_ascending": ("{given} must ascend", "{given} は小さい順でなければなりません"),
-    "too_many_keys": (
-        "{given} keys; at most {expected} are allowed",
-        "キーは {expected} 個までです（{given} 個）",
+    "no_order": Words(
+        ja="{given} は順序のある列にだけ使えます（この列は区分です）",
+        en="{given} needs an ordered column; this is a category",
     ),
-    "repeated_key": ("{given} is grouped by twice", "{given} が group_by に重複しています"),
-    "too_many_values": (
-        "{given} has too many values to group by one by one (limit {expected}); use bins",
-        "{given} の値は一つずつ集計するには多すぎます（上限 {expected}）。bins を使ってください",
+    "not_ascending": Words(ja="{given} は小さい順でなければなりません", en="{given} must ascend"),
+    "too_many_keys": Words(
+        ja="キーは {expected} 個までです（{given} 個）", en="{given} keys; at most {expected} are allowed"
     ),
-    "too_many_cells": (
-        "{given} cells times statistics; at most {expected} are answered",
-        "セル数×統計数が {given} です。上限は {expected} です",
+    "repeated_key": Words(ja="{given} が group_by に重複しています", en="{given} is grouped by twice"),
+    "too_many_values": Words(
+        ja="{given} の値は一つずつ集計するには多すぎます（上限 {expected}）。bins を使ってください",
+        en="{given} has too many values to group by one by one (limit {expected}); use bins",
     ),
-    "too_many_statistics": (
-        "{given} statistics; 1 to {expected} are allowed",
-        "統計は 1〜{expected} 個です（{given} 個）",
+    "too_many_cells": Words(
+        ja="セル数×統計数が {given} です。上限は {expected} です",
+        en="{given} cells times statistics; at most {expected} are answered",
     ),
-    "repeated_name": (
-        'the answer\'s columns of {given} repeat a name; rename it with "as"',
-        '回答の列名が {given} と重複します。"as" で変更してください',
+    "too_many_statistics": Words(
+        ja="統計は 1〜{expected} 個です（{given} 個）", en="{given} statistics; 1 to {expected} are allowed"
     ),
-    "takes_no_member": ("{given} does not apply here", "{given} はここでは使えません"),
-    "column_needed": ("{given} needs a column", "{given} には column が必要です"),
-    "not_numeric": ("{given} is not a numeric column", "{given} は数値の列ではありません"),
-    "not_positive": ("{given} must be above zero", "{given} は 0 より大きくなければなりません"),
-    "error_depends_on_rows": (
-        "the error of {given} depends on how many rows a cell holds; say for at least how many",
-        "{given} の誤差はセルの行数によります。何行以上のセルについてかを指定してください",
+    "repeated_name": Words(
+        ja='回答の列名が {given} と重複します。"as" で変更してください',
+        en='the answer\'s columns of {given} repeat a name; rename it with "as"',
     ),
-    "not_a_whole_number": ("{given} is not a whole number", "{given} は整数ではありません"),
-    "not_a_date_column": ("{given} is not a date column", "{given} は日付の列ではありません"),
-    "needs_narrower_bound": (
-        "{given} needs a rows_per_person below the dataset's bound",
-        "{given} にはデータセットの上限より小さい rows_per_person が必要です",
+    "takes_no_member": Words(ja="{given} はここでは使えません", en="{given} does not apply here"),
+    "column_needed": Words(ja="{given} には column が必要です", en="{given} needs a column"),
+    "not_numeric": Words(ja="{given} は数値の列ではありません", en="{given} is not a numeric column"),
+    "not_positive": Words(ja="{given} は 0 より大きくなければなりません", en="{given} must be above zero"),
+    "error_depends_on_rows": Words(
+        ja="{given} の誤差はセルの行数によります。何行以上のセルについてかを指定してください",
+        en="the error of {given} depends on how many rows a cell holds; say for at least how many",
     ),
-    "apart": (
-        "these bounds and the clamp {expected} have no room between them",
-        "この範囲と clamp {expected} は重なりません",
+    "not_a_whole_number": Words(ja="{given} は整数ではありません", en="{given} is not a whole number"),
+    "not_a_date_column": Words(ja="{given} は日付の列ではありません", en="{given} is not a date column"),
+    "needs_narrower_bound": Words(
+        ja="{given} にはデータセットの上限より小さい rows_per_person が必要です",
+        en="{given} needs a rows_per_person below the dataset's bound",
     ),
-    "open_column": (
-        "{given} has no declared values; it can only be grouped by",
-        "{given} の値は宣言されていないため、group_by でのみ使えます",
+    "apart": Words(
+        ja="この範囲と clamp {expected} は重なりません",
+        en="these bounds and the clamp {expected} have no room between them",
     ),
-    "open_key_alone": (
-        "{given} has no declared values: group by it alone, with one count, without bins or totals",
-        "{given} の値は宣言されていないため、単独で（bins や totals なしで、件数一つとともに）指定してください",
+    "open_column": Words(
+        ja="{given} の値は宣言されていないため、group_by でのみ使えます",
+        en="{given} has no declared values; it can only be grouped by",
     ),
-    "gaussian_only": (
-        "{given} is not available by undeclared values; {expected} is",
-        "宣言されていない値ごとには {given} は使えません。{expected} を使います",
+    "open_key_alone": Words(
+        ja="{given} の値は宣言されていないため、単独で（bins や totals なしで、件数一つとともに）指定してください",
+        en="{given} has no declared values: group by it alone, with one count, without bins or totals",
     ),
-    "only_counts_open": (
-        "{given} is not available by undeclared values; count and count_persons are",
-        "宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",
+    "gaussian_only": Words(
+        ja="宣言されていない値ごとには {given} は使えません。{expected} を使います",
+        en="{given} is not available by undeclared values; {expected} is",
     ),
-    "needs_totals": ("this goes with {expected}", "これは {expected} と併せて指定します"),
-    "needs_keys": ("totals need a {expected}", "totals には {expected} が必要です"),
-    "needs_zcdp": (
-        "{given} needs a dataset whose measure is zcdp; here it is {expected}",
-        "{given} は measure が zcdp のデータセットでのみ使えます。ここでは {expected} です",
+    "only_counts_open": Words(
+        ja="宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",
+        en="{given} is not available by undeclared values; count and count_persons are",
     ),
-    "not_additive": (
-        "{given} does not add up over cells, so it has neither totals nor shared tables",
-        "{given} はセルを足し合わせられないため、合計や複数の表には使えません",
+    "needs_totals": Words(ja="これは {expected} と併せて指定します", en="this goes with {expected}"),
+    "needs_keys": Words(ja="totals には {expected} が必要です", en="totals need a {expected}"),
+    "needs_zcdp": Words(
+        ja="{given} は measure が zcdp のデータセットでのみ使えます。ここでは {expected} です",
+        en="{given} needs a dataset whose measure is zcdp; here it is {expected}",
     ),
-    "cut_differently": (
-        "{given} is cut differently in an earlier table; all tables must cut a column alike",
-        "{given} の区切り方が前の表と異なります。一つの列の区切り方は全表で同じにしてください",
+    "not_additive": Words(
+        ja="{given} はセルを足し合わせられないため、合計や複数の表には使えません",
+        en="{given} does not add up over cells, so it has neither totals nor shared tables",
     ),
-    "share_too_small": (
-        "its share {given} of the price is below {expected}",
-        "価格の取り分 {given} が下限 {expected} を下回ります",
+    "cut_differently": Words(
+        ja="{given} の区切り方が前の表と異なります。一つの列の区切り方は全表で同じにしてください",
+        en="{given} is cut differently in an earlier table; all tables must cut a column alike",
     ),
-    "reachable": (
-        "within {given} is not reachable; within {expected} is",
-        "誤差 {given} 以内は得られません。{expected} 以内なら得られます",
+    "share_too_small": Words(
+        ja="価格の取り分 {given} が下限 {expected} を下回ります",
+        en="its share {given} of the price is below {expected}",
+    ),
+    "reachable": Words(
+        ja="誤差 {given} 以内は得られません。{expected} 以内なら得られます",
+        en="within {given} is not reachable; within {expected} is",
     ),
     # budgets
-    "unknown_dataset": ("there is no dataset {given}", "データセット {given} はありません"),
-    "is_a_view": (
-        "{given} is a view and has no budget of its own: grant on its sources {expected}",
-        "{given} はビューで、自分の予算を持ちません。元のデータセット {expected} に付与してください",
+    "unknown_dataset": Words(ja="データセット {given} はありません", en="there is no dataset {given}"),
+    "is_a_view": Words(
+        ja="{given} はビューで、自分の予算を持ちません。元のデータセット {expected} に付与してください",
+        en="{given} is a view and has no budget of its own: grant on its sources {expected}",
     ),
-    "wrong_measure": (
-        "{given} is not what this dataset is accounted in; give {expected}",
-        "このデータセットの単位は {given} ではありません。{expected} で指定してください",
+    "wrong_measure": Words(
+        ja="このデータセットの単位は {given} ではありません。{expected} で指定してください",
+        en="{given} is not what this dataset is accounted in; give {expected}",
     ),
-    "unknown_holder": (
-        "there is no such user or organisation: {given}",
-        "利用者または組織 {given} はありません",
+    "unknown_holder": Words(
+        ja="利用者または組織 {given} はありません", en="there is no such user or organisation: {given}"
     ),
-    "above_lifetime_limit": (
-        "{given} would take the account above the largest lifetime total",
-        "{given} を加えると生涯合計の上限を超えます",
+    "above_lifetime_limit": Words(
+        ja="{given} を加えると生涯合計の上限を超えます",
+        en="{given} would take the account above the largest lifetime total",
     ),
-    "bad_place": ("{given} is not the next of an earlier page", "{given} は前のページの next ではありません"),
-    "same_person": (
-        "whoever asked for a grant cannot decide on it",
-        "申請者自身は決定できません",
+    "bad_place": Words(
+        ja="{given} は前のページの next ではありません", en="{given} is not the next of an earlier page"
     ),
+    "same_person": Words(ja="申請者自身は決定できません", en="whoever asked for a grant cannot decide on it"),
 }

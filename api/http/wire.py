@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from privacy.refusal import Refusal
+from privacy.words import Words
+
 BODY_BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 DIGITS_MAX = 40
@@ -21,13 +24,16 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class MalformedJson(ValueError):
+class MalformedJson(Refusal, ValueError):
     """The body is not JSON as this server reads it; `reason` is a code of the message catalogue."""
+
+    code = "malformed_json"
+    words = Words(ja="JSON として読めません（{reason}）", en="not readable as JSON ({reason})")
 
     def __init__(
         self, reason: str, *, pointer: str = "", given: object = None, expected: object = None
     ) -> None:
-        super().__init__(reason)
+        super().__init__()
         self.reason, self.pointer, self.given, self.expected = reason, pointer, given, expected
 
 
@@ -151,8 +157,11 @@ def quoted(value: Any) -> str:
     return text if len(text) <= QUOTE_LENGTH_MAX else f"{text[:QUOTE_LENGTH_MAX]}…"
 
 
-class NotCanonical(ValueError):
+class NotCanonical(Refusal, ValueError):
     """The value holds a number that nothing accepts."""
+
+    code = "not_canonical"
+    words = Words(ja="どの項目でも使えない数値があります", en="a number that no field accepts")
 
 
 def canonical(value: Any) -> str:

@@ -13,12 +13,14 @@ from api.http import wire
 from api.http.blueprints import Blueprint, json_body
 from api.http.identity import allowed, caller
 from api.http.limits import wait_for_quantum
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.queries.answers import AnswerSchema, HistorySchema
 from api.queries.schemas import PageSchema, QuerySchema, WorkloadSchema, to_query
 from api.services import services
-from datasets.ledger.ledger import NoAnswer, StoredAnswer
-from datasets.queries.service import Conflict, QueryRequest, digest_of, joined
+from datasets.ledger.errors import NoAnswer
+from datasets.ledger.ledger import StoredAnswer
+from datasets.queries.errors import AnswerFailed, Conflict
+from datasets.queries.service import QueryRequest, digest_of, joined
 from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
@@ -136,12 +138,9 @@ def history(page: dict[str, Any]) -> Response:
 def again(id: str) -> Response:
     """One of your answers as it was told, in any format, free of charge."""
     kind = _format()
-    try:
-        stored = services().ledger.answer(id=id, user=caller().name)
-    except NoAnswer:
-        raise Refusal("not_found") from None
+    stored = services().ledger.answer(id=id, user=caller().name)
     if stored.outcome == "failed":
-        raise Refusal("internal")
+        raise AnswerFailed
     response = _stored_response(stored, services().queries.table_of(stored), kind)
     response.add_etag()
     response.make_conditional(request)
@@ -152,7 +151,7 @@ def _format() -> str:
     """The answer's format, settled before anything is read or charged."""
     kind = chosen(request.accept_mimetypes)
     if kind is None:
-        raise Refusal("not_acceptable", expected=", ".join(AVAILABLE))
+        raise RequestRefused("not_acceptable", expected=", ".join(AVAILABLE))
     return kind
 
 
@@ -160,7 +159,7 @@ def _key(*, required: bool) -> str:
     """The idempotency key; a malformed one is refused even where none is needed."""
     key = request.headers.get("Idempotency-Key", "")
     if not KEY.fullmatch(key) and (required or "Idempotency-Key" in request.headers):
-        raise Refusal("precondition_required")
+        raise RequestRefused("precondition_required")
     return key.strip('"')
 
 

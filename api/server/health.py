@@ -7,9 +7,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 
 from api.http import wire
 from api.http.identity import allowed
-from api.http.problems import Refusal
+from api.http.problems import RequestRefused
 from api.services import services
-from datasets.database.store import Unavailable, is_current
+from datasets.database.store import is_current
 
 blueprint = Blueprint("health", __name__)
 
@@ -24,12 +24,8 @@ def alive() -> Response:
 def ready() -> Response:
     """The database answers and is at the newest revision, and the data directory is there."""
     found = services()
-    try:
-        current = is_current(found.store)
-    except Unavailable:
-        current = False
-    if not (current and os.access(found.settings.data_dir, os.R_OK | os.W_OK)):
-        raise Refusal("unavailable")
+    if not (is_current(found.store) and os.access(found.settings.data_dir, os.R_OK | os.W_OK)):
+        raise RequestRefused("unavailable")
     return _json({"status": "ready"})
 
 

@@ -28,6 +28,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from datasets.database.errors import Unavailable
+
 LOCK_WAIT_MS_MAX = 30_000
 WAL_PAGES = 8_000  # 32 MB between checkpoints; the usual 1,000 come every 80 settlements
 CONNECTIONS_MAX = 32
@@ -35,13 +37,6 @@ IDLE_S_UNTESTED_MAX = 10
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
-
-
-class Unavailable(Exception):
-    """The database can't be reached, is locked for too long or ended the connection. Carries no detail.
-
-    Whether a transaction that was committing at that moment has been kept is known by asking again.
-    """
 
 
 def now() -> str:
@@ -106,7 +101,7 @@ def _failing_as_unavailable() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError) as error:
-        raise Unavailable("the database is not available") from error
+        raise Unavailable from error
 
 
 @dataclass(frozen=True, slots=True)

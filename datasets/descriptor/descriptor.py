@@ -58,6 +58,8 @@ _NAME = re.compile(r"[^\W\d][\w-]{0,62}")
 class DescriptorError(Faulty):
     """A descriptor that cannot be used; `faults` holds every reason found, in the order of the text."""
 
+    code = "bad_descriptor"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:

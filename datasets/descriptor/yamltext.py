@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+from privacy.refusal import Refusal
+from privacy.words import words_of
+
 TEXT_BYTES_MAX = 1 << 20
 DEPTH_MAX = 8
 EVENTS_MAX = 400_000
@@ -40,12 +43,14 @@ class Fault:
         return f"line {self.line}, column {self.column}: {where}{self.message}"
 
 
-class Faulty(ValueError):
+class Faulty(Refusal, ValueError):
     """A text that cannot be used; `faults` holds every reason found, in the order of the text."""
+
+    code = "faulty_text"
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = sorted(faults)[:FAULTS_MAX]
-        super().__init__("\n".join(map(str, self.faults)))
+        super().__init__(words_of("\n".join(map(str, self.faults))))
 
 
 class YamlScalar(str):

@@ -49,7 +49,10 @@ Deadlines = dict[int, tuple[float, duckdb.DuckDBPyConnection]]
 
 
 class EngineFailed(RuntimeError):
-    """The exact part could not be computed. Carries no text: the engine's words could quote data."""
+    """The exact part could not be computed. Carries no text: the engine's words could quote data.
+
+    A fault and no refusal: nobody is answered with it, the query service charges it and says AnswerFailed.
+    """
 
 
 class Watchdog:

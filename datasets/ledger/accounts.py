@@ -12,29 +12,12 @@ from sqlalchemy import Connection, text
 
 from datasets.database.store import Direct, Step, now
 from datasets.ledger import journal
+from datasets.ledger.errors import PERSON_CHARACTERS_MAX, NobodyNamed
 from privacy import delta
 from privacy.budget import Price
 
 AccountKind = Literal["user", "organisation", "dataset"]
-PERSON_CHARACTERS_MAX = 64
 NOTHING = Price(0)
-
-
-class LedgerError(Exception):
-    """Something the ledger refuses."""
-
-
-class NoAccount(LedgerError):
-    """There is no such account."""
-
-    def __init__(self, *, kind: AccountKind, holder: str) -> None:
-        super().__init__(f"no account {kind}:{holder}")
-        self.kind = kind
-        self.holder = holder
-
-
-class NobodyNamed(LedgerError):
-    """The person who answers for it is missing, blank or longer than PERSON_CHARACTERS_MAX."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,48 +11,29 @@ from datasets.ledger.accounts import (
     NOTHING,
     OPEN,
     Account,
-    AccountKind,
-    LedgerError,
-    NoAccount,
     account_key,
     append,
     exists,
     person,
 )
+from datasets.ledger.errors import (
+    REASON_CHARACTERS_MAX,
+    GrantDecided,
+    NoAccount,
+    NoReason,
+    NoSuchGrant,
+    NoSuchHolder,
+    SamePerson,
+)
 from datasets.ledger.journal import PAGE_ROWS_MAX
-from privacy.budget import PRICE_NANO_MAX, InvalidAmount, Price
+from privacy.budget import NOT_POSITIVE, PRICE_NANO_MAX, InvalidAmount, Price
+from privacy.words import Words
 
-REASON_CHARACTERS_MAX = 1_000
+PAST_LIMIT = Words(
+    ja="口座の生涯合計が金額の上限を超えます",
+    en="the account's lifetime total would pass the limit of amounts",
+)
 LAST_ID = "z" * 33  # sorts after every id, whatever the collation
-
-
-class NoSuchHolder(LedgerError):
-    """A grant for somebody who doesn't exist."""
-
-    def __init__(self, *, kind: AccountKind, holder: str) -> None:
-        super().__init__(f"no {kind} named {holder}")
-        self.kind = kind
-        self.holder = holder
-
-
-class NoSuchGrant(LedgerError):
-    """There is no grant of that name."""
-
-
-class GrantDecided(LedgerError):
-    """The grant was decided before; `state` is how."""
-
-    def __init__(self, *, state: str) -> None:
-        super().__init__(f"the grant is {state}")
-        self.state = state
-
-
-class SamePerson(LedgerError):
-    """More of a lifetime cap takes two people."""
-
-
-class NoReason(LedgerError):
-    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +94,7 @@ class Grants:
         A user's or an organisation's account is opened by its first grant.
         """
         if amount == NOTHING:
-            raise InvalidAmount("a grant is above zero")
+            raise InvalidAmount(NOT_POSITIVE)
         waits = account.kind == "dataset" and approved_by is None
         grant = Grant(
             id=new_id("g"),
@@ -174,7 +155,7 @@ def _raise(tx: Connection, grant: Grant) -> None:
         tx.execute(OPEN, key | {"granted": 0, "delta_granted": 0})
     amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
     if tx.execute(RAISE, key | amounts).one_or_none() is None:
-        raise InvalidAmount("the account's lifetime total would pass the limit of amounts")
+        raise InvalidAmount(PAST_LIMIT)
 
 
 def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:

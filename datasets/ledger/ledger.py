@@ -7,26 +7,12 @@ that nobody waits in a circle; the dataset's row, which all callers share, comes
 An answer from a view costs the same in every lineage that the view joins: the first step is done for one lineage
 after the other, in the order of their names, so that again nobody waits in a circle. All pay or nobody does. The
 first lineage's journal gets the answer's line, the others' a `linked` line that names it.
-
-    LedgerError           (datasets.ledger.accounts)
-    ├── NoAccount         there is no such account: nothing may be asked
-    ├── NobodyNamed       an act without the person who answers for it
-    ├── BudgetExhausted   the charge doesn't fit
-    ├── DeltaExhausted    the charge of δ doesn't fit
-    ├── NoAnswer          no such answer, or another user's
-    ├── AlreadyAnswered   this user has used the idempotency key: `stored` is what it got
-    │                     (datasets.ledger.grants)
-    ├── NoSuchHolder      a grant for a user or an organisation that doesn't exist
-    ├── NoSuchGrant       no grant of that name
-    ├── GrantDecided      the grant has been decided already
-    ├── SamePerson        the second person is the first one
-    └── NoReason          a grant without a reason, or with one that is too long
+What is refused stands in `errors`.
 """
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from typing import Any, Literal
 
@@ -45,11 +31,7 @@ from datasets.ledger.accounts import (
     NEXT_HEAD_POSTGRESQL,
     NOTHING,
     Account,
-    AccountKind,
     AccountState,
-    LedgerError,
-    NoAccount,
-    NobodyNamed,
     account_key,
     account_of,
     delta_member,
@@ -57,39 +39,25 @@ from datasets.ledger.accounts import (
     open_dataset,
     place_of,
 )
+from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, LedgerError, NoAccount, NoAnswer
 from datasets.ledger.grants import (
     LAST_ID,
     Grant,
-    GrantDecided,
     Grants,
-    NoReason,
-    NoSuchGrant,
-    NoSuchHolder,
-    SamePerson,
     page_rows,
 )
 from datasets.ledger.journal import JournalEntry, LedgerFinding
 from privacy import delta
 from privacy.budget import Price
+from privacy.words import Words
 
 __all__ = [
     "Account",
     "AccountState",
     "AlreadyAnswered",
-    "BudgetExhausted",
-    "DeltaExhausted",
     "Grant",
-    "GrantDecided",
     "Ledger",
-    "LedgerError",
     "LedgerFinding",
-    "NoAccount",
-    "NoAnswer",
-    "NoReason",
-    "NoSuchGrant",
-    "NoSuchHolder",
-    "NobodyNamed",
-    "SamePerson",
     "Settlement",
     "StoredAnswer",
     "open_dataset",
@@ -101,37 +69,14 @@ SAME_QUESTION_ROWS_MAX = 1_000
 PAYERS = ("user", "organisation", "dataset")
 
 
-class BudgetExhausted(LedgerError):
-    """The account can't pay: `needed` is above `remaining`."""
-
-    def __init__(self, *, kind: AccountKind, holder: str, needed: Price, remaining: Price) -> None:
-        super().__init__(f"{kind}:{holder} needs {needed} and has {remaining}")
-        self.kind = kind
-        self.holder = holder
-        self.needed = needed
-        self.remaining = remaining
-
-
-class DeltaExhausted(LedgerError):
-    """The dataset's account can't pay the δ: `needed` is above `remaining`."""
-
-    def __init__(self, *, holder: str, needed: Fraction, remaining: Fraction) -> None:
-        shown = [delta.shown(delta.atto_of(amount)) for amount in (needed, remaining)]
-        super().__init__(f"dataset:{holder} needs δ {shown[0]} and has {shown[1]}")
-        self.holder = holder
-        self.needed = needed
-        self.remaining = remaining
-
-
-class NoAnswer(LedgerError):
-    """There is no such answer, or it is another user's: nobody can tell which."""
-
-
 class AlreadyAnswered(LedgerError):
     """The user has used this idempotency key before; `stored` is what was answered then."""
 
+    code = "already_answered"
+    words = Words(ja="{stored.id} として回答済みです", en="answered as {stored.id}")
+
     def __init__(self, stored: "StoredAnswer") -> None:
-        super().__init__(f"answered as {stored.id}")
+        super().__init__()
         self.stored = stored
 
 

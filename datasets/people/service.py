@@ -2,14 +2,6 @@
 
 A key is shown once, when it is made. Names are never given twice: a disabled user's stays taken, so that
 the journal means the same person for ever.
-
-    AccountsError
-    ├── UnknownKey          no enabled user has this key, or it is no key at all
-    ├── InvalidName         not [a-z][a-z0-9-]{0,62}
-    ├── InvalidRole         not in the closed list of roles
-    ├── AlreadyThere        the name is taken
-    ├── NoSuchUser          nobody has this name
-    └── NoSuchOrganisation  no organisation has this name
 """
 
 import re
@@ -21,6 +13,14 @@ from sqlalchemy import Row, text
 from datasets.database.closed_lists import ROLES
 from datasets.database.store import Store, now
 from datasets.people import keys
+from datasets.people.errors import (
+    AlreadyThere,
+    InvalidName,
+    InvalidRole,
+    NoSuchOrganisation,
+    NoSuchUser,
+    UnknownKey,
+)
 
 PAGE_ROWS_MAX = 1_000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
@@ -44,46 +44,6 @@ DISABLE = text("""
 USER_COLUMNS = "name, organisation, role, created_at, disabled_at"
 USER = text(f"SELECT {USER_COLUMNS} FROM users WHERE name = :name")
 USERS = text(f"SELECT {USER_COLUMNS} FROM users WHERE name > :after ORDER BY name LIMIT :limit")
-
-
-class PeopleError(Exception):
-    """Something about people that is refused."""
-
-
-class UnknownKey(PeopleError):
-    """No enabled user has this key. Never says more."""
-
-
-class InvalidName(PeopleError):
-    """A name is a lower case letter, then up to 62 lower case letters, digits or hyphens."""
-
-
-class InvalidRole(PeopleError):
-    """There is no such role."""
-
-
-class AlreadyThere(PeopleError):
-    """The name is taken."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} exists already")
-        self.name = name
-
-
-class NoSuchUser(PeopleError):
-    """Nobody has this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no user {name}")
-        self.name = name
-
-
-class NoSuchOrganisation(PeopleError):
-    """No organisation has this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no organisation {name}")
-        self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,20 +15,20 @@ from typing import Any
 
 import structlog
 
-from datasets.catalog import Catalog, DatasetVersion
+from datasets.catalog import Catalog, DatasetVersion, NoSuchDataset
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import new_id, now
 from datasets.engines.duckdb import DuckdbEngine
+from datasets.ledger.errors import NoAccount, NoAnswer
 from datasets.ledger.ledger import (
     AccountState,
     AlreadyAnswered,
     Ledger,
-    NoAccount,
-    NoAnswer,
     Settlement,
     StoredAnswer,
 )
 from datasets.people.service import Caller
+from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
 from privacy import delta
 from privacy.answer import AnswerTable, Released, release, released_codes, renamed_table, table
 from privacy.budget import Price, epsilon_of, plain_text
@@ -39,26 +39,6 @@ from privacy.result_columns import expectation, narrower_bound, strategy
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")
-
-
-class NotOpen(LookupError):
-    """The dataset does not exist, or the caller has no account for it: nobody can tell which."""
-
-
-class Retired(LookupError):
-    """The dataset answers no new questions."""
-
-
-class Conflict(ValueError):
-    """The idempotency key was used for another question."""
-
-
-class InProgress(RuntimeError):
-    """A question with this idempotency key is being answered."""
-
-
-class AnswerFailed(RuntimeError):
-    """The answer failed after the data was opened. It has been charged; a retry fails alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +74,7 @@ class QueryService:
         """A dataset that the caller has an account for, in every lineage if it is a view. Raises NotOpen."""
         try:
             dataset = self._catalog.current(id)
-        except LookupError:
+        except NoSuchDataset:
             raise NotOpen from None
         accounts = self._ledger.accounts(
             lineages=dataset.lineages, user=caller.name, organisation=caller.organisation

@@ -16,6 +16,8 @@ REPORT = "report.json"
 class FolderRefused(DeidentifyError):
     """The output folder is there already, or cannot be made."""
 
+    code = "folder_refused"
+
 
 @contextmanager
 def appearing(out: Path, *, force: bool) -> Iterator[Path]:

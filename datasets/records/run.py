@@ -44,6 +44,8 @@ Render = Callable[[Report], Mapping[str, str]]
 class NotProven(DeidentifyError):
     """What was written does not meet the plan; it was taken away again. A fault of this program."""
 
+    code = "not_proven"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

@@ -32,7 +32,9 @@ from datasets.registration.ingest import (
 )
 from datasets.registration.joined import resolve
 from privacy import delta
+from privacy.refusal import Refusal
 from privacy.schema import Schema
+from privacy.words import Words, words_of
 
 SALT_BYTES = 32
 CHUNK_BYTES = 1 << 20
@@ -69,8 +71,13 @@ KEEP_VIEW_LINEAGE = text(
 )
 
 
-class RegistrationRefused(ValueError):
-    """The dataset cannot be registered on these terms; the message says why and what to do."""
+class RegistrationRefused(Refusal, ValueError):
+    """The dataset cannot be registered on these terms; the words say why and what to do."""
+
+    code = "registration_refused"
+
+    def __init__(self, words: Words | str) -> None:
+        super().__init__(words_of(words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,46 @@
-"""What can be wrong with a table, a hierarchy or a plan, said about what the caller sent."""
+"""What can be wrong with a table, a hierarchy or a plan, stated about what the caller sent.
+
+DeidentifyError (Refusal)
+├── BadTable            the table cannot be worked on
+├── BadHierarchy        a tree of labels is no hierarchy
+├── BadModel            a privacy model cannot be asked of this table
+├── BadOperation        (operations.errors) an operation, its parameters or its column
+├── BadExamination      (standard.context) source, output and roles do not fit together
+├── BadEvidence         (evidence) evidence cannot be made, signed or read
+└── NoSolution          (search.engine) no recoding meets the models
+
+Cancelled               no refusal: the caller itself stopped the work
+"""
+
+from privacy.refusal import Refusal
+from privacy.words import Words, words_of
 
 
-class DeidentifyError(ValueError):
-    """A fault in what was asked for; its text quotes the caller's words and counts, never a value of the data."""
+class DeidentifyError(Refusal, ValueError):
+    """A fault in what was asked for; its words quote the caller's words and counts, never a value of the data."""
+
+    code = "deidentify"
+
+    def __init__(self, words: Words | str) -> None:
+        super().__init__(words_of(words))
 
 
 class BadTable(DeidentifyError):
     """The table cannot be worked on."""
 
+    code = "bad_table"
+
 
 class BadHierarchy(DeidentifyError):
     """A generalisation hierarchy is not total, not monotone, repeats a value or has no single top."""
 
+    code = "bad_hierarchy"
+
 
 class BadModel(DeidentifyError):
     """A privacy model, or several together, cannot be asked of this table."""
+
+    code = "bad_model"
 
 
 class Cancelled(Exception):

@@ -39,6 +39,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 class BadEvidence(DeidentifyError):
     """Evidence cannot be made, signed or read from what was given."""
 
+    code = "bad_evidence"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:

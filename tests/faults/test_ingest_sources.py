@@ -94,7 +94,7 @@ FAR = b"p,1,2\n" * 900_000  # beyond the first chunk
 )
 def test_a_broken_text_is_refused_with_its_line(tmp_path, source, line, message):
     problem = refused(tmp_path, source)
-    assert message in problem.message
+    assert message in problem.message.en
     assert problem.line == line
 
 
@@ -102,7 +102,7 @@ def test_a_broken_text_is_refused_with_its_line(tmp_path, source, line, message)
 def test_broken_shift_jis_is_refused_at_its_byte(tmp_path, encoding):
     source = "pid,a,b\np,表,2\n".encode("shift_jis") + b"Hanako,\x81\n"
     problem = refused(tmp_path, source, described(source=f"{{encoding: {encoding}}}"))
-    assert (problem.line, problem.message) == (3, f"the bytes are not {encoding} at byte offset 22")
+    assert (problem.line, problem.message.en) == (3, f"the bytes are not {encoding} at byte offset 22")
 
 
 def test_a_quote_is_a_letter_where_values_are_never_quoted(tmp_path):
@@ -141,21 +141,23 @@ def test_a_torn_parquet_file_is_refused(tmp_path, good):
         good[:-200] + bytes(192) + good[-8:],
         b"PAR1",
     ):
-        assert "cut off or its footer is broken" in refused(tmp_path, source).message
+        assert "cut off or its footer is broken" in refused(tmp_path, source).message.en
 
 
 def test_torn_parquet_pages_are_refused_in_our_words(tmp_path, good):
-    assert "could not be read" in refused(tmp_path, good[:4] + bytes(300) + good[304:]).message
+    assert "could not be read" in refused(tmp_path, good[:4] + bytes(300) + good[304:]).message.en
 
 
 def test_parquet_columns_must_be_the_declared_ones(tmp_path):
-    assert "b is missing" in refused(tmp_path, parquet(tmp_path, pa.table({"pid": ["p"], "a": [1]}))).message
+    assert (
+        "b is missing" in refused(tmp_path, parquet(tmp_path, pa.table({"pid": ["p"], "a": [1]}))).message.en
+    )
     more = pa.table({"pid": ["p"], "a": [1], "b": [1], SECRET: [1]})
-    assert "column 4" in refused(tmp_path, parquet(tmp_path, more)).message
+    assert "column 4" in refused(tmp_path, parquet(tmp_path, more)).message.en
     nested = pa.table({"pid": ["p"], "a": [[1]], "b": [1]})
-    assert "type is not a plain" in refused(tmp_path, parquet(tmp_path, nested)).message
+    assert "type is not a plain" in refused(tmp_path, parquet(tmp_path, nested)).message.en
     wide = pa.table({f"c{number}": [1] for number in range(1001)})
-    assert "more than 1,000 columns" in refused(tmp_path, parquet(tmp_path, wide)).message
+    assert "more than 1,000 columns" in refused(tmp_path, parquet(tmp_path, wide)).message.en
 
 
 def test_a_parquet_bomb_is_refused(tmp_path):
@@ -164,13 +166,13 @@ def test_a_parquet_bomb_is_refused(tmp_path):
     numbers = pa.repeat(pa.scalar(1, pa.int8()), 2_000_000)
     source = parquet(tmp_path, pa.table({"pid": word, "a": numbers, "b": numbers}))
     assert len(source) < MIB
-    assert "unpacks to more than a hundred times" in refused(tmp_path, source).message
+    assert "unpacks to more than a hundred times" in refused(tmp_path, source).message.en
 
 
 def test_a_long_value_in_parquet_is_refused(tmp_path):
     source = parquet(tmp_path, pa.table({"pid": [SECRET * (MIB // 5)], "a": [1], "b": [1]}))
     problem = refused(tmp_path, source)
-    assert (problem.message, problem.column) == ("a value is longer than 1 MiB", "pid")
+    assert (problem.message.en, problem.column) == ("a value is longer than 1 MiB", "pid")
 
 
 # Size and time

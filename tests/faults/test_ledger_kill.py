@@ -16,7 +16,8 @@ sys.path.append(str(Path(__file__).parent.parent / "store"))
 from town import LINEAGE, asked, balances, seal, settle_in
 
 from datasets.database.store import Direct, Store
-from datasets.ledger.ledger import AlreadyAnswered, Ledger, NoAnswer, Settlement, StoredAnswer
+from datasets.ledger.errors import NoAnswer
+from datasets.ledger.ledger import AlreadyAnswered, Ledger, Settlement, StoredAnswer
 
 STATEMENTS = {"sqlite": 6, "postgresql": 2}
 

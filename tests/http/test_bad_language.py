@@ -280,16 +280,16 @@ def test_every_reason_that_the_code_names_has_words_in_both_languages() -> None:
     named = codes()
     assert len(named) > 40
     assert named <= set(REASONS), named - set(REASONS)
-    for english, japanese in REASONS.values():
-        assert english.isascii() or "δ" in english or "ε" in english or "ρ" in english
-        assert not japanese.isascii()
-        assert {*re.findall(r"{\w+}", english)} >= {*re.findall(r"{\w+}", japanese)} - {
+    for words in REASONS.values():
+        assert words.en.isascii() or "δ" in words.en or "ε" in words.en or "ρ" in words.en
+        assert not words.ja.isascii()
+        assert {*re.findall(r"{\w+}", words.en)} >= {*re.findall(r"{\w+}", words.ja)} - {
             "{given}",
             "{expected}",
         }
-    for _, titles, details in PROBLEMS.values():
-        assert titles[0] != titles[1]
-        assert details[0] != details[1] or details[0] == "{expected}"
+    for problem in PROBLEMS.values():
+        assert problem.title.ja != problem.title.en
+        assert problem.detail.ja != problem.detail.en or problem.detail.en == "{expected}"
 
 
 def test_every_code_of_a_field_has_words() -> None:

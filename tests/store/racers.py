@@ -11,7 +11,8 @@ from sqlalchemy import text
 from town import AOI, ASKED, CAP, CARE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, Grant, GrantDecided, Ledger, Settlement
+from datasets.ledger.errors import BudgetExhausted, GrantDecided
+from datasets.ledger.ledger import AlreadyAnswered, Grant, Ledger, Settlement
 
 PROCESSES = 8
 START_S_MAX = 60

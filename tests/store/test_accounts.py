@@ -5,17 +5,15 @@ import re
 import pytest
 
 from datasets.database.store import Store
-from datasets.people.keys import looks_like_key, new_key
-from datasets.people.service import (
+from datasets.people.errors import (
     AlreadyThere,
-    Caller,
     InvalidName,
     InvalidRole,
     NoSuchOrganisation,
     NoSuchUser,
-    People,
     UnknownKey,
 )
+from datasets.people.service import Caller, People, looks_like_key, new_key
 
 SECRET = b"a secret for tests only"
 

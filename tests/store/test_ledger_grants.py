@@ -7,11 +7,8 @@ from sqlalchemy.exc import IntegrityError
 from town import AOI, CAP, LINEAGE, ONE, SHOP
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import (
-    Account,
-    Grant,
+from datasets.ledger.errors import (
     GrantDecided,
-    Ledger,
     NoAccount,
     NobodyNamed,
     NoReason,
@@ -19,6 +16,7 @@ from datasets.ledger.ledger import (
     NoSuchHolder,
     SamePerson,
 )
+from datasets.ledger.ledger import Account, Grant, Ledger
 from privacy.budget import InvalidAmount, Price
 
 

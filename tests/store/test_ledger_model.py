@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from town import AOI, CAP, LINEAGE, REN, SHOP, asked, seal, settle_in
 
 from datasets.database.store import Store, migrate
-from datasets.ledger.ledger import Account, AlreadyAnswered, BudgetExhausted, Ledger
+from datasets.ledger.errors import BudgetExhausted
+from datasets.ledger.ledger import Account, AlreadyAnswered, Ledger
 from privacy.budget import Price
 
 AMOUNTS = st.integers(1, 3_000_000_000)

@@ -6,7 +6,8 @@ import pytest
 from town import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal, settle_in
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, Ledger, NoAccount, NoAnswer
+from datasets.ledger.errors import BudgetExhausted, NoAccount, NoAnswer
+from datasets.ledger.ledger import AlreadyAnswered, Ledger
 from privacy.budget import Price
 
 NOTHING = Price(0)

@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from town import AOI, ASKED, BOTH, CARE, LINEAGE, ONE, VIEWED, asked, balances, seal, settle_in_both
 
 from datasets.database.store import Store
+from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount
 from datasets.ledger.journal import next_head
-from datasets.ledger.ledger import AlreadyAnswered, BudgetExhausted, DeltaExhausted, Ledger, NoAccount
+from datasets.ledger.ledger import AlreadyAnswered, Ledger
 from privacy.budget import Price
 
 NOTHING = Price(0)

@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from town import ASKED, LINEAGE, asked, balances, seal
 
 from datasets.database.store import Store, is_current, migrate
+from datasets.ledger.errors import DeltaExhausted
 from datasets.ledger.journal import line, next_head
-from datasets.ledger.ledger import DeltaExhausted, Ledger
+from datasets.ledger.ledger import Ledger
 from datasets.people.service import People
 
 AT = "2026-10-01T00:00:00.000000Z"

@@ -10,7 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from town import found
 
-from datasets.database.store import Direct, Step, Store, Unavailable, is_current, migrate, new_id, now
+from datasets.database.errors import Unavailable
+from datasets.database.store import Direct, Step, Store, is_current, migrate, new_id, now
 from datasets.database.tables import Base
 
 COUNT = text("SELECT count(*) FROM lineages")

@@ -77,10 +77,10 @@ def test_every_problem_code_belongs_to_some_operation():
 
 
 def test_both_languages_say_the_same_things():
-    texts = [pair for _, *pairs in PROBLEMS.values() for pair in pairs] + list(REASONS.values())
-    for english, japanese in texts:
-        assert sorted(PLACEHOLDER.findall(english)) == sorted(PLACEHOLDER.findall(japanese)), english
-        assert re.search(r"[ぁ-んァ-ヶ一-龠{]", japanese)
+    texts = [words for problem in PROBLEMS.values() for words in (problem.title, problem.detail)]
+    for words in (*texts, *REASONS.values()):
+        assert sorted(PLACEHOLDER.findall(words.en)) == sorted(PLACEHOLDER.findall(words.ja)), words
+        assert re.search(r"[ぁ-んァ-ヶ一-龠{]", words.ja)
 
 
 def test_every_command_has_help():

@@ -11,20 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from datasets.catalog import DatasetVersion
-from datasets.database.store import Store, Unavailable, now
+from datasets.database.errors import Unavailable
+from datasets.database.store import Store, now
 from datasets.engines.duckdb import EngineFailed
-from datasets.ledger.ledger import Account, BudgetExhausted, Ledger, NoAnswer, Settlement
+from datasets.ledger.errors import BudgetExhausted, NoAnswer
+from datasets.ledger.ledger import Account, Ledger, Settlement
 from datasets.people.service import Caller, People
-from datasets.queries.service import (
-    AnswerFailed,
-    Conflict,
-    InProgress,
-    NotOpen,
-    QueryRequest,
-    QueryService,
-    Retired,
-    joined,
-)
+from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
+from datasets.queries.service import QueryRequest, QueryService, joined
 from privacy.budget import Price
 from privacy.query import InvalidQuery, Query, Statistic
 

@@ -21,6 +21,8 @@ from datasets.descriptor.yamltext import (
 class PlanError(Faulty):
     """A processing plan that cannot be run; `faults` holds every reason found, in the order of the text."""
 
+    code = "bad_plan"
+
 
 @dataclass(frozen=True, slots=True)
 class PlanEntry:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from privacy.refusal import Refusal
+from privacy.words import Words, words_of
+
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -14,13 +17,21 @@ PARQUET_EXPANSION_MAX = 100
 PROBLEMS_SHOWN_MAX = 20
 
 
-class ImportProblem(ValueError):
+class ImportProblem(Refusal, ValueError):
     """The source is refused. `line` counts from 1 (in Parquet: rows); `column` is a declared name."""
 
-    def __init__(self, message: str, *, line: int | None = None, column: str | None = None) -> None:
-        self.message, self.line, self.column = message, line, column
-        where = "" if line is None else f"line {line}: "
-        super().__init__(where + message)
+    code = "import_problem"
+
+    def __init__(self, message: Words | str, *, line: int | None = None, column: str | None = None) -> None:
+        self.message, self.line, self.column = words_of(message), line, column
+        super().__init__(_placed(self.message, line))
+
+
+def _placed(message: Words, line: int | None) -> Words:
+    """The message behind the line that it is about."""
+    if line is None:
+        return message
+    return Words(ja=f"{line} 行目：{message.ja}", en=f"line {line}: {message.en}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,3 +5,5 @@ from privacy.deidentify.errors import DeidentifyError
 
 class BadOperation(DeidentifyError):
     """An operation is unknown, its parameters make no sense, or the column cannot take it."""
+
+    code = "bad_operation"

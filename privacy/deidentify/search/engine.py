@@ -131,6 +131,8 @@ class NoSolution(DeidentifyError):
     `reasons_ja` the same in Japanese; `nearest` has that node's levels and the share that would have to be suppressed.
     """
 
+    code = "no_solution"
+
     def __init__(
         self, reasons: Sequence[str], reasons_ja: Sequence[str], nearest: Mapping[str, object] | None
     ) -> None:

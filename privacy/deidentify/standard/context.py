@@ -23,6 +23,8 @@ KEPT = (Role.QUASI, Role.SENSITIVE, Role.INSENSITIVE)
 class BadExamination(DeidentifyError):
     """Source, output and what is said about them do not fit together."""
 
+    code = "bad_examination"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:

@@ -1,0 +1,31 @@
+"""The language of the command line, and a refusal in it. Refuses no environment: what it cannot read is English."""
+
+import os
+from collections.abc import Mapping
+
+from api.settings import PREFIX, InvalidSetting, Settings
+from privacy.refusal import Refusal
+from privacy.words import Language
+
+LOCALE_NAMES = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""The first of these that is set decides, as POSIX has it."""
+
+
+def refusal_text(refusal: Refusal) -> str:
+    """A refusal as a sentence for the operator."""
+    return refusal.told().within(language())
+
+
+def language(environment: Mapping[str, str] | None = None) -> Language:
+    """SUDARE_LANGUAGE if it is set, else Japanese where the locale says so, else English."""
+    environment = os.environ if environment is None else environment
+    asked = _setting(environment) or next(filter(None, map(environment.get, LOCALE_NAMES)), "")
+    return "ja" if asked == "ja" or asked.startswith(("ja_", "ja.")) else "en"
+
+
+def _setting(environment: Mapping[str, str]) -> str:
+    try:
+        return Settings.read(environment).language
+    except InvalidSetting:
+        # The refusal to be shown may be this very one: another setting that is wrong must not change its language.
+        return environment.get(f"{PREFIX}LANGUAGE", "")

@@ -1,0 +1,85 @@
+"""Which problem of the closed list answers which refusal: one table by domain code, for every view.
+
+A code that is missing here is answered as a fault. Where only the view knows the place in the request, it raises
+a RequestRefused itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from privacy.query import Problem
+
+
+class Verbatim(str):
+    """Text that a message repeats without quotation marks."""
+
+
+def _nowhere(refusal: Any) -> Sequence[Problem]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemOf:
+    """A problem code; `given` and `expected` of its detail as templates over the refusal's fields; its places."""
+
+    problem: str
+    given: str = ""
+    expected: str = ""
+    places: Callable[[Any], Sequence[Problem]] = _nowhere
+
+
+def _own(refusal: Any) -> Sequence[Problem]:
+    found: Sequence[Problem] = refusal.problems
+    return found
+
+
+def _reachable(refusal: Any) -> Sequence[Problem]:
+    within = Verbatim(refusal.within)
+    return [Problem(pointer=refusal.pointer, reason="reachable", given=within, expected=refusal.reachable)]
+
+
+def _in_json(refusal: Any) -> Sequence[Problem]:
+    # Already quoted where it is the caller's text (wire.quoted), and a number or a place elsewhere.
+    given = Verbatim("" if refusal.given is None else refusal.given)
+    return [Problem(pointer=refusal.pointer, reason=refusal.reason, given=given, expected=refusal.expected)]
+
+
+def _holder(refusal: Any) -> Sequence[Problem]:
+    # The members of a grant are called like the kinds of account: /user, /organisation.
+    return [Problem(pointer=f"/{refusal.kind}", reason="unknown_holder", given=refusal.holder)]
+
+
+def _decision(refusal: Any) -> Sequence[Problem]:
+    return [Problem(pointer="/decision", reason="same_person")]
+
+
+PROBLEM_OF: Mapping[str, ProblemOf] = {
+    # What does not exist and what is not open to the caller must look the same, or names would leak.
+    "no_such_dataset": ProblemOf(problem="not_found"),
+    "not_open": ProblemOf(problem="not_found"),
+    "no_answer": ProblemOf(problem="not_found"),
+    "no_such_grant": ProblemOf(problem="not_found"),
+    "retired": ProblemOf(problem="gone"),
+    "unknown_key": ProblemOf(problem="unauthenticated"),
+    # questions
+    "malformed_json": ProblemOf(problem="malformed_json", places=_in_json),
+    "invalid_query": ProblemOf(problem="invalid_query", places=_own),
+    "above_query_limit": ProblemOf(problem="above_query_limit", given="{price}", expected="{limit}"),
+    "not_reachable": ProblemOf(
+        problem="accuracy_not_reachable", given="{within}", expected="{limit}", places=_reachable
+    ),
+    "budget_exhausted": ProblemOf(
+        problem="budget_exhausted", given="{kind}:{holder}", expected="{remaining}"
+    ),
+    "delta_exhausted": ProblemOf(problem="budget_exhausted", given="dataset:{holder}", expected="δ {left}"),
+    "key_conflict": ProblemOf(problem="idempotency_conflict"),
+    "in_progress": ProblemOf(problem="in_progress"),
+    "answer_failed": ProblemOf(problem="internal"),
+    # grants
+    "no_such_holder": ProblemOf(problem="invalid_query", places=_holder),
+    "same_person": ProblemOf(problem="invalid_query", places=_decision),
+    "grant_decided": ProblemOf(problem="conflict", expected="{state}"),
+    # the server
+    "unavailable": ProblemOf(problem="unavailable"),
+}

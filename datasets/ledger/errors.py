@@ -1,0 +1,135 @@
+"""What the ledger refuses. Quotes accounts, amounts and people's names, never an answer.
+
+LedgerError (Refusal)
+├── NoAccount         there is no such account: nothing may be asked
+├── NobodyNamed       an act without the person who answers for it
+├── BudgetExhausted   the charge doesn't fit
+├── DeltaExhausted    the charge of δ doesn't fit
+├── NoAnswer          no such answer, or another user's
+├── AlreadyAnswered   (ledger) this user has used the idempotency key: `stored` is what it got
+├── NoSuchHolder      a grant for a user or an organisation that doesn't exist
+├── NoSuchGrant       no grant of that name
+├── GrantDecided      the grant has been decided already
+├── SamePerson        the second person is the first one
+└── NoReason          a grant without a reason, or with one that is too long
+"""
+
+from fractions import Fraction
+
+from privacy import delta
+from privacy.budget import Price
+from privacy.refusal import Refusal
+from privacy.words import Words
+
+PERSON_CHARACTERS_MAX = 64
+REASON_CHARACTERS_MAX = 1_000
+
+
+class LedgerError(Refusal):
+    """Something the ledger refuses."""
+
+
+class NoAccount(LedgerError):
+    """There is no such account."""
+
+    code = "no_account"
+    words = Words(ja="口座 {kind}:{holder} はありません", en="no account {kind}:{holder}")
+
+    def __init__(self, *, kind: str, holder: str) -> None:
+        super().__init__()
+        self.kind, self.holder = kind, holder
+
+
+class NobodyNamed(LedgerError):
+    """The person who answers for it is missing, blank or longer than PERSON_CHARACTERS_MAX."""
+
+    code = "nobody_named"
+    words = Words(
+        ja=f"責任者の名前を 1〜{PERSON_CHARACTERS_MAX} 文字で指定してください",
+        en=f"name the person who answers for it, in 1 to {PERSON_CHARACTERS_MAX} characters",
+    )
+
+
+class BudgetExhausted(LedgerError):
+    """The account can't pay: `needed` is above `remaining`."""
+
+    code = "budget_exhausted"
+    words = Words(
+        ja="{kind}:{holder} には {needed} が必要ですが、残りは {remaining} です",
+        en="{kind}:{holder} needs {needed} and has {remaining}",
+    )
+
+    def __init__(self, *, kind: str, holder: str, needed: Price, remaining: Price) -> None:
+        super().__init__()
+        self.kind, self.holder, self.needed, self.remaining = kind, holder, needed, remaining
+
+
+class DeltaExhausted(LedgerError):
+    """The dataset's account can't pay the δ: `needed` is above `remaining`; `left` is that in plain decimals."""
+
+    code = "delta_exhausted"
+    words = Words(
+        ja="dataset:{holder} の δ の残りは {left} で、足りません",
+        en="dataset:{holder} has δ {left}, which is too little",
+    )
+
+    def __init__(self, *, holder: str, needed: Fraction, remaining: Fraction) -> None:
+        super().__init__()
+        self.holder, self.needed, self.remaining = holder, needed, remaining
+        self.left = delta.shown(delta.atto_of(remaining))
+
+
+class NoAnswer(LedgerError):
+    """There is no such answer, or it is another user's: nobody can tell which."""
+
+    code = "no_answer"
+    words = Words(ja="そのような回答はありません", en="there is no such answer")
+
+
+class NoSuchHolder(LedgerError):
+    """A grant for somebody who doesn't exist."""
+
+    code = "no_such_holder"
+    words = Words(ja="利用者または組織 {holder} はありません", en="no {kind} named {holder}")
+
+    def __init__(self, *, kind: str, holder: str) -> None:
+        super().__init__()
+        self.kind, self.holder = kind, holder
+
+
+class NoSuchGrant(LedgerError):
+    """There is no grant of that name."""
+
+    code = "no_such_grant"
+    words = Words(ja="そのような付与はありません", en="there is no such grant")
+
+
+class GrantDecided(LedgerError):
+    """The grant was decided before; `state` is how."""
+
+    code = "grant_decided"
+    words = Words(ja="この付与はすでに決定されています（{state}）", en="the grant is {state}")
+
+    def __init__(self, *, state: str) -> None:
+        super().__init__()
+        self.state = state
+
+
+class SamePerson(LedgerError):
+    """More of a lifetime cap takes two people."""
+
+    code = "same_person"
+    words = Words(
+        ja="生涯上限の引上げには 2 人が必要です。申請者自身は承認できません",
+        en="more of a lifetime cap takes two people: whoever asked for it cannot approve it",
+    )
+
+
+class NoReason(LedgerError):
+    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
+
+    code = "no_reason"
+    words = Words(
+        ja=f"付与の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
+        en=f"give a reason for the grant, in 1 to {REASON_CHARACTERS_MAX:,} characters",
+    )

@@ -1,0 +1,70 @@
+"""What is refused about people. Quotes names that the caller gave, never a key.
+
+PeopleError (Refusal)
+├── UnknownKey          no enabled user has this key, or it is no key at all
+├── InvalidName         not [a-z][a-z0-9-]{0,62}
+├── InvalidRole         not in the closed list of roles
+├── AlreadyThere        the name is taken
+├── NoSuchUser          nobody has this name
+└── NoSuchOrganisation  no organisation has this name
+"""
+
+from privacy.refusal import Refusal
+from privacy.words import Words
+
+
+class PeopleError(Refusal):
+    """Something about people that is refused."""
+
+
+class UnknownKey(PeopleError):
+    """No enabled user has this key. Never says more: a caller learns nothing about who exists."""
+
+    code = "unknown_key"
+    words = Words(ja="有効なキーではありません", en="no enabled user has this key")
+
+
+class InvalidName(PeopleError):
+    """A name is a lower case letter, then up to 62 lower case letters, digits or hyphens."""
+
+    code = "invalid_name"
+    words = Words(
+        ja="名前は英小文字で始まる、英小文字・数字・ハイフンの 63 文字以内でなければなりません",
+        en="a name is a lower case letter, then up to 62 lower case letters, digits or hyphens",
+    )
+
+
+class InvalidRole(PeopleError):
+    """There is no such role."""
+
+    code = "invalid_role"
+    words = Words(ja="そのような役割はありません", en="there is no such role")
+
+
+class _Named(PeopleError):
+    """A refusal about one name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class AlreadyThere(_Named):
+    """The name is taken."""
+
+    code = "already_there"
+    words = Words(ja="{name} はすでに使われています", en="{name} exists already")
+
+
+class NoSuchUser(_Named):
+    """Nobody has this name."""
+
+    code = "no_such_user"
+    words = Words(ja="利用者 {name} はいません", en="no user {name}")
+
+
+class NoSuchOrganisation(_Named):
+    """No organisation has this name."""
+
+    code = "no_such_organisation"
+    words = Words(ja="組織 {name} はありません", en="no organisation {name}")

@@ -1,0 +1,57 @@
+"""What the query service refuses, beside what the plan of a query (privacy) and the ledger refuse.
+
+Refusal
+├── NotOpen        no such dataset, or no account for it: nobody can tell which
+├── Retired        the dataset answers no new questions
+├── Conflict       the idempotency key was used for another question
+├── InProgress     a question with this key is being answered
+└── AnswerFailed   it failed after the data was opened, and was charged
+"""
+
+from privacy.refusal import Refusal
+from privacy.words import Words
+
+
+class NotOpen(Refusal):
+    """The dataset does not exist, or the caller has no account for it: nobody can tell which."""
+
+    code = "not_open"
+    words = Words(
+        ja="データセットが存在しないか、あなたには公開されていません",
+        en="the dataset does not exist, or it is not open to you",
+    )
+
+
+class Retired(Refusal):
+    """The dataset answers no new questions."""
+
+    code = "retired"
+    words = Words(ja="このデータセットは廃止されました", en="the dataset has been retired")
+
+
+class Conflict(Refusal):
+    """The idempotency key was used for another question."""
+
+    code = "key_conflict"
+    words = Words(
+        ja="この Idempotency-Key は別の質問に使われています",
+        en="this Idempotency-Key belongs to another question",
+    )
+
+
+class InProgress(Refusal):
+    """A question with this idempotency key is being answered."""
+
+    code = "in_progress"
+    words = Words(ja="同じ質問に回答中です", en="the same question is being answered")
+
+
+class AnswerFailed(Refusal):
+    """The answer failed after the data was opened. It has been charged; a retry fails alike."""
+
+    # A failure of ours that is recorded, charged and replayed like an answer: to the caller it is one.
+    code = "answer_failed"
+    words = Words(
+        ja="データを開いた後に回答できなくなりました。課金されています",
+        en="the answer failed after the data was opened; it has been charged",
+    )
