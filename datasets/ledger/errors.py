@@ -90,7 +90,7 @@ class NoSuchHolder(LedgerError):
     """A grant for somebody who doesn't exist."""
 
     code = "no_such_holder"
-    words = Words(ja="利用者または組織 {holder} はありません", en="no {kind} named {holder}")
+    words = Words(ja="{kind}:{holder} という利用者または組織はありません", en="no {kind} named {holder}")
 
     def __init__(self, *, kind: str, holder: str) -> None:
         super().__init__()

@@ -37,6 +37,8 @@ Stop = Callable[[], bool]
 class BadSource(BadTable):
     """The source cannot be read as one table of text."""
 
+    code = "bad_source"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:

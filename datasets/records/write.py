@@ -28,6 +28,8 @@ Progress = Callable[[float], None]
 class NotWritable(BadTable):
     """A label has a character that the source's encoding lacks."""
 
+    code = "not_writable"
+
 
 def records(
     path: Path,

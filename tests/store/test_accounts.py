@@ -13,7 +13,8 @@ from datasets.people.errors import (
     NoSuchUser,
     UnknownKey,
 )
-from datasets.people.service import Caller, People, looks_like_key, new_key
+from datasets.people.keys import looks_like_key, new_key
+from datasets.people.service import Caller, People
 
 SECRET = b"a secret for tests only"
 

@@ -156,6 +156,21 @@ def test_a_grant_to_nobody_is_refused(sudare, town):
     assert "nobody" in sudare(*words, exit_code=1)
 
 
+@pytest.mark.parametrize(
+    ("spoken", "sentence"),
+    [
+        ("en", "Error: give a reason for the grant, in 1 to 1,000 characters\n"),
+        ("ja", "Error: 付与の理由を 1〜1,000 文字で指定してください\n"),
+    ],
+)
+def test_a_grant_without_a_reason_is_refused_in_the_language_of_the_setting(
+    sudare, town, monkeypatch, spoken, sentence
+):
+    monkeypatch.setenv("SUDARE_LANGUAGE", spoken)
+    words = ["grant", "--dataset", "town", "--user", "aoi", "--epsilon", "1", "--reason", ""]
+    assert sudare(*words, exit_code=1) == sentence
+
+
 def test_a_grant_names_exactly_one_account(sudare, town):
     sudare("grant", "--dataset", "town", "--epsilon", "1", "--reason", "x", exit_code=2)
 
