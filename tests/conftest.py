@@ -4,55 +4,52 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
+from databases import MIGRATED, Beginning, execute, postgres_template, sqlite_file
 from postgres_server import NoPostgres, address, server
 
-from datasets.database.store import Store, migrate
+from datasets.database.store import Store
 
-TEMPLATE = "sudare_template"
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The home of a PostgreSQL server with a migrated template; one for the whole run, skipped if impossible."""
+    """The home of a PostgreSQL server; one for the whole run, skipped if impossible."""
     try:
         with server(durable=False) as home:
-            _execute(home, f"CREATE DATABASE {TEMPLATE}")
-            template = Store(address(home, TEMPLATE))
-            migrate(template)
-            template.close()
             yield home
     except NoPostgres as reason:
         pytest.skip(f"PostgreSQL: {reason}")
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def sqlite_template() -> bytes:
     """The bytes of a migrated, empty SQLite database."""
-    path = tmp_path_factory.mktemp("template") / "sudare.db"
-    store = Store(f"sqlite:///{path}")
-    migrate(store)
-    store.close()
-    return path.read_bytes()
+    return sqlite_file(MIGRATED)
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path, sqlite_template: bytes) -> str:
+def beginning() -> Beginning:
+    """The state that a test's database begins in; a folder of tests may have others."""
+    return MIGRATED
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, beginning: Beginning) -> str:
     """A fresh SQLite database."""
     path = tmp_path / "sudare.db"
-    path.write_bytes(sqlite_template)
+    path.write_bytes(sqlite_file(beginning))
     return f"sqlite:///{path}"
 
 
 @pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
+def postgres_url(postgres: str, beginning: Beginning) -> Iterator[str]:
     """A fresh PostgreSQL database."""
     name = f"sudare_{next(_numbers)}"
-    _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {postgres_template(postgres, beginning)}")
     yield address(postgres, name)
-    _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -67,8 +64,3 @@ def store(store_url: str) -> Iterator[Store]:
     store = Store(store_url)
     yield store
     store.close()
-
-
-def _execute(home: str, statement: str) -> None:
-    with psycopg.connect(f"host={home} user=postgres dbname=postgres", autocommit=True) as connection:
-        connection.execute(statement)

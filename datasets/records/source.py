@@ -140,6 +140,9 @@ class _Watched(io.RawIOBase):
         self.quotes = 0
         self.digest = hashlib.sha256()
 
+    def readable(self) -> bool:
+        return True  # Arrow reads from no file that does not say so
+
     def read(self, size: int = -1) -> bytes:
         if self._stop():
             self.stopped = True

@@ -20,8 +20,8 @@ from privacy.deidentify.standard.findings import (
     Examination,
     Finding,
     Question,
-    Words,
 )
+from privacy.words import Words
 
 FORMAT = "sudare-evidence/1"
 ALGORITHM = "HMAC-SHA-256"

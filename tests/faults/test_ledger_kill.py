@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "store"))
-from town import LINEAGE, asked, balances, seal, settle_in
+from settlements import LINEAGE, asked, balances, seal, settle_in
 
 from datasets.database.store import Direct, Store
 from datasets.ledger.errors import NoAnswer

@@ -1,74 +1,27 @@
-"""A small registered town: two datasets, two administrators, analysts of two organisations, a portal user.
+"""The town behind a server: two datasets, two administrators, analysts of two organisations, a portal user.
 
 Made once and copied for whoever wants to spend in it. Tests ask through `Visitor`, over HTTP and only so.
 """
 
 import itertools
 import json
-import random
 import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from town import GRANTS, RESIDENTS, SECRET, VISITS, add, enrol, grant, residents_csv, visits_csv
 from werkzeug.test import TestResponse
 
 from api import create_app
 from api.settings import Settings
 from datasets.database.store import Store, migrate
-from datasets.descriptor.descriptor import parse
-from datasets.ledger.ledger import Account, Ledger
-from datasets.people.service import People
-from datasets.registration.registry import register
-from privacy.budget import Price
+from datasets.ledger.ledger import Ledger
 from privacy.noise import Noise
 
-SECRET = "a secret for tests only, and long enough"
-RESIDENTS = """
-id: residents
-title: {ja: 住民, en: Residents}
-body: "131016"
-privacy: {unit: person, max_rows_per_person: 1, measure: pure, cap: "20", max_per_query: "2"}
-columns:
-  name: {type: text, role: identifier}
-  district: {type: category, values: [chuo, kita, minami], missing: allowed}
-  age: {type: integer, min: 0, max: 119}
-  score: {type: decimal, min: 0, max: 10, step: 0.1, missing: allowed}
-  moved_in: {type: date, min: 2000-01-01, max: 2026-12-31}
-"""
-VISITS = """
-id: visits
-title: {ja: 受診, en: Visits}
-body: "131016"
-privacy: {unit: person, max_rows_per_person: 3, measure: pure, cap: "10", max_per_query: "1"}
-columns:
-  kind: {type: category, values: [bus, train]}
-  cost: {type: integer, min: 0, max: 1000, unit: JPY}
-"""
-PEOPLE = {
-    "hana": ("city", "administrator"),
-    "kenji": ("city", "administrator"),
-    "aoi": ("shop", "analyst"),
-    "mei": ("shop", "analyst"),
-    "ren": ("institute", "analyst"),
-    "noa": ("institute", "analyst"),
-    "sora": ("portal", "portal"),
-}
-GRANTS = (
-    ("residents", "user", "aoi", "5"),
-    ("residents", "user", "mei", "5"),
-    ("residents", "user", "ren", "5"),
-    ("residents", "organisation", "shop", "8"),
-    ("visits", "user", "aoi", "5"),
-)
 COUNT = {"select": [{"as": "residents", "agg": "count"}], "budget": {"epsilon": "0.5"}}
 BY_DISTRICT = {**COUNT, "group_by": [{"column": "district", "missing": True}]}
-PEOPLE_COUNT = 300
-PERSON_MORE = "p9999,Secret Person,kita,77,9.9,2026-01-02\n"
 
 _keys = itertools.count(1)
 
@@ -175,68 +128,9 @@ def build(folder: Path, *, more: str = "", database_url: str = "", **settings: A
     chosen.data_dir.mkdir(parents=True)
     store = Store(chosen.database_url)
     migrate(store)
-    _register(store, chosen.data_dir, RESIDENTS, residents_csv() + more)
-    _register(store, chosen.data_dir, VISITS, visits_csv())
-    keys = _people(store)
+    add(store, chosen.data_dir, RESIDENTS, residents_csv() + more)
+    add(store, chosen.data_dir, VISITS, visits_csv())
+    keys = enrol(store)
+    grant(store, GRANTS)
     store.close()
     return Town(settings=chosen, keys=keys)
-
-
-def _register(store: Store, data_dir: Path, descriptor: str, csv: str) -> None:
-    source = data_dir.parent / "source.csv"
-    source.write_text(csv, encoding="utf-8")
-    register(
-        store=store,
-        data_dir=data_dir,
-        descriptor=parse(descriptor),
-        source=source,
-        actor="tester",
-        progress=lambda stage, share: None,
-    )
-    source.unlink()
-
-
-def _people(store: Store) -> dict[str, str]:
-    people, ledger = People(store, SECRET.encode()), Ledger(store)
-    for organisation in sorted({organisation for organisation, _ in PEOPLE.values()}):
-        people.add_organisation(organisation)
-    keys = {
-        name: people.add_user(name, organisation=organisation, role=role)
-        for name, (organisation, role) in PEOPLE.items()
-    }
-    for lineage, kind, holder, amount in GRANTS:
-        time.sleep(0.002)  # names of one millisecond sort at random
-        account = Account(kind=kind, holder=holder)  # type: ignore[arg-type]
-        ledger.grant(
-            lineage=lineage,
-            account=account,
-            amount=Price.parse(amount),
-            reason="a contract",
-            requested_by="tester",
-        )
-    return keys
-
-
-def residents_csv() -> str:
-    """Three hundred made-up people; some districts and scores are missing."""
-    return "person,name,district,age,score,moved_in\n" + "".join(_residents())
-
-
-def _residents() -> Iterator[str]:
-    dice = random.Random(1)
-    for number in range(PEOPLE_COUNT):
-        district = dice.choice(["chuo", "kita", "minami", ""])
-        score = "" if number % 10 == 0 else f"{dice.randrange(101) / 10}"
-        moved = date(2000, 1, 1) + timedelta(days=dice.randrange(9_000))
-        yield f"p{number},Person {number},{district},{dice.randrange(100)},{score},{moved}\n"
-
-
-def visits_csv() -> str:
-    """Up to five visits a person, of which three are kept."""
-    dice = random.Random(2)
-    lines = [
-        f"p{number},{dice.choice(['bus', 'train'])},{dice.randrange(1001)}\n"
-        for number in range(100)
-        for _ in range(number % 6)
-    ]
-    return "person,kind,cost\n" + "".join(lines)

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from odd_engines import NoEngine, engine_of, with_engine
-from small_town import VISITS, Town, Visitor, _register, visits_csv
+from small_town import Town, Visitor
+from town import IN_RHO, VISITS, add, derived, visits_csv
 
 from api.http.problem_words import PROBLEMS, REASONS
 from api.queries.schemas import QuerySchema
 from privacy.axes import CELLS_MAX
 
 ROOT = Path(__file__).parents[2]
-TAXES = VISITS.replace("id: visits", "id: taxes").replace("pure", 'zcdp, delta: "1e-9"')
+TAXES = derived(VISITS, id="taxes", privacy=IN_RHO)
 BACKWARDS = ["2001-01-01", "2000-01-01"]
 N = {"as": "n", "agg": "count"}
 KITA = {"column": "district", "op": "=", "value": "kita"}
@@ -34,7 +35,7 @@ def stranger(template: Town, tmp_path_factory: pytest.TempPathFactory) -> Visito
     """One town for all of these, since none may change it."""
     visitor = template.copy(tmp_path_factory.mktemp("worse") / "town").open()
     services = visitor.services
-    _register(services.store, services.settings.data_dir, TAXES, visits_csv() + "p1,bus,3\n")
+    add(services.store, services.settings.data_dir, TAXES, visits_csv() + "p1,bus,3\n")
     wish = {"dataset": "taxes", "user": "aoi", "rho": "0.5", "reason": "the contract"}
     assert visitor.post("/v1/grants", wish).status_code == 201
     return with_engine(visitor, Closed(engine_of(visitor)))

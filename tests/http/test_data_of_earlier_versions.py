@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_town import SECRET, Visitor
+from small_town import Visitor
+from town import SECRET
 
 from api import create_app
 from api.settings import Settings

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from odd_engines import BrokenEngine, with_engine
-from small_town import BY_DISTRICT, PERSON_MORE, Town, Visitor, build
+from small_town import BY_DISTRICT, Town, Visitor, build
 from structlog.testing import LogCapture
+from town import PERSON_MORE
 
 from api.http.headers import set_up_logs
 

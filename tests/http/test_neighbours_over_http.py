@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow.ipc
 import pytest
 from odd_requests import ARROW, CSV, Odd, odd_requests
-from small_town import PERSON_MORE, Town, Visitor, build
+from small_town import Town, Visitor, build
+from town import PERSON_MORE
 from werkzeug.test import TestResponse
 
 from privacy.noise import OpendpNoise, RecordedNoise

@@ -7,7 +7,8 @@ import json
 import pyarrow.ipc
 import pytest
 from odd_engines import NoEngine, engine_of, with_engine
-from small_town import BY_DISTRICT, COUNT, PEOPLE_COUNT, Town, Visitor
+from small_town import BY_DISTRICT, COUNT, Town, Visitor
+from town import PEOPLE_COUNT
 
 from api.formats import ARROW, CSV, rendered
 

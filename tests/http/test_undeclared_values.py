@@ -8,29 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from small_town import Visitor, _register
+from small_town import Visitor
+from town import JOBS, add, grant
 
 from datasets.descriptor.descriptor import DescriptorError, parse
-from datasets.ledger.ledger import Account
-from privacy.budget import Price
 
-JOBS = """
-id: jobs
-title: {ja: 勤務先, en: Jobs}
-body: "131016"
-privacy:
-  unit: person
-  max_rows_per_person: 2
-  measure: zcdp
-  delta: "1e-9"
-  cap: "10"
-  max_per_query: "1"
-  delta_per_query: "1e-6"
-  delta_cap: "3e-6"
-columns:
-  employer: {type: open, max_length: 40}
-  hours: {type: integer, min: 0, max: 60}
-"""
 EMPLOYERS = {"株式会社あおば": 150, "Bank, Kita": 100, "=1+2": 80, "'quoted": 70, "": 50}
 RARE = [f"Rare {number}" for number in range(40)]
 FORMULA, QUOTED = "=1+2", "'quoted"
@@ -52,15 +34,8 @@ def jobs_csv() -> str:
 def jobs(visitor: Visitor) -> Visitor:
     """The town with a register of jobs, open to aoi and mei."""
     services = visitor.services
-    _register(services.store, Path(services.settings.data_dir), JOBS, jobs_csv())
-    for user in ("aoi", "mei"):
-        visitor.ledger.grant(
-            lineage="jobs",
-            account=Account(kind="user", holder=user),
-            amount=Price.parse("5"),
-            reason="a contract",
-            requested_by="tester",
-        )
+    add(services.store, Path(services.settings.data_dir), JOBS, jobs_csv())
+    grant(services.store, [("jobs", "user", user, "5") for user in ("aoi", "mei")])
     return visitor
 
 

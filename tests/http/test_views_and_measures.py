@@ -4,47 +4,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_town import COUNT, VISITS, Visitor, _register, visits_csv
+from small_town import COUNT, Visitor
+from town import IN_RHO, RESIDENTS_VISITS, VISITS, add, derived, grant, join, visits_csv
 
-from datasets.descriptor.descriptor import View, read
-from datasets.ledger.ledger import Account
-from datasets.registration.registry import register_view
-from privacy.budget import Price
-
-VIEW = """
-id: residents-visits
-title: {ja: 住民と受診, en: Residents and visits}
-body: "131016"
-view: {of: [residents, visits]}
-privacy: {max_rows_per_person: 3, max_per_query: "1"}
-columns:
-  district: {from: residents}
-  how: {from: visits, column: kind}
-"""
-TAXES = VISITS.replace("id: visits", "id: taxes").replace("pure", 'zcdp, delta: "1e-9"')
+TAXES = derived(VISITS, id="taxes", privacy=IN_RHO)
 BY_DISTRICT = {**COUNT, "group_by": [{"column": "district"}, {"column": "how"}]}
 TO_AOI = {"dataset": "taxes", "user": "aoi", "reason": "the contract"}
 
 
 @pytest.fixture
 def view(visitor: Visitor) -> Visitor:
-    described = read(VIEW)
-    assert isinstance(described, View)
     services = visitor.services
-    register_view(
-        store=services.store,
-        data_dir=Path(services.settings.data_dir),
-        view=described,
-        actor="tester",
-        progress=lambda stage, share: None,
-    )
+    join(services.store, Path(services.settings.data_dir), RESIDENTS_VISITS)
     return visitor
 
 
 @pytest.fixture
 def taxes(visitor: Visitor) -> Visitor:
     services = visitor.services
-    _register(services.store, Path(services.settings.data_dir), TAXES, visits_csv() + "p1,bus,3\n")
+    add(services.store, Path(services.settings.data_dir), TAXES, visits_csv() + "p1,bus,3\n")
     return visitor
 
 
@@ -78,13 +56,7 @@ def test_a_view_is_open_to_those_who_have_an_account_everywhere(view: Visitor) -
     assert view.get("/v1/datasets/residents-visits", user="mei").status_code == 404
     assert "residents-visits" not in view.get("/v1/datasets", user="mei").text
     assert "residents-visits" in view.get("/v1/datasets").text
-    view.ledger.grant(
-        lineage="visits",
-        account=Account(kind="user", holder="mei"),
-        amount=Price.parse("1"),
-        reason="more",
-        requested_by="tester",
-    )
+    grant(view.services.store, [("visits", "user", "mei", "1")])
     assert ask(view, "mei").status_code == 200
 
 
@@ -92,13 +64,7 @@ def test_an_answer_from_a_view_is_told_again_for_the_askers_own_accounts(view: V
     ask(view)
     assert ask(view).json["reused"] is True
     assert view.spent()["visits/user:aoi"] == "0.5"
-    view.ledger.grant(
-        lineage="visits",
-        account=Account(kind="user", holder="mei"),
-        amount=Price.parse("1"),
-        reason="more",
-        requested_by="tester",
-    )
+    grant(view.services.store, [("visits", "user", "mei", "1")])
     assert ask(view, "mei").json["reused"] is True
     spent = view.spent()
     assert (spent["visits/user:mei"], spent["residents/user:mei"]) == ("0.5", "0.5")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 
+from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
 from sqlalchemy import text
-from town import AOI, ASKED, CAP, CARE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
 
 from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted, GrantDecided
@@ -66,8 +66,8 @@ def settle_many(url: str, number: int, attempts: int, users: tuple[str, ...], se
     return outcomes
 
 
-CARED = replace(ASKED, dataset="care", lineages=(CARE,))
-SIDES = {"view": VIEWED, "residents": ASKED, "care": CARED}
+OF_CARE = replace(ASKED, dataset="care", lineages=(CARE_LINEAGE,))
+SIDES = {"view": VIEWED, "residents": ASKED, "care": OF_CARE}
 
 
 def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:
@@ -77,7 +77,7 @@ def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:
     _barrier[0].wait(START_S_MAX)
     for attempt in range(attempts):
         side = list(SIDES)[(number + attempt) % 3]
-        user = ("aoi", "ren")[(number + attempt) % 2]
+        user = ("aoi", "mei")[(number + attempt) % 2]
         try:
             ledger.settle(asked(number * attempts + attempt, SIDES[side], user=user, delta_atto=1), seal)
         except BudgetExhausted as refused:

@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from settlements import AOI, CAP, LINEAGE, ONE, SHOP
 from sqlalchemy.exc import IntegrityError
-from town import AOI, CAP, LINEAGE, ONE, SHOP
 
 from datasets.database.store import Store
 from datasets.ledger.errors import (

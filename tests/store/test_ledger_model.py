@@ -4,18 +4,19 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from databases import sqlite_file
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from town import AOI, CAP, LINEAGE, REN, SHOP, asked, seal, settle_in
+from settlements import AOI, CAP, LINEAGE, MEI, SETTLED, SHOP, asked, seal
 
-from datasets.database.store import Store, migrate
+from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted
 from datasets.ledger.ledger import Account, AlreadyAnswered, Ledger
 from privacy.budget import Price
 
 AMOUNTS = st.integers(1, 3_000_000_000)
-USERS = st.sampled_from([AOI, REN])
+USERS = st.sampled_from([AOI, MEI])
 
 
 class LedgerAgainstModel(RuleBasedStateMachine):
@@ -24,11 +25,12 @@ class LedgerAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.store = Store(f"sqlite:///{Path(self.folder.name) / 'sudare.db'}")
-        migrate(self.store)
-        self.ledger: Ledger = settle_in(self.store)
+        file = Path(self.folder.name) / "sudare.db"
+        file.write_bytes(sqlite_file(SETTLED))
+        self.store = Store(f"sqlite:///{file}")
+        self.ledger = Ledger(self.store)
         nano = 10**9
-        self.granted = {AOI: 2 * nano, REN: 2 * nano, SHOP: 3 * nano, CAP: 10 * nano}
+        self.granted = {AOI: 2 * nano, MEI: 2 * nano, SHOP: 3 * nano, CAP: 10 * nano}
         self.spent = dict.fromkeys(self.granted, 0)
         self.answers: dict[tuple[Account, int], str] = {}
         self.waiting: dict[str, int] = {}
@@ -50,7 +52,7 @@ class LedgerAgainstModel(RuleBasedStateMachine):
             for account, cost in charges.items():
                 self.spent[account] += cost
 
-    @rule(account=st.sampled_from([AOI, REN, SHOP]), amount=AMOUNTS)
+    @rule(account=st.sampled_from([AOI, MEI, SHOP]), amount=AMOUNTS)
     def grant(self, account: Account, amount: int) -> None:
         self.ledger.grant(
             lineage=LINEAGE, account=account, amount=Price(amount), reason="more", requested_by="mayor"

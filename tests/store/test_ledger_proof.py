@@ -1,10 +1,12 @@
 """Whatever is changed behind the ledger's back, the proof finds."""
 
 import json
+from pathlib import Path
 
 import pytest
+from settlements import ASKED, LINEAGE, asked, seal
 from sqlalchemy.exc import DBAPIError
-from town import ASKED, LINEAGE, asked, found, seal, settle_in
+from town import VISITS, add, derived, visits_csv
 
 from datasets.database.store import Store
 from datasets.ledger.journal import PROBLEMS, next_head
@@ -18,11 +20,11 @@ UNLOCK = {
 
 
 @pytest.fixture
-def ledger(store: Store) -> Ledger:
+def ledger(settled: Ledger) -> Ledger:
     """Four grants and openings, then three answers: lines 5 to 7."""
-    ledger = settle_in(store)
+    ledger = settled
     ledger.settle(ASKED, seal)
-    ledger.settle(asked(2, user="ren", dataset_charge=Price(0)), seal)
+    ledger.settle(asked(2, user="mei", dataset_charge=Price(0)), seal)
     ledger.settle(asked(3, table=b'{"rows":[3]}'), seal)
     return ledger
 
@@ -61,24 +63,24 @@ def test_the_database_refuses_to_change_the_journal(store: Store, ledger: Ledger
         ("UPDATE journal SET body = 'x' WHERE number = 5", (5, "unreadable", "")),
         ("UPDATE journal SET body = '[]' WHERE number = 5", (5, "unreadable", "")),
         ("UPDATE journal SET kind = 'replay' WHERE number = 5", (5, "columns", "")),
-        ("UPDATE journal SET \"user\" = 'ren' WHERE number = 5", (5, "columns", "")),
+        ("UPDATE journal SET \"user\" = 'mei' WHERE number = 5", (5, "columns", "")),
         ("DELETE FROM journal WHERE number = 5", (6, "gap", "")),
         ("DELETE FROM journal WHERE number = 7", (0, "end", "")),
         ("DELETE FROM journal", (0, "end", "")),
         ("UPDATE accounts SET spent = 0 WHERE kind = 'user'", (0, "balance", "user:aoi")),
         (
             "UPDATE accounts SET granted = granted + 1 WHERE kind = 'dataset'",
-            (0, "balance", "dataset:residents-1"),
+            (0, "balance", "dataset:residents"),
         ),
         ("DELETE FROM accounts WHERE holder = 'shop'", (0, "balance", "organisation:shop")),
         ("DELETE FROM accounts WHERE kind = 'dataset'", (0, "end", "")),
         (
-            "INSERT INTO accounts VALUES ('residents-1', 'user', 'eve', 1, 0, 0, '', 0, 0)",
+            "INSERT INTO accounts VALUES ('residents', 'user', 'eve', 1, 0, 0, '', 0, 0)",
             (0, "balance", "user:eve"),
         ),
         ("UPDATE accounts SET entries = 8 WHERE kind = 'dataset'", (0, "end", "")),
         ("DELETE FROM answers WHERE id = 'q_1'", (5, "answer_missing", "")),
-        ("UPDATE answers SET \"user\" = 'ren' WHERE id = 'q_1'", (5, "answer_differs", "")),
+        ("UPDATE answers SET \"user\" = 'mei' WHERE id = 'q_1'", (5, "answer_differs", "")),
         ("UPDATE answers SET charge = 2000000000 WHERE id = 'q_1'", (5, "answer_differs", "")),
         ("UPDATE answers SET prices = '{\"count\":9}' WHERE id = 'q_1'", (5, "answer_differs", "")),
         ("UPDATE answers SET question = '{}' WHERE id = 'q_1'", (5, "answer_differs", "")),
@@ -121,11 +123,10 @@ def test_a_journal_forged_to_the_end_is_found_by_the_account_it_charged(store: S
     assert (0, "balance", "user:aoi") in problems(ledger)
 
 
-def test_one_lineage_is_not_blamed_for_another(store: Store, ledger: Ledger) -> None:
-    found(store, lineage="taxes-1", dataset="taxes")
-    ledger.open(lineage="taxes-1", cap=Price.parse("1"), actor="mayor")
-    tamper(store, "UPDATE accounts SET granted = granted + 1 WHERE lineage = 'taxes-1'")
-    assert ledger.verify() == [LedgerFinding(lineage="taxes-1", problem="balance", account="dataset:taxes-1")]
+def test_one_lineage_is_not_blamed_for_another(store: Store, ledger: Ledger, tmp_path: Path) -> None:
+    add(store, tmp_path / "data", derived(VISITS, id="taxes", privacy={"cap": "1"}), visits_csv())
+    tamper(store, "UPDATE accounts SET granted = granted + 1 WHERE lineage = 'taxes'")
+    assert ledger.verify() == [LedgerFinding(lineage="taxes", problem="balance", account="dataset:taxes")]
 
 
 def test_every_problem_has_words() -> None:
@@ -144,13 +145,12 @@ def test_the_export_can_be_checked_without_the_database(ledger: Ledger) -> None:
         assert line["head"] == head
 
 
-def test_the_journal_turns_its_pages_over_all_lineages(store: Store, ledger: Ledger) -> None:
-    found(store, lineage="taxes-1", dataset="taxes")
-    ledger.open(lineage="taxes-1", cap=Price.parse("1"), actor="mayor")
+def test_the_journal_turns_its_pages_over_all_lineages(store: Store, ledger: Ledger, tmp_path: Path) -> None:
+    add(store, tmp_path / "data", derived(VISITS, id="taxes", privacy={"cap": "1"}), visits_csv())
     first = ledger.journal(limit=5)
     rest = ledger.journal(limit=5, after=(first[-1].lineage, first[-1].number))
     assert [(entry.lineage, entry.number) for entry in (*first, *rest)] == [
         *((LINEAGE, number) for number in range(1, 8)),
-        ("taxes-1", 1),
+        ("taxes", 1),
     ]
     assert ledger.journal(lineage=LINEAGE, after=(LINEAGE, 7)) == []

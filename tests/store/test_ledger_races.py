@@ -17,7 +17,7 @@ from racers import (
     settle_many,
     settle_same,
 )
-from town import CARE, balances, settle_in, settle_in_both
+from settlements import CARE_LINEAGE, balances, settle_in, settle_in_both
 
 from datasets.database.store import Store
 
@@ -42,8 +42,8 @@ def race(racers: Pool, store_url: str, users: tuple[str, ...], settle: Settle) -
     ("limits", "users", "level"),
     [
         ({"user": str(ADMITTED), "shop": "99", "cap": "99"}, ("aoi",), "user"),
-        ({"user": "99", "shop": str(ADMITTED), "cap": "99"}, ("aoi", "ren"), "organisation"),
-        ({"user": "99", "shop": "99", "cap": str(ADMITTED)}, ("aoi", "ren"), "dataset"),
+        ({"user": "99", "shop": str(ADMITTED), "cap": "99"}, ("aoi", "mei"), "organisation"),
+        ({"user": "99", "shop": "99", "cap": str(ADMITTED)}, ("aoi", "mei"), "dataset"),
     ],
 )
 def test_exactly_as_many_settle_as_fit(
@@ -52,7 +52,7 @@ def test_exactly_as_many_settle_as_fit(
     ledger = settle_in(store, **limits)
     outcomes = race(racers, store_url, users, honest)
     assert outcomes == {"settled": ADMITTED, level: PROCESSES * ATTEMPTS - ADMITTED}
-    assert balances(ledger)["dataset:residents-1"] == str(ADMITTED)
+    assert balances(ledger)["dataset:residents"] == str(ADMITTED)
     assert ledger.verify() == []
 
 
@@ -60,7 +60,7 @@ def test_the_race_catches_a_ledger_that_reads_and_then_writes(
     racers: Pool, store: Store, store_url: str
 ) -> None:
     ledger = settle_in(store, user="99", shop="99", cap=str(ADMITTED))
-    assert race(racers, store_url, ("aoi", "ren"), naive)["settled"] > ADMITTED
+    assert race(racers, store_url, ("aoi", "mei"), naive)["settled"] > ADMITTED
     assert ledger.verify() != []
 
 
@@ -79,7 +79,7 @@ def test_grants_and_settlements_do_not_wait_in_a_circle(racers: Pool, store: Sto
     ledger = settle_in(store)
     tasks = [(store_url, number, 2) for number in range(PROCESSES)]
     assert racers.starmap(do_all, tasks, chunksize=1) == [2] * PROCESSES
-    assert balances(ledger)["dataset:residents-1"] == str(2 * PROCESSES)
+    assert balances(ledger)["dataset:residents"] == str(2 * PROCESSES)
     assert ledger.verify() == []
 
 
@@ -95,8 +95,8 @@ def test_a_view_and_its_sources_neither_overspend_nor_wait_in_a_circle(
     assert settled["view"] + settled["residents"] == ADMITTED
     assert settled["care"] == PROCESSES * attempts // 3
     assert sum(settled.values()) == PROCESSES * attempts
-    assert balances(ledger)["dataset:residents-1"] == str(ADMITTED)
-    assert balances(ledger, lineage=CARE)["dataset:care-1"] == str(settled["view"] + settled["care"])
+    assert balances(ledger)["dataset:residents"] == str(ADMITTED)
+    assert balances(ledger, lineage=CARE_LINEAGE)["dataset:care"] == str(settled["view"] + settled["care"])
     deltas = {state.holder: state.delta_spent for state in ledger.all_accounts() if state.kind == "dataset"}
-    assert deltas == {"residents-1": ADMITTED, CARE: settled["view"] + settled["care"]}
+    assert deltas == {"residents": ADMITTED, CARE_LINEAGE: settled["view"] + settled["care"]}
     assert ledger.verify() == []

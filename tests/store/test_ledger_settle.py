@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from town import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal, settle_in
+from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal, settle_in
 
 from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted, NoAccount, NoAnswer
@@ -21,10 +21,10 @@ def settled(ledger: Ledger, count: int) -> None:
 def test_settlement_charges_every_account_and_keeps_the_answer(ledger: Ledger) -> None:
     stored = ledger.settle(ASKED, seal)
     assert balances(ledger) == {
-        "dataset:residents-1": "1",
+        "dataset:residents": "1",
         "organisation:shop": "1",
         "user:aoi": "1",
-        "user:ren": "0",
+        "user:mei": "0",
     }
     assert ledger.answer(id="q_1", user="aoi") == stored
     assert ledger.load(id="q_1") == ASKED.table
@@ -53,8 +53,8 @@ def test_second_charge_with_the_same_key_returns_the_first_answer_even_if_nothin
 
 def test_same_key_of_another_user_is_another_question(ledger: Ledger) -> None:
     ledger.settle(ASKED, seal)
-    ledger.settle(replace(ASKED, id="q_2", user="ren"), seal)
-    assert balances(ledger)["dataset:residents-1"] == "2"
+    ledger.settle(replace(ASKED, id="q_2", user="mei"), seal)
+    assert balances(ledger)["dataset:residents"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_organisation_without_an_account_limits_nobody(ledger: Ledger) -> None:
 
 def test_answer_of_another_user_told_again_costs_the_dataset_nothing(ledger: Ledger) -> None:
     ledger.settle(ASKED, seal)
-    ledger.settle(asked(2, user="ren", dataset_charge=NOTHING), seal)
-    assert balances(ledger)["user:ren"] == "1"
-    assert balances(ledger)["dataset:residents-1"] == "1"
+    ledger.settle(asked(2, user="mei", dataset_charge=NOTHING), seal)
+    assert balances(ledger)["user:mei"] == "1"
+    assert balances(ledger)["dataset:residents"] == "1"
 
 
 def test_own_answer_told_again_is_free_and_stands_in_history_and_journal(ledger: Ledger) -> None:
@@ -120,7 +120,7 @@ def test_own_answer_told_again_is_free_and_stands_in_history_and_journal(ledger:
 
 def test_failure_after_data_was_opened_is_charged(ledger: Ledger) -> None:
     ledger.settle(replace(ASKED, outcome="failed", table=b""), seal)
-    assert balances(ledger)["dataset:residents-1"] == "1"
+    assert balances(ledger)["dataset:residents"] == "1"
     assert ledger.journal(lineage=LINEAGE)[-1].kind == "failed"
 
 
@@ -142,7 +142,7 @@ def test_fits_agrees_with_settle(ledger: Ledger) -> None:
     with pytest.raises(BudgetExhausted) as refused:
         ledger.fits(lineages=[LINEAGE], user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
     assert (refused.value.kind, refused.value.holder) == ("user", "aoi")
-    fitting = ledger.fits(lineages=[LINEAGE], user="ren", organisation="shop", charge=ONE, dataset_charge=ONE)
+    fitting = ledger.fits(lineages=[LINEAGE], user="mei", organisation="shop", charge=ONE, dataset_charge=ONE)
     assert [state.kind for state in fitting] == ["user", "organisation", "dataset"]
 
 
@@ -164,20 +164,20 @@ def test_earlier_finds_what_the_key_was_answered(ledger: Ledger) -> None:
     stored = ledger.settle(ASKED, seal)
     assert ledger.earlier(user="aoi", key="key-1") == stored
     with pytest.raises(NoAnswer):
-        ledger.earlier(user="ren", key="key-1")
+        ledger.earlier(user="mei", key="key-1")
 
 
 def test_answers_of_others_are_not_there(ledger: Ledger) -> None:
     ledger.settle(ASKED, seal)
     with pytest.raises(NoAnswer):
-        ledger.answer(id="q_1", user="ren")
+        ledger.answer(id="q_1", user="mei")
     with pytest.raises(NoAnswer):
         ledger.load(id="q_2")
 
 
 def test_same_question_lists_paid_answers_to_it_alone(ledger: Ledger) -> None:
     paid = ledger.settle(ASKED, seal)
-    shared = ledger.settle(asked(2, user="ren", charge=Price(5), dataset_charge=NOTHING), seal)
+    shared = ledger.settle(asked(2, user="mei", charge=Price(5), dataset_charge=NOTHING), seal)
     ledger.settle(asked(3, charge=NOTHING, dataset_charge=NOTHING), seal)
     ledger.settle(asked(4, outcome="failed", charge=Price(5), dataset_charge=NOTHING), seal)
     ledger.settle(asked(5, fingerprint="sha256:other", charge=Price(5), dataset_charge=NOTHING), seal)

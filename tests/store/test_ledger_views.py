@@ -5,8 +5,21 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from settlements import (
+    AOI,
+    ASKED,
+    BOTH,
+    CARE_LINEAGE,
+    DELTA_CAP,
+    LINEAGE,
+    ONE,
+    VIEWED,
+    asked,
+    balances,
+    seal,
+    settle_in_both,
+)
 from sqlalchemy.exc import IntegrityError
-from town import AOI, ASKED, BOTH, CARE, LINEAGE, ONE, VIEWED, asked, balances, seal, settle_in_both
 
 from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount
@@ -16,7 +29,6 @@ from privacy.budget import Price
 
 NOTHING = Price(0)
 DELTA = 10**9  # 1e-9 in 10^-18
-CAP = 3 * DELTA
 UNLOCK = {
     "sqlite": ["DROP TRIGGER journal_kept_as_it_is", "DROP TRIGGER journal_kept_whole"],
     "postgresql": ["DROP TRIGGER journal_kept ON journal"],
@@ -24,12 +36,12 @@ UNLOCK = {
 
 
 @pytest.fixture
-def ledger(store: Store) -> Ledger:
-    return settle_in_both(store, delta_cap_atto=CAP)
+def ledger(settled_in_both: Ledger) -> Ledger:
+    return settled_in_both
 
 
 def spent(ledger: Ledger) -> tuple[dict[str, str], dict[str, str]]:
-    return balances(ledger, lineage=CARE), balances(ledger, lineage=LINEAGE)
+    return balances(ledger, lineage=CARE_LINEAGE), balances(ledger, lineage=LINEAGE)
 
 
 def last(ledger: Ledger, lineage: str) -> dict:
@@ -42,8 +54,8 @@ def last(ledger: Ledger, lineage: str) -> dict:
 def test_every_lineage_of_a_view_pays_the_same(ledger: Ledger) -> None:
     ledger.settle(VIEWED, seal)
     assert spent(ledger) == (
-        {"dataset:care-1": "1", "user:aoi": "1", "user:ren": "0"},
-        {"dataset:residents-1": "1", "organisation:shop": "1", "user:aoi": "1", "user:ren": "0"},
+        {"dataset:care": "1", "user:aoi": "1", "user:mei": "0"},
+        {"dataset:residents": "1", "organisation:shop": "1", "user:aoi": "1", "user:mei": "0"},
     )
     assert ledger.verify() == []
 
@@ -54,12 +66,12 @@ def test_the_envelope_states_the_accounts_of_all_lineages(ledger: Ledger) -> Non
 
 def test_each_journal_has_a_line_and_the_others_name_the_first(ledger: Ledger) -> None:
     stored = ledger.settle(VIEWED, seal)
-    first, other = last(ledger, CARE), last(ledger, LINEAGE)
+    first, other = last(ledger, CARE_LINEAGE), last(ledger, LINEAGE)
     assert (first["kind"], first["linked"]) == ("charge", [LINEAGE])
     assert (other["kind"], other["query"]) == ("linked", stored.id)
-    assert other["of"] == {"lineage": CARE, "entry": stored.entry}
+    assert other["of"] == {"lineage": CARE_LINEAGE, "entry": stored.entry}
     assert other["charged"] == {"user": "1", "organisation": "1", "dataset": "1"}
-    assert (stored.lineage, stored.dataset) == (CARE, "residents-care")
+    assert (stored.lineage, stored.dataset) == (CARE_LINEAGE, "residents-care")
 
 
 @pytest.mark.parametrize(
@@ -98,11 +110,11 @@ def test_a_user_needs_an_account_in_every_lineage(store: Store, ledger: Ledger) 
 
 def test_an_answer_told_to_another_user_costs_no_lineage_anything(ledger: Ledger) -> None:
     ledger.settle(VIEWED, seal)
-    ledger.settle(asked(2, VIEWED, user="ren", dataset_charge=NOTHING), seal)
+    ledger.settle(asked(2, VIEWED, user="mei", dataset_charge=NOTHING), seal)
     ledger.settle(asked(3, VIEWED, charge=NOTHING, dataset_charge=NOTHING), seal)
     care, residents = spent(ledger)
-    assert (care["dataset:care-1"], residents["dataset:residents-1"]) == ("1", "1")
-    assert (care["user:ren"], residents["user:ren"], residents["user:aoi"]) == ("1", "1", "1")
+    assert (care["dataset:care"], residents["dataset:residents"]) == ("1", "1")
+    assert (care["user:mei"], residents["user:mei"], residents["user:aoi"]) == ("1", "1", "1")
     assert ledger.verify() == []
 
 
@@ -127,15 +139,15 @@ def test_views_and_their_sources_share_what_is_left(ledger: Ledger) -> None:
 def test_accounts_come_lineage_by_lineage(ledger: Ledger) -> None:
     states = ledger.accounts(lineages=BOTH, user="aoi", organisation="shop")
     assert [(state.lineage, state.kind) for state in states] == [
-        (CARE, "user"),
-        (CARE, "dataset"),
+        (CARE_LINEAGE, "user"),
+        (CARE_LINEAGE, "dataset"),
         (LINEAGE, "user"),
         (LINEAGE, "organisation"),
         (LINEAGE, "dataset"),
     ]
 
 
-@pytest.mark.parametrize("lineages", [(), (LINEAGE, CARE), (CARE, CARE)])
+@pytest.mark.parametrize("lineages", [(), (LINEAGE, CARE_LINEAGE), (CARE_LINEAGE, CARE_LINEAGE)])
 def test_a_settlement_names_its_lineages_once_and_sorted(lineages: tuple[str, ...]) -> None:
     with pytest.raises(AssertionError):
         replace(VIEWED, lineages=lineages)
@@ -160,8 +172,8 @@ LINE = f"lineage = '{LINEAGE}' AND kind = 'linked'"
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        (f"UPDATE journal SET body = replace(body, 'aoi', 'ren') WHERE {LINE}", (5, "chain", "")),
-        (f"UPDATE journal SET body = replace(body, 'aoi', 'ren') WHERE {LINE}", (0, "balance", "user:aoi")),
+        (f"UPDATE journal SET body = replace(body, 'aoi', 'mei') WHERE {LINE}", (5, "chain", "")),
+        (f"UPDATE journal SET body = replace(body, 'aoi', 'mei') WHERE {LINE}", (0, "balance", "user:aoi")),
         (
             f"UPDATE journal SET body = replace(body, '\"entry\":4', '\"entry\":3') WHERE {LINE}",
             (5, "link_differs", ""),
@@ -172,10 +184,10 @@ LINE = f"lineage = '{LINEAGE}' AND kind = 'linked'"
         (f"DELETE FROM view_lineages WHERE lineage = '{LINEAGE}'", (4, "links_differ", "")),
         ("UPDATE answers SET charge = 2000000000 WHERE id = 'q_1'", (5, "link_differs", "")),
         ("DELETE FROM answers WHERE id = 'q_1'", (5, "answer_missing", "")),
-        ("UPDATE accounts SET delta_spent = 0 WHERE kind = 'dataset'", (0, "balance", "dataset:residents-1")),
+        ("UPDATE accounts SET delta_spent = 0 WHERE kind = 'dataset'", (0, "balance", "dataset:residents")),
         (
             "UPDATE accounts SET delta_granted = 9000000000000 WHERE kind = 'dataset'",
-            (0, "balance", "dataset:residents-1"),
+            (0, "balance", "dataset:residents"),
         ),
     ],
 )
@@ -187,7 +199,7 @@ def test_what_was_changed_about_a_view_is_found(
     assert ledger.verify() == []
     tampered(store, change)
     entry, problem, account = finding
-    lineage = CARE if problem == "links_differ" else LINEAGE
+    lineage = CARE_LINEAGE if problem == "links_differ" else LINEAGE
     assert (lineage, entry, problem, account) in problems(ledger)
 
 
@@ -231,7 +243,7 @@ def deltas(ledger: Ledger) -> dict[str, int]:
 
 def test_the_delta_of_an_answer_is_paid_by_the_dataset_and_stands_in_the_journal(ledger: Ledger) -> None:
     ledger.settle(replace(ASKED, delta_atto=DELTA), seal)
-    assert deltas(ledger) == {CARE: 0, LINEAGE: DELTA}
+    assert deltas(ledger) == {CARE_LINEAGE: 0, LINEAGE: DELTA}
     assert last(ledger, LINEAGE)["delta"] == "0.000000001"
     written: list[str] = []
     ledger.export(written.append)
@@ -241,13 +253,13 @@ def test_the_delta_of_an_answer_is_paid_by_the_dataset_and_stands_in_the_journal
 
 def test_the_delta_of_a_view_is_paid_in_every_lineage(ledger: Ledger) -> None:
     ledger.settle(replace(VIEWED, delta_atto=DELTA), seal)
-    assert deltas(ledger) == {CARE: DELTA, LINEAGE: DELTA}
+    assert deltas(ledger) == {CARE_LINEAGE: DELTA, LINEAGE: DELTA}
     assert last(ledger, LINEAGE)["delta"] == "0.000000001"
     assert ledger.verify() == []
 
 
 def test_delta_above_its_lifetime_total_is_refused_and_changes_nothing(store: Store) -> None:
-    ledger = settle_in_both(store, user="9", shop="9", delta_cap_atto=CAP)
+    ledger = settle_in_both(store, user="9", shop="9", delta_cap_atto=DELTA_CAP)
     for number in range(3):
         ledger.settle(asked(number, delta_atto=DELTA), seal)
     before = balances(ledger), deltas(ledger), ledger.journal()

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from settlements import ASKED, LINEAGE, asked, balances, seal
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from town import ASKED, LINEAGE, asked, balances, seal
 
 from datasets.database.store import Store, is_current, migrate
 from datasets.ledger.errors import DeltaExhausted
@@ -100,7 +100,7 @@ def test_accounts_of_before_are_charged_as_ever_and_hold_no_delta(old: Store) ->
     migrate(old)
     ledger = Ledger(old)
     ledger.settle(ASKED, seal)
-    assert balances(ledger) == {"dataset:residents-1": "1", "user:aoi": "1"}
+    assert balances(ledger) == {"dataset:residents": "1", "user:aoi": "1"}
     with pytest.raises(DeltaExhausted):
         ledger.settle(asked(2, delta_atto=1), seal)
     with pytest.raises(IntegrityError), old.writing() as tx:

@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
-from town import found
+from town import RESIDENTS, add, residents_csv
 
 from datasets.database.errors import Unavailable
 from datasets.database.store import Direct, Step, Store, is_current, migrate, new_id, now
@@ -27,8 +27,10 @@ def test_migrations_equal_the_models(store: Store) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_a_migrated_database_is_current_and_migrating_again_changes_nothing(store: Store) -> None:
-    found(store)
+def test_a_migrated_database_is_current_and_migrating_again_changes_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    add(store, tmp_path / "data", RESIDENTS, residents_csv())
     migrate(store)
     assert is_current(store)
     assert count(store) == 1
@@ -73,10 +75,10 @@ def test_a_transaction_that_raises_is_rolled_back(store: Store, directly: bool) 
     assert count(store) == 0
 
 
-def test_a_view_does_not_change_while_others_write(store: Store) -> None:
+def test_a_view_does_not_change_while_others_write(store: Store, tmp_path: Path) -> None:
     with store.viewing() as view:
         assert view.execute(COUNT).scalar_one() == 0
-        found(store)
+        add(store, tmp_path / "data", RESIDENTS, residents_csv())
         assert view.execute(COUNT).scalar_one() == 0
     assert count(store) == 1
 

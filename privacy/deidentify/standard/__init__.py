@@ -15,7 +15,6 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
 )
 
 __all__ = [
@@ -29,6 +28,5 @@ __all__ = [
     "Rows",
     "Severity",
     "Thresholds",
-    "Words",
     "examine",
 ]

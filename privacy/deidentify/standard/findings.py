@@ -7,17 +7,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.words import Words
+
 ROWS_NAMED_MAX = 20
 ITEMS = (1, 2, 3, 4, 5)
 """The items of rule 62, in its order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One sentence in Japanese and in English."""
-
-    ja: str
-    en: str
 
 
 class CheckResult(StrEnum):

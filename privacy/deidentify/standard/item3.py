@@ -14,10 +14,10 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     outcome,
 )
 from privacy.deidentify.table import Column, Role
+from privacy.words import Words
 
 KEY_ROLES = (Role.LINKAGE, Role.IDENTIFIER, Role.CODE)
 ROWS_COMPARED_MIN = 20

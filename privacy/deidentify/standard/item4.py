@@ -23,11 +23,11 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     millionths,
     outcome,
 )
 from privacy.deidentify.table import Column, Role
+from privacy.words import Words
 
 AGE = re.compile(r"年齢|年令|満年|(?<![a-z])age(?![a-z])", re.IGNORECASE)
 HOUSEHOLD_SIZE = re.compile(

@@ -13,11 +13,11 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     millionths,
     outcome,
 )
 from privacy.deidentify.table import Column, Role, Table
+from privacy.words import Words
 
 
 def _finding(

@@ -17,10 +17,10 @@ from privacy.deidentify.standard.findings import (
     Remedy,
     Rows,
     Severity,
-    Words,
     outcome,
 )
 from privacy.deidentify.table import Column, Role
+from privacy.words import Words
 
 Found = dict[str, tuple[Matched, ...]]
 """By column of the output what the detectors matched, their places being places in the column's values."""

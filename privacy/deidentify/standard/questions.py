@@ -1,6 +1,7 @@
 """What no program can judge, item by item: the reviewer's questions."""
 
-from privacy.deidentify.standard.findings import Question, Words
+from privacy.deidentify.standard.findings import Question
+from privacy.words import Words
 
 
 def _ask(item: int, key: str, ja: str, en: str) -> Question:
