@@ -6,10 +6,12 @@ Made once and copied for whoever wants to spend in it. Tests ask through `Visito
 import itertools
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from described import DescribedClient
 from flask import Flask
 from town import GRANTS, RESIDENTS, SECRET, VISITS, add, enrol, grant, residents_csv, visits_csv
 from werkzeug.test import TestResponse
@@ -41,6 +43,13 @@ class Town:
         )
         return Town(settings=replace(settings, **changes), keys=self.keys)
 
+    def register(self, descriptor: str, csv: str, grants: Iterable[tuple[str, str, str, str]] = ()) -> None:
+        """Register one more dataset, and grant budget in it."""
+        store = Store(self.settings.database_url)
+        add(store, self.settings.data_dir, descriptor, csv)
+        grant(store, grants)
+        store.close()
+
     def open(self, noise: Noise | None = None) -> "Visitor":
         """The town's server, in this process."""
         return Visitor(create_app(self.settings, noise), self.keys)
@@ -61,6 +70,7 @@ class Visitor:
 
     def __init__(self, app: Flask, keys: dict[str, str]) -> None:
         self.app, self.keys = app, keys
+        app.test_client_class = DescribedClient
         self.client = app.test_client()
 
     @property
