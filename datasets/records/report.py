@@ -107,7 +107,7 @@ def _operation(done: Any) -> dict[str, Any]:
     return {
         "attribute": done.column,
         "operation": done.operation,
-        "term": {"ja": done.term.ja, "en": done.term.en},
+        "term": done.term.words.as_json(),
         "cells": done.cells,
         "rows": done.rows,
         "figures": dict(done.figures),
@@ -158,7 +158,7 @@ def solved(
         "suppression": {
             "share": suppressed / prepared.table.rows,
             "limit": plan.suppression,
-            "term": {"ja": TERMS["suppress_records"].ja, "en": TERMS["suppress_records"].en},
+            "term": TERMS["suppress_records"].words.as_json(),
         },
         # With local recoding the levels stand in schemes.csv, one line a scheme.
         "levels": None if recoded.levels is None else _levels(plan, recoded.levels),
