@@ -258,7 +258,7 @@ def to_query(loaded: dict[str, Any]) -> q.Query:
         where=loaded.get("where"),
         group_by=tuple(_key(key) for key in loaded.get("group_by", [])),
         tables=tuple(
-            q.TableAsked(name=table["name"], group_by=tuple(_key(key) for key in table["group_by"]))
+            q.WorkloadTable(name=table["name"], group_by=tuple(_key(key) for key in table["group_by"]))
             for table in loaded.get("tables", [])
         ),
         budget=_accuracy(budget["accuracy"]) if named[0] == "accuracy" else budget[named[0]],

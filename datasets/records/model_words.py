@@ -20,12 +20,14 @@ from privacy.words import Words
 
 def words_of_model(model: Model) -> Words:
     """What the model asks for."""
+    # Written for the head of a section who decides, not for whoever searched: no symbol without its word.
     japanese, english = _sentences(model)
     return Words(ja=japanese, en=english)
 
 
 def _sentences(model: Model) -> tuple[str, str]:
     match model:
+        # 人 and not 行: classes are counted in persons where a unit is named.
         case KAnonymity(k=k):
             return (
                 f"準識別子の値がすべて同じ人が {k} 人以上いる（k-匿名性）",
@@ -56,6 +58,7 @@ def _sentences(model: Model) -> tuple[str, str]:
                 f"母集団 {population:,} 人の中で唯一と推定される人の割合が {threshold:g} 以下",
                 f"of a population of {population:,}, an estimated share of at most {threshold:g} is unique",
             )
+        # The others guard one attribute, whose name is part of the sentence.
         case _:
             return _of_attribute(model)
 
@@ -69,6 +72,7 @@ def _of_attribute(
     | BetaLikeness,
 ) -> tuple[str, str]:
     """Those that guard a sensitive attribute inside each group of alike persons."""
+    # The plan's own name of the column, in both languages.
     name = model.attribute
     match model:
         case DistinctDiversity(l=least):
