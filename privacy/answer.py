@@ -45,7 +45,7 @@ class AnswerTable:
             "columns": [column.description() for column in self.columns],
             "rows": [dict(zip(names, row, strict=True)) for row in rows],
             "postprocessing": list(self.postprocessing),
-            "notes": [{"code": code, **NOTES[code]} for code in self.notes],
+            "notes": [{"code": code, **NOTES[code].as_texts()} for code in self.notes],
         }
 
     @classmethod

@@ -14,9 +14,29 @@ from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.result_columns import method_of, resolution_of
 from privacy.schema import in_units
+from privacy.words import Words
 
 SIZES = (100, 1_000, 10_000, 100_000)
 """Numbers of rows for which a quote tells the error of what depends on them."""
+TABLES_MEASURED = Words(
+    ja="{number} 個の表を測定し、すべての表を重み付き最小二乗法で推定します。誤差は選んだ方法を 1 とした比です。",
+    en=(
+        "{number} table(s) are measured and all tables estimated from them by weighted least "
+        "squares; errors are relative to the chosen way"
+    ),
+)
+FEWER_ROWS = Words(
+    ja=(
+        "1 人につき {whole} 行ではなく {bound} 行までを数えます。件数や合計の誤差は "
+        "{ratio} 分の 1 になりますが、それを超える行は含まれず、値は小さめになります。"
+        "share_kept を選ぶと、残る行の割合を（予算を使って）推定できます。"
+    ),
+    en=(
+        "At most {bound} rows of each person count instead of {whole}: noise of counts and sums is "
+        "{ratio} times narrower, but rows beyond are left out and pull counts and sums "
+        "down. Select share_kept to learn, at a price, what share of the rows is kept."
+    ),
+)
 
 
 def expectation(plan: Plan) -> list[dict[str, Any]]:
@@ -120,14 +140,7 @@ def strategy_comparison(plan: Plan) -> dict[str, Any]:
             "total_squared_error": {
                 name: None if error is None else round(error / least, 4) for name, error in errors.items()
             },
-            "text": (
-                f"{len(measured)} table(s) are measured and all tables estimated from them by weighted least "
-                "squares; errors are relative to the chosen way"
-            ),
-            "text_ja": (
-                f"{len(measured)} 個の表を測定し、すべての表を重み付き最小二乗法で推定します。"
-                "誤差は選んだ方法を 1 とした比です。"
-            ),
+            **TABLES_MEASURED.filled(number=len(measured)).as_texts(),
         }
     }
 
@@ -141,15 +154,6 @@ def narrower_bound(plan: Plan) -> dict[str, Any]:
         "rows_per_person": {
             "dataset": whole,
             "asked": bound,
-            "text": (
-                f"At most {bound} rows of each person count instead of {whole}: noise of counts and sums is "
-                f"{whole / bound:.3g} times narrower, but rows beyond are left out and pull counts and sums "
-                "down. Select share_kept to learn, at a price, what share of the rows is kept."
-            ),
-            "text_ja": (
-                f"1 人につき {whole} 行ではなく {bound} 行までを数えます。件数や合計の誤差は "
-                f"{whole / bound:.3g} 分の 1 になりますが、それを超える行は含まれず、値は小さめになります。"
-                "share_kept を選ぶと、残る行の割合を（予算を使って）推定できます。"
-            ),
+            **FEWER_ROWS.filled(bound=bound, whole=whole, ratio=f"{whole / bound:.3g}").as_texts(),
         }
     }

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.commands.language import refusal_text
 from api.commands.terminal import StageProgress
 from privacy.words import LANGUAGES, Language
 
@@ -61,7 +60,7 @@ def _run(
     """The run, with every refusal as a sentence. Compiled code is loaded only here."""
     from datasets.records.plan.entries import PlanError
     from datasets.records.plan.reading import read
-    from privacy.deidentify.errors import Cancelled, DeidentifyError
+    from privacy.deidentify.errors import Cancelled
 
     try:
         asked = read(plan)
@@ -78,8 +77,6 @@ def _run(
             )
     except PlanError as refusal:
         raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in refusal.faults)) from None
-    except DeidentifyError as refusal:
-        raise click.ClickException(refusal_text(refusal)) from None
     except (Cancelled, KeyboardInterrupt):
         raise click.ClickException("stopped; nothing was written") from None
     except MemoryError:

@@ -7,11 +7,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.records import charts
-from api.records.report_words import Language, say
+from api.records.report_words import say
 from datasets.records.report import Report
+from privacy.words import LANGUAGES, Language
 
 TEMPLATES = Path(__file__).parent / "templates"
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
 def page(report: Report, languages: Sequence[Language]) -> str:
