@@ -20,7 +20,9 @@ from privacy.words import Words
 
 def words_of_model(model: Model) -> Words:
     """What the model asks for."""
+    # Written for the head of a section who decides, not for whoever searched: no symbol without its word.
     match model:
+        # 人 and not 行: classes are counted in persons where a unit is named.
         case KAnonymity(k=k):
             return Words(
                 ja=f"準識別子の値がすべて同じ人が {k} 人以上いる（k-匿名性）",
@@ -54,6 +56,7 @@ def words_of_model(model: Model) -> Words:
                 ja=f"母集団 {population:,} 人の中で唯一と推定される人の割合が {threshold:g} 以下",
                 en=f"of a population of {population:,}, an estimated share of at most {threshold:g} is unique",
             )
+        # The others guard one attribute, whose name is part of the sentence.
         case _:
             return _of_attribute(model)
 
@@ -67,6 +70,7 @@ def _of_attribute(
     | BetaLikeness,
 ) -> Words:
     """Those that guard a sensitive attribute inside each group of alike persons."""
+    # The plan's own name of the column, in both languages.
     name = model.attribute
     match model:
         case DistinctDiversity(l=least):

@@ -26,6 +26,7 @@ from privacy.deidentify.standard.findings import ITEMS
 from privacy.deidentify.utility.pictures import ColumnComparison
 
 FORMAT = "sudare-deid-report/1"
+# Whose version can change a draw, a loss or a byte of the output.
 PACKAGES = ("numpy", "numba", "pyarrow", "scikit-learn", "sudare")
 
 
@@ -52,6 +53,7 @@ def _finite(content: Any) -> Any:
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_finite(value) for value in content]
+    # JSON knows no infinity; a bound that is missing is null.
     return None if isinstance(content, float) and not isfinite(content) else content
 
 
@@ -76,6 +78,7 @@ def _about(
         "not_read": list(given.unread),
         "seed": "given" if secrets.seed_given else "drawn",
         "key": _key(secrets, prepared),
+        # What the plan asks for twice or beside something stricter.
         "notes": list(plan.notes),
         "versions": versions(),
         "seconds": {name: round(spent, 6) for name, spent in seconds.items()},
@@ -90,6 +93,7 @@ def _attributes(plan: ProcessingPlan, given: Read, prepared: Prepared) -> list[d
             "published": name in prepared.table,
             "grain": attribute.level if name in prepared.trees else None,
             "levels": prepared.whole[name].height - 1 if name in prepared.whole else None,
+            # A count of values, never the values.
             "distinct": len(given.table[name].values) if name in given.table else None,
         }
         for name, attribute in plan.attributes.items()
@@ -149,6 +153,7 @@ def solved(
             "limit": plan.suppression,
             "term": TERMS["suppress_records"].words.as_json(),
         },
+        # With local recoding the levels stand in schemes.csv, one line a scheme.
         "levels": None if recoded.levels is None else _levels(plan, recoded.levels),
         "schemes": 1 if recoded.levels is not None else len(recoded.schemes),
         "nodes": int(recoded.nodes),
@@ -184,6 +189,8 @@ def _risks(result: Evaluation) -> dict[str, Any]:
         "classes": result.classes,
         "smallest_class": result.smallest,
         "prosecutor": asdict(result.prosecutor),
+        # The expected share of hits when everybody is attacked is the mean of the single chances (El Emam,
+        # 2013).
         "marketer": result.prosecutor.mean,
         "journalist": None if result.journalist is None else asdict(result.journalist),
         "sample_uniqueness": result.sample_unique,
@@ -197,6 +204,7 @@ def _attack(linkage: Linkage, rows: int, k: int) -> dict[str, Any]:
     return {
         "k": k,
         "targets": targets,
+        # Suppressed records are targets too: an attacker does not know that they are gone.
         "sampled": targets < rows,
         "least_candidates": linkage.least,
         "mean_candidates": linkage.mean,
@@ -261,6 +269,7 @@ def _finding(finding: Any) -> dict[str, Any]:
     return {
         "code": finding.code,
         "columns": list(finding.columns),
+        # Row numbers for the reviewer; what stands in them is not repeated.
         "rows": {"first": list(finding.rows.first), "total": finding.rows.total},
         "severity": finding.severity.value,
         "words": asdict(finding.words),
@@ -289,6 +298,7 @@ def unsolved(
         "suppression": {"limit": plan.suppression},
         "hashes": {"source": given.sha256, "plan": plan.digest},
         **_about(plan, given, prepared, secrets, seconds),
+        # A drawn seed is written with a record set only; without one it is gone.
         "seed": "given" if secrets.seed_given else "discarded",
     }
     return Report(body=body)
@@ -303,6 +313,7 @@ def scheme_rows(plan: ProcessingPlan, recoded: Recoded, prepared: Prepared) -> l
         cells = [
             part
             for level, (name, tree) in zip(levels, prepared.whole.items(), strict=True)
+            # The search counts levels from the grain; the table counts them as the plan's hierarchies do.
             for part in _part(level + plan.attributes[name].level, tree, ranged=ranged)
         ]
         rows.append([str(scheme), *cells])

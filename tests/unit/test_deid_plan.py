@@ -65,7 +65,7 @@ def faults_of(folder):
     def faults(text):
         with pytest.raises(PlanError) as refusal:
             parse(text, folder=folder)
-        return [f"{fault.line} {fault.path}: {fault.message}" for fault in refusal.value.faults]
+        return [f"{fault.line} {fault.path}: {fault.message.en}" for fault in refusal.value.faults]
 
     return faults
 

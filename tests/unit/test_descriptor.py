@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from datasets.descriptor.descriptor import (
-    SCHEMA_FILE,
     Descriptor,
     DescriptorError,
     SourceOptions,
@@ -20,6 +19,7 @@ from datasets.descriptor.descriptor import (
     parse,
     read,
 )
+from datasets.descriptor.structure import SCHEMA_FILE
 from privacy.budget import Price
 from privacy.schema import Category, Date, Number, Text
 from privacy.statistics import INT64_MAX, NOISE_SCALES, ROW_CAPACITY, SCALE_PER_PRICE, largest_reach
@@ -63,7 +63,7 @@ columns:
 def faults_of(text: str) -> list[tuple[int, int, str]]:
     with pytest.raises(DescriptorError) as refused:
         read(text)
-    return [(fault.line, fault.column, fault.message) for fault in refused.value.faults]
+    return [(fault.line, fault.column, fault.message.en) for fault in refused.value.faults]
 
 
 def changed(old: str, new: str, text: str = RESIDENTS) -> str:

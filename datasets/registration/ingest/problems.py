@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from privacy.refusal import Refusal
-from privacy.words import Words, words_of
+from privacy.words import Words
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -12,6 +12,7 @@ LINE_BYTES_MAX = MIB
 VALUE_BYTES_MAX = MIB
 COLUMNS_MAX = 1_000
 ROWS_MAX = 2**33
+# Read whole into memory before anything in it can be trusted.
 PARQUET_FOOTER_BYTES_MAX = 64 * MIB
 PARQUET_EXPANSION_MAX = 100
 PROBLEMS_SHOWN_MAX = 20
@@ -22,8 +23,8 @@ class ImportProblem(Refusal, ValueError):
 
     code = "import_problem"
 
-    def __init__(self, message: Words | str, *, line: int | None = None, column: str | None = None) -> None:
-        self.message, self.line, self.column = words_of(message), line, column
+    def __init__(self, message: Words, *, line: int | None = None, column: str | None = None) -> None:
+        self.message, self.line, self.column = message, line, column
         super().__init__(_placed(self.message, line))
 
 
@@ -43,4 +44,6 @@ class Limits:
     staging_bytes_max: int = 0
 
     def staging_bytes(self, source_bytes: int) -> int:
+        # Vault, coded rows, ranked rows and spill files together: each may be several times a compressed
+        # source.
         return self.staging_bytes_max or 4 * GIB + 20 * source_bytes
