@@ -4,6 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 DONE := $(VENV)/.ready-for-tests
+# Loops are compiled once here, and not by every process of the tests.
+WARM := $(RUN)/python -c 'from privacy.deidentify.search.engine import warm_up; warm_up()'
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -30,14 +32,16 @@ serve: $(READY) ## serve what is registered
 
 test: $(DONE) ## run the tests, with a real PostgreSQL and a real Chromium where installable
 	@bash scripts/install-test-tools
-	@$(RUN)/python -c 'from privacy.deidentify.search.engine import warm_up; warm_up()' # compiled once, not by every process
+	@$(WARM)
 	$(RUN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-long: $(DONE) ## what takes minutes by itself: planted faults that a test must catch, and the audit of ε from outside
+test-long: $(DONE) ## what takes minutes: planted faults, the audit of ε from outside, and more cases of what `make test` tells once
+	@bash scripts/install-test-tools
+	@$(WARM)
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m long
 
 test-fast: $(DONE) ## run the tests that need no other program
-	$(RUN)/python -m pytest tests/unit tests/http
+	$(RUN)/python -m pytest -m "not long" tests/unit tests/http
 
 faults: $(DONE) ## only the fault tests: races, kill -9, damaged files, planted mutants
 	$(RUN)/python -m pytest tests/faults

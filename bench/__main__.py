@@ -9,24 +9,40 @@ from pathlib import Path
 from typing import Any
 
 from bench import ledger, queries, registration
+from bench.part import Part
 
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PLACE = "<!-- {name} -->\n(.*?)<!-- end -->"
 
 
+TINY_ROWS = 200
+PARTS: dict[str, Part[list[dict[str, Any]]]] = {
+    "queries": Part(
+        full=queries.run,
+        tiny=lambda folder: queries.run(folder, sizes=(TINY_ROWS,), runs=1, warm_up=0),
+    ),
+    "server": Part(
+        full=queries.run_server,
+        tiny=lambda folder: queries.run_server(folder, sizes=(TINY_ROWS,), replays=2, clients=1),
+    ),
+    "ledger": Part(
+        full=ledger.run_on_disk,
+        tiny=lambda folder: ledger.run(folder, clients=(1,), rounds=1, seconds=0.02, warm_up_seconds=0.0),
+    ),
+    "registration": Part(
+        full=registration.run,
+        tiny=lambda folder: registration.run(folder, rows=TINY_ROWS),
+    ),
+}
+
+
 def main() -> int:
     """Run the benchmarks named on the command line, or all."""
-    with tempfile.TemporaryDirectory(prefix="sudare-bench-") as folder:
-        parts = {
-            "queries": lambda: queries.run(Path(folder)),
-            "server": lambda: queries.run_server(Path(folder)),
-            "ledger": ledger.run,
-            "registration": registration.run,
-        }
-        for name in sys.argv[1:] or parts:
-            table = _table(parts[name]())
-            print(f"\n{name}\n{table}", flush=True)
-            _write(name, table)
+    for name in sys.argv[1:] or PARTS:
+        with tempfile.TemporaryDirectory(prefix="sudare-bench-") as folder:
+            table = _table(PARTS[name].full(Path(folder)))
+        print(f"\n{name}\n{table}", flush=True)
+        _write(name, table)
     _write("machine", f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
     return 0
 

@@ -5,7 +5,7 @@ processes, all on one hot dataset account; rounds of the two alternate, and the 
 A settlement is six statements: three debits, and lines for the table, the journal and the answer. It goes to the
 driver without SQLAlchemy's layer, its BEGIN, COMMIT and pool through it; the bare update goes through it wholly.
 
-    python -m bench.ledger
+    python -m bench ledger
 """
 
 import multiprocessing
@@ -21,7 +21,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from datasets.database.store import Store, migrate, new_id, now, sha256_hex
+from bench import town
+from datasets.database.store import Store, migrate, new_id, sha256_hex
 from datasets.ledger.ledger import Account, AccountState, Ledger, Settlement
 from datasets.people.service import People
 from privacy.budget import Price
@@ -40,18 +41,30 @@ BARE = text("""
 """)
 Work = Callable[[Store, int], Callable[[], None]]
 _barriers: dict[int, Barrier] = {}
+_warm_up_seconds: list[float] = []
+
+
+def run_on_disk(_: Path) -> list[dict[str, Any]]:
+    """All sizes, below the working folder: where /tmp lies in memory, a commit would cost nothing there."""
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as folder:
+        return run(Path(folder))
 
 
 def run(
-    *, clients: tuple[int, ...] = CLIENTS, rounds: int = ROUNDS, seconds: float = SECONDS
+    folder: Path,
+    *,
+    clients: tuple[int, ...] = CLIENTS,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+    warm_up_seconds: float = WARM_UP_SECONDS,
 ) -> list[dict[str, Any]]:
     """One row for each database and number of client processes; `ratio` is ledger over bare."""
     rows = []
     context = multiprocessing.get_context("spawn")
-    for database, url in _databases():
-        _fill(url)
+    for database, url in _databases(folder):
+        _fill(url, folder / database)
         barriers = {count: context.Barrier(count) for count in clients}
-        with context.Pool(max(clients), _line_up, (barriers,)) as pool:
+        with context.Pool(max(clients), _line_up, (barriers, warm_up_seconds)) as pool:
             for count in clients:
                 pairs = [_pair(pool, url, count, seconds) for _ in range(rounds)]
                 rows.append({"database": database, "clients": count} | _summary(pairs))
@@ -73,9 +86,8 @@ def _summary(pairs: list[tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def _databases() -> Iterator[tuple[str, str]]:
-    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as folder:
-        yield "sqlite", f"sqlite:///{Path(folder).resolve()}/sudare.db"
+def _databases(folder: Path) -> Iterator[tuple[str, str]]:
+    yield "sqlite", f"sqlite:///{folder.resolve()}/sudare.db"
     try:
         with server(durable=True) as home:
             yield "postgresql", address(home, "postgres")
@@ -83,23 +95,14 @@ def _databases() -> Iterator[tuple[str, str]]:
         print(f"skipped postgresql: {reason}", file=sys.stderr)
 
 
-def _fill(url: str) -> None:
+def _fill(url: str, folder: Path) -> None:
     """A register, a shop and sixteen users with plenty of budget, and an account for the bare update."""
     store = Store(url)
     migrate(store)
-    with store.writing() as tx:
-        for name in (LINEAGE, "bare"):
-            at = {"at": now(), "name": name}
-            tx.execute(text("INSERT INTO lineages (id, salt, created_at) VALUES (:name, '', :at)"), at)
-            tx.execute(
-                text("INSERT INTO datasets (id, lineage, version, created_at) VALUES (:name, :name, 1, :at)"),
-                at,
-            )
-            tx.execute(text("INSERT INTO versions VALUES (:name, 1, '', '', '', :at)"), at)
+    for name in (LINEAGE, "bare"):
+        town.register_rows(store, folder / name, id=name, rows=10)
     ledger, people = Ledger(store), People(store, b"only for the benchmark")
     people.add_organisation("shop")
-    ledger.open(lineage=LINEAGE, cap=PLENTY, actor="bench")
-    ledger.open(lineage="bare", cap=PLENTY, actor="bench")
     _grant(ledger, Account(kind="organisation", holder="shop"))
     for number in range(max(CLIENTS)):
         people.add_user(f"user-{number}", organisation="shop", role="analyst")
@@ -169,14 +172,15 @@ def _rate(pool: Pool, url: str, work: Work, clients: int, seconds: float) -> flo
     return sum(pool.starmap(_client, tasks, chunksize=1))
 
 
-def _line_up(barriers: dict[int, Barrier]) -> None:
+def _line_up(barriers: dict[int, Barrier], warm_up_seconds: float) -> None:
     _barriers.update(barriers)
+    _warm_up_seconds.append(warm_up_seconds)
 
 
 def _client(url: str, work: Work, number: int, clients: int, seconds: float) -> float:
     store = Store(url)
     once = work(store, number)
-    _during(once, WARM_UP_SECONDS)
+    _during(once, _warm_up_seconds[0])
     _barriers[clients].wait(START_S_MAX)
     start = time.monotonic()
     done = _during(once, seconds)
@@ -192,15 +196,3 @@ def _during(once: Callable[[], None], seconds: float) -> int:
         once()
         done += 1
     return done
-
-
-def main() -> None:
-    print(f"{'database':<12}{'clients':>8}{'bare/s':>10}{'ledger/s':>10}{'ratio':>8}")
-    for row in run():
-        print(
-            f"{row['database']:<12}{row['clients']:>8}{row['bare_per_s']:>10}{row['ledger_per_s']:>10}{row['ratio']:>8}"
-        )
-
-
-if __name__ == "__main__":
-    main()

@@ -63,16 +63,22 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def run(folder: Path, sizes: tuple[int, ...] = (1_000_000, 10_000_000)) -> list[dict[str, Any]]:
+def run(
+    folder: Path,
+    *,
+    sizes: tuple[int, ...] = (1_000_000, 10_000_000),
+    runs: int = RUNS,
+    warm_up: int = WARM_UP,
+) -> list[dict[str, Any]]:
     """One row a question and size: milliseconds (median) and the ratio of exact part to plain DuckDB."""
     rows = []
     for size in sizes:
         town = build(folder / str(size), size)
-        rows += _measure(town)
+        rows += _measure(town, runs, warm_up)
     return rows
 
 
-def _measure(town: Town) -> list[dict[str, Any]]:
+def _measure(town: Town, runs: int, warm_up: int) -> list[dict[str, Any]]:
     store = Store(town.database_url)
     held = Catalog(store, town.data_dir).current("town")
     engine = DuckdbEngine(threads=2, timeout_s=600, temporary=town.data_dir / "temporary")
@@ -86,10 +92,14 @@ def _measure(town: Town) -> list[dict[str, Any]]:
             asked = {**question, "budget": {"epsilon": "0.5"}, "reuse": "never"}
             planned = plan(to_query(QuerySchema().load(asked)), held.schema)
             exact, raw = _interleaved(
+                runs,
+                warm_up,
                 lambda planned=planned: engine.exact(planned, held.file),
                 lambda sql=sql: plain.execute(sql).fetchall(),
             )
             beside, answer = _interleaved(
+                runs,
+                warm_up,
                 lambda planned=planned: engine.exact(planned, held.file),
                 lambda asked=asked: client.ask(asked),
             )
@@ -109,20 +119,26 @@ def _measure(town: Town) -> list[dict[str, Any]]:
     return rows
 
 
-def _interleaved(*tasks: Callable[[], object]) -> list[float]:
+def _interleaved(runs: int, warm_up: int, *tasks: Callable[[], object]) -> list[float]:
     """Median milliseconds of each task, taking turns, each as often first, to share the machine's moods."""
     times: list[list[float]] = [[] for _ in tasks]
-    for turn in range(RUNS + WARM_UP):
+    for turn in range(runs + warm_up):
         order = list(enumerate(tasks))
         for place, task in order if turn % 2 else reversed(order):
             started = time.perf_counter()
             task()
-            if turn >= WARM_UP:
+            if turn >= warm_up:
                 times[place].append((time.perf_counter() - started) * 1000)
     return [statistics.median(of_task) for of_task in times]
 
 
-def run_server(folder: Path, sizes: tuple[int, ...] = (1_000_000, 10_000_000)) -> list[dict[str, Any]]:
+def run_server(
+    folder: Path,
+    *,
+    sizes: tuple[int, ...] = (1_000_000, 10_000_000),
+    replays: int = REPLAYS,
+    clients: int = CLIENTS,
+) -> list[dict[str, Any]]:
     """Start, replays a second with four clients, and the largest worker's memory, for each size."""
     rows = []
     for size in sizes:
@@ -137,22 +153,22 @@ def run_server(folder: Path, sizes: tuple[int, ...] = (1_000_000, 10_000_000)) -
                 {
                     "rows": size,
                     "start s": server.start_s,
-                    "replays / s": _replays(server.address, town.key),
+                    "replays / s": _replays(server.address, town.key, replays, clients),
                     "worker MiB": memory,
                 }
             )
     return rows
 
 
-def _replays(address: str, key: str) -> float:
-    """How many replayed answers a second four client processes get together."""
+def _replays(address: str, key: str, replays: int, clients: int) -> float:
+    """How many replayed answers a second the client processes get together."""
     question = {"select": [{"agg": "count"}], "budget": {"epsilon": "0.5"}}
     Client(address, key).ask(question, "replayed")
-    with get_context("spawn").Pool(CLIENTS) as pool:
-        pool.starmap(_replay, [(address, key, 50)] * CLIENTS, chunksize=1)
+    with get_context("spawn").Pool(clients) as pool:
+        pool.starmap(_replay, [(address, key, min(replays, 50))] * clients, chunksize=1)
         started = time.perf_counter()
-        pool.starmap(_replay, [(address, key, REPLAYS)] * CLIENTS, chunksize=1)
-        return CLIENTS * REPLAYS / (time.perf_counter() - started)
+        pool.starmap(_replay, [(address, key, replays)] * clients, chunksize=1)
+        return clients * replays / (time.perf_counter() - started)
 
 
 def _replay(address: str, key: str, times: int) -> None:

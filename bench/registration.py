@@ -24,18 +24,16 @@ SAMPLE = ROOT / "datasets" / "sample"
 CARE_ROWS_PER_RESIDENT = 0.87
 
 
-def run(rows: int = 10_000_000) -> list[dict[str, Any]]:
+def run(folder: Path, *, rows: int = 10_000_000) -> list[dict[str, Any]]:
     """One row a register and format: rows, seconds, CPU seconds, rows a second, peak MiB of the process."""
-    with tempfile.TemporaryDirectory(prefix="sudare-bench-") as name:
-        folder = Path(name)
-        residents = generate(folder, residents=rows, files=["residents"])["residents"]
-        care = generate(folder, residents=int(rows / CARE_ROWS_PER_RESIDENT), files=["care"])["care"]
-        return [
-            _measured("residents, Parquet", residents, SAMPLE / "residents.yaml"),
-            _measured("residents, CSV", _as_csv(residents), SAMPLE / "residents.yaml"),
-            _measured("care (30 rows a person), Parquet", care, SAMPLE / "care.yaml"),
-            _measured("care (30 rows a person), CSV", _as_csv(care), SAMPLE / "care.yaml"),
-        ]
+    residents = generate(folder, residents=rows, files=["residents"])["residents"]
+    care = generate(folder, residents=int(rows / CARE_ROWS_PER_RESIDENT), files=["care"])["care"]
+    return [
+        _measured("residents, Parquet", residents, SAMPLE / "residents.yaml"),
+        _measured("residents, CSV", _as_csv(residents), SAMPLE / "residents.yaml"),
+        _measured("care (30 rows a person), Parquet", care, SAMPLE / "care.yaml"),
+        _measured("care (30 rows a person), CSV", _as_csv(care), SAMPLE / "care.yaml"),
+    ]
 
 
 def _as_csv(parquet: Path) -> Path:

@@ -42,10 +42,10 @@ class Town:
         }
 
 
-def descriptor() -> str:
-    """The town's descriptor."""
+def descriptor(id: str = "town") -> str:
+    """The descriptor of the town's register under that id."""
     return f"""
-id: town
+id: {id}
 title: {{ja: 計測用の町, en: Town to measure}}
 body: "131016"
 privacy: {{unit: person, max_rows_per_person: 3, measure: pure, cap: "1000000", max_per_query: "1"}}
@@ -60,20 +60,9 @@ columns:
 def build(folder: Path, rows: int) -> Town:
     """Write the raw Parquet file, register it and open an account."""
     folder.mkdir(parents=True)
-    raw, data_dir = folder / "town.parquet", folder / "data"
-    write(raw, rows)
     store = Store(f"sqlite:///{folder / 'sudare.db'}")
     migrate(store)
-    started = time.perf_counter()
-    register(
-        store=store,
-        data_dir=data_dir,
-        descriptor=parse(descriptor()),
-        source=raw,
-        actor="bench",
-        progress=lambda stage, share: None,
-    )
-    registration_s = time.perf_counter() - started
+    raw, registration_s = register_rows(store, folder, id="town", rows=rows)
     people = People(store, SECRET.encode())
     people.add_organisation("bench")
     key = people.add_user("bench", organisation="bench", role="analyst")
@@ -88,16 +77,34 @@ def build(folder: Path, rows: int) -> Town:
     return Town(
         rows=rows,
         raw=raw,
-        data_dir=data_dir,
+        data_dir=folder / "data",
         database_url=f"sqlite:///{folder / 'sudare.db'}",
         key=key,
         registration_s=registration_s,
     )
 
 
-def write(raw: Path, rows: int) -> None:
+def register_rows(store: Store, folder: Path, *, id: str, rows: int) -> tuple[Path, float]:
+    """Register made-up rows under `folder`/data; the raw Parquet file, and the seconds that registration took."""
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = folder / f"{id}.parquet"
+    # No source is registered twice under two lifetime caps, so each register has rows of its own.
+    write(raw, rows, seed=[7, *id.encode()] if id != "town" else 7)
+    started = time.perf_counter()
+    register(
+        store=store,
+        data_dir=folder / "data",
+        descriptor=parse(descriptor(id)),
+        source=raw,
+        actor="bench",
+        progress=lambda stage, share: None,
+    )
+    return raw, time.perf_counter() - started
+
+
+def write(raw: Path, rows: int, *, seed: int | list[int] = 7) -> None:
     """Rows of persons in random order: 47 regions, two sexes, ages, log-normal incomes, 5 % missing."""
-    random = np.random.default_rng(7)
+    random = np.random.default_rng(seed)
     regions, sexes = pa.array(REGIONS), pa.array(["female", "male"])
     writer = None
     for start in range(0, rows, CHUNK_ROWS):

@@ -91,7 +91,7 @@ class Plan:
 
 
 def plan(query: Query, schema: Schema) -> Plan:
-    """Hold a query against a schema, price it and settle how each statistic is measured.
+    """Check a query against a schema, price it and settle how each statistic is measured.
 
     Raises InvalidQuery with every problem found, AboveQueryLimit or NotReachable.
     """

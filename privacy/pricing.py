@@ -1,4 +1,4 @@
-"""The price of a query: what was said, or the least that reaches an accuracy. Knows no data."""
+"""The price of a query: the one given, or the least that reaches an accuracy. Knows no data."""
 
 import math
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Draft:
 
 
 def check_accuracy(query: Query, estimators: Sequence[AnyEstimator], resolver: Resolver) -> None:
-    """Note what is wrong with a budget said as an accuracy."""
+    """Note what is wrong with a budget given as an accuracy."""
     asked = query.budget
     if not isinstance(asked, Accuracy):
         return
@@ -85,7 +85,7 @@ def depends_on_rows(estimator: AnyEstimator) -> bool:
 
 
 def price(query: Query, terms: Terms, drafts: Sequence[Draft], weights: Sequence[Fraction]) -> Price:
-    """The price said, or the least price that reaches the accuracy said."""
+    """The price given, or the least price that reaches the accuracy given."""
     limit = terms.schema.price_per_query_max
     if isinstance(query.budget, Accuracy):
         return _price_of_accuracy(query.budget, terms, drafts, list(weights))

@@ -1,6 +1,6 @@
-"""The closed query language, as the caller says it: names and literals, not yet held against a schema.
+"""The closed query language, as the caller sends it: names and literals, not yet checked against a schema.
 
-Refuses nothing itself but malformed values of its own; `privacy.plan` holds a query against a schema and
+Refuses nothing itself but malformed values of its own; `privacy.plan` checks a query against a schema and
 collects every `Problem`, each with the JSON Pointer of what the caller sent.
 """
 
@@ -135,7 +135,7 @@ Where: TypeAlias = All | Any | Not | Compare
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """A budget said as an error: `of` within ±`within` with probability `confidence`, at the least price.
+    """A budget given as an error: `of` within ±`within` with probability `confidence`, at the least price.
 
     Of one cell, or of `every_cell` at once. Where the error depends on how many rows a cell holds, it is
     promised for cells of at least `rows`. `relative` lets a large cell be off by that share instead; since

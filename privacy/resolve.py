@@ -18,7 +18,7 @@ class Resolver:
     """Reads literals against one schema; `problems` gathers what did not fit."""
 
     def __init__(self, schema: Schema) -> None:
-        # Columns held for record sets are not among them: a refusal must not even list their names.
+        # Columns kept for record sets are not among them: a refusal must not even list their names.
         self.columns = schema.queryable
         self.places = {column.name: place for place, column in enumerate(self.columns)}
         self.problems: list[Problem] = []
@@ -177,7 +177,7 @@ class Resolver:
 
 
 def domain_text(column: Column) -> str:
-    """A column's domain in words of the descriptor."""
+    """A column's domain as the descriptor writes it."""
     match column:
         case Category(values=values):
             return _list_text(values)

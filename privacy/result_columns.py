@@ -37,7 +37,7 @@ class AnswerColumn:
     about: Mapping[str, Any]
 
     def description(self) -> dict[str, Any]:
-        """What a reader is told about the column."""
+        """The column as answers describe it: name, role and what else is known of it."""
         return {"name": self.name, "role": self.role, **self.about}
 
 

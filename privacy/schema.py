@@ -1,6 +1,6 @@
 """What is public about a dataset: columns, domains, the privacy unit and the limits. Knows no data.
 
-Every queryable column is held as whole numbers ("codes"): a category as the position of its value, a number
+Every queryable column is stored as whole numbers ("codes"): a category as the position of its value, a number
 as a count of its declared step, a date as days since 1970-01-01. A column's codes are `low` … `high`;
 `missing` is the code `low - 1`, so that missing is a value like any other and never NULL.
 """
@@ -49,7 +49,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A column of numbers, held as whole multiples of `step` between `low` and `high` (in steps)."""
+    """A column of numbers, stored as whole multiples of `step` between `low` and `high` (in steps)."""
 
     name: str
     low: int
@@ -66,7 +66,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Date:
-    """A column of dates, held as days since 1970-01-01."""
+    """A column of dates, stored as days since 1970-01-01."""
 
     name: str
     low: int
@@ -80,7 +80,7 @@ class Date:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeclaredColumn:
-    """A column of values that nobody declared, held as keyed digests of 62 bits; see `privacy.partition_selection`.
+    """A column of values that nobody declared, stored as keyed digests of 62 bits; see `privacy.partition_selection`.
 
     Values of more than `length_max` characters are missing.
     """
@@ -95,7 +95,7 @@ class UndeclaredColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A column held for record sets only; no query can name it."""
+    """A column kept for record sets only; no query can name it."""
 
     name: str
     role: str = "identifier"

@@ -1,4 +1,4 @@
-"""A selected statistic, held against the schema: what it measures, or why it does not fit. Reads no data."""
+"""A selected statistic, checked against the schema: what is measured for it, or why it does not fit. Reads no data."""
 
 import re
 from collections.abc import Sequence

@@ -142,9 +142,9 @@ def adult_folder() -> Path | None:
     return folder if (folder / "adult.csv").is_file() else None
 
 
-def registers(folder: Path, *, residents: int = RESIDENTS) -> Iterator[Register]:
+def registers(folder: Path, *, residents: int = RESIDENTS, with_adult: bool = True) -> Iterator[Register]:
     """Register what there is, in `folder`."""
-    if (found := adult_folder()) is not None:
+    if with_adult and (found := adult_folder()) is not None:
         yield _adult(found / "adult.csv", folder)
     sources = generate(folder / "city", residents=residents, files=["residents", "care"])
     titles = {

@@ -79,7 +79,10 @@ class Line:
     def off_theory(self) -> bool:
         """Whether ours is further from theory than allowed."""
         ratio = self.to_theory
-        return ratio is not None and abs(ratio - 1) > NEAR + DOUBT_THEORY * self.ours.rmse_se / self.ours.rmse
+        if ratio is None:
+            return False
+        doubt = self.ours.rmse_se / self.ours.rmse if self.ours.rmse else 0.0  # a few draws may all be exact
+        return abs(ratio - 1) > NEAR + DOUBT_THEORY * doubt
 
     def above(self, errors: Errors) -> bool:
         """Whether ours is above these errors beyond doubt."""

@@ -2,20 +2,33 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+import tempfile
+from pathlib import Path
 
 from bench.deid import adult, big, report
+from bench.part import Part
 
-Part = Callable[[], str]
-
+TINY_ROWS = 300
 # The big ones come first: a child's peak memory is at least that of its parent at its start.
-BIG: dict[str, Part] = {
-    "deid-rows": lambda: report.commanded(big.commanded()),
-    "deid-survey": lambda: report.survey(big.surveyed()),
+BIG: dict[str, Part[str]] = {
+    "deid-rows": Part(
+        full=lambda folder: report.commanded(big.commanded(folder)),
+        tiny=lambda folder: report.commanded(big.commanded(folder, rows=TINY_ROWS)),
+    ),
+    "deid-survey": Part(
+        full=lambda folder: report.survey(big.surveyed()),
+        tiny=lambda folder: report.survey(big.surveyed(rows=TINY_ROWS, times=1)),
+    ),
 }
-OF_ADULT: dict[str, Part] = {
-    "deid-full-domain": lambda: report.full_domain(adult.full_domain()),
-    "deid-local": lambda: report.local(adult.local()),
+OF_ADULT: dict[str, Part[str]] = {
+    "deid-full-domain": Part(
+        full=lambda folder: report.full_domain(adult.full_domain()),
+        tiny=lambda folder: report.full_domain(adult.full_domain(rows=TINY_ROWS, times=1)),
+    ),
+    "deid-local": Part(
+        full=lambda folder: report.local(adult.local()),
+        tiny=lambda folder: report.local(adult.local(rows=TINY_ROWS, times=1)),
+    ),
 }
 PARTS = BIG | OF_ADULT
 
@@ -29,7 +42,8 @@ def main(arguments: list[str]) -> int:
         elif name in OF_ADULT and not adult.is_there():
             print(f"\n{name}: skipped, there is no {adult.FOLDER}", flush=True)
         else:
-            content = PARTS[name]()
+            with tempfile.TemporaryDirectory(prefix="sudare-bench-") as folder:
+                content = PARTS[name].full(Path(folder))
             print(f"\n{name}\n{content}", flush=True)
             if not asked.dry:
                 report.write(name, content)

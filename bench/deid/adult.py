@@ -21,9 +21,9 @@ def is_there() -> bool:
     return (FOLDER / "adult.csv").is_file()
 
 
-def full_domain() -> dict[str, Outcome]:
-    """Each full-domain case by its title."""
-    table, trees = _read()
+def full_domain(*, rows: int | None = None, times: int = TIMES) -> dict[str, Outcome]:
+    """Each full-domain case by its title, of the first `rows` records or all."""
+    table, trees = _read(rows)
     warm_up()
     tasks = {
         case.title: Task(
@@ -34,12 +34,12 @@ def full_domain() -> dict[str, Outcome]:
         )
         for case in FULL_DOMAIN
     }
-    return timed.measured(tasks, TIMES)
+    return timed.measured(tasks, times)
 
 
-def local() -> dict[str, Outcome]:
-    """Each position of the dial for each k, without suppression, by "k recoding"."""
-    table, trees = _read()
+def local(*, rows: int | None = None, times: int = TIMES) -> dict[str, Outcome]:
+    """Each position of the dial for each k, without suppression, by "k recoding"; of the first `rows` or all."""
+    table, trees = _read(rows)
     warm_up()
     tasks = {
         f"{goal.k} {recoding}": Task(
@@ -48,13 +48,15 @@ def local() -> dict[str, Outcome]:
         for goal in LOCAL_GOALS
         for recoding in DIAL
     }
-    return timed.measured(tasks, TIMES)
+    return timed.measured(tasks, times)
 
 
-def _read() -> tuple[Table, dict[str, Hierarchy]]:
+def _read(rows: int | None) -> tuple[Table, dict[str, Hierarchy]]:
     with (FOLDER / "adult.csv").open(encoding="utf-8", newline="") as file:
-        head, *rows = csv.reader(file, delimiter=";")
-    columns = [Column.of(name, texts) for name, texts in zip(head, zip(*rows, strict=True), strict=True)]
+        head, *records = csv.reader(file, delimiter=";")
+    columns = [
+        Column.of(name, texts) for name, texts in zip(head, zip(*records[:rows], strict=True), strict=True)
+    ]
     return Table(columns), {name: _tree(name) for name in head}
 
 

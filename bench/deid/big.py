@@ -8,7 +8,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,14 +53,14 @@ class Commanded:
 # The engine on the survey
 
 
-def surveyed() -> dict[str, Peaked]:
+def surveyed(*, rows: int = survey.ROWS, times: int = SURVEY_TIMES) -> dict[str, Peaked]:
     """Each case of the survey by its name."""
-    return {case.name: _in_child(case.name) for case in SURVEY}
+    return {case.name: _in_child(case.name, str(rows), str(times)) for case in SURVEY}
 
 
-def _in_child(name: str) -> Peaked:
+def _in_child(*words: str) -> Peaked:
     child = subprocess.run(
-        [sys.executable, "-m", "bench.deid.big", name], cwd=ROOT, stdout=subprocess.PIPE, check=True
+        [sys.executable, "-m", "bench.deid.big", *words], cwd=ROOT, stdout=subprocess.PIPE, check=True
     )
     told = json.loads(child.stdout)
     levels = told["outcome"].pop("levels")
@@ -69,16 +68,16 @@ def _in_child(name: str) -> Peaked:
     return Peaked(outcome=outcome, peak_mib=told["peak_mib"])
 
 
-def _survey(case: Survey) -> Peaked:
+def _survey(case: Survey, rows: int, times: int) -> Peaked:
     task = Task(
-        table=survey.table(),
+        table=survey.table(rows),
         quasi=survey.hierarchies(),
         models=(KAnonymity(K),),
         suppression=case.suppression,
         recoding=case.recoding,
     )
     warm_up()
-    outcome = timed.measured({case.name: task}, SURVEY_TIMES)[case.name]
+    outcome = timed.measured({case.name: task}, times)[case.name]
     return Peaked(outcome=outcome, peak_mib=_mib(resource.getrusage(resource.RUSAGE_SELF)))
 
 
@@ -89,13 +88,11 @@ def _mib(used: resource.struct_rusage) -> float:
 # The command line on ten million rows
 
 
-def commanded(rows: int = ROWS_BIG) -> dict[str, Commanded]:
+def commanded(folder: Path, *, rows: int = ROWS_BIG) -> dict[str, Commanded]:
     """Each plan on a file of so many rows, by its title; one run each."""
-    with tempfile.TemporaryDirectory(prefix="sudare-bench-") as name:
-        folder = Path(name)
-        data = folder / "survey.parquet"
-        survey.write_parquet(data, rows)
-        return {title: command(folder, data, asked) for title, asked in ASKED.items()}
+    data = folder / "survey.parquet"
+    survey.write_parquet(data, rows)
+    return {title: command(folder, data, asked) for title, asked in ASKED.items()}
 
 
 def command(folder: Path, data: Path, asked: survey.Asked) -> Commanded:
@@ -136,4 +133,6 @@ def _told(peaked: Peaked) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_told(_survey(next(case for case in SURVEY if case.name == sys.argv[1])))))
+    case_name, rows_asked, times_asked = sys.argv[1:]
+    case_asked = next(case for case in SURVEY if case.name == case_name)
+    print(json.dumps(_told(_survey(case_asked, int(rows_asked), int(times_asked)))))

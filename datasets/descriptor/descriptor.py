@@ -107,7 +107,7 @@ def parse(text: str) -> Descriptor:
     described = read(text)
     if isinstance(described, View):
         message = Words(
-            ja="ビューの記述であり、データの出所がありません", en="this describes a view, which has no source"
+            ja="ビューの記述であり、元データがありません", en="this describes a view, which has no source"
         )
         raise DescriptorError([described.fault(("view",), message)])
     return described

@@ -115,7 +115,7 @@ class DuckdbEngine:
         return self._run(plan, self._connection(file, lambda: self._connect(file)))
 
     def rehearse(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
-        """The same from generated rows of the same schema: no data is opened."""
+        """Exact integers of a plan from generated rows of its schema: no data is opened. Raises EngineFailed."""
         schema = plan.schema
         return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
 

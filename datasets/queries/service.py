@@ -127,7 +127,7 @@ class QueryService:
         return _same(self._ledger.earlier(user=user, key=key), digest)
 
     def replay_whole(self, *, user: str, key: str, digest: str) -> tuple[StoredAnswer, bytes]:
-        """The same with its table."""
+        """What was answered under the same key, with its table. Raises NoAnswer, Conflict or AnswerFailed."""
         stored, table = self._ledger.earlier_whole(user=user, key=key)
         return _same(stored, digest), table
 

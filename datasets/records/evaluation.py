@@ -26,10 +26,10 @@ from privacy.deidentify.standard import Examination, Thresholds
 from privacy.deidentify.standard import examine as examine_standard
 from privacy.deidentify.table import Column, Table
 from privacy.deidentify.uniqueness import UniquenessEstimate
-from privacy.deidentify.utility import measures, pictures
-from privacy.deidentify.utility.classifier import ClassifierAccuracy, accuracy
+from privacy.deidentify.utility import classifier, measures
+from privacy.deidentify.utility.classifier import ClassifierAccuracy
+from privacy.deidentify.utility.comparison import ColumnComparison, compare
 from privacy.deidentify.utility.measures import Utility
-from privacy.deidentify.utility.pictures import ColumnComparison
 
 # Up to so many records every one is attacked; of more, a seeded sample.
 ATTACKED_ROWS_MAX = 1_000_000
@@ -214,15 +214,18 @@ def _utility(
 def _accuracy(
     plan: ProcessingPlan, prepared: Prepared, record: Record, secrets: Secrets
 ) -> ClassifierAccuracy | None:
-    """How well the named attribute is predicted from the others, before and after."""
-    if plan.classify is None:
+    """How well the named attribute is predicted from the others, before and after; None if not asked or not
+
+    possible, since the classifier is an optional extra.
+    """
+    if plan.classify is None or not classifier.is_installed():
         return None
     order = record.order
     source = prepared.table if order is None else prepared.table.take(order)
     # The attribute itself would predict itself.
     features = [name for name in prepared.trees if name != plan.classify]
     try:
-        return accuracy(
+        return classifier.accuracy(
             source=source,
             published=record.table,
             target=plan.classify,
@@ -268,7 +271,7 @@ def _distributions(
     if levels is None:
         return ()
     return tuple(
-        pictures.generalised(
+        compare(
             prepared.quasi[name],
             tree,
             levels[place] if isinstance(levels, tuple) else levels[:, place],

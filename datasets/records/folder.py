@@ -51,7 +51,7 @@ def _check(out: Path, *, force: bool) -> None:
     if not force:
         raise FolderRefused(
             Words(
-                ja=f"{out} は既にあります。以前のレコード集合を置き換えるには --force を付けてください",
+                ja=f"{out} は既にあります。以前の記録集を置き換えるには --force を付けてください",
                 en=f"{out} is there already; --force replaces an earlier record set",
             )
         )
@@ -59,7 +59,7 @@ def _check(out: Path, *, force: bool) -> None:
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / REPORT).is_file()):
         raise FolderRefused(
             Words(
-                ja=f"{out} は以前に作成したレコード集合ではないため、置き換えません",
+                ja=f"{out} は以前に作成した記録集ではないため、置き換えません",
                 en=f"{out} is no record set of an earlier run; it is not replaced",
             )
         )

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.records import selection, source
+from datasets.records import selection
 from datasets.records.plan import checks
 from datasets.records.plan.plan import ProcessingPlan, Reference
-from datasets.records.source import BadSource, Progress, Source, Stop
+from datasets.sources.table import BadSource, Progress, Source, Stop, look, read_columns
 from privacy.deidentify.errors import DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.operations import plan as operations
@@ -69,7 +69,7 @@ def read(plan: ProcessingPlan, found: Source, *, progress: Progress, stop: Stop)
     """The columns of the source that the plan needs."""
     big = found.path.stat().st_size > ALL_COLUMNS_BYTES
     wanted = checks.needed(plan) if big else list(found.columns)
-    table, sha256 = source.read(found, columns=wanted, progress=progress, stop=stop)
+    table, sha256 = read_columns(found, columns=wanted, progress=progress, stop=stop)
     unread = tuple(name for name in found.columns if name not in table)
     return Read(source=found, table=table, sha256=sha256, unread=unread)
 
@@ -188,17 +188,17 @@ def _other(
     if other is None:
         return None
     try:
-        found = source.look(other.path, other.style)
+        found = look(other.path, other.style)
         # A population without all quasi-identifiers proves nothing; a register may know fewer of them.
         present = names if key == "population" else tuple(name for name in names if name in found.columns)
         checks.reference(plan, key, other, found, needed=present or names)
-        table, _ = source.read(found, columns=present, progress=lambda share: None, stop=stop)
+        table, _ = read_columns(found, columns=present, progress=lambda share: None, stop=stop)
         for name in present:
             trees[name].places(table[name])
     except BadSource as fault:
         raise plan.refusal((key,), fault.told()) from None
     except DeidentifyError as fault:
-        told = fault.told()
-        message = Words(ja=f"{other.path.name}：{told.ja}", en=f"{other.path.name}: {told.en}")
+        words = fault.told()
+        message = Words(ja=f"{other.path.name}：{words.ja}", en=f"{other.path.name}: {words.en}")
         raise plan.refusal((key,), message) from None
     return checks.grained(plan, table, {name: trees[name] for name in present})[0]

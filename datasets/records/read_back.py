@@ -45,7 +45,7 @@ class Record:
             if column.values and not (_texts_at(column, suppressed) <= {SUPPRESSED}):
                 raise DeidentifyError(
                     Words(
-                        ja=f"列 {column.name} で、抑制したレコードに値が残っています",
+                        ja=f"列 {column.name} で、削除したレコードに値が残っています",
                         en=f"column {column.name} still tells something in suppressed records",
                     )
                 )

@@ -6,6 +6,7 @@ It holds names, counts, shares and labels of hierarchies; no other value of the 
 import json
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
@@ -23,11 +24,13 @@ from privacy.deidentify.proof.attack import Linkage
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding
 from privacy.deidentify.standard import Examination
 from privacy.deidentify.standard.findings import ITEMS
-from privacy.deidentify.utility.pictures import ColumnComparison
+from privacy.deidentify.utility.classifier import NOT_INSTALLED
+from privacy.deidentify.utility.comparison import ColumnComparison
 
 FORMAT = "sudare-deid-report/1"
 # Whose version can change a draw, a loss or a byte of the output.
-PACKAGES = ("numpy", "numba", "pyarrow", "scikit-learn", "sudare")
+PACKAGES = ("numpy", "numba", "pyarrow", "sudare")
+OPTIONAL_PACKAGES = ("scikit-learn",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,10 @@ def versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "unknown"
+    for package in OPTIONAL_PACKAGES:
+        # What is not installed had no part in the result, so it is not named.
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
     return found
 
 
@@ -171,6 +178,7 @@ def solved(
         "attack": _attack(result.linkage, prepared.table.rows, k_of(plan)),
         "utility": _utility(result),
         "classifier": _classifier(result),
+        "classifier_note": _classifier_note(plan, result),
         "standard": standard(result.examination),
         "hashes": {"source": given.sha256, "plan": plan.digest, "records": sha256},
         "at": result.at,
@@ -236,6 +244,12 @@ def _classifier(result: Evaluation) -> dict[str, Any] | None:
     }
 
 
+def _classifier_note(plan: ProcessingPlan, result: Evaluation) -> dict[str, str] | None:
+    """Why there is no figure though the plan asks for one."""
+    left_out = plan.classify is not None and result.accuracy is None
+    return NOT_INSTALLED.as_json() if left_out else None
+
+
 def standard(examination: Examination) -> dict[str, Any]:
     """The five items: how each check ended, what was found where, and what is left to the reviewer."""
     return {
@@ -288,8 +302,8 @@ def unsolved(
     """The report that there is no solution: which model and attribute block it, and what comes nearest."""
     body = {
         "solved": False,
-        "reasons": list(fault.reasons),
-        "reasons_ja": list(fault.reasons_ja),
+        "reasons": [reason.en for reason in fault.reasons],
+        "reasons_ja": [reason.ja for reason in fault.reasons],
         "nearest": None if fault.nearest is None else dict(fault.nearest),
         "models": [
             {"name": name_of(model), "met": False, "value": None, "words": words_of_model(model).as_json()}

@@ -13,20 +13,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.records import evaluation, prepare, report, run_secrets, source, write
+from datasets.records import evaluation, prepare, report, run_secrets, write
 from datasets.records.folder import FOLDER_MODE, appearing
 from datasets.records.plan import checks
-from datasets.records.plan.plan import ProcessingPlan, Style
+from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, Read
 from datasets.records.read_back import Record, permuted
 from datasets.records.report import Report
 from datasets.records.run_secrets import Secrets
+from datasets.sources.style import Style
+from datasets.sources.table import look, read_columns
 from privacy.deidentify import evidence
 from privacy.deidentify.errors import Cancelled, DeidentifyError
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.search import engine
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import LossAggregate, Measure, Name
+from privacy.deidentify.search.loss import LossAggregate, Measure, MeasureName
 from privacy.deidentify.table import Column, Table
 from privacy.words import Words
 
@@ -86,7 +88,7 @@ def run(job: Job, *, render: Render, progress: Progress, stop: Stop) -> Report:
     written. `stop` during the search takes the best found so far, if there is any.
     """
     watch = _Watch()
-    found = source.look(job.data, job.plan.source)
+    found = look(job.data, job.plan.source)
     # Before any folder is made: most faults of a plan show with the header alone.
     checks.columns(job.plan, found)
     with appearing(job.out, force=job.force) as folder:
@@ -125,7 +127,7 @@ def _task(plan: ProcessingPlan, given: Read, prepared: Prepared) -> Task:
         models=plan.models,
         suppression=plan.suppression,
         measure=Measure(
-            name=Name(plan.loss.measure),
+            name=MeasureName(plan.loss.measure),
             gs_factor=plan.loss.gs_factor,
             aggregate=LossAggregate(plan.loss.aggregate),
             weights=_weights(plan, prepared),
@@ -169,11 +171,11 @@ def _made(
         record = _read_back(folder / RECORDS, given, prepared, chosen, order)
         result = evaluation.examine(plan, given, prepared, chosen, record, secrets, progress=progress)
     unmet = [verdict.name for verdict in result.verdicts if not verdict.met]
-    # The search has proven it by other code. That both agree is what is published on.
+    # The search found its recoding by other code; only what both agree on leaves the folder.
     if unmet:
         raise NotProven(
             Words(
-                ja=f"書き出したレコード集合が {', '.join(unmet)} を満たしません。何も公表していません",
+                ja=f"書き出した記録集が {', '.join(unmet)} を満たしません。何も公表していません",
                 en=f"the record set as written does not meet {', '.join(unmet)}; nothing was published",
             )
         )
@@ -281,6 +283,6 @@ def _read_back(
     """The record set as anybody would read it, with what only the processor knows about its rows."""
     # A Parquet source is written as CSV in UTF-8.
     style = Style() if given.source.is_parquet else given.source.style
-    found = source.look(path, style)
-    table, _ = source.read(found, columns=found.columns, progress=lambda share: None, stop=lambda: False)
+    found = look(path, style)
+    table, _ = read_columns(found, columns=found.columns, progress=lambda share: None, stop=lambda: False)
     return Record.of(table, prepared, recoded, order)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from datasets.records.source import BOM, Source, Stop
+from datasets.sources.table import BOM, Source, Stop
 from privacy.deidentify.errors import BadTable, Cancelled
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED
 from privacy.deidentify.table import Column, Table

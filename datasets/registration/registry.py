@@ -228,7 +228,7 @@ def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
             raise RegistrationRefused(
                 Words(
                     ja=(
-                        f"この出所は既に {twin} として登録されており、生涯上限が 2 つになります。"
+                        f"この元データは既に {twin} として登録されており、生涯上限が 2 つになります。"
                         f"上限を共有するには、ディスクリプタに `lineage: {twin}` と書いてください"
                     ),
                     en=(
@@ -276,7 +276,7 @@ def _must_stay_the_view(id: str, own: Row[Any], before: Sequence[str], lineages:
     if own.sources is None:
         raise RegistrationRefused(
             Words(
-                ja=f"{id} は独自の出所を持つデータセットです。ビューには別の id を付けてください",
+                ja=f"{id} は独自の元データを持つデータセットです。ビューには別の id を付けてください",
                 en=f"{id} is a dataset with a source of its own; give the view another id",
             )
         )

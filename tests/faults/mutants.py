@@ -593,15 +593,15 @@ MUTANTS = (
     Mutant(
         "suppressed rows told as they are",
         "privacy/deidentify/search/engine.py",
-        "    told[assigned.scheme < 0] = values[SUPPRESSED]\n",
+        "    published[assigned.scheme < 0] = values[SUPPRESSED]\n",
         "",
         (f"{LOCAL}::test_who_fits_nowhere_is_suppressed_within_the_limit_and_brought_in_beyond_it",),
     ),
     Mutant(
         "finer nodes ruled out by what they may yet keep",
         "privacy/deidentify/search/branch_and_bound.py",
-        "        if verdict.surely > self.limit or",
-        "        if verdict.suppressed > self.limit or",
+        "        if cost.surely > self.limit or",
+        "        if cost.suppressed > self.limit or",
         (f"{SEARCH}::test_a_class_that_fails_may_split_into_one_that_holds_and_little_to_suppress",),
     ),
     Mutant(
@@ -620,7 +620,7 @@ MUTANTS = (
     ),
     Mutant(
         "the population's rows in the loss",
-        "privacy/deidentify/search/measure.py",
+        "privacy/deidentify/search/loss.py",
         "(column if counted is None else column.take(counted)).counts() for",
         "column.counts() for",
         (f"{SEARCH}::test_what_one_node_says_of_finer_ones_is_so_with_a_population",),
@@ -663,7 +663,7 @@ MUTANTS = (
     Mutant(
         "rare values counted in rows",
         "privacy/deidentify/standard/item4.py",
-        "    return places[holders(column, setting.persons)[places] <",
+        "    return places[holders(column, context.persons)[places] <",
         "    return places[holders(column, None)[places] <",
         (f"{STANDARD}::test_many_rows_of_few_persons_are_few",),
     ),
@@ -690,7 +690,7 @@ MUTANTS = (
     ),
     Mutant(
         "rows left out that stay out although they were joined to others",
-        "privacy/deidentify/search/placing.py",
+        "privacy/deidentify/search/residue.py",
         "        return self.rank <= low",
         "        return (self.rank <= low) & (self.rank > 0)",
         (f"{LOCAL}::test_classes_lend_what_they_can_spare_and_no_more",),

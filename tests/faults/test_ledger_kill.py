@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "store"))
-from settlements import LINEAGE, asked, balances, seal, settle_in
+from ledger_town import settle_in
+from settlements import LINEAGE, asked, balances, seal
 
 from datasets.database.store import Direct, Store
 from datasets.ledger.errors import NoAnswer

@@ -6,6 +6,7 @@ Made once and copied for whoever wants to spend in it. Tests ask through `Visito
 import itertools
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ class Town:
             self.settings, data_dir=folder / "data", database_url=f"sqlite:///{folder}/sudare.db"
         )
         return Town(settings=replace(settings, **changes), keys=self.keys)
+
+    def register(self, descriptor: str, csv: str, grants: Iterable[tuple[str, str, str, str]] = ()) -> None:
+        """Register one more dataset, and grant budget in it."""
+        store = Store(self.settings.database_url)
+        add(store, self.settings.data_dir, descriptor, csv)
+        grant(store, grants)
+        store.close()
 
     def open(self, noise: Noise | None = None) -> "Visitor":
         """The town's server, in this process."""

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from odd_engines import NoEngine, engine_of, with_engine
 from small_town import Town, Visitor
-from town import IN_RHO, VISITS, add, derived, visits_csv
+from town import TAXES, add, taxes_csv
 
 from api.http.problem_words import PROBLEMS, REASONS
 from api.queries.schemas import QuerySchema
 from privacy.axes import CELLS_MAX
 
 ROOT = Path(__file__).parents[2]
-TAXES = derived(VISITS, id="taxes", privacy=IN_RHO)
 BACKWARDS = ["2001-01-01", "2000-01-01"]
 N = {"as": "n", "agg": "count"}
 KITA = {"column": "district", "op": "=", "value": "kita"}
@@ -35,7 +34,7 @@ def stranger(template: Town, tmp_path_factory: pytest.TempPathFactory) -> Visito
     """One town for all of these, since none may change it."""
     visitor = template.copy(tmp_path_factory.mktemp("worse") / "town").open()
     services = visitor.services
-    add(services.store, services.settings.data_dir, TAXES, visits_csv() + "p1,bus,3\n")
+    add(services.store, services.settings.data_dir, TAXES, taxes_csv())
     wish = {"dataset": "taxes", "user": "aoi", "rho": "0.5", "reason": "the contract"}
     assert visitor.post("/v1/grants", wish).status_code == 201
     return with_engine(visitor, Closed(engine_of(visitor)))

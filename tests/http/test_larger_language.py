@@ -8,7 +8,7 @@ import pyarrow.ipc
 import pytest
 from odd_engines import NoEngine, engine_of, with_engine
 from small_town import Visitor
-from town import IN_RHO, VISITS, add, derived, visits_csv
+from town import TAXES, add, taxes_csv
 from werkzeug.test import TestResponse
 
 N = {"as": "n", "agg": "count"}
@@ -224,14 +224,13 @@ def test_a_narrower_bound_is_explained_and_narrows_the_noise(visitor: Visitor) -
 # A dataset accounted in ρ
 
 
-TAXES = derived(VISITS, id="taxes", privacy=IN_RHO)
 RHO = {"budget": {"rho": "0.1"}}
 
 
 @pytest.fixture
 def taxes(visitor: Visitor) -> Visitor:
     services = visitor.services
-    add(services.store, services.settings.data_dir, TAXES, visits_csv() + "p1,bus,3\n")
+    add(services.store, services.settings.data_dir, TAXES, taxes_csv())
     granted = {"dataset": "taxes", "user": "aoi", "rho": "0.5", "reason": "the contract"}
     assert visitor.post("/v1/grants", granted).status_code == 201
     return visitor

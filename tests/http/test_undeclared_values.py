@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from small_town import Visitor
-from town import JOBS, add, grant
+from small_town import Town, Visitor
+from town import JOBS
 
 from datasets.descriptor.descriptor import DescriptorError, parse
 
@@ -30,13 +30,17 @@ def jobs_csv() -> str:
     )
 
 
+@pytest.fixture(scope="module")
+def town_with_jobs(template: Town, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """The town with a register of jobs, open to aoi and mei; nobody spends in it."""
+    town = template.copy(tmp_path_factory.mktemp("jobs") / "town")
+    town.register(JOBS, jobs_csv(), [("jobs", "user", user, "5") for user in ("aoi", "mei")])
+    return town
+
+
 @pytest.fixture
-def jobs(visitor: Visitor) -> Visitor:
-    """The town with a register of jobs, open to aoi and mei."""
-    services = visitor.services
-    add(services.store, Path(services.settings.data_dir), JOBS, jobs_csv())
-    grant(services.store, [("jobs", "user", user, "5") for user in ("aoi", "mei")])
-    return visitor
+def jobs(town_with_jobs: Town, tmp_path: Path) -> Visitor:
+    return town_with_jobs.copy(tmp_path / "town").open()
 
 
 def ask(

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 from small_town import COUNT, Visitor
-from town import IN_RHO, RESIDENTS_VISITS, VISITS, add, derived, grant, join, visits_csv
+from town import RESIDENTS_VISITS, TAXES, add, grant, join, taxes_csv
 
-TAXES = derived(VISITS, id="taxes", privacy=IN_RHO)
 BY_DISTRICT = {**COUNT, "group_by": [{"column": "district"}, {"column": "how"}]}
 TO_AOI = {"dataset": "taxes", "user": "aoi", "reason": "the contract"}
 
@@ -22,7 +21,7 @@ def view(visitor: Visitor) -> Visitor:
 @pytest.fixture
 def taxes(visitor: Visitor) -> Visitor:
     services = visitor.services
-    add(services.store, Path(services.settings.data_dir), TAXES, visits_csv() + "p1,bus,3\n")
+    add(services.store, Path(services.settings.data_dir), TAXES, taxes_csv())
     return visitor
 
 

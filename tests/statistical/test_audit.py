@@ -29,6 +29,7 @@ import pytest
 from doubles import NoiseOfManyRuns, Silence
 from flask.testing import FlaskClient
 from scipy.stats import beta, binom, norm
+from town import IN_RHO, VISITS, add, derived, enrol, grant
 
 from api import create_app
 from api.http import wire
@@ -36,13 +37,9 @@ from api.queries.schemas import QuerySchema, WorkloadSchema, to_query
 from api.settings import Settings
 from datasets.catalog import Catalog
 from datasets.database.store import Store
-from datasets.descriptor.descriptor import parse
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.ledger.ledger import Account, Ledger
-from datasets.people.service import People
-from datasets.registration.registry import register
 from privacy.answer import AnswerTable, Released, release, table
-from privacy.budget import Price, epsilon_of
+from privacy.budget import epsilon_of
 from privacy.plan import Plan, plan
 from privacy.query import Query
 
@@ -57,24 +54,21 @@ CHARGE = 2
 CONFIDENCE = 1 - 1e-6
 BINS = 50
 COLUMNS = ("person", "ward", "sex", "flag", "v", "w")
-DESCRIPTOR = """
-id: {id}
-title: {{ja: 監査, en: Audit}}
-body: "131016"
-privacy:
-  unit: person
-  max_rows_per_person: 3
-  measure: {measure}
-  cap: "1000000"
-  max_per_query: "2"
-{delta}
-columns:
-  ward: {{type: category, values: [a, b, c]}}
-  sex: {{type: category, values: [f, m]}}
-  flag: {{type: category, values: [y, n]}}
-  v: {{type: integer, min: 0, max: 10}}
-  w: {{type: integer, min: 0, max: 49}}
-"""
+TERMS = {"cap": "1000000", "max_per_query": "2"}
+DESCRIPTORS = {
+    measure: derived(
+        VISITS,
+        privacy=TERMS | terms,
+        columns={
+            "ward": {"type": "category", "values": ["a", "b", "c"]},
+            "sex": {"type": "category", "values": ["f", "m"]},
+            "flag": {"type": "category", "values": ["y", "n"]},
+            "v": {"type": "integer", "min": 0, "max": 10},
+            "w": {"type": "integer", "min": 0, "max": 49},
+        },
+    )
+    for measure, terms in {"pure": {}, "zcdp": IN_RHO}.items()
+}
 FLAGGED = {"column": "flag", "op": "=", "value": "y"}
 WOMEN = {"column": "sex", "op": "=", "value": "f"}
 
@@ -144,21 +138,13 @@ def town(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> To
         rate_limit="1000000 per minute",
     )
     store = Store(settings.database_url)
-    ledger, people = Ledger(store), People(store, settings.secret())
     catalog = Catalog(store, settings.data_dir)
-    people.add_organisation("auditors")
-    key = people.add_user("aoi", organisation="auditors", role="analyst")
+    key = enrol(store, settings.secret())["aoi"]
     for measure in ("pure", "zcdp"):
         for more in ("without", "with"):
             id = f"{measure}-{more}"
-            enrol(store, settings.data_dir, id, measure, people() + (ONE_MORE if more == "with" else []))
-            ledger.grant(
-                lineage=catalog.current(id).lineage,
-                account=Account(kind="user", holder="aoi"),
-                amount=Price.parse("1000000"),
-                reason="audit",
-                requested_by="auditor",
-            )
+            registered(store, settings.data_dir, id, measure, people() + (ONE_MORE if more == "with" else []))
+            grant(store, [(catalog.current(id).lineage, "user", "aoi", "1000000")])
     engine = DuckdbEngine(threads=1, timeout_s=60, temporary=folder)
     return Town(create_app(settings).test_client(), key, catalog, engine, folder)
 
@@ -168,18 +154,9 @@ def named(rows: list[tuple[object, ...]], measure: str) -> list[tuple[object, ..
     return [(f"{measure}{person}", *rest) for person, *rest in rows]
 
 
-def enrol(store: Store, data_dir: Path, id: str, measure: str, rows: list[tuple[object, ...]]) -> None:
-    source = data_dir / f"{id}.csv"
-    source.write_text("\n".join(",".join(map(str, row)) for row in [COLUMNS, *named(rows, measure)]) + "\n")
-    delta = '  delta: "1e-9"' if measure == "zcdp" else ""
-    register(
-        store=store,
-        data_dir=data_dir,
-        descriptor=parse(DESCRIPTOR.format(id=id, measure=measure, delta=delta)),
-        source=source,
-        actor="test",
-        progress=lambda *_: None,
-    )
+def registered(store: Store, data_dir: Path, id: str, measure: str, rows: list[tuple[object, ...]]) -> None:
+    csv = "\n".join(",".join(map(str, row)) for row in [COLUMNS, *named(rows, measure)]) + "\n"
+    add(store, data_dir, derived(DESCRIPTORS[measure], id=id), csv)
 
 
 # Bounds

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from doubles import query, register
+from lanes import first, only
 
 from privacy.answer import release, table
 from privacy.budget import Price
@@ -21,6 +22,9 @@ SIGMAS = 6.0
 CONFIDENCE = 0.95
 PRICES: list[tuple[Measure, str]] = [("pure", "0.3"), ("zcdp", "0.05")]
 SHAPES = ("smooth", "atom", "sparse", "empty", "bottom", "top", "a gap above", "a gap below")
+TELLING = ("atom", "sparse", "a gap above")
+"""A value that many have, cells of few rows, and the worst case."""
+
 EIGHT = ("0", "0.1", "0.25", "0.5", "0.75", "0.9", "0.99", "1")
 
 
@@ -97,7 +101,7 @@ def least(cells: int) -> float:
 
 
 @pytest.mark.parametrize(("measure", "price"), PRICES)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", only(TELLING, SHAPES))
 def test_a_quantile_by_choice_has_as_few_rows_between_as_stated(shape, measure: Measure, price: str) -> None:
     for q in ("0.5", "0.9"):
         found = measured(shape, 60, (q,), price, measure, 500)
@@ -106,7 +110,7 @@ def test_a_quantile_by_choice_has_as_few_rows_between_as_stated(shape, measure: 
 
 
 @pytest.mark.parametrize(("measure", "price"), PRICES)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", only(TELLING, SHAPES))
 def test_bounds_by_choice_hold_the_quantile(shape, measure: Measure, price: str) -> None:
     found = measured(shape, 60, ("0.5",), price, measure, 500, ends=True)
     assert not found.estimator.by_tree
@@ -114,8 +118,8 @@ def test_bounds_by_choice_hold_the_quantile(shape, measure: Measure, price: str)
     assert min(found.inside, default=1) >= least(500)
 
 
-@pytest.mark.parametrize(("measure", "price"), [("pure", "0.03"), ("zcdp", "0.0001")])
-@pytest.mark.parametrize("shape", ["a gap above", "a gap below"])
+@pytest.mark.parametrize(("measure", "price"), first(1, [("pure", "0.03"), ("zcdp", "0.0001")]))
+@pytest.mark.parametrize("shape", first(1, ["a gap above", "a gap below"]))
 def test_of_several_quantiles_each_has_as_few_rows_between_as_stated(
     shape, measure: Measure, price: str
 ) -> None:
@@ -127,14 +131,17 @@ def test_of_several_quantiles_each_has_as_few_rows_between_as_stated(
 
 @pytest.mark.parametrize(
     ("bins", "measure", "price"),
-    [
-        (8, "pure", "0.3"),
-        (8, "pure", "6"),
-        (30, "pure", "0.3"),
-        (30, "pure", "6"),
-        (8, "zcdp", "0.05"),
-        (8, "zcdp", "5"),
-    ],
+    first(
+        2,
+        [
+            (30, "pure", "0.3"),
+            (8, "zcdp", "0.05"),
+            (8, "pure", "0.3"),
+            (8, "pure", "6"),
+            (30, "pure", "6"),
+            (8, "zcdp", "5"),
+        ],
+    ),
 )
 def test_quantiles_from_a_tree_are_as_near_as_stated_and_inside_their_bounds(
     bins: int, measure: Measure, price: str

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 from databases import MIGRATED, Beginning
-from settlements import DELTA_CAP, SETTLED, settle_in_both
+from ledger_town import SETTLED, settle_in_both
+from settlements import DELTA_CAP
 
 from datasets.database.store import Store
 from datasets.ledger.ledger import Ledger

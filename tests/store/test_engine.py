@@ -24,6 +24,7 @@ from doubles import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lanes import first
 
 from datasets.engines.duckdb import DuckdbEngine, EngineFailed
 from datasets.engines.sql import RAW_GROUPS_MAX, passes, statement
@@ -33,6 +34,8 @@ from privacy.query import CALENDAR, All, Any, Compare, Key, Not, Statistic, Work
 from privacy.schema import Category, Column, Date, Number, Schema, day_number
 
 REAL = settings(deadline=None, derandomize=True, max_examples=40)
+FEW_AND_MANY = first(1, [settings(REAL, max_examples=15), REAL])
+"""Sixty questions to fifteen registers, and more of both where there is time."""
 SIGNED = (("TINYINT", 8), ("SMALLINT", 16), ("INTEGER", 32), ("BIGINT", 64))
 REACH_MAX = 2**56  # 64 rows of it still fit into 64 bits
 N = Number(name="n", low=0, high=9)
@@ -95,32 +98,40 @@ def extreme_columns(draw: st.DrawFn, name: str, widths: tuple[int, ...] = (8, 16
     return draw(columns(name)) if draw(st.integers(0, 3)) == 0 else made(name=name, low=low, high=high)
 
 
-@REAL
-@given(data=st.data())
-def test_exact_integers_of_small_domains_are_those_found_by_hand(engine, files, data) -> None:
-    schema = data.draw(schemas())
-    people = data.draw(crowds(schema, most=12))
-    file = written(files, schema, people)
-    for _ in range(4):
-        assert_alike(engine, file, plan(data.draw(queries(schema)), schema), people)
+@pytest.mark.parametrize("often", FEW_AND_MANY)
+def test_exact_integers_of_small_domains_are_those_found_by_hand(engine, files, often) -> None:
+    @often
+    @given(data=st.data())
+    def agree(data) -> None:
+        schema = data.draw(schemas())
+        people = data.draw(crowds(schema, most=12))
+        file = written(files, schema, people)
+        for _ in range(4):
+            assert_alike(engine, file, plan(data.draw(queries(schema)), schema), people)
+
+    agree()
 
 
-@REAL
-@given(data=st.data())
-def test_exact_integers_at_the_ends_of_every_width_are_those_found_by_hand(engine, files, data) -> None:
-    schema = data.draw(schemas(extreme_columns))
-    ends = st.tuples(
-        *(
-            st.sampled_from((column.missing, column.low, column.low + 1, column.high - 1, column.high))
-            for column in schema.queryable
+@pytest.mark.parametrize("often", FEW_AND_MANY)
+def test_exact_integers_at_the_ends_of_every_width_are_those_found_by_hand(engine, files, often) -> None:
+    @often
+    @given(data=st.data())
+    def agree(data) -> None:
+        schema = data.draw(schemas(extreme_columns))
+        ends = st.tuples(
+            *(
+                st.sampled_from((column.missing, column.low, column.low + 1, column.high - 1, column.high))
+                for column in schema.queryable
+            )
         )
-    )
-    extreme = st.lists(ends, min_size=1, max_size=schema.rows_per_person)
-    people = data.draw(st.lists(extreme | persons(schema), max_size=12))
-    file = written(files, schema, people)
-    for _ in range(4):
-        asked = data.draw(queries(schema))
-        assert_alike(engine, file, plan(asked, schema), people)
+        extreme = st.lists(ends, min_size=1, max_size=schema.rows_per_person)
+        people = data.draw(st.lists(extreme | persons(schema), max_size=12))
+        file = written(files, schema, people)
+        for _ in range(4):
+            asked = data.draw(queries(schema))
+            assert_alike(engine, file, plan(asked, schema), people)
+
+    agree()
 
 
 @REAL

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from doubles import query
+from town import VISITS, derived
 
 from datasets.descriptor.descriptor import parse
 from datasets.engines.duckdb import STATISTICS_FILE, DuckdbEngine
@@ -12,15 +13,17 @@ from datasets.registration.ingest import ingest
 from privacy.plan import plan
 from privacy.query import Key, Statistic
 
-FAMILIES = parse("""
-id: families
-title: {ja: 世帯, en: Families}
-body: "131016"
-privacy: {unit: person, max_rows_per_person: 2, measure: pure, cap: "10", max_per_query: "1"}
-columns:
-  kind: {type: category, values: [a, b, c]}
-  n: {type: integer, min: 0, max: 99}
-""")
+FAMILIES = parse(
+    derived(
+        VISITS,
+        id="families",
+        privacy={"max_rows_per_person": 2},
+        columns={
+            "kind": {"type": "category", "values": ["a", "b", "c"]},
+            "n": {"type": "integer", "min": 0, "max": 99},
+        },
+    )
+)
 ROWS = [
     f"p{person},{'abc'[(person + row) % 3]},{(37 * person + 11 * row) % 130}"
     for person in range(40)

@@ -8,7 +8,8 @@ from databases import sqlite_file
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from settlements import AOI, CAP, LINEAGE, MEI, SETTLED, SHOP, asked, seal
+from ledger_town import SETTLED
+from settlements import AOI, CAP, LINEAGE, MEI, SHOP, asked, seal
 
 from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted

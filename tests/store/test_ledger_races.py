@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from multiprocessing.pool import Pool
 
 import pytest
+from ledger_town import settle_in, settle_in_both
 from racers import (
     PROCESSES,
     Settle,
@@ -17,7 +18,7 @@ from racers import (
     settle_many,
     settle_same,
 )
-from settlements import CARE_LINEAGE, balances, settle_in, settle_in_both
+from settlements import CARE_LINEAGE, balances
 
 from datasets.database.store import Store
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal, settle_in
+from ledger_town import settle_in
+from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal
 
 from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted, NoAccount, NoAnswer

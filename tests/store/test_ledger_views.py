@@ -5,20 +5,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from settlements import (
-    AOI,
-    ASKED,
-    BOTH,
-    CARE_LINEAGE,
-    DELTA_CAP,
-    LINEAGE,
-    ONE,
-    VIEWED,
-    asked,
-    balances,
-    seal,
-    settle_in_both,
-)
+from ledger_town import settle_in_both
+from settlements import AOI, ASKED, BOTH, CARE_LINEAGE, DELTA_CAP, LINEAGE, ONE, VIEWED, asked, balances, seal
 from sqlalchemy.exc import IntegrityError
 
 from datasets.database.store import Store

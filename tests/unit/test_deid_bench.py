@@ -13,6 +13,7 @@ from bench.deid import adult, big, report, survey, timed
 from bench.deid.big import Commanded, Peaked
 from bench.deid.cases import DIAL, FULL_DOMAIN, LOCAL_GOALS, SURVEY
 from bench.deid.timed import Outcome
+from bench.part import Part
 from datasets.records.plan import reading
 from privacy.deidentify.models import KAnonymity
 from privacy.deidentify.search.engine import Recoding, Task
@@ -175,7 +176,7 @@ def told(monkeypatch, tmp_path):
     monkeypatch.setattr(report, "REPORT", file)
     monkeypatch.setattr(adult, "is_there", lambda: True)
     for name in bench.PARTS:
-        monkeypatch.setitem(bench.PARTS, name, lambda: "new\n")
+        monkeypatch.setitem(bench.PARTS, name, Part(full=lambda folder: "new\n", tiny=lambda folder: ""))
 
     def renewed():
         parts = re.findall("<!-- (.*) -->\nnew\n", file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Quantiles: scores and their sensitivity, trees, and what is told."""
+"""Quantiles: scores and their sensitivity, trees, and what is released."""
 
 import math
 from dataclasses import replace
@@ -82,7 +82,7 @@ def asked(agg: str = "median", schema: Schema = TOWN, *, epsilon: str = "1", **c
     )
 
 
-def told(planned: Plan, people, noise=None) -> dict[str, object]:
+def rendered(planned: Plan, people, noise=None) -> dict[str, object]:
     made = table(planned, release(planned, exact_by_hand(planned, people), noise or Silence()))
     return {column.name: column.values[0] for column in made.columns}
 
@@ -143,7 +143,7 @@ def test_a_score_is_minus_the_rows_between_a_bin_and_the_rank(q: Fraction, codes
 @given(QS, st.lists(st.integers(0, 120), min_size=1, max_size=30))
 def test_without_noise_a_quantile_is_the_least_value_that_enough_do_not_exceed(q, ages: list[int]) -> None:
     planned = asked("quantile", q=(Decimal(q.numerator) / Decimal(q.denominator),))
-    found = told(planned, [[(0, age, 0, 0)] for age in ages])["m"]
+    found = rendered(planned, [[(0, age, 0, 0)] for age in ages])["m"]
     if planned.measurements[0].estimator.by_tree:  # type: ignore[union-attr]
         return
     below = sum(age < found for age in ages)  # type: ignore[operator]
@@ -204,7 +204,7 @@ def test_a_bin_is_told_as_its_middle_and_a_bound_as_its_outer_edge(width: int) -
 
 def test_a_median_of_dates_is_a_date() -> None:
     people = [[(0, 0, 0, day)] for day in (10, 20, 30)]
-    assert told(asked("median", column="born", epsilon="10"), people)["m"] == "1970-01-21"
+    assert rendered(asked("median", column="born", epsilon="10"), people)["m"] == "1970-01-21"
 
 
 def test_wide_dates_are_told_to_the_days_of_a_bin() -> None:
@@ -317,7 +317,7 @@ def test_ranks_are_made_to_ascend_and_ascending_ones_stay(ranks: list[float]) ->
     assert monotone(np.array([sorted(ranks)]))[0].tolist() == sorted(ranks)
 
 
-# What is told
+# What is released
 
 
 MANY = tuple(Decimal(place) / 20 for place in range(1, 20))
@@ -330,7 +330,7 @@ def test_quantiles_ascend_whatever_the_noise(q, epsilon: str, ends: bool) -> Non
     planned = asked("quantile", q=q, value_bounds=ends, epsilon=epsilon)
     people = [[(0, 7 * place % 120, 0, 0)] for place in range(40)]
     for _ in range(3):
-        found = told(planned, people, OpendpNoise())
+        found = rendered(planned, people, OpendpNoise())
         values = [found[name] for name in planned.measurements[0].names]
         assert values == sorted(values)  # type: ignore[type-var]
 
@@ -338,7 +338,7 @@ def test_quantiles_ascend_whatever_the_noise(q, epsilon: str, ends: bool) -> Non
 @pytest.mark.parametrize("q", [MANY[:1], MANY], ids=["choice", "tree"])
 def test_bounds_of_quantiles_stay_inside_the_clamp(q) -> None:
     planned = asked("quantile", q=q, value_bounds=True, clamp=(20, 90), epsilon="0.01")
-    found = told(planned, [[(0, 5, 0, 0)]], OpendpNoise())
+    found = rendered(planned, [[(0, 5, 0, 0)]], OpendpNoise())
     assert all(20 <= value <= 90 for value in found.values())  # type: ignore[operator]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from datasets.records.plan.entries import PlanEntry, texts
 from datasets.records.plan.files import ENCODINGS, delimiter_of, file_of
-from datasets.records.plan.plan import Attribute, HierarchyFile, Style
+from datasets.records.plan.plan import Attribute, HierarchyFile
+from datasets.sources.style import Style
 from privacy.deidentify.operations import plan as operations
 from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.steps import Operation, Remove

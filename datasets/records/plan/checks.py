@@ -8,7 +8,7 @@ from datasets.descriptor.yamltext import Fault, Path_, shown
 from datasets.records.model_words import words_of_model
 from datasets.records.plan.entries import PlanError
 from datasets.records.plan.plan import Attribute, HierarchyFile, ProcessingPlan, Reference
-from datasets.records.source import Source
+from datasets.sources.table import Source
 from privacy.deidentify.errors import BadModel, DeidentifyError
 from privacy.deidentify.hierarchies import layout
 from privacy.deidentify.hierarchies import plan as built
@@ -115,7 +115,7 @@ def grained(
         # A grain above the last level names no label.
         if level >= tree.height:
             message = Words(
-                ja=f"階層の水準は 0 から {tree.height - 1} までです",
+                ja=f"階層の段階は 0 から {tree.height - 1} までです",
                 en=f"the hierarchy has the levels 0 to {tree.height - 1}",
             )
             raise plan.refusal(("grain", name), message)
@@ -144,7 +144,7 @@ def feasible(plan: ProcessingPlan, table: Table, *, persons: int) -> None:
     if persons < 2:
         counted = _counted(persons, plan)
         message = Words(
-            ja=f"データは {counted.ja} です。誰も紛れることができません",
+            ja=f"元データは {counted.ja} です。誰も紛れることができません",
             en=f"the data has {counted.en}: nobody can be hidden in it",
         )
         raise plan.refusal(("models",), message)
@@ -158,7 +158,7 @@ def feasible(plan: ProcessingPlan, table: Table, *, persons: int) -> None:
 def _impossible(model: Model, table: Table, persons: int, plan: ProcessingPlan) -> Words | None:
     counted = _counted(persons, plan)
     if isinstance(model, KAnonymity) and model.k > persons:
-        return _unmet(model, Words(ja=f"データは {counted.ja} です", en=f"the data has {counted.en}"))
+        return _unmet(model, Words(ja=f"元データは {counted.ja} です", en=f"the data has {counted.en}"))
     # A single class of all persons has the smallest average risk there is, 1 / persons.
     if isinstance(model, AverageRisk) and model.threshold * persons < 1:
         return _unmet(
@@ -258,7 +258,7 @@ def _writable_faults(plan: ProcessingPlan, source: Source, trees: Mapping[str, H
             except UnicodeEncodeError:
                 path: Path_ = ("attributes", name, "hierarchy")
                 message = Words(
-                    ja=f"水準 {level} に {source.style.encoding} で書けないラベルがあります",
+                    ja=f"段階 {level} に {source.style.encoding} で書けないラベルがあります",
                     en=f"a label of level {level} cannot be written in {source.style.encoding}",
                 )
                 yield plan.fault(path, message)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from datasets.descriptor.yamltext import shown
 from datasets.records.plan.entries import PlanEntry
-from datasets.records.plan.plan import Style
+from datasets.sources.style import Style
 from privacy.words import Words
 
 ENCODINGS = ("utf-8", "utf-8-sig", "cp932", "shift_jis")

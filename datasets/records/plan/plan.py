@@ -9,25 +9,12 @@ from typing import Any
 from datasets.descriptor.yamltext import Fault, Path_, Tree, dotted
 from datasets.records.plan.entries import PlanError
 from datasets.records.plan.plan_models import ModelEntry
+from datasets.sources.style import Style
 from privacy.deidentify.models import Model
 from privacy.deidentify.operations.plan import InOrder
 from privacy.deidentify.operations.steps import Operation, Remove
 from privacy.deidentify.table import Role
 from privacy.words import Words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How a text file of records is written. Shift_JIS is read as Windows writes it (cp932)."""
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-
-    @property
-    def codec(self) -> str:
-        """The codec's name in Python."""
-        # Files that call themselves Shift_JIS come from Windows and have its further characters.
-        return {"shift_jis": "cp932", "utf-8-sig": "utf-8"}.get(self.encoding, self.encoding)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datasets.descriptor.yamltext import Path_
 from datasets.records.plan.entries import PlanEntry
 from privacy.deidentify import models
 from privacy.deidentify.errors import BadModel
-from privacy.deidentify.models import Distance, Estimator, Model, name_of
+from privacy.deidentify.models import Distance, Model, UniquenessEstimator, name_of
 from privacy.words import Words
 
 
@@ -124,9 +124,13 @@ def _delta_presence(entry: PlanEntry) -> Model:
 def _population_uniqueness(entry: PlanEntry) -> Model:
     members = entry.members("threshold", "population", "estimator")
     _needed(entry, members, "threshold", "population")
-    estimator = members["estimator"].choice(*map(str, Estimator)) if "estimator" in members else "dankar"
+    estimator = (
+        members["estimator"].choice(*map(str, UniquenessEstimator)) if "estimator" in members else "dankar"
+    )
     return models.PopulationUniqueness(
-        members["threshold"].number(most=1), members["population"].whole(least=1), Estimator(estimator)
+        members["threshold"].number(most=1),
+        members["population"].whole(least=1),
+        UniquenessEstimator(estimator),
     )
 
 

@@ -184,7 +184,7 @@ class _PlanReader:
         for name, entry in grain.items():
             if self._known(entry, name, attributes) and attributes[name].role is not Role.QUASI:
                 message = Words(
-                    ja="grain は準識別子の階層の水準です",
+                    ja="grain は準識別子の階層の段階です",
                     en="a grain is a level of a quasi-identifier's hierarchy",
                 )
                 entry.fault(message, key=True)

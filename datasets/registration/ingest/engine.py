@@ -118,7 +118,7 @@ def problem_of(failure: BaseException) -> ImportProblem:
         return ImportProblem(TOO_MUCH_MEMORY)
     kind = type(failure).__name__
     return ImportProblem(
-        Words(ja=f"データを読み取れませんでした（{kind}）", en=f"the source could not be read ({kind})")
+        Words(ja=f"元データを読み取れませんでした（{kind}）", en=f"the source could not be read ({kind})")
     )
 
 

@@ -59,7 +59,7 @@ def ingest(
         lines = lines_of(descriptor, source, sorted({place for place, _, _ in counts.places}))
         if _identity(source) != before:
             raise ImportProblem(
-                Words(ja="読取り中にデータが変更されました", en="the source was changed while it was read")
+                Words(ja="読取り中に元データが変更されました", en="the source was changed while it was read")
             )
         _finish(folder)
     return _report(rows, counts, lines)
@@ -73,7 +73,9 @@ def ingest_joined(
     progress: Progress,
     limits: Limits | None = None,
 ) -> IngestReport:
-    """The same from the vaults of registered datasets, joined on the person.
+    """Write `statistics.duckdb` and `vault/vault.parquet` from vaults of registered datasets, joined on the person.
+
+    Files, progress, salt and what is left after a failure are those of `ingest`; raises ImportProblem.
 
     The report names no places: a joined row stands nowhere that an operator could look at.
     """

@@ -38,14 +38,14 @@ BATCH_ROWS = 100_000
 
 _PARQUET_MAGIC = b"PAR1"
 _UTF_16 = Words(
-    ja="データは UTF-16 のテキストです。先に UTF-8 に変換してください",
+    ja="元データは UTF-16 のテキストです。先に UTF-8 に変換してください",
     en="the source is UTF-16 text; convert it to UTF-8 first",
 )
 _BROKEN_FOOTER = Words(
     ja="Parquet ファイルが途中で切れているか、フッターが壊れています",
     en="the Parquet file is cut off or its footer is broken",
 )
-_TOO_MANY_ROWS = Words(ja="データの行数が 2^33 を超えています", en="the source has more than 2^33 rows")
+_TOO_MANY_ROWS = Words(ja="元データの行数が 2^33 を超えています", en="the source has more than 2^33 rows")
 _EXPANDS_TOO_MUCH = Words(
     ja="Parquet ファイルを展開すると元の大きさの百倍を超えます",
     en="the Parquet file unpacks to more than a hundred times its size",
@@ -55,42 +55,42 @@ _REFUSED_MAGIC = (
     (
         b"\x1f\x8b",
         Words(
-            ja="データは圧縮されています（gzip）。先に展開してください",
+            ja="元データは圧縮されています（gzip）。先に展開してください",
             en="the source is compressed (gzip); decompress it first",
         ),
     ),
     (
         b"PK\x03\x04",
         Words(
-            ja="データはZIP ファイルまたは Excel ブックです。先に展開するか CSV で保存してください",
+            ja="元データはZIP ファイルまたは Excel ブックです。先に展開するか CSV で保存してください",
             en="the source is a ZIP archive or an Excel workbook; unpack it, or save it as CSV, first",
         ),
     ),
     (
         b"\x28\xb5\x2f\xfd",
         Words(
-            ja="データは圧縮されています（zstd）。先に展開してください",
+            ja="元データは圧縮されています（zstd）。先に展開してください",
             en="the source is compressed (zstd); decompress it first",
         ),
     ),
     (
         b"BZh",
         Words(
-            ja="データは圧縮されています（bzip2）。先に展開してください",
+            ja="元データは圧縮されています（bzip2）。先に展開してください",
             en="the source is compressed (bzip2); decompress it first",
         ),
     ),
     (
         b"\xfd7zXZ\x00",
         Words(
-            ja="データは圧縮されています（xz）。先に展開してください",
+            ja="元データは圧縮されています（xz）。先に展開してください",
             en="the source is compressed (xz); decompress it first",
         ),
     ),
     (
         b"PARE",
         Words(
-            ja="データは暗号化された Parquet ファイルです。先に復号してください",
+            ja="元データは暗号化された Parquet ファイルです。先に復号してください",
             en="the source is an encrypted Parquet file; decrypt it first",
         ),
     ),
@@ -112,9 +112,9 @@ def is_parquet(source: Path) -> bool:
         raise _not_opened(error) from None
     # A pipe or device would block or never end, and could not be read twice.
     if not stat.S_ISREG(status.st_mode):
-        raise ImportProblem(Words(ja="データがファイルではありません", en="the source is not a file"))
+        raise ImportProblem(Words(ja="元データがファイルではありません", en="the source is not a file"))
     if status.st_size == 0:
-        raise ImportProblem(Words(ja="データが空です", en="the source is empty"))
+        raise ImportProblem(Words(ja="元データが空です", en="the source is empty"))
     first = _first_bytes(source)
     for magic, message in _REFUSED_MAGIC:
         if first.startswith(magic):
@@ -125,7 +125,7 @@ def is_parquet(source: Path) -> bool:
 def _not_opened(error: OSError) -> ImportProblem:
     kind = type(error).__name__
     return ImportProblem(
-        Words(ja=f"データを開けませんでした（{kind}）", en=f"the source could not be opened ({kind})")
+        Words(ja=f"元データを開けませんでした（{kind}）", en=f"the source could not be opened ({kind})")
     )
 
 
@@ -170,7 +170,7 @@ def _check_names(descriptor: Descriptor, names: Sequence[str], line: int | None)
     )
     if len(names) > COLUMNS_MAX:
         message = Words(
-            ja=f"データの列数が {COLUMNS_MAX:,} を超えています",
+            ja=f"元データの列数が {COLUMNS_MAX:,} を超えています",
             en=f"the source has more than {COLUMNS_MAX:,} columns",
         )
         raise ImportProblem(message, line=line)
@@ -266,7 +266,7 @@ def _csv_rows(descriptor: Descriptor, text: CheckedText, watch: Watch, share: Ca
     if rows != text.records.rows:
         raise ImportProblem(
             Words(
-                ja="データを読み取れませんでした（2 通りに数えた行数が一致しません）",
+                ja="元データを読み取れませんでした（2 通りに数えた行数が一致しません）",
                 en="the source could not be read (rows counted twice differ)",
             )
         )

@@ -69,7 +69,9 @@ _DAY = (
     rf"|{_ERA}|[MTSHR][0-9]{{1,2}}\.[0-9]{{1,2}}\.[0-9]{{1,2}}(?![0-9.]))"
 )
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+# Family names are place names too: 山口県 and 千葉駅 are no persons.
 _PLACE_ENDS = "市区町村郡県府都道駅川橋島丁"
+# The longest first: a pattern takes the first alternative that fits, and 久保田 begins like 久保.
 _FAMILY = "|".join(sorted(FAMILIES, key=len, reverse=True))
 _READING = "|".join(sorted(READINGS, key=len, reverse=True))
 _FAMILIES = frozenset(FAMILIES)
@@ -118,6 +120,7 @@ DETECTORS: tuple[Detector, ...] = (
         confidence=Confidence.MEDIUM,
         chance=0.1,
         hint=_hint("住民票コード|住基コード|resident_?(record_?)?code"),
+        # Its name before it makes any eleven digits one: the check digit's weights are not official (see `digits`).
         marked=re.compile(r"住民票コード[^0-9\n]{0,6}[0-9]{11}(?![0-9])"),
         run=re.compile(rf"{_LEFT}[0-9]{{10}}{_RIGHT}"),
         rules={11: digits.resident_code},
@@ -161,6 +164,7 @@ DETECTORS: tuple[Detector, ...] = (
         confidence=Confidence.MEDIUM,
         chance=0.1 * len(digits.INSURER_LAWS) / 100 * digits.PREFECTURES / 100,
         hint=_hint("保険者番号|insurer"),
+        # 被保険者番号, which holds this name, is another number.
         run=re.compile(r"(?<!被)保険者番号[^0-9\n]{0,6}(?P<number>[0-9]{8}|[0-9]{6})(?![0-9])"),
         rules={8: digits.insurer_of_eight, 6: digits.insurer_of_six},
         quiet=True,
@@ -260,6 +264,7 @@ DETECTORS: tuple[Detector, ...] = (
             rf"|[市区町村郡][^\n,、。 ]{{1,20}}?(?:[0-9]+番(?:地|[0-9]+号)|番地|丁目[0-9]+-[0-9]+|[0-9]+-[0-9]+-[0-9]+)"
             rf"|{_ROOM}"
         ),
+        # A column without any of these is not searched: the pattern is slow on long texts.
         needs=("県", "都", "府", "道", "市", "区", "町", "村", "郡", "室", "号"),
     ),
     Detector(
@@ -269,9 +274,11 @@ DETECTORS: tuple[Detector, ...] = (
         item=1,
         confidence=Confidence.LOW,
         chance=1.0,
+        # No column name makes a postcode identify somebody: the pattern never matches.
         hint=_hint("(?!)"),
         marked=re.compile(rf"〒 ?[0-9]{{3}}-?[0-9]{{4}}(?![0-9])|{_LEFT}[0-9]{{2}}-[0-9]{{4}}{_RIGHT}"),
         needs=("-", "〒"),
+        # 123-4567 is as often a part number or an extension.
         tentative=True,
     ),
     Detector(
@@ -294,6 +301,7 @@ DETECTORS: tuple[Detector, ...] = (
         chance=1.0,
         hint=_hint("生年月日|誕生日|birth|^dob$"),
         marked=re.compile(_DAY),
+        # Most dates in a register are of events, which only the plan's author can tell from births.
         tentative=True,
     ),
     Detector(
@@ -309,6 +317,7 @@ DETECTORS: tuple[Detector, ...] = (
             rf"|(?:{_READING}) ?[ァ-ヶー]{{2,6}})$",
             re.MULTILINE,
         ),
+        # 林業 and 森林 have the form of a name: only a column with more of such words than chance is one of names.
         rated=True,
     ),
     Detector(
@@ -322,6 +331,7 @@ DETECTORS: tuple[Detector, ...] = (
         marked=re.compile(
             rf"{_KANJI}{{1,3}} ?(?:{_KANJI}|[ぁ-ん]){{0,3}}? ?(?:さん|様|氏(?!名)|くん|ちゃん|先生)"
         ),
+        # お客様 and 奥さん have the form of a name and an honorific.
         accepts=_begins_with_a_family_name,
         needs=("さん", "様", "氏", "くん", "ちゃん", "先生"),
     ),

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from datasets.records.plan.plan import Style
+from datasets.sources.style import Style
 from privacy.deidentify.errors import BadTable, Cancelled
 from privacy.deidentify.table import Column, Table
 from privacy.words import Words
@@ -131,7 +131,9 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
             )
 
 
-def read(source: Source, *, columns: Sequence[str], progress: Progress, stop: Stop) -> tuple[Table, str]:
+def read_columns(
+    source: Source, *, columns: Sequence[str], progress: Progress, stop: Stop
+) -> tuple[Table, str]:
     """The named columns in the source's order, and the SHA-256 of the source's bytes.
 
     Raises BadSource with a line number, and Cancelled when `stop` says so.

@@ -1,0 +1,71 @@
+"""The town with budgets of Aoi, Mei and their shop: 2, 2 and 3, under a cap of 10; and the same with care beside it."""
+
+import tempfile
+from pathlib import Path
+
+from databases import Beginning
+from settlements import CARE_LINEAGE, LINEAGE
+from town import (
+    CARE,
+    CARE_CSV,
+    IN_RHO,
+    RESIDENTS,
+    RESIDENTS_CARE,
+    add,
+    derived,
+    enrol,
+    grant,
+    join,
+    residents_csv,
+)
+
+from datasets.database.store import Store
+from datasets.ledger.ledger import Ledger
+from privacy.delta import shown
+
+
+def settle_in(
+    store: Store, *, user: str = "2", shop: str = "3", cap: str = "10", delta_cap_atto: int = 0
+) -> Ledger:
+    """Aoi and Mei of the shop, each with an account on the residents, under the shop's and the register's."""
+    with tempfile.TemporaryDirectory(prefix="sudare-town-") as folder:
+        add(store, Path(folder) / "data", terms(RESIDENTS, cap, delta_cap_atto), residents_csv())
+    _live(store, user=user, shop=shop)
+    return Ledger(store)
+
+
+def settle_in_both(
+    store: Store,
+    *,
+    user: str = "2",
+    shop: str = "3",
+    cap: str = "10",
+    care: str = "2",
+    care_cap: str = "10",
+    delta_cap_atto: int = 0,
+) -> Ledger:
+    """The town with care beside the residents, and the view of both: the shop has no account on care."""
+    with tempfile.TemporaryDirectory(prefix="sudare-town-") as folder:
+        data_dir = Path(folder) / "data"
+        add(store, data_dir, terms(RESIDENTS, cap, delta_cap_atto), residents_csv())
+        add(store, data_dir, terms(CARE, care_cap, delta_cap_atto), CARE_CSV)
+        join(store, data_dir, RESIDENTS_CARE)
+    _live(store, user=user, shop=shop)
+    grant(store, [(CARE_LINEAGE, "user", holder, care) for holder in ("aoi", "mei")], by="mayor")
+    return Ledger(store)
+
+
+def terms(descriptor: str, cap: str, delta_cap_atto: int = 0) -> str:
+    """The descriptor under a cap of the test's own; with a lifetime total of δ it is accounted in ρ."""
+    delta = shown(delta_cap_atto)
+    purse = IN_RHO | {"delta_per_query": delta, "delta_cap": delta} if delta_cap_atto else {}
+    return derived(descriptor, privacy={"cap": cap, "max_per_query": min(cap, "1", key=float), **purse})
+
+
+def _live(store: Store, *, user: str, shop: str) -> None:
+    enrol(store)
+    users = [(LINEAGE, "user", holder, user) for holder in ("aoi", "mei")]
+    grant(store, [*users, (LINEAGE, "organisation", "shop", shop)], by="mayor")
+
+
+SETTLED = Beginning(name="settled", prepare=settle_in)
