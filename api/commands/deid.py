@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.commands.language import language as language_of_operator
 from api.commands.language import refusal_text
 from api.commands.terminal import StageProgress
 from privacy.words import LANGUAGES, Language
@@ -77,7 +78,9 @@ def _run(
                 stop=lambda: bool(pressed),
             )
     except PlanError as refusal:
-        raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in refusal.faults)) from None
+        # The plan's name before each fault, as compilers write it, so that editors find the place.
+        faults = [fault.placed().within(language_of_operator()) for fault in refusal.faults]
+        raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in faults)) from None
     except DeidentifyError as refusal:
         raise click.ClickException(refusal_text(refusal)) from None
     except (Cancelled, KeyboardInterrupt):

@@ -62,7 +62,7 @@ _REFUSED_MAGIC = (
     (
         b"PK\x03\x04",
         Words(
-            ja="元データはZIP ファイルまたは Excel ブックです。先に展開するか CSV で保存してください",
+            ja="元データは ZIP ファイルまたは Excel ブックです。先に展開するか CSV で保存してください",
             en="the source is a ZIP archive or an Excel workbook; unpack it, or save it as CSV, first",
         ),
     ),
