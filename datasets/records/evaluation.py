@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,14 +212,20 @@ def _utility(
     return measures.utility(published, gs_factor=plan.loss.gs_factor)
 
 
+def has_classifier() -> bool:
+    """Whether the optional extra `classifier` (scikit-learn) is installed."""
+    # Looked for, not imported: importing it takes seconds, and most plans ask for no classifier.
+    return find_spec("sklearn") is not None
+
+
 def _accuracy(
     plan: ProcessingPlan, prepared: Prepared, record: Record, secrets: Secrets
 ) -> ClassifierAccuracy | None:
-    """How well the named attribute is predicted from the others, before and after; None if not asked or not
+    """How well the named attribute is predicted from the others, before and after.
 
-    possible, since the classifier is an optional extra.
+    None where the plan does not ask for it, the optional extra is not installed, or the rows do not allow it.
     """
-    if plan.classify is None or not classifier.is_installed():
+    if plan.classify is None or not has_classifier():
         return None
     order = record.order
     source = prepared.table if order is None else prepared.table.take(order)

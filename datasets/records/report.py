@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from typing import Any
 
-from datasets.records.evaluation import Evaluation, k_of, of_numbers
-from datasets.records.model_words import words_of_model
+from datasets.records.evaluation import Evaluation, has_classifier, k_of, of_numbers
+from datasets.records.plan.model_words import words_of_model
 from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, Read
 from datasets.records.run_secrets import Secrets
@@ -246,7 +246,7 @@ def _classifier(result: Evaluation) -> dict[str, Any] | None:
 
 def _classifier_note(plan: ProcessingPlan, result: Evaluation) -> dict[str, str] | None:
     """Why there is no figure though the plan asks for one."""
-    left_out = plan.classify is not None and result.accuracy is None
+    left_out = plan.classify is not None and result.accuracy is None and not has_classifier()
     return NOT_INSTALLED.as_json() if left_out else None
 
 

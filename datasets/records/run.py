@@ -24,12 +24,12 @@ from datasets.records.report import Report
 from datasets.records.run_secrets import Secrets
 from datasets.sources.style import Style
 from datasets.sources.table import look, read_columns
-from privacy.deidentify import evidence
 from privacy.deidentify.errors import Cancelled
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.search import engine
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
 from privacy.deidentify.search.loss import LossAggregate, Measure, MeasureName
+from privacy.deidentify.standard import evidence
 from privacy.deidentify.table import Column, Table
 from privacy.words import Words
 

@@ -213,7 +213,7 @@ def test_no_text_promises_anonymity_in_law(deid, here):
 
 
 def test_the_evidence_of_each_item_is_signed_with_the_key_of_the_restricted_folder(deid, here):
-    from privacy.deidentify import evidence
+    from privacy.deidentify.standard import evidence
 
     deid()
     key = (here / "out" / "restricted" / "evidence.key").read_bytes()

@@ -5,10 +5,11 @@ import sys
 import numpy as np
 import pytest
 
+from datasets.records.evaluation import has_classifier
 from privacy.deidentify.errors import BadTable
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Table
-from privacy.deidentify.utility.classifier import ClassifierAccuracy, accuracy, is_installed
+from privacy.deidentify.utility.classifier import ClassifierAccuracy, accuracy
 
 
 def column(name: str, codes: np.ndarray, *values: str) -> Column:
@@ -150,9 +151,9 @@ def test_columns_that_cannot_be_used_are_refused_by_name(
 def test_whether_the_optional_extra_is_there_is_known_without_importing_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert is_installed()
+    assert has_classifier()
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    assert not is_installed()
+    assert not has_classifier()
 
 
 def test_too_few_rows_for_the_folds_are_refused() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.deidentify.evidence import (
+from privacy.deidentify.standard import CheckResult, examine
+from privacy.deidentify.standard.evidence import (
     BadEvidence,
     Binding,
     Evidence,
@@ -22,7 +23,6 @@ from privacy.deidentify.evidence import (
     verify,
     written,
 )
-from privacy.deidentify.standard import CheckResult, examine
 from privacy.deidentify.table import Column, Role, Table
 
 KEY = bytes(range(32))

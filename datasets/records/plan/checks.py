@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from datasets.descriptor.yamltext import Fault, Path_, shown
-from datasets.records.model_words import words_of_model
 from datasets.records.plan.entries import PlanError
+from datasets.records.plan.model_words import words_of_model
 from datasets.records.plan.plan import Attribute, HierarchyFile, ProcessingPlan, Reference
 from datasets.sources.table import Source
 from privacy.deidentify.errors import BadModel, DeidentifyError

@@ -7,7 +7,6 @@ scikit-learn's, an optional extra: where it is not installed the figure is left 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,6 @@ NOT_INSTALLED = Words(
     ja="追加機能「classifier」（scikit-learn）が導入されていないため、予測の正答率は算出していません。",
     en="How well it is predicted is left out: the optional extra “classifier” (scikit-learn) is not installed.",
 )
-
-
-def is_installed() -> bool:
-    """Whether the optional extra is there."""
-    # Looked for, not imported: importing it takes seconds, and most plans ask for no classifier.
-    return find_spec("sklearn") is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +71,7 @@ def accuracy(
 
     Labels are categories, one-hot; a suppressed row keeps its place, its text "*" being a category like any.
     The rows and folds come from `draws`, and are the same for both tables. A wrong name or too few rows are a
-    `BadTable`. Needs the optional extra: ask `is_installed` first.
+    `BadTable`. Needs the optional extra: look whether it is there first.
     """
     assert source.rows == published.rows, "row i of both tables is the same person"
     assert folds >= 2
