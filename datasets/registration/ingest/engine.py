@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from datasets.database.files import size_of
-from datasets.registration.errors import ImportProblem
+from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import Limits
 from privacy.words import Words
 

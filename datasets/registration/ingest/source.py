@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from datasets.database.files import create_private, sync
 from datasets.descriptor.descriptor import Descriptor
-from datasets.registration.errors import ImportProblem
 from datasets.registration.ingest.engine import Engine, Watch, named, problem_of, quoted
+from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import (
     COLUMNS_MAX,
     GIB,

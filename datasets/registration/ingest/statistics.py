@@ -18,7 +18,6 @@ from pathlib import Path
 
 from datasets.database.files import sync
 from datasets.descriptor.descriptor import Descriptor
-from datasets.registration.errors import ImportProblem
 from datasets.registration.ingest.coding import (
     EMPTY,
     STRANGE,
@@ -29,6 +28,7 @@ from datasets.registration.ingest.coding import (
     word,
 )
 from datasets.registration.ingest.engine import Engine, named, quoted
+from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import PROBLEMS_SHOWN_MAX
 from datasets.registration.ingest.report import ColumnCounts, Kind
 from privacy.schema import Category, Column, Schema, UndeclaredColumn
