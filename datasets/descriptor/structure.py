@@ -155,7 +155,8 @@ def _must_be(noun: Words) -> Words:
 
 def _description(schema: Any) -> Words | None:
     """What the schema calls the value, in both languages."""
-    if not isinstance(schema, Mapping) or "description" not in schema:
+    # The description of the whole schema is prose about the file and has no twin: it completes no sentence.
+    if not isinstance(schema, Mapping) or "x-description-ja" not in schema:
         return None
     return Words(ja=schema["x-description-ja"], en=schema["description"])
 

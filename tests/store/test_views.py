@@ -15,8 +15,10 @@ from datasets.catalog import Catalog, DatasetVersion
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, View, parse, read
 from datasets.ledger.ledger import Ledger
-from datasets.registration.ingest import ImportProblem, IngestReport, JoinedPart, Limits, ingest_joined
-from datasets.registration.registry import Registered, RegistrationRefused, register, register_view
+from datasets.registration.errors import RegistrationRefused
+from datasets.registration.ingest import IngestReport, JoinedPart, Limits, ingest_joined
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.registry import Registered, register, register_view
 from privacy import delta
 from privacy.budget import Price
 from privacy.schema import Category, Number

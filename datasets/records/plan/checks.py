@@ -144,7 +144,7 @@ def feasible(plan: ProcessingPlan, table: Table, *, persons: int) -> None:
     if persons < 2:
         counted = _counted(persons, plan)
         message = Words(
-            ja=f"元データは {counted.ja} です。誰も紛れることができません",
+            ja=f"対象は {counted.ja} です。誰も紛れることができません",
             en=f"the data has {counted.en}: nobody can be hidden in it",
         )
         raise plan.refusal(("models",), message)
@@ -158,7 +158,7 @@ def feasible(plan: ProcessingPlan, table: Table, *, persons: int) -> None:
 def _impossible(model: Model, table: Table, persons: int, plan: ProcessingPlan) -> Words | None:
     counted = _counted(persons, plan)
     if isinstance(model, KAnonymity) and model.k > persons:
-        return _unmet(model, Words(ja=f"元データは {counted.ja} です", en=f"the data has {counted.en}"))
+        return _unmet(model, Words(ja=f"対象は {counted.ja} です", en=f"the data has {counted.en}"))
     # A single class of all persons has the smallest average risk there is, 1 / persons.
     if isinstance(model, AverageRisk) and model.threshold * persons < 1:
         return _unmet(
