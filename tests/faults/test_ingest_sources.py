@@ -299,12 +299,14 @@ def test_an_interruption_leaves_nothing(tmp_path, stage):
 
 
 LONG = """
-import sys
+import sys, time
 from pathlib import Path
 from datasets.descriptor.descriptor import parse
 from datasets.registration.ingest import ingest
 def told(stage, share):
     print(stage, flush=True)
+    if stage == sys.argv[4]:
+        time.sleep(60)  # the blow comes now, however busy the machine is
 ingest(parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3]), b"s" * 32, told)
 """
 
@@ -315,10 +317,10 @@ ingest(parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3]
 def test_a_killed_import_touches_only_its_staging_folder(tmp_path, stage, blow):
     source, staging = tmp_path / "in" / "source.csv", tmp_path / "staging"
     source.parent.mkdir()
-    source.write_bytes(HEAD + b"".join(b"p%d,%d,2\n" % (row, row % 99) for row in range(1_000_000)))
+    source.write_bytes(HEAD + b"".join(b"p%d,%d,2\n" % (row, row % 99) for row in range(200_000)))
     staging.mkdir()
     (tmp_path / "in" / "t.yaml").write_text(described().text)
-    arguments = [str(tmp_path / "in" / "t.yaml"), str(source), str(staging)]
+    arguments = [str(tmp_path / "in" / "t.yaml"), str(source), str(staging), stage]
     before = source.read_bytes()
     with subprocess.Popen(
         [sys.executable, "-c", LONG, *arguments], cwd=ROOT, stdout=subprocess.PIPE
