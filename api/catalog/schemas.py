@@ -32,6 +32,7 @@ class PrivacySchema(ExtensibleSchema):
     measure = fields.String(required=True, metadata={"enum": ["pure", "zcdp"]})
     cap = fields.String(required=True)
     max_per_query = fields.String(required=True)
+    # Amounts are texts: a binary float cannot hold most decimals, and budgets are money.
     delta = fields.String(metadata={"description": "The δ at which (ε, δ) is shown."})
     delta_per_query = fields.String(metadata={"description": "What an answer by undeclared values costs."})
     delta_cap = fields.String(metadata={"description": "Lifetime δ of such answers."})
@@ -52,6 +53,7 @@ class PublicColumn(ExtensibleSchema):
     name = fields.String(required=True)
     type = fields.String(required=True, metadata={"enum": COLUMN_TYPES})
     queryable = fields.Boolean(required=True)
+    # Identifiers are held for record sets only, and say no more than their name.
     missing = fields.Boolean()
     values = fields.List(fields.String())
     labels = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
@@ -79,6 +81,7 @@ class AnswersLeft(ExtensibleSchema):
     question = fields.String(required=True)
     within = fields.Integer(required=True)
     confidence = fields.Float(required=True)
+    # One of the two, as the dataset is measured; null where no single query is that exact.
     epsilon = fields.String(allow_none=True)
     rho = fields.String(allow_none=True)
     answers = fields.Integer(required=True)

@@ -58,7 +58,7 @@ def deid(
 def _run(
     plan: Path, data: Path, out: Path, *, force: bool, key_file: Path | None, language: Language | None
 ) -> "Report":
-    """The run, with every refusal as a sentence. Compiled code is loaded only here."""
+    """The run, with what stops it as a sentence. Compiled code is loaded only here."""
     from datasets.records.plan.entries import PlanError
     from datasets.records.plan.reading import read
     from privacy.deidentify.errors import Cancelled

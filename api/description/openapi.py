@@ -40,6 +40,7 @@ class DescribingConverter(OpenAPIConverter):
 class DescribingPlugin(MarshmallowPlugin):
     """apispec's plugin with our converter."""
 
+    # The plugin makes its converter itself, when the specification asks for it.
     Converter = DescribingConverter
 
 
@@ -47,6 +48,7 @@ def component_of(converter: OpenAPIConverter, field: Field[Any], **_: Any) -> di
     """A reference to the named schema that a field keeps, which is described when it is first met."""
     if not hasattr(field, "component"):
         return {}
+    # Once only: apispec takes a second schema of one name for a mistake.
     name, schema = field.component
     if name not in converter.spec.components.schemas:
         converter.spec.components.schema(name, schema)
@@ -110,6 +112,7 @@ def _finish(described: dict[str, Any], operation: ApiOperation) -> None:
 
 def _refusals(operation: ApiOperation) -> dict[str, Any]:
     """By status, the problems that an operation answers with, in the order of the catalogue."""
+    # A mistyped code on a view stops the start, not the first reader of the description.
     assert operation.refusals <= PROBLEMS.keys(), operation.refusals - PROBLEMS.keys()
     by_status: dict[int, list[str]] = {}
     for code, problem in PROBLEMS.items():

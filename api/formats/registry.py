@@ -14,6 +14,7 @@ TABLE_FORMATS = (JSON, CSV, ARROW)
 
 def preferred(accept: MIMEAccept, among: Sequence[AnswerFormat]) -> AnswerFormat | None:
     """The format that an Accept header prefers, the first one if it is silent; None if it takes none of them."""
+    # No header means any type (RFC 9110, 12.5.1), and best_match would give none.
     if not accept:
         return among[0]
     wanted = accept.best_match([form.media_type for form in among])

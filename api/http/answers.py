@@ -24,6 +24,7 @@ class ExtensibleSchema(Schema):
     """A JSON object with at least the described members."""
 
     class Meta:
+        # What apispec turns into `additionalProperties: true`.
         unknown = INCLUDE
 
 
@@ -38,6 +39,7 @@ class AccountLine(ExtensibleSchema):
     """An account by kind and holder, what it has left, and in an answer what it paid."""
 
     account = fields.String(required=True, metadata={"example": "user:aoi"})
+    # Of a view only, whose answers are paid from an account in every source.
     lineage = fields.String(metadata={"description": "Of a view: which source's account this is."})
     charged = fields.String(metadata={"example": "0.5"})
     remaining = fields.String(required=True, metadata={"example": "1.5"})

@@ -33,6 +33,7 @@ def elapsed_s() -> float:
 
 
 def _arrive() -> None:
+    # Not the wall clock, which may be set back while a request runs.
     g.arrived = time.monotonic()
     g.request_id = f"r_{secrets.token_hex(10)}"
 

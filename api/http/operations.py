@@ -15,8 +15,8 @@ from api.formats.registry import preferred
 from api.http.problems import RequestRefused
 
 View = TypeVar("View", bound=Callable[..., Any])
+# A database may be gone, and a fault of ours come up, wherever one asks.
 ANYWHERE = ("internal", "unavailable")
-"""What every operation may refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ def takes_header(header: Mapping[str, Any]) -> Callable[[View], View]:
 
 def answer_format() -> AnswerFormat:
     """The format that the reader prefers, of those that the view of this request gives."""
+    # Looked up by the route, so that a view cannot answer in a format that it did not declare.
     given = operation_of(current_app.view_functions[request.endpoint or ""]).formats
     chosen = preferred(request.accept_mimetypes, given)
     if chosen is None:

@@ -9,6 +9,7 @@ from marshmallow import fields
 from api.http.answers import AccountLine, DatasetRef, ExtensibleSchema, SpentAs
 from api.http.paging import PagedSchema
 
+# Names of columns are the reader's own, so rows are maps; null stands where nothing was measured.
 CELL = {"additionalProperties": {"type": ["string", "number", "null"]}}
 
 
@@ -45,6 +46,7 @@ class ColumnSchema(ExtensibleSchema):
             "besides `within_rows`."
         }
     )
+    # A number of the column's unit, or of dates text as "7 d".
     resolution = fields.Raw(metadata={"description": "The width of the bins a quantile was found in."})
     total = fields.String(metadata={"description": "How a total over this key is told."})
     asked_as = fields.String(data_key="as", metadata={"description": "The statistic it belongs to."})
@@ -94,6 +96,7 @@ class ExpectedSchema(WidthSchema):
     within_rows = fields.Integer(metadata={"description": "How far a quantile's rank may be off."})
     resolution = fields.Raw(metadata={"description": "The width of the bins a quantile is found in."})
     threshold = fields.Integer(metadata={"description": "The least noisy count that is told."})
+    # Above the threshold by the noise's half-width: a count at the threshold itself is released every other time.
     told_at_least_95_percent_from = fields.Integer(
         metadata={"description": "A value of so many persons is told with a probability of 95 % or more."}
     )
@@ -130,6 +133,7 @@ class NarrowerBoundSchema(ExtensibleSchema):
 class AnswerSchema(ExtensibleSchema):
     """An answer: for `run` with id and accounts, for `dummy` from generated data, for `quote` without rows."""
 
+    # One schema for three modes: readers look at `mode`, and generators of clients make one class of it.
     id = fields.String()
     dataset = fields.Nested(DatasetRef, required=True)
     mode = fields.String(required=True, metadata={"enum": ["run", "quote", "dummy"]})

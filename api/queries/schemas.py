@@ -88,6 +88,7 @@ class StatisticSchema(Strict):
             ],
         },
     )
+    # By choice: whoever needs none keeps the whole price for the ranks.
     value_bounds = FlagField(
         metadata={
             "type": "boolean",
@@ -119,6 +120,7 @@ class AccuracySchema(Strict):
 
     of = TextField(required=True)
     within = ScalarField(required=True, metadata={"type": "number", "exclusiveMinimum": 0})
+    # Scalars, not floats: a Decimal keeps 0.999999 what it says, and prices follow from it.
     confidence = ScalarField(
         metadata={
             "type": "number",
@@ -196,6 +198,7 @@ class StatisticsSchema(Strict):
             "description": "With totals: move counts to whole numbers of zero or more that still add up.",
         },
     )
+    # Preferred, because an answer given again costs the dataset nothing.
     reuse = ChoiceField(REUSES, load_default="prefer")
 
 
@@ -222,6 +225,7 @@ class WorkloadSchema(StatisticsSchema):
     tables = ItemsField(PartField(TableSchema), least=1, most=TABLES_MAX, required=True)
 
 
+# Examples are quotes: whoever tries them out on the page of the description pays nothing.
 QUERY_EXAMPLE = {
     "mode": "quote",
     "select": [{"as": "residents", "agg": "count"}],

@@ -43,6 +43,7 @@ def _log(response: Response) -> Response:
             method=method_name(unknown="other"),
             route=route_name(),
             status=response.status_code,
+            # The code of a refusal and not its detail, which may quote the caller.
             code=g.get("problem_code"),
             ms=round(elapsed_s() * 1000, 1),
             user=who.name if who else None,

@@ -17,6 +17,7 @@ from api.http.headers import elapsed_s
 from api.http.roles import allowed
 from api.server.routes import method_name, route_name
 
+# Made at import: the registry belongs to the process, and an application made twice would register them twice.
 REQUESTS = Counter("sudare_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("sudare_request_seconds", "Time to answer.", ["route"])
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"

@@ -7,17 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from privacy.deidentify.errors import DeidentifyError
+from datasets.records.errors import FolderRefused
 from privacy.words import Words
 
 FOLDER_MODE = 0o700
 REPORT = "report.json"
-
-
-class FolderRefused(DeidentifyError):
-    """The output folder is there already, or cannot be made."""
-
-    code = "folder_refused"
 
 
 @contextmanager

@@ -6,7 +6,6 @@ It holds names, counts, shares and labels of hierarchies; no other value of the 
 import json
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
@@ -29,7 +28,7 @@ from privacy.deidentify.utility.comparison import ColumnComparison
 
 FORMAT = "sudare-deid-report/1"
 # Whose version can change a draw, a loss or a byte of the output.
-PACKAGES = ("numpy", "numba", "pyarrow", "sudare")
+PACKAGES = ("numpy", "numba", "pyarrow", "scikit-learn", "sudare")
 OPTIONAL_PACKAGES = ("scikit-learn",)
 
 
@@ -128,11 +127,9 @@ def versions() -> dict[str, str]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    for package in OPTIONAL_PACKAGES:
-        # What is not installed had no part in the result, so it is not named.
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
+            # An extra that is not installed had no part in the result, so it is not named.
+            if package not in OPTIONAL_PACKAGES:
+                found[package] = "unknown"
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.records import evaluation, prepare, report, run_secrets, write
+from datasets.records.errors import NotProven
 from datasets.records.folder import FOLDER_MODE, appearing
 from datasets.records.plan import checks
 from datasets.records.plan.plan import ProcessingPlan
@@ -23,7 +24,7 @@ from datasets.records.report import Report
 from datasets.records.run_secrets import Secrets
 from datasets.sources.style import Style
 from datasets.sources.table import look, read_columns
-from privacy.deidentify.errors import Cancelled, DeidentifyError
+from privacy.deidentify.errors import Cancelled
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.search import engine
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
@@ -42,12 +43,6 @@ Progress = Callable[[str, float], None]
 Stop = Callable[[], bool]
 # The pages of a report, by file name.
 Render = Callable[[Report], Mapping[str, str]]
-
-
-class NotProven(DeidentifyError):
-    """What was written does not meet the plan; it was taken away again. A fault of this program."""
-
-    code = "not_proven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

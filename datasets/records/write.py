@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from datasets.records.errors import NotWritable
 from datasets.sources.table import BOM, Source, Stop
-from privacy.deidentify.errors import BadTable, Cancelled
+from privacy.deidentify.errors import Cancelled
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED
 from privacy.deidentify.table import Column, Table
 from privacy.words import Words
@@ -24,12 +25,6 @@ CHUNK_ROWS = 1 << 18
 FILE_MODE = 0o600
 
 Progress = Callable[[float], None]
-
-
-class NotWritable(BadTable):
-    """A label has a character that the source's encoding lacks."""
-
-    code = "not_writable"
 
 
 def records(

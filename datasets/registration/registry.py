@@ -22,6 +22,7 @@ from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.ledger.ledger import open_dataset
+from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest import (
     VAULT_FILE,
     VAULT_FOLDER,
@@ -32,7 +33,6 @@ from datasets.registration.ingest import (
 )
 from datasets.registration.joined import resolve
 from privacy import delta
-from privacy.refusal import Refusal
 from privacy.schema import Schema
 from privacy.words import Words
 
@@ -79,12 +79,6 @@ KEEP_VIEW_LINEAGE = text(
 ALREADY_RUNNING = Words(
     ja="このデータセットの別の登録が実行中です", en="another registration of this dataset is running"
 )
-
-
-class RegistrationRefused(Refusal, ValueError):
-    """The dataset cannot be registered on these terms; the words say why and what to do."""
-
-    code = "registration_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

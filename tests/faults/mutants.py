@@ -33,6 +33,8 @@ CHOSEN = ADDED.replace("!=", "==")
 SEARCH, LOCAL = "tests/unit/test_deid_search.py", "tests/unit/test_deid_local.py"
 PAPERS, VERIFIED = "tests/unit/test_deid_papers.py", "tests/unit/test_deid_verify.py"
 STANDARD, NUMBERS = "tests/unit/test_deid_standard.py", "tests/unit/test_deid_operations_numbers.py"
+REACHED = "tests/http/test_problems_over_http.py::test_every_code_is_reached_over_http_in_one_shape"
+ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_described_answers.py"
 
 
 @dataclass(frozen=True)
@@ -701,5 +703,41 @@ MUTANTS = (
         "        if _released(publish, world) == seen:",
         "        if _released(publish, world) is not None:",
         ("tests/unit/test_deid_attacked.py::test_a_margin_of_one_value_keeps_who_reruns_the_program_at_one_half",),
+    ),
+    # HTTP
+    Mutant(
+        "a role that nobody looks at",
+        "api/http/roles.py",
+        "if roles and who.role not in roles:",
+        "if not roles:",
+        (f"{REACHED}[forbidden]",),
+    ),
+    Mutant(
+        "requests that nobody counts",
+        "api/http/roles.py",
+        "count_request(who.name)",
+        "pass",
+        (f"{REACHED}[rate_limited]",),
+    ),
+    Mutant(
+        "a parameter in the address that is overlooked",
+        "api/http/roles.py",
+        "if len(values) > 1 or not reads_query",
+        "if len(values) > 1",
+        (f"{ASKING}::test_a_parameter_in_the_address_is_refused_rather_than_ignored",),
+    ),
+    Mutant(
+        "an answer without a member that the description requires",
+        "api/catalog/views.py",
+        '        "version": dataset.version,\n',
+        "",
+        ("tests/http/test_get_datasets.py::test_a_retired_dataset_is_still_shown_as_retired",),
+    ),
+    Mutant(
+        "a description that does not know a member of answers",
+        "openapi.yaml",
+        "        within_share:\n",
+        "        within_part:\n",
+        (f"{DESCRIBED}::test_several_quantiles_say_by_what_share_of_the_rows_a_rank_may_be_off",),
     ),
 )  # fmt: skip

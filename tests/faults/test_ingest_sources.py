@@ -17,7 +17,8 @@ from lanes import first
 
 from datasets.database.files import size_of
 from datasets.descriptor.descriptor import Descriptor, parse
-from datasets.registration.ingest import ImportProblem, Limits, check, ingest
+from datasets.registration.ingest import Limits, check, ingest
+from datasets.registration.ingest.errors import ImportProblem
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "Hanako"
@@ -182,7 +183,8 @@ CHILD = """
 import json, resource, sys, time
 from pathlib import Path
 from datasets.descriptor.descriptor import parse
-from datasets.registration.ingest import ImportProblem, check
+from datasets.registration.ingest import check
+from datasets.registration.ingest.errors import ImportProblem
 descriptor = parse(Path(sys.argv[1]).read_text())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began, problem = time.monotonic(), ""
@@ -297,12 +299,14 @@ def test_an_interruption_leaves_nothing(tmp_path, stage):
 
 
 LONG = """
-import sys
+import sys, time
 from pathlib import Path
 from datasets.descriptor.descriptor import parse
 from datasets.registration.ingest import ingest
 def told(stage, share):
     print(stage, flush=True)
+    if stage == sys.argv[4]:
+        time.sleep(60)  # the blow comes now, however busy the machine is
 ingest(parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3]), b"s" * 32, told)
 """
 
@@ -313,10 +317,10 @@ ingest(parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3]
 def test_a_killed_import_touches_only_its_staging_folder(tmp_path, stage, blow):
     source, staging = tmp_path / "in" / "source.csv", tmp_path / "staging"
     source.parent.mkdir()
-    source.write_bytes(HEAD + b"".join(b"p%d,%d,2\n" % (row, row % 99) for row in range(1_000_000)))
+    source.write_bytes(HEAD + b"".join(b"p%d,%d,2\n" % (row, row % 99) for row in range(200_000)))
     staging.mkdir()
     (tmp_path / "in" / "t.yaml").write_text(described().text)
-    arguments = [str(tmp_path / "in" / "t.yaml"), str(source), str(staging)]
+    arguments = [str(tmp_path / "in" / "t.yaml"), str(source), str(staging), stage]
     before = source.read_bytes()
     with subprocess.Popen(
         [sys.executable, "-c", LONG, *arguments], cwd=ROOT, stdout=subprocess.PIPE

@@ -107,6 +107,7 @@ def wait_until_charged(ledger: Ledger) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.long
 def test_killed_at_random_moments_every_key_is_answered_and_charged_once(
     town: Town, ledger: Ledger, servers: list[Server], record_property: Any
 ) -> None:
@@ -160,13 +161,13 @@ def wreak_havoc(server: Server) -> int:
 def test_killed_between_the_charge_and_the_answer_the_retry_is_told_and_charged_nothing(
     town: Town, ledger: Ledger, servers: list[Server]
 ) -> None:
-    server = start(servers, town, SUDARE_RESPONSE_QUANTUM_MS="60000")
+    server = start(servers, town, workers=1, SUDARE_RESPONSE_QUANTUM_MS="60000")
     asking = threading.Thread(target=ask_and_forget, args=(server,), daemon=True)
     asking.start()
     wait_until_charged(ledger)
     server.kill_everything()
     asking.join(timeout=WAIT_S_MAX)
-    again = start(servers, town)
+    again = start(servers, town, workers=1)
     first, second = again.ask(ASKED, key="one"), again.ask(ASKED, key="one")
     assert (first[0], first[1]) == (200, second[1])
     assert spent(ledger, "user", "aoi") == Price(1_000_000)
@@ -181,7 +182,7 @@ def ask_and_forget(server: Server) -> None:
 def test_a_graceful_stop_lets_the_running_request_finish(
     town: Town, ledger: Ledger, servers: list[Server]
 ) -> None:
-    server = start(servers, town, SUDARE_RESPONSE_QUANTUM_MS="1500")
+    server = start(servers, town, workers=1, SUDARE_RESPONSE_QUANTUM_MS="1500")
     told: list[tuple[int, dict[str, Any]]] = []
     asking = threading.Thread(target=lambda: told.append(server.ask(ASKED, key="one")), daemon=True)
     asking.start()

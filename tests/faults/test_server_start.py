@@ -11,7 +11,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "http"))
 
-from real_server import Server
+from real_server import Server, serving
 from small_town import Town, build
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
@@ -30,6 +30,13 @@ def server(town: Town) -> Iterator[Server]:
     yield made
     if hasattr(made, "process"):
         made.kill_everything()
+
+
+@pytest.fixture(scope="module")
+def running(town: Town) -> Iterator[Server]:
+    """Started once, for clients that must not harm it."""
+    with serving(town, workers=1, threads=2) as server:
+        yield server
 
 
 def refused(server: Server, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -65,21 +72,19 @@ def test_a_setting_that_is_unknown_or_wrong_stops_the_start_in_plain_words(
     assert "short" not in done.stderr.replace(said, "")
 
 
-def test_clients_that_never_finish_their_headers_block_nobody(server: Server) -> None:
-    server.start()
-    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(CLIENTS)]
+def test_clients_that_never_finish_their_headers_block_nobody(running: Server) -> None:
+    slow = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(CLIENTS)]
     try:
         for connection in slow:
             connection.sendall(HALF)
-        assert [server.call("GET", "/healthz")[0] for _ in range(5)] == [200] * 5
+        assert [running.call("GET", "/healthz")[0] for _ in range(5)] == [200] * 5
     finally:
         for connection in slow:
             connection.close()
 
 
-def test_a_request_in_small_pieces_is_answered_and_the_connection_kept(server: Server) -> None:
-    server.start()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+def test_a_request_in_small_pieces_is_answered_and_the_connection_kept(running: Server) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(ROUNDS):
             for byte in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n":
@@ -90,9 +95,8 @@ def test_a_request_in_small_pieces_is_answered_and_the_connection_kept(server: S
             assert told.startswith(b"HTTP/1.1 200 OK")
 
 
-def test_two_requests_sent_at_once_are_both_answered(server: Server) -> None:
-    server.start()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+def test_two_requests_sent_at_once_are_both_answered(running: Server) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
         told = b""
         while told.count(b"HTTP/1.1 200 OK") < 2:
@@ -101,11 +105,10 @@ def test_two_requests_sent_at_once_are_both_answered(server: Server) -> None:
             told += received
 
 
-def test_connections_that_send_nothing_block_nobody(server: Server) -> None:
-    server.start()
-    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(CLIENTS)]
+def test_connections_that_send_nothing_block_nobody(running: Server) -> None:
+    silent = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(CLIENTS)]
     try:
-        assert [server.call("GET", "/healthz")[0] for _ in range(5)] == [200] * 5
+        assert [running.call("GET", "/healthz")[0] for _ in range(5)] == [200] * 5
     finally:
         for connection in silent:
             connection.close()

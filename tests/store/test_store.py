@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from lanes import first
 from sqlalchemy import text
 from town import RESIDENTS, add, residents_csv
 
@@ -44,7 +45,7 @@ def _migrate(url: str) -> None:
     migrate(Store(url))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", first(1, ["postgresql", "sqlite"]))
 def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sudare.db"
     if kind == "postgresql":

@@ -2,21 +2,28 @@
 
 import json
 import random
+import shutil
+import tempfile
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from databases import MIGRATED, Beginning
 from sqlalchemy import text
+from town import CARE, CARE_CSV, add, join
 
 from datasets.catalog import Catalog, DatasetVersion
 from datasets.database.store import Store, now
-from datasets.descriptor.descriptor import Descriptor, DescriptorError, View, parse, read
+from datasets.descriptor.descriptor import Descriptor, DescriptorError, parse, read
 from datasets.ledger.ledger import Ledger
-from datasets.registration.ingest import ImportProblem, IngestReport, JoinedPart, Limits, ingest_joined
-from datasets.registration.registry import Registered, RegistrationRefused, register, register_view
+from datasets.registration.errors import RegistrationRefused
+from datasets.registration.ingest import IngestReport, JoinedPart, Limits, ingest_joined
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.registry import Registered
 from privacy import delta
 from privacy.budget import Price
 from privacy.schema import Category, Number
@@ -32,15 +39,6 @@ columns:
   weight: {type: decimal, min: -0.5, max: 200, step: 0.10, unit: kg, missing: allowed}
   name: {type: text}
 """
-CARE = """\
-id: care
-title: {en: Care}
-body: "131016"
-privacy: {unit: person, max_rows_per_person: 3, measure: pure, cap: "10", max_per_query: "1"}
-columns:
-  care_level: {type: integer, min: 1, max: 5}
-  month: {type: date, min: 2025-04-01, max: 2026-03-31}
-"""
 VIEW = """\
 id: residents-care
 title: {en: Residents and care}
@@ -53,42 +51,19 @@ columns:
   weight: {from: residents}
 """
 RESIDENTS_CSV = "pid,district,weight,name\np1,chuo,50.5,A\np2,no,,B\np3,kita,70,C\n,chuo,1,D\nP1,chuo,9,E\n"
-CARE_CSV = (
-    "person,care_level,month\np1,1,2025-04-01\np1,2,2025-05-01\np1,3,2025-06-01\np3,5,2025-04-01\n"
-    "p9,4,2025-04-01\n,4,2025-04-01\n"
-)
 
 
 class Shelf:
     """A place to register in."""
 
     def __init__(self, store: Store, folder: Path) -> None:
-        self.store, self.folder = store, folder
-        self.data_dir = folder / "data"
-        self.data_dir.mkdir()
+        self.store, self.data_dir = store, folder / "data"
 
     def add(self, descriptor: str, csv: str) -> Registered:
-        source = self.folder / "source.csv"
-        source.write_text(csv, encoding="utf-8")
-        return register(
-            store=self.store,
-            data_dir=self.data_dir,
-            descriptor=parse(descriptor),
-            source=source,
-            actor="tester",
-            progress=lambda stage, share: None,
-        )
+        return add(self.store, self.data_dir, descriptor, csv)
 
     def join(self, text: str = VIEW) -> Registered:
-        view = read(text)
-        assert isinstance(view, View)
-        return register_view(
-            store=self.store,
-            data_dir=self.data_dir,
-            view=view,
-            actor="tester",
-            progress=lambda stage, share: None,
-        )
+        return join(self.store, self.data_dir, text)
 
     @property
     def catalog(self) -> Catalog:
@@ -98,6 +73,30 @@ class Shelf:
         return self.catalog.current(id)
 
 
+@cache
+def templates() -> tempfile.TemporaryDirectory[str]:
+    """Where the data lies that belongs to the databases of FILLED, until the process ends."""
+    return tempfile.TemporaryDirectory(prefix="sudare-shelf-")
+
+
+def template_of(store: Store) -> Path:
+    return Path(templates().name) / store.engine.dialect.name
+
+
+def fill(store: Store) -> None:
+    shelf = Shelf(store, template_of(store))
+    shelf.add(RESIDENTS, RESIDENTS_CSV)
+    shelf.add(CARE, CARE_CSV)
+
+
+FILLED = Beginning(name="residents_and_care", prepare=fill)
+
+
+@pytest.fixture
+def beginning(request: pytest.FixtureRequest) -> Beginning:
+    return FILLED if "shelf" in request.fixturenames else MIGRATED
+
+
 @pytest.fixture
 def empty(store: Store, tmp_path: Path) -> Shelf:
     return Shelf(store, tmp_path)
@@ -105,9 +104,8 @@ def empty(store: Store, tmp_path: Path) -> Shelf:
 
 @pytest.fixture
 def shelf(empty: Shelf) -> Shelf:
-    """Residents and their care."""
-    empty.add(RESIDENTS, RESIDENTS_CSV)
-    empty.add(CARE, CARE_CSV)
+    """Residents and their care, registered once and copied."""
+    shutil.copytree(template_of(empty.store) / "data", empty.data_dir)
     return empty
 
 

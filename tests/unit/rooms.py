@@ -27,7 +27,7 @@ PRIVACY_STANDARD_LIBRARY = frozenset(
 ROOMS = {
     "privacy": row("", "numpy opendp"),
     "privacy.deidentify": row("privacy", "numpy scipy"),
-    "privacy.deidentify.detectors": row("", "numpy"),
+    "privacy.deidentify.detectors": row("privacy", "numpy"),
     "privacy.deidentify.hierarchies": row("privacy privacy.deidentify", "numpy"),
     "privacy.deidentify.operations": row("privacy privacy.deidentify", "numpy"),
     "privacy.deidentify.proof": row("privacy privacy.deidentify privacy.deidentify.hierarchies", "numpy"),

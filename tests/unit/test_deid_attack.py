@@ -15,6 +15,7 @@ from privacy.deidentify.proof import attack
 from privacy.deidentify.proof.attack import MatchedRecords
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)
@@ -307,7 +308,7 @@ def two_diverse(table: Table) -> Table:
         found = cl.classes(told, ["ward"])
         if (2 * np.bincount(found.of[sick], minlength=len(found)) <= found.sizes).all():
             return told
-    raise BadModel("no solution")
+    raise BadModel(Words(ja="解なし", en="no solution"))
 
 
 WONG = tabled([("q1", "HIV"), ("q1", "HIV"), *[("q2", "flu")] * 5], "ward", "illness")

@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 
 from datasets.database.files import size_of
-from datasets.registration.ingest.problems import ImportProblem, Limits
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import Limits
 from privacy.words import Words
 
 POLL_SECONDS = 0.05

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from datasets.database.files import create_private, sync
 from datasets.descriptor.descriptor import Descriptor
 from datasets.registration.ingest.engine import Engine, named, quoted
-from datasets.registration.ingest.problems import ROWS_MAX, ImportProblem
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import ROWS_MAX
 from privacy.words import Words
 
 JOINING = "joining"

@@ -9,8 +9,9 @@ from pathlib import Path
 from datasets.database.files import private_folder, remove, sync
 from datasets.descriptor.descriptor import Descriptor
 from datasets.registration.ingest.engine import Engine, Watch
+from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.joining import JoinedPart, fill_joined
-from datasets.registration.ingest.problems import ImportProblem, Limits
+from datasets.registration.ingest.limits import Limits
 from datasets.registration.ingest.report import CellProblem, IngestReport
 from datasets.registration.ingest.source import fill_vault, is_parquet, lines_of
 from datasets.registration.ingest.statistics import SALT_BYTES_MIN, Counts, build

@@ -18,14 +18,14 @@ import pyarrow.parquet as pq
 from datasets.database.files import create_private, sync
 from datasets.descriptor.descriptor import Descriptor
 from datasets.registration.ingest.engine import Engine, Watch, named, problem_of, quoted
-from datasets.registration.ingest.problems import (
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import (
     COLUMNS_MAX,
     GIB,
     PARQUET_EXPANSION_MAX,
     PARQUET_FOOTER_BYTES_MAX,
     ROWS_MAX,
     VALUE_BYTES_MAX,
-    ImportProblem,
 )
 from datasets.registration.ingest.text import CHUNK_BYTES, CheckedText
 from privacy.words import Words

@@ -28,7 +28,8 @@ from datasets.registration.ingest.coding import (
     word,
 )
 from datasets.registration.ingest.engine import Engine, named, quoted
-from datasets.registration.ingest.problems import PROBLEMS_SHOWN_MAX, ImportProblem
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import PROBLEMS_SHOWN_MAX
 from datasets.registration.ingest.report import ColumnCounts, Kind
 from privacy.schema import Category, Column, Schema, UndeclaredColumn
 from privacy.words import Words

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.descriptor.descriptor import SourceOptions
-from datasets.registration.ingest.problems import COLUMNS_MAX, LINE_BYTES_MAX, ImportProblem
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import COLUMNS_MAX, LINE_BYTES_MAX
 from privacy.words import Words
 
 CHUNK_BYTES = 4 << 20

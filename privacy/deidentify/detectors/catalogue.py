@@ -9,6 +9,7 @@ from types import MappingProxyType
 from privacy.deidentify.detectors import digits
 from privacy.deidentify.detectors.digits import Rule
 from privacy.deidentify.detectors.families import FAMILIES, READINGS
+from privacy.words import Words
 
 
 class Confidence(StrEnum):
@@ -29,8 +30,7 @@ class Detector:
     """
 
     key: str
-    ja: str
-    en: str
+    words: Words
     item: int
     """The item of the processing standard: 1 (identifying descriptions) or 2 (個人識別符号)."""
     confidence: Confidence
@@ -88,8 +88,7 @@ def _begins_with_a_family_name(text: str) -> bool:
 DETECTORS: tuple[Detector, ...] = (
     Detector(
         key="my_number",
-        ja="個人番号（マイナンバー）",
-        en="Individual Number (My Number)",
+        words=Words(ja="個人番号（マイナンバー）", en="Individual Number (My Number)"),
         item=2,
         confidence=Confidence.HIGH,
         chance=0.1,
@@ -101,8 +100,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="corporate_number",
-        ja="法人番号（個人の番号ではない）",
-        en="corporate number (not of a person)",
+        words=Words(ja="法人番号（個人の番号ではない）", en="corporate number (not of a person)"),
         item=1,
         confidence=Confidence.HIGH,
         chance=0.1,
@@ -114,8 +112,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="resident_code",
-        ja="住民票コード",
-        en="resident record code",
+        words=Words(ja="住民票コード", en="resident record code"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=0.1,
@@ -127,8 +124,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="driving_licence",
-        ja="運転免許証番号",
-        en="driver's licence number",
+        words=Words(ja="運転免許証番号", en="driver's licence number"),
         item=2,
         confidence=Confidence.HIGH,
         chance=0.1 * len(digits.LICENCE_COMMISSIONS) / 100,
@@ -138,8 +134,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="passport",
-        ja="旅券番号",
-        en="passport number",
+        words=Words(ja="旅券番号", en="passport number"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -148,8 +143,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="residence_card",
-        ja="在留カード等の番号",
-        en="residence card number",
+        words=Words(ja="在留カード等の番号", en="residence card number"),
         item=2,
         confidence=Confidence.HIGH,
         chance=1.0,
@@ -158,8 +152,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="insurer_number",
-        ja="保険者番号",
-        en="health insurer's number",
+        words=Words(ja="保険者番号", en="health insurer's number"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=0.1 * len(digits.INSURER_LAWS) / 100 * digits.PREFECTURES / 100,
@@ -171,8 +164,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="insured_number",
-        ja="被保険者証の記号・番号",
-        en="symbol and number of an insured person",
+        words=Words(ja="被保険者証の記号・番号", en="symbol and number of an insured person"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -186,8 +178,9 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="elderly_insured_number",
-        ja="後期高齢者医療の被保険者番号",
-        en="number of a person insured in medical care for the elderly",
+        words=Words(
+            ja="後期高齢者医療の被保険者番号", en="number of a person insured in medical care for the elderly"
+        ),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -198,8 +191,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="care_insured_number",
-        ja="介護保険の被保険者番号",
-        en="number of a person insured in long-term care",
+        words=Words(ja="介護保険の被保険者番号", en="number of a person insured in long-term care"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -210,8 +202,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="pension_number",
-        ja="基礎年金番号",
-        en="basic pension number",
+        words=Words(ja="基礎年金番号", en="basic pension number"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -224,8 +215,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="phone",
-        ja="電話番号",
-        en="telephone number",
+        words=Words(ja="電話番号", en="telephone number"),
         item=1,
         confidence=Confidence.HIGH,
         chance=0.09,
@@ -242,8 +232,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="email",
-        ja="電子メールアドレス",
-        en="e-mail address",
+        words=Words(ja="電子メールアドレス", en="e-mail address"),
         item=1,
         confidence=Confidence.HIGH,
         chance=1.0,
@@ -253,8 +242,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="address",
-        ja="番地までの住所",
-        en="address down to the block or room",
+        words=Words(ja="番地までの住所", en="address down to the block or room"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -269,8 +257,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="postcode",
-        ja="郵便番号",
-        en="postcode",
+        words=Words(ja="郵便番号", en="postcode"),
         item=1,
         confidence=Confidence.LOW,
         chance=1.0,
@@ -283,8 +270,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="birth_date",
-        ja="生年月日（年月日すべて）",
-        en="full date of birth",
+        words=Words(ja="生年月日（年月日すべて）", en="full date of birth"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -294,8 +280,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="full_date",
-        ja="年月日",
-        en="full date",
+        words=Words(ja="年月日", en="full date"),
         item=1,
         confidence=Confidence.LOW,
         chance=1.0,
@@ -306,8 +291,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="person_name",
-        ja="氏名",
-        en="personal name",
+        words=Words(ja="氏名", en="personal name"),
         item=1,
         confidence=Confidence.LOW,
         chance=0.15,
@@ -322,8 +306,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="name_in_text",
-        ja="文中の人名",
-        en="personal name within a text",
+        words=Words(ja="文中の人名", en="personal name within a text"),
         item=1,
         confidence=Confidence.LOW,
         chance=1.0,
@@ -337,8 +320,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="bank_account",
-        ja="銀行口座番号",
-        en="bank account",
+        words=Words(ja="銀行口座番号", en="bank account"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -351,8 +333,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="vehicle_plate",
-        ja="自動車登録番号",
-        en="vehicle registration plate",
+        words=Words(ja="自動車登録番号", en="vehicle registration plate"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -363,8 +344,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="card",
-        ja="クレジットカード番号",
-        en="payment card number",
+        words=Words(ja="クレジットカード番号", en="payment card number"),
         item=1,
         confidence=Confidence.HIGH,
         chance=0.028,
@@ -378,8 +358,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="url",
-        ja="URL",
-        en="web address",
+        words=Words(ja="URL", en="web address"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -389,8 +368,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="ip_address",
-        ja="IPアドレス",
-        en="IP address",
+        words=Words(ja="IPアドレス", en="IP address"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=0.45,

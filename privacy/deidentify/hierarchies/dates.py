@@ -96,24 +96,7 @@ def dates(
     Days outside the range are refused or, with `outside="code"`, labelled `<1906-04-02` and `>2026-04-01` from
     level 1 on; texts that are no dates are refused or, with `unknown`, get that label from level 1 on.
     """
-    first, last = _limit(name, "from", low), _limit(name, "to", high)
-    require(
-        first <= last,
-        name,
-        Words(
-            ja=f"from {first} から to {last} までに 1 日もありません。",
-            en=f"from {first} to {last} holds no day",
-        ),
-    )
-    count = last.toordinal() - first.toordinal() + 1
-    require(
-        count <= DOMAIN_MAX,
-        name,
-        Words(
-            ja=f"from {first} から to {last} まで {count:,} 日あります（上限 {DOMAIN_MAX:,} 日）。",
-            en=f"from {first} to {last} are {count:,} days, at most {DOMAIN_MAX:,}",
-        ),
-    )
+    first, last = _range(name, low, high)
     chosen = _nested(name, steps)
     require(
         chosen[-1] != "era" or first >= GREGORIAN,
@@ -191,6 +174,29 @@ def _day_of_era(place: int, year: int, month: int, day: int) -> date | None:
     # Until Showa the new era began on the very day of the change, which documents write in either era.
     same_day = after.first < date(1989, 1, 1)
     return found if found < after.first or (same_day and found == after.first) else None
+
+
+def _range(name: str, low: object, high: object) -> tuple[date, date]:
+    """The first and last day of the domain."""
+    first, last = _limit(name, "from", low), _limit(name, "to", high)
+    require(
+        first <= last,
+        name,
+        Words(
+            ja=f"from {first} から to {last} までに 1 日もありません。",
+            en=f"from {first} to {last} holds no day",
+        ),
+    )
+    count = last.toordinal() - first.toordinal() + 1
+    require(
+        count <= DOMAIN_MAX,
+        name,
+        Words(
+            ja=f"from {first} から to {last} まで {count:,} 日あります（上限 {DOMAIN_MAX:,} 日）。",
+            en=f"from {first} to {last} are {count:,} days, at most {DOMAIN_MAX:,}",
+        ),
+    )
+    return first, last
 
 
 def _limit(name: str, parameter: str, value: object) -> date:

@@ -178,8 +178,8 @@ def _match_finding(column: Column, matched: Matched) -> Finding:
         rows=Rows.where(rows_holding(column, matched.places)),
         severity=Severity.HIGH if detector.item == 2 else _SEVERITIES[detector.confidence],
         words=Words(
-            ja=f"{detector.ja}とみられる値がある（確からしさ: {detector.confidence.value}）。",
-            en=f"Values look like: {detector.en} (confidence: {detector.confidence.value}).",
+            ja=f"{detector.words.ja}とみられる値がある（確からしさ: {detector.confidence.value}）。",
+            en=f"Values look like: {detector.words.en} (confidence: {detector.confidence.value}).",
         ),
         operation=Remedy.REMOVE if whole else Remedy.SUPPRESS_CELLS,
     )
