@@ -1,7 +1,7 @@
 """The WSGI application: `gunicorn --preload wsgi:app`, or `sudare serve`, which sets the rest too."""
 
 from api import create_app
-from api.http.headers import set_up_logs
+from api.server.logs import set_up_logs
 from api.settings import Settings
 
 settings = Settings.read()

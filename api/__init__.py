@@ -16,33 +16,19 @@ def create_app(settings: "Settings", noise: "Noise | None" = None) -> "Flask":
 
     from api.budgets.views import blueprint as budgets
     from api.catalog.views import blueprint as catalog
-    from api.description import openapi, pages
+    from api.description import openapi
+    from api.description.pages import blueprint as pages
     from api.http import headers, limits, problems
-    from api.http.wire import BODY_BYTES_MAX
-    from api.queries.schemas import CONDITION
     from api.queries.views import blueprint as queries
-    from api.server import health
+    from api.server import logs, metrics
+    from api.server.health import blueprint as health
     from api.services import Services
-    from api.settings import Rate
 
     app = Flask(__name__, static_folder=None)
-    app.config.update(
-        API_TITLE="Sudare",
-        API_VERSION="v1",
-        OPENAPI_VERSION="3.1.0",
-        MAX_CONTENT_LENGTH=BODY_BYTES_MAX,
-        MAX_FORM_MEMORY_SIZE=0,
-        PROPAGATE_EXCEPTIONS=False,
-    )
     app.extensions["sudare"] = Services(settings=settings, noise=noise).made()
-    headers.install(app)
-    problems.install(app)
-    limits.install(app, Rate.read(settings.rate_limit))
-    api = openapi.SudareApi(app)
-    api.spec.components.schema("Condition", CONDITION)
-    for blueprint in (queries, catalog, budgets):
-        api.register_blueprint(blueprint)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(pages.blueprint)
-    app.extensions["sudare_openapi"] = openapi.document(api, app)
+    for shared in (headers, problems, limits, logs, metrics):
+        shared.install(app)
+    openapi.install(app, [queries, catalog, budgets])
+    for undescribed in (health, metrics.blueprint, pages):
+        app.register_blueprint(undescribed)
     return app

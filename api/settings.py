@@ -23,6 +23,24 @@ class InvalidSetting(Refusal, ValueError):
     code = "invalid_setting"
 
 
+def _unknown(name: str) -> InvalidSetting:
+    return InvalidSetting(
+        Words(
+            ja=f"{name} という設定はありません。設定は docs/settings.md にあります",
+            en=f"{name} is not a setting; docs/settings.md lists them all",
+        )
+    )
+
+
+def _given_twice(name: str) -> InvalidSetting:
+    return InvalidSetting(
+        Words(
+            ja=f"{name} が値とファイルの両方で指定されています",
+            en=f"{name} is given twice, as a value and as a file",
+        )
+    )
+
+
 def _not_one_of(name: str, choices: tuple[str, ...]) -> InvalidSetting:
     return InvalidSetting(
         Words(
@@ -85,22 +103,14 @@ class Settings:
             if not name.startswith(PREFIX):
                 continue
             key = name.removeprefix(PREFIX).lower()
+            # Secrets of containers come as files: an environment is handed on to every process that is started.
             if key.endswith("_file") and key.removesuffix("_file") in known:
                 key, text = key.removesuffix("_file"), _content(name, text)
             if key not in known:
-                raise InvalidSetting(
-                    Words(
-                        ja=f"{name} という設定はありません。設定は docs/settings.md にあります",
-                        en=f"{name} is not a setting; docs/settings.md lists them all",
-                    )
-                )
+                # Never passed over: a mistyped limit would leave the default in force and nobody would see it.
+                raise _unknown(name)
             if key in values:
-                raise InvalidSetting(
-                    Words(
-                        ja=f"{PREFIX}{key.upper()} が値とファイルの両方で指定されています",
-                        en=f"{PREFIX}{key.upper()} is given twice, as a value and as a file",
-                    )
-                )
+                raise _given_twice(f"{PREFIX}{key.upper()}")
             values[key] = _convert(name, text, type(getattr(cls(), key)))
         return cls(**values)._checked()  # type: ignore[arg-type]
 
@@ -140,9 +150,11 @@ def _write_once(file: Path, text: str) -> None:
     draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
         opened.write(text)
+        # On disk before it has its name: a key lost in a power cut makes every digest made with it useless.
         opened.flush()
         os.fsync(opened.fileno())
     try:
+        # A link fails where the name is taken; a rename would replace the key that a first writer uses already.
         os.link(draft, file)
     except FileExistsError:
         pass

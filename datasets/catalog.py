@@ -18,6 +18,8 @@ from privacy.refusal import Refusal
 from privacy.schema import Measure, Schema
 from privacy.words import Words
 
+# A view stands in several lineages, so the join gives one row for each of them; every other dataset gives
+# one.
 _SELECT = """
     SELECT datasets.id, datasets.lineage, datasets.version, datasets.created_at, datasets.retired_at,
         versions.descriptor, versions.folder, versions.registered_at, versions.sources,
@@ -27,6 +29,7 @@ _SELECT = """
 """
 CURRENT = text(f"{_SELECT} WHERE datasets.id = :id")
 ALL = text(f"{_SELECT} ORDER BY datasets.id")
+# The first date stays: retiring twice must not make it look as if questions were answered meanwhile.
 RETIRE = text("UPDATE datasets SET retired_at = :at WHERE id = :id AND retired_at IS NULL")
 
 
@@ -95,6 +98,7 @@ class Catalog:
         """Every dataset, retired ones too, by name."""
         with self._store.reading() as connection:
             rows = connection.execute(ALL).all()
+        # The rows are ordered by id, so that those of one view stand together.
         return [self._version(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
 
     def lineage_members(self) -> dict[str, LineageMembers]:
@@ -127,12 +131,14 @@ class Catalog:
 
 
 def _members(family: Iterable[DatasetVersion]) -> LineageMembers:
+    # The latest registered version decides: older ones answer no questions any more.
     by_age = sorted(family, key=lambda version: version.registered_at)
     latest = by_age[-1].schema
     names = tuple(sorted(version.id for version in by_age))
     return LineageMembers(names=names, measure=latest.measure, delta=latest.delta)
 
 
+# A registered text never changes, so it is its own key and nothing has to be dropped when a version comes.
 @lru_cache(maxsize=256)
 def described(text: str) -> Descriptor:
     """A registered descriptor, read again."""

@@ -40,8 +40,8 @@ class Estimate:
     fine: Decimal
 
 
-class Estimator(Protocol):
-    """One statistic as a vector of `len(components)` integers per cell."""
+class AdditiveEstimator(Protocol):
+    """One statistic as a vector of `len(components)` integers per cell that adds up over disjoint sets of rows."""
 
     @property
     def key(self) -> str:
@@ -68,7 +68,7 @@ class Estimator(Protocol):
         ...
 
     def squared(self, cells: int) -> int:
-        """The same in L2, squared."""
+        """How far one person moves the vector over that many cells, in L2, squared: whole where the root is not."""
         ...
 
     def vector(self, get: Get) -> Integers:
@@ -122,12 +122,14 @@ class Plain:
         return False
 
     def l1(self, cells: int) -> int:
+        # All k rows may fall into one cell, so a table of many cells moves no less than one: no minimum with cells.
         whole = self.rows * self.reach
         touched = min(self.rows, cells)
         if self.exact.kind == "persons":
             return touched
         if self.exact.kind == "person_total":
             capped = touched * self._person_reach
+            # Without zero inside, the clamp lifts the smallest total to its near end, whatever the size of its rows.
             return min(whole, capped) if self._holds_zero else capped
         return whole
 
@@ -138,6 +140,7 @@ class Plain:
         if self.exact.kind == "person_total":
             person = self._person_reach
             capped = touched * person**2
+            # Σt² ≤ max|t|·Σ|t|: a person who moves many cells far has no rows left to move them all that far.
             return min(capped, self.l1(cells) * person) if self._holds_zero else capped
         return (self.rows * self.reach) ** 2
 
@@ -154,10 +157,12 @@ class Plain:
 
     def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
         width = distribution.half_width(confidence)
+        # Integers come from a table measured alone; floats from least squares, where an estimate is no whole number.
         if noisy.dtype == np.int64:
             values, fine = [int(value) for value in noisy[0].tolist()], self.step
         else:
-            values, fine = _scaled(noisy[0]), self.step / 10**DIGITS
+            values, fine = _in_digits(noisy[0]), self.step / 10**DIGITS
+            # Rounded up: bounds may be wider than stated, never narrower.
             width = math.ceil(distribution.half_width_real(confidence) * 10**DIGITS)
         low = [value - width for value in values]
         return Estimate(values=values, low=[*low], high=[value + width for value in values], fine=fine)
@@ -204,12 +209,15 @@ class Mean:
 
     def vector(self, get: Get) -> Integers:
         total, present = (get(exact) for exact in self.exacts)
+        # Σ(x-l) = Σx - l·n, so an engine gives plain sums. Both are at most 2³³ rows times h-l, inside int64 by
+        # `privacy.statistics.largest_reach`.
         return np.stack([total - self.low * present, self.high * present - total])
 
     def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
         share, low, high = share_of(noisy[0], noisy[1], distribution, confidence, classes=2)
         span, base, fine = (self.high - self.low) * 10**DIGITS, self.low * 10**DIGITS, self.step / 10**DIGITS
         return Estimate(
+            # To the nearest for the value, outwards for its bounds.
             values=[base + round(span * value) for value in share.tolist()],
             low=[base + math.floor(span * value) for value in low.tolist()],
             high=[base + math.ceil(span * value) for value in high.tolist()],
@@ -217,7 +225,7 @@ class Mean:
         )
 
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
-        """At worst where the mean is one of the bounds."""
+        """The half-width in units for `rows` rows, at worst: where the mean is one of the clamping bounds."""
         span = self.high - self.low
         share = float(distribution.tail(confidence, np.ones((1, 1)))[0]) / (rows * span)
         return min(1.0, share) * span * float(self.step)
@@ -271,12 +279,14 @@ class Variance:
     def vector(self, get: Get) -> Integers:
         present, total, square = (get(exact) for exact in self.exacts)
         top = self.top
+        # Middle terms may pass 2⁶³ and wrap around; the results fit and int64 is modular, so they are exact.
         return np.stack([top * top * present - 2 * top * total + square, 2 * (top * total - square), square])
 
     def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
         value, low, high = variance_of(noisy.astype(np.float64), distribution, confidence)
         side = self.top * self.grid * self.step
         if self.root:
+            # The root is monotone, so bounds of the variance are bounds of the deviation with the same confidence.
             value, low, high, unit = np.sqrt(value), np.sqrt(low), np.sqrt(high), side
         else:
             unit = side * side
@@ -290,7 +300,7 @@ class Variance:
         )
 
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
-        """At worst where all values lie at one of the bounds."""
+        """The half-width in (squared) units for `rows` rows, at worst: where all values lie at one of the bounds."""
         side = float(self.top * self.grid * self.step)
         share = min(0.25, float(distribution.tail(confidence, np.ones((1, 1)))[0]) / (rows * self.top**2))
         return side * math.sqrt(share) if self.root else side**2 * share
@@ -312,6 +322,7 @@ class _Classes:
         return self.rows
 
     def squared(self, cells: int) -> int:
+        # Squared L2 of k rows in one class of one cell: spread over classes or cells it is less.
         return self.rows**2
 
 
@@ -333,14 +344,15 @@ class Share(_Classes):
 
     def vector(self, get: Get) -> Integers:
         some, whole = get(self.some), get(self.all)
+        # Disjoint classes, not some and all: a row would move both of these, and cost twice.
         return np.stack([some, whole - some])
 
     def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
         share, low, high = share_of(noisy[0], noisy[1], distribution, confidence, classes=2)
-        return _parts(share.tolist(), low.tolist(), high.tolist())
+        return _share_estimate(share.tolist(), low.tolist(), high.tolist())
 
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
-        """At worst over all shares."""
+        """The half-width of the share for `rows` rows counted in all, at worst over all shares."""
         return min(1.0, float(distribution.tail(confidence, np.ones((1, 1)))[0]) / rows)
 
 
@@ -366,22 +378,24 @@ class Ratio(_Classes):
         return np.stack([above - both, both, below - both])
 
     def estimate(self, noisy: Numbers, distribution: NoiseDistribution, confidence: float) -> Estimate:
-        """By way of s = N/(N+D), so that a ratio without upper bound is an ordinary share."""
+        """Ratios and bounds by way of s = N/(N+D), so that a ratio without upper bound is an ordinary share."""
+        # Rows in both conditions stand on both sides of the ratio, so their noise does too: three classes.
         found = share_of(noisy[0] + noisy[1], noisy[1] + noisy[2], distribution, confidence, classes=3)
         value, low, high = ([_odds(share) for share in shares.tolist()] for shares in found)
-        return _parts([one or 0.0 for one in value], [one or 0.0 for one in low], high)
+        return _share_estimate([one or 0.0 for one in value], [one or 0.0 for one in low], high)
 
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
-        """At worst over ratios up to 1, for so many rows in the denominator."""
+        """The half-width of the ratio for `rows` rows in the denominator, at worst over ratios up to 1."""
         return float(distribution.tail(confidence, np.ones((2, 1)))[0]) / rows
 
 
 def _odds(share: float) -> float | None:
     """s/(1-s); None where there is no end to it."""
+    # Nearer to 1 the ratio in millionths passes 2⁵³, where floats stop holding whole numbers.
     return share / (1 - share) if share < 1 - 1e-9 else None
 
 
-def _parts(value: Sequence[float], low: Sequence[float], high: Sequence[float | None]) -> Estimate:
+def _share_estimate(value: Sequence[float], low: Sequence[float], high: Sequence[float | None]) -> Estimate:
     """An estimate in millionths."""
     fine = 10**SHARE_DIGITS
     return Estimate(
@@ -392,5 +406,5 @@ def _parts(value: Sequence[float], low: Sequence[float], high: Sequence[float | 
     )
 
 
-def _scaled(values: Numbers) -> list[int]:
+def _in_digits(values: Numbers) -> list[int]:
     return [round(value * 10**DIGITS) for value in values.tolist()]

@@ -38,13 +38,14 @@ class AnswerTable:
 
     def as_json(self) -> dict[str, Any]:
         """The table as it stands in a JSON answer."""
+        # By name and in order: the stored answer must read back to this table, digest for digest.
         names = [column.name for column in self.columns]
         rows = zip(*(column.values for column in self.columns), strict=True)
         return {
             "columns": [column.description() for column in self.columns],
             "rows": [dict(zip(names, row, strict=True)) for row in rows],
             "postprocessing": list(self.postprocessing),
-            "notes": [{"code": code, **NOTES[code]} for code in self.notes],
+            "notes": [{"code": code, **NOTES[code].as_texts()} for code in self.notes],
         }
 
     @classmethod
@@ -77,6 +78,7 @@ def release(plan: Plan, exact: Mapping[ExactRequest, Integers], noise: Noise) ->
 def _release(part: Measurement, exact: Mapping[ExactRequest, Integers], noise: Noise) -> list[Integers]:
     """The released arrays of one statistic: (components, cells) for each draw, or (choices, cells) at once."""
     if isinstance(part.estimator, Quantiles) and not part.estimator.by_tree:
+        # A later choice may depend on an earlier one (splits), so all are made at once and not draw by draw.
         return [part.estimator.choose(_getter(exact, part.draws[0].subset), part.mechanisms, noise)]
     if isinstance(part.estimator, UndeclaredValueCount):
         (draw,) = part.draws
@@ -89,6 +91,7 @@ def _release(part: Measurement, exact: Mapping[ExactRequest, Integers], noise: N
             if isinstance(part.estimator, Quantiles)
             else part.estimator.vector(get)
         )
+        # One call for all components and cells: the sensitivity is that of the whole vector.
         found.append(noise.add(vector.ravel(), draw.mechanism).reshape(vector.shape))
     return found
 
@@ -120,6 +123,7 @@ def table(plan: Plan, released: Released, values: Sequence[str] = ()) -> AnswerT
         columns = list(result_columns.by_undeclared_value(plan, plan.measurements[0], released[0], values))
         return AnswerTable(columns=tuple(columns), notes=tuple(result_columns.notes(plan)), postprocessing=())
     columns = list(result_columns.keys(plan))
+    # Arrays carry no names: they are taken in the order of `release`, as many a statistic as it has draws.
     rest = list(released)
     done: list[str] = []
     for part in plan.measurements:
@@ -151,17 +155,19 @@ def renamed_table(earlier: AnswerTable, plan: Plan) -> AnswerTable:
             for column in earlier.columns
             if column.role == "value" and column.about["statistic"] == part.key
         ]
+        # By price, since equal statistics at unequal shares of a price were released with unequal noise.
         first = max(equal, key=lambda column: _price_of(column.about))
-        columns += _renamed(earlier.columns, first.about["as"], part)
+        columns += _under_new_name(earlier.columns, first.about["as"], part)
     return replace(earlier, columns=tuple(columns))
 
 
-def _renamed(columns: Sequence[AnswerColumn], before: str, part: Measurement) -> list[AnswerColumn]:
+def _under_new_name(columns: Sequence[AnswerColumn], before: str, part: Measurement) -> list[AnswerColumn]:
     """All columns of one statistic under its new name."""
     found = []
     for column in columns:
         if column.about.get("as") == before:
             about = {**column.about, "as": part.name}
+            # Several quantiles add their own ends to the statistic's name, which stay.
             if "of" in about:
                 about["of"] = part.name + about["of"].removeprefix(before)
             found.append(replace(column, name=part.name + column.name.removeprefix(before), about=about))

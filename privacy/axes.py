@@ -35,6 +35,7 @@ def axes_of(keys: tuple[Key, ...], resolver: Resolver, pointer: str = "/group_by
         place = resolver.place(key.column, f"{here}/column")
         if place is None:
             continue
+        # A key column is named after its column, and two of one name could not be read apart.
         if place in (axis.column for axis in axes):
             resolver.refuse(f"{here}/column", "repeated_key", key.column)
         axes.append(_axis(key, place, resolver, here))
@@ -44,6 +45,7 @@ def axes_of(keys: tuple[Key, ...], resolver: Resolver, pointer: str = "/group_by
 def _axis(key: Key, place: int, resolver: Resolver, pointer: str) -> Axis:
     column = resolver.columns[place]
     pairs = _pairs(column, key, resolver, pointer)
+    # Only on request: without it a row that lacks the value stands in no cell, which moves nothing.
     if key.missing:
         pairs.append(((column.missing, column.missing), None))
     buckets, labels = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
@@ -64,6 +66,7 @@ def _pairs(column: Column, key: Key, resolver: Resolver, pointer: str) -> list[t
             resolver.refuse(f"{pointer}/by", "not_a_date_column", key.column)
             return []
         return [*periods(column, key.by)]
+    # Before the values are listed: a domain of numbers may have billions.
     if column.high - column.low >= CELLS_MAX:
         resolver.refuse(f"{pointer}/column", "too_many_values", key.column, CELLS_MAX)
         return []
@@ -92,6 +95,7 @@ def periods(column: Date, by: str) -> list[tuple[Interval, str]]:
     while low <= column.high:
         high = min(day_number(_last(day_of(low), by)), column.high)
         found.append(((low, high), _name(day_of(low), by)))
+        # Periods follow without gap or overlap, so that each row stands in one cell and sensitivities hold.
         low = high + 1
     return found
 

@@ -27,6 +27,7 @@ def share_of(
     """
     a, b = above.astype(np.float64), below.astype(np.float64)
     total = a + b
+    # Of a total within a few scales of its own noise nothing is known, and a ratio by it says nothing.
     known = total > 4 * distribution.deviation / math.sqrt(2) + 2
     total = np.where(known, total, 1.0)
     centre = np.where(known, np.clip(a / total, 0, 1), _share_of_hidden_total(a, b))
@@ -37,6 +38,8 @@ def share_of(
         return np.asarray(np.abs(a - share * total) - allowed)
 
     inside = excess(centre) <= 0
+    # Where noise carried the sums out of [0, 1] no share explains both. Then each lies within its own half-width
+    # with √confidence, so both do with `confidence`; with three classes a sum holds the noise of two.
     box = (distribution.half_width(math.sqrt(confidence)) * (classes - 1) + 1) / total
     low = np.where(inside, _root(excess, 0.0, centre), np.clip(centre - box, 0, 1))
     high = np.where(inside, _root(excess, 1.0, centre), np.clip(centre + box, 0, 1))
@@ -53,6 +56,7 @@ def _root(excess, end: float, kept: Floats) -> Floats:  # type: ignore[no-untype
     """Bisect between an end of [0, 1] and a share that is kept; the refused side, or the end if kept."""
     out = np.full_like(kept, end)
     end_kept = excess(out) <= 0
+    # Sixty halvings go below the spacing of floats; the refused side is returned, so bounds err outwards.
     for _ in range(60):
         middle = (out + kept) / 2
         refused = excess(middle) > 0
@@ -81,21 +85,24 @@ def variance_of(
     reach = (distribution.tail(1 - SHARES_OF_DOUBT * doubt, np.array([ones, ones / 2, ones])) + 1) / count
     mean_low, mean_high = np.clip(mean - reach, 0, 1), np.clip(mean + reach, 0, 1)
     low, high = np.zeros_like(mean), np.full_like(mean, 0.25)
+    # Weights depend on the bounds and bounds on the weights. Each round begins with bounds that hold and can
+    # only narrow them, so stopping after any number of rounds is valid.
     for _ in range(3):
         weights = _largest_weights(mean_low, mean_high, low, high)
         width = (distribution.tail(1 - (1 - SHARES_OF_DOUBT) * doubt, weights) + 1) / count
+        # V = V̂ + (m - m̂)² less noise: not knowing the mean lifts the upper bound only.
         drift = np.maximum(np.abs(mean - mean_low), np.abs(mean_high - mean)) ** 2
         low = np.clip(value - width, 0, 0.25)
         high = np.clip(value + width + drift, 0, 0.25)
     shown = np.clip(value, 0, 0.25)
     return (
-        np.where(known, shown, np.where(total > 0, _clipped(noisy), 0.0)),
+        np.where(known, shown, np.where(total > 0, _variance_of_hidden_total(noisy), 0.0)),
         np.where(known, low, 0.0),
         np.where(known, np.maximum(high, low), 0.25),
     )
 
 
-def _clipped(noisy: Floats) -> Floats:
+def _variance_of_hidden_total(noisy: Floats) -> Floats:
     """The variance that sums say which noise may have carried anywhere."""
     near, between, far = np.maximum(noisy, 0)
     count = np.maximum(near + between + far, 1.0)

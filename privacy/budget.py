@@ -42,6 +42,7 @@ class Price:
     nano: int
 
     def __post_init__(self) -> None:
+        # True is an int in Python, and no price.
         if not isinstance(self.nano, int) or isinstance(self.nano, bool):
             raise TypeError("a price is a whole number of billionths")
         if not 0 <= self.nano <= PRICE_NANO_MAX:
@@ -77,6 +78,7 @@ def split(total: Price, weights: Sequence[Fraction]) -> list[Price]:
     """
     whole = sum(weights, Fraction(0))
     shares = [int(total.nano * weight / whole) for weight in weights]
+    # Rounded down, the shares lack fewer billionths than there are shares: one each for the first ones.
     for place in range(total.nano - sum(shares)):
         shares[place] += 1
     return [Price(share) for share in shares]
@@ -99,6 +101,7 @@ def epsilon_of(rho: Price, delta: Fraction) -> Fraction:
     if rho.nano == 0:
         return Fraction(0)
     whole, log_delta = rho.nano / NANO, math.log(delta)
+    # Over orders 1 + e⁻³⁰ … 1 + e³⁰. Whatever order the search ends at, its ε is valid; a bad one is only too large.
     low, high = -30.0, 30.0
     for _ in range(200):
         left, right = low + (high - low) / 3, high - (high - low) / 3
@@ -106,6 +109,7 @@ def epsilon_of(rho: Price, delta: Fraction) -> Fraction:
             high = right
         else:
             low = left
+    # Up for the error of floats, then up to a millionth: ε is never understated.
     return Fraction(math.ceil(max(0.0, _epsilon_at(low, whole, log_delta)) * 10**6 * (1 + 1e-12)), 10**6)
 
 
@@ -113,4 +117,5 @@ def _epsilon_at(order: float, rho: float, log_delta: float) -> float:
     """The ε of the order α = 1 + e^`order`."""
     beyond = math.exp(order)
     alpha = 1 + beyond
+    # ln δ = (α-1)(αρ-ε) - ln(α-1) + α·ln(1-1/α), solved for ε with ln(α-1) = `order`.
     return alpha * rho + (alpha * (order - math.log(alpha)) - order - log_delta) / beyond

@@ -34,6 +34,7 @@ def parse(text: str) -> Fraction:
 
 
 def _exact(text: str) -> Fraction:
+    # Text becomes a fraction without a float in between: no float is 1e-9.
     if plain := _PLAIN.fullmatch(text):
         return Fraction(int(plain[1] or 0), 10 ** len(plain[1] or ""))
     if power := _POWER.fullmatch(text):
@@ -64,6 +65,7 @@ def read(text: str) -> int:
     """What `shown` wrote, of any size. Raises ValueError."""
     whole, _, decimals = text.partition(".")
     atto = int(whole) * ATTO + int(decimals.ljust(18, "0"))
+    # One way of writing each amount: a line in another was not written by the journal.
     if atto < 0 or shown(atto) != text:
         raise ValueError("not an amount as the journal writes it")
     return atto

@@ -45,6 +45,7 @@ class NoiseDistribution:
         if self.kind == "laplace":
             alpha = math.exp(-1 / self.scale)
             steps = self.scale * (math.log(2) - math.log1p(alpha) - math.log1p(-confidence))
+            # t + 1 ≥ steps, less a hair: floats may put a whole number just above itself and cost a whole unit.
             return max(0, math.ceil(steps - 1e-9 * max(1.0, steps)) - 1)
         if not self.whole:
             return math.ceil(self.half_width_real(confidence))
@@ -53,7 +54,7 @@ class NoiseDistribution:
         return math.ceil(float(self.tail(confidence, np.ones((1, 1)))[0]))
 
     def half_width_real(self, confidence: float) -> float:
-        """The same for noise that is no whole number, as that of a least-squares estimate.
+        """t with P(|X| ≤ t) ≥ `confidence` for noise that is no whole number, as that of a least-squares estimate.
 
         Half a unit wider than the continuous distribution: one draw may still outweigh the others, and a whole number
         is up to half a unit further out than a continuous draw that it is the rounding of.
@@ -85,12 +86,17 @@ def _normal_or_mixed(kind: str, confidence: float) -> float:
     ln(1/(1-c))/√2 deviations, so that is what mixed noise is given; the normal one below that.
     """
     normal = NormalDist().inv_cdf((1 + confidence) / 2)
+    # A sum of many draws is nearly normal, one dominating Laplace draw is not: the wider of both covers every mixture.
     return normal if kind == "gaussian" else max(normal, -math.log1p(-confidence) / math.sqrt(2))
 
 
 @lru_cache(maxsize=4096)
 def _summed_half_width(sigma: float, confidence: float) -> int:
-    """By summing P(X = x) ∝ exp(-x²/2σ²) over the integers."""
+    """The least whole t with P(|X| ≤ t) ≥ `confidence` for discrete Gaussian X, by summing exp(-x²/2σ²).
+
+    The distribution is that of Canonne, Kamath & Steinke 2020.
+    """
+    # Beyond ten deviations lies e⁻⁵⁰ of the mass: less than floats can add to 1.
     reach = math.ceil(sigma * 10) + 10
     mass = np.exp(-(np.arange(reach + 1) ** 2) / (2 * sigma**2))
     inside = np.cumsum(np.concatenate([mass[:1], 2 * mass[1:]]))
@@ -105,6 +111,7 @@ def _laplace_tail(confidence: float, weights: Floats) -> Floats:
     """
     ordered = np.sort(weights.astype(np.float64), axis=0)
     top = np.maximum(ordered[-1], 1e-300)
+    # Partial fractions divide by differences of squares, so nearly equal weights would cancel all digits away.
     apart = np.empty_like(ordered)
     apart[0] = np.maximum(ordered[0], top * 1e-6)
     for place in range(1, len(ordered)):
@@ -124,6 +131,7 @@ def _laplace_tail(confidence: float, weights: Floats) -> Floats:
         middle = (low + high) / 2
         wide = (factors * np.exp(-middle / unit)).sum(axis=0) > 1 - confidence
         low, high = np.where(wide, middle, low), np.where(wide, high, middle)
+    # The upper end of the bisection holds at least the confidence.
     return np.asarray(high * top)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from privacy.filters import Filter, Interval
 from privacy.schema import Label
 
+# Whole numbers only, and no price among them: an engine has one right result and cannot spend a budget.
 ExactKind = Literal[
     "rows", "persons", "present", "total", "square", "person_total", "histogram", "values", "value_persons"
 ]
@@ -34,6 +35,7 @@ class Axis:
     @property
     def pieces(self) -> list[tuple[Interval, int]]:
         """Intervals of codes and the bucket of each, ascending."""
+        # The rest is the last bucket, so that labels number the buckets before it.
         rest = [(interval, len(self.buckets)) for interval in self.rest]
         return sorted([*zip(self.buckets, range(len(self.buckets)), strict=True), *rest])
 
@@ -72,6 +74,7 @@ class ExactAggregate:
         return (self.high - self.low) // self.grid + 1 if self.kind == "histogram" else 1
 
 
+# Ascending, so that a subset is one tuple only and an exact integer is asked for once.
 AxisSubset = tuple[int, ...]
 """Numbers of the plan's axes, ascending: the cells over which an exact integer is wanted."""
 

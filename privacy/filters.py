@@ -40,9 +40,10 @@ EVERYTHING = Every()
 
 
 def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The same set as ascending, disjoint, non-adjacent intervals."""
+    """The set that intervals cover, as ascending, disjoint, non-adjacent intervals; empty ones are dropped."""
     joined: list[Interval] = []
     for low, high in sorted(interval for interval in intervals if interval[0] <= interval[1]):
+        # Codes are whole, so intervals that touch are one: equal sets become equal tuples, and equal fingerprints.
         if joined and low <= joined[-1][1] + 1:
             joined[-1] = joined[-1][0], max(joined[-1][1], high)
         else:
@@ -82,6 +83,7 @@ def _combine(
     merge: Callable[[tuple[Interval, ...], tuple[Interval, ...]], tuple[Interval, ...]],
 ) -> Filter:
     """Flatten, merge memberships of one column, settle constants, sort, drop repeats."""
+    # Brackets inside brackets of one kind mean nothing, and must not change a fingerprint.
     flat = [part for term in terms for part in (term.terms if isinstance(term, kind) else (term,))]
     members = sorted(part for part in flat if isinstance(part, Member))
     merged: list[Filter] = []
@@ -89,8 +91,10 @@ def _combine(
         merged.append(Member(column, reduce(merge, (member.intervals for member in group))))
     rest = {canonical_text(part): part for part in flat if not isinstance(part, Member)}
     parts = [_constant(part) for part in merged] + [rest[text] for text in sorted(rest)]
+    # "No row" decides an "all of these", "every row" an "any of these".
     if dual() in parts:
         return dual()
+    # The neutral term adds nothing, and a single term needs no bracket.
     parts = [part for part in parts if part != kind()]
     return parts[0] if len(parts) == 1 else kind(tuple(parts))
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from privacy.margins import Fitted, Floats, Grid, axes_of, below, block, cells_of, mask_of, reflect
+from privacy.distributions import Floats
+from privacy.margins import FittedMargin, Grid, axes_of, below, block, cells_of, mask_of, reflect
 
 Integers = npt.NDArray[np.int64]
 
@@ -18,12 +19,13 @@ TOTAL_MAX = 2**62
 STEPS = 60
 """Steps towards the nearest table without negative cells, each a few milliseconds at 100,000 cells."""
 
+# Boyd et al. 2011 (section 3.4.3) advise an over-relaxation of 1.5 to 1.8.
 RELAXED, RHO = 1.6, 2.0
 CONTROLLED_MAX = 8
 """Margins that the rounding of a cell looks at: those with the fewest cells, where most roundings meet."""
 
 
-def whole(sizes: Sequence[int], fitted: Sequence[Fitted], wanted: Sequence[Grid]) -> list[Integers]:
+def whole(sizes: Sequence[int], fitted: Sequence[FittedMargin], wanted: Sequence[Grid]) -> list[Integers]:
     """The wanted margins as whole numbers ≥ 0 that add up exactly, near the fitted ones.
 
     For the case that one wanted grid, the finest, contains all others; `fitted` is what `fit` made of
@@ -62,14 +64,17 @@ def _whole(
 ) -> Integers:
     """One finest table made whole and non-negative; `unit` is the deviation of its cells."""
     total = _total(table)
+    # Half of int64: rounded cells may add up to more than the total before they are corrected.
     if total >= TOTAL_MAX:
         raise ValueError("the grand total leaves the range of 64 bits")
+    # No other table without negative cells adds up to so little.
     if total <= 0:
         return np.zeros(table.shape, dtype=np.int64)
     if (table < 0).any():
         near = _nearest(table / unit, total / unit, _stay(sizes, finest, weights))
+        # The steps keep the total in the limit only, and are few: the last cut makes it exact.
         table = np.maximum(near - _cut(near, total / unit), 0.0) * unit
-    return _rounded(table, total, finest, weights)
+    return _controlled_rounding(table, total, finest, weights)
 
 
 def _total(table: Floats) -> int:
@@ -113,12 +118,13 @@ def _stay(sizes: Sequence[int], finest: int, weights: dict[int, float]) -> Float
         for part in below([finest])
     }
     found = np.zeros((1, *(sizes[axis] for axis in axes_of(finest))))
+    # The first subspace is the grand total, which stays where the released numbers put it.
     for part in below([finest])[1:]:
         found[block(part, finest)] = RHO / (pull[part] + RHO)
     return found
 
 
-def _rounded(table: Floats, total: int, finest: int, weights: dict[int, float]) -> Integers:
+def _controlled_rounding(table: Floats, total: int, finest: int, weights: dict[int, float]) -> Integers:
     """Each cell rounded up or down, so that the coarse margins stay close and the grand total is `total`.
 
     What the total lacks after the rounding goes to the cells that mind least, one each; what is left even
@@ -126,12 +132,14 @@ def _rounded(table: Floats, total: int, finest: int, weights: dict[int, float]) 
     """
     flat = table.ravel()
     found = np.rint(flat).astype(np.int64)
+    # Whole cells keep their value, so that a table which needs no change comes back unchanged.
     free = np.flatnonzero(np.abs(flat - found) > 1e-6 + 1e-13 * flat)
     down = np.floor(flat[free])
-    up, pull = _diffused(flat[free] - down, _places(table.shape, free, finest, weights))
+    up, pull = _error_diffusion(flat[free] - down, _places(table.shape, free, finest, weights))
     found[free] = down.astype(np.int64) + up
     lacking = total - int(found.sum())
     step = 1 if lacking > 0 else -1
+    # Only cells that have not gone this way yet: each stays within one of its value.
     able = np.flatnonzero(up == (step < 0))
     chosen = able[np.argsort(step * pull[able], kind="stable")[: abs(lacking)]]
     found[free[chosen]] += step
@@ -152,12 +160,13 @@ def _places(
     return sorted(found, key=lambda one: int(one[1].max(initial=0)))[: CONTROLLED_MAX + 1]
 
 
-def _diffused(parts: Floats, places: list[tuple[float, Integers]]) -> tuple[Integers, Floats]:
-    """For each fraction 0 or 1, so that sums over the cells of every margin stay close: error diffusion.
+def _error_diffusion(parts: Floats, places: list[tuple[float, Integers]]) -> tuple[Integers, Floats]:
+    """Round each fraction to 0 or 1 so that sums over the cells of every margin stay close: error diffusion.
 
     In turn, each goes the way that leaves the squared errors of its sums, weighted, the least. Also
     answers the weighted sum of these errors at the end, for each fraction.
     """
+    # Lists and a plain loop: each cell depends on all before it, and numpy is slow on single numbers.
     sums = [(weight, [0.0] * (int(place.max(initial=0)) + 1), place.tolist()) for weight, place in places]
     middle = sum(weight for weight, _ in places) / 2
     ups = []

@@ -1,7 +1,7 @@
 """Which tables an answer has and over which cells its statistics are measured. Reads no data.
 
 A plain answer has one table, measured as it stands. An answer with margins, or a workload, has several: then
-`privacy.margins` chooses the grids to measure, and every table is estimated from all of them.
+`privacy.strategy` chooses the grids to measure, and every table is estimated from all of them.
 """
 
 import math
@@ -13,6 +13,7 @@ from itertools import combinations
 from privacy import margins
 from privacy.exact import Axis, AxisSubset
 from privacy.schema import Measure
+from privacy.strategy import Strategy, best_strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class PlannedTable:
 
     @property
     def subset(self) -> AxisSubset:
-        """The same axes in the plan's order."""
+        """The axes of the keys, ascending: their order in the plan and not in the question."""
         return tuple(sorted(self.keys))
 
 
@@ -39,7 +40,8 @@ class Layout:
     tables: tuple[PlannedTable, ...]
     grids: tuple[AxisSubset, ...]
     shares: tuple[Fraction, ...] = (Fraction(1),)
-    chosen: margins.Strategy | None = field(default=None, compare=False)
+    # Not compared: plans that measure alike are equal, whatever was found about other ways.
+    chosen: Strategy | None = field(default=None, compare=False)
 
     @property
     def direct(self) -> bool:
@@ -61,6 +63,7 @@ class Layout:
     @property
     def cells(self) -> int:
         """The cells of all tables together: the answer's rows."""
+        # Labels, not sizes: the rest bucket of an axis is measured and never released.
         return sum(math.prod(len(self.axes[key].labels) for key in table.keys) for table in self.tables)
 
     def relative_variances(self, power: int) -> tuple[float, ...]:
@@ -73,6 +76,7 @@ class Layout:
 
 
 @lru_cache(maxsize=256)
+# Cached: a price is found by bisection, which asks for these at every step.
 def _relative_variances(
     sizes: tuple[int, ...],
     tables: tuple[AxisSubset, ...],
@@ -80,8 +84,12 @@ def _relative_variances(
     shares: tuple[Fraction, ...],
     power: int,
 ) -> tuple[float, ...]:
-    """By the closed form of `privacy.margins`: Σ over subspaces T of dim_T / (cells² · J_T)."""
+    """Cell variances of fitted tables: Σ over the subspaces T of a table of dim_T / (cells² · J_T).
+
+    The closed form of `privacy.margins`; a grid of share w has noise of variance 1/w^power.
+    """
     masks = [margins.mask_of(sizes, grid) for grid in grids]
+    # A grid of share w has noise of variance 1/w^power a cell, and sums cells into a subspace.
     informs = [
         float(share) ** power / margins.cells_of(sizes, mask)
         for mask, share in zip(masks, shares, strict=True)
@@ -125,12 +133,14 @@ def _chosen(
     axes: tuple[Axis, ...], tables: tuple[PlannedTable, ...], measure: Measure, cells_max: int
 ) -> Layout:
     sizes = tuple(axis.size for axis in axes)
+    # From sizes only, so the grids tell nothing about the data.
     found = _strategy(sizes, tuple(table.subset for table in tables), measure, cells_max)
     return Layout(axes=axes, tables=tables, grids=found.grids, shares=found.shares, chosen=found)
 
 
 @lru_cache(maxsize=256)
+# Cached by sizes alone: the search may take seconds, and quote, question and retry need the same one.
 def _strategy(
     sizes: tuple[int, ...], wanted: tuple[AxisSubset, ...], measure: Measure, cells_max: int
-) -> margins.Strategy:
-    return margins.strategy(sizes, wanted, power=2 if measure == "pure" else 1, cells_max=cells_max)
+) -> Strategy:
+    return best_strategy(sizes, wanted, power=2 if measure == "pure" else 1, cells_max=cells_max)

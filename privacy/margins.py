@@ -1,4 +1,4 @@
-"""Which margins of a table to measure, at which share of the price, and the best estimates from them all.
+"""Margins of a table: the orthogonal parts that they are made of, and their best estimates from noisy ones.
 
 Everything here follows from sizes, grids and noise variances; no data is read, nothing is drawn. Refuses
 what does not fit together with ValueError; a caller has checked the request long before.
@@ -19,51 +19,18 @@ Kifer 2023, "An Optimal and Scalable Matrix Mechanism for Noisy Marginals under 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from privacy.distributions import Floats
+
 Grid = tuple[int, ...]
-Power = Literal[1, 2]
-Floats = npt.NDArray[np.float64]
-
-CANDIDATES_MAX = 256
-"""Grids that a strategy chooses from: at least the wanted ones, as many of their unions as fit."""
-
-SHARE_MIN = Fraction(1, 1_000)
-"""The least share of the price that is worth a measurement of its own."""
-
-SHARE_STEP = Fraction(1, 1_000_000)
-STEPS, PROMISING = 60, 6
-ROUNDS = {1: 0, 2: 6}
-TRIALS_MAX = 400
-"""How long to search: steps down from each start, starts worth finishing, rounds of changes by one grid
-(none where the problem is convex) and changes in a round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
-    """What to measure: `grids[i]` at `shares[i]` of the price; the shares add up to exactly 1.
-
-    `error` is the weighted sum over the wanted tables of the variances of all their cells after `fit`, in
-    units of the variance that the whole price gives a cell of one grid. For comparison the same sum for
-    each wanted table measured alone, the price split equally (`error_alone`) or as well as can be
-    (`error_alone_best`), and for one common finer grid (`error_common`, None where it has too many cells).
-    """
-
-    grids: tuple[Grid, ...]
-    shares: tuple[Fraction, ...]
-    error: float
-    error_alone: float
-    error_alone_best: float
-    error_common: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
+class FittedMargin:
     """An estimated margin: `values` per cell in C order, `variance` of each of them.
 
     `values` has shape (cells,), or (m, cells) where m vectors were fitted at once.
@@ -73,58 +40,13 @@ class Fitted:
     variance: float
 
 
-def strategy(
-    sizes: Sequence[int],
-    wanted: Sequence[Grid],
-    *,
-    power: Power,
-    cells_max: int,
-    weights: Sequence[float] | None = None,
-) -> Strategy:
-    """Choose the grids to measure and their shares so that the wanted margins err least in all.
-
-    A grid measured with share w has a variance per cell of 1 / w**power in units of the whole price's:
-    `power` 2 for noise of a scale inverse to the price (pure ε), 1 for a variance inverse to it (zCDP).
-    `weights` are positive, one per wanted table, 1 each if not given. Candidates are the wanted grids and
-    unions of them with at most `cells_max` cells; the measured grids together have no more either.
-
-    Under `power` 1 the problem is convex and the answer within about a thousandth of the optimum; under 2
-    it is the best of many local optima. Never worse than the three it is compared with, but for the rounding
-    of the shares and the least of them (0.2 % where weights differ a millionfold). Deterministic. Axes of
-    size 1 change nothing: grids that differ only in them are one grid. Some hundredths of a second for 20
-    wanted tables, a second or two for 256.
-
-    Raises ValueError for a grid that does not fit the sizes, no or too many wanted tables, weights that
-    are not positive, or wanted tables of more than `cells_max` cells together.
-    """
-    tables = _tables(sizes, wanted, weights)
-    if not 0 < len(tables) <= CANDIDATES_MAX or sum(table.cells for table in tables) > cells_max:
-        raise ValueError("no wanted table, too many of them, or too many cells")
-    design = _Design.of(sizes, tables, power, cells_max)
-    best = _search(design)
-    names = {table.mask: table.name for table in tables}
-    named = sorted((names.get(mask, axes_of(mask)), place) for place, mask in enumerate(design.masks))
-    chosen = [(grid, place) for grid, place in named if best[place] > 0]
-    shares = _fractions(best[[place for _, place in chosen]])
-    final = np.zeros_like(best)
-    final[[place for _, place in chosen]] = [float(share) for share in shares]
-    return Strategy(
-        grids=tuple(grid for grid, _ in chosen),
-        shares=shares,
-        error=float(design.error(final[:, None])[0]),
-        error_alone=sum(table.cost for table in tables) * len(tables) ** power,
-        error_alone_best=sum(table.cost ** (1 / (power + 1)) for table in tables) ** (power + 1),
-        error_common=_error_common(sizes, tables, cells_max),
-    )
-
-
 def fit(
     sizes: Sequence[int],
     grids: Sequence[Grid],
     noisy: Sequence[npt.NDArray[Any]],
     variances: Sequence[float],
     wanted: Sequence[Grid],
-) -> list[Fitted]:
+) -> list[FittedMargin]:
     """The best linear unbiased estimates of the wanted margins from noisy measurements of `grids`.
 
     `noisy[i]` is the measured margin of `grids[i]`, flat in C order, of shape (cells,) or (m, cells) for m
@@ -141,9 +63,10 @@ def fit(
     """
     asked = [mask_of(sizes, grid) for grid in wanted]
     parts = _parts(sizes, grids, noisy, variances, below(asked))
+    # A subspace that nobody measured would count as zero: a biased table that looks like any other.
     if not set(below(asked)) <= set(parts):
         raise ValueError("the measured grids do not determine every wanted margin")
-    found = [_assembled(sizes, mask, parts) for mask in asked]
+    found = [_margin_of(sizes, mask, parts) for mask in asked]
     return [replace(margin, values=margin.values[0]) for margin in found] if noisy[0].ndim == 1 else found
 
 
@@ -172,10 +95,12 @@ def _parts(
         mask = mask_of(sizes, grid)
         turned = _coordinates(sizes, mask, values)
         cells = cells_of(sizes, mask)
+        # Inverse variances weigh independent measurements best; here those of the coordinates in this subspace.
         information = 1 / (variance * cells)
         for part in (part for part in exact_requests if part | mask == mask):
             here = turned[block(part, mask)] * math.sqrt(cells / cells_of(sizes, part))
             before = found.get(part, _Part(np.zeros_like(here), 0.0))
+            # A running mean: one array a subspace is held, not one a measurement.
             total = before.information + information
             found[part] = _Part(before.values + (here - before.values) * (information / total), total)
     return found
@@ -188,237 +113,16 @@ def _coordinates(sizes: Sequence[int], mask: int, values: npt.NDArray[Any]) -> F
     return reflect(values.astype(np.float64).reshape(-1, *(sizes[axis] for axis in axes_of(mask))))
 
 
-def _assembled(sizes: Sequence[int], mask: int, parts: dict[int, _Part]) -> Fitted:
+def _margin_of(sizes: Sequence[int], mask: int, parts: dict[int, _Part]) -> FittedMargin:
     """The margin that has these parts in the subspaces below it."""
     cells, variance = cells_of(sizes, mask), 0.0
+    # Left empty, since the blocks of all subspaces below the mask cover the whole array.
     turned = np.empty((len(parts[0].values), *(sizes[axis] for axis in axes_of(mask))))
     for part in below([mask]):
         share = cells_of(sizes, part) / cells
         turned[block(part, mask)] = parts[part].values * math.sqrt(share)
-        variance += _dimension(sizes, part) / (cells**2 * parts[part].information)
-    return Fitted(values=reflect(turned).reshape(len(turned), -1), variance=variance)
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A wanted margin; `name` is how it was asked for, `cost` its weighted error at the whole price."""
-
-    name: Grid
-    mask: int
-    cells: int
-    weight: float
-
-    @property
-    def cost(self) -> float:
-        return self.weight * self.cells
-
-
-def _tables(sizes: Sequence[int], wanted: Sequence[Grid], weights: Sequence[float] | None) -> list[_Table]:
-    """The wanted margins, equal ones made one by adding up their weights."""
-    found: dict[int, _Table] = {}
-    for grid, weight in zip(wanted, [1.0] * len(wanted) if weights is None else weights, strict=True):
-        if not weight > 0:
-            raise ValueError("a weight is positive")
-        mask = mask_of(sizes, grid)
-        new = _Table(grid, mask, cells_of(sizes, mask), float(weight))
-        found[mask] = replace(found[mask], weight=found[mask].weight + new.weight) if mask in found else new
-    return list(found.values())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Design:
-    """The candidates, and the closed form of the error in their shares.
-
-    With shares w of shape (candidates, starts), J = inform @ w**power and the error is Σ_T need_T / J_T.
-    """
-
-    masks: tuple[int, ...]
-    cells: Floats
-    inform: Floats
-    need: Floats
-    power: Power
-    cells_max: int
-    levels: tuple[dict[int, float], ...]
-
-    @classmethod
-    def of(cls, sizes: Sequence[int], tables: list[_Table], power: Power, cells_max: int) -> "_Design":
-        """Write down the problem: one row per subspace below a wanted table, one column per candidate."""
-        wanted = tuple(table.mask for table in tables)
-        levels = _merges(sizes, tables, power, cells_max)
-        masks = _candidates(sizes, wanted, levels, cells_max)
-        cells = np.array([cells_of(sizes, mask) for mask in masks], dtype=np.float64)
-        parts = np.array(below(wanted))
-        inside = (parts[:, None] | np.array(masks)) == np.array(masks)
-        asked = (parts[:, None] | np.array(wanted)) == np.array(wanted)
-        dimensions = np.array([_dimension(sizes, part) for part in below(wanted)], dtype=np.float64)
-        need = dimensions * (asked @ np.array([table.weight / table.cells for table in tables]))
-        return cls(
-            masks=masks,
-            cells=cells,
-            inform=inside / cells,
-            need=need,
-            power=power,
-            cells_max=cells_max,
-            levels=levels,
-        )
-
-    def error(self, shares: Floats) -> Floats:
-        """The error of each column of shares; infinite where a subspace is not measured."""
-        with np.errstate(divide="ignore"):
-            found: Floats = (self.need[:, None] / (self.inform @ shares**self.power)).sum(axis=0)
-        return found
-
-    def improve(self, shares: Floats, steps: int) -> Floats:
-        """Lower the error of each column step by step; a grid without a share never gets one.
-
-        Each step minimises a bound that touches the error at the present shares: by convexity of 1/x,
-        1 / Σ_S a_S q_S ≤ Σ_S λ_S² / (a_S q_S) for any λ that add up to 1, with equality where
-        λ_S = a_S q_S / Σ a q. The bound Σ_S c_S / w_S^p is least at w_S ∝ c_S^(1 / (p + 1)).
-        """
-        root = np.sqrt if self.power == 1 else np.cbrt
-        used = shares.any(axis=1)
-        inform, some = self.inform[:, used], shares[used]
-        for _ in range(steps):
-            gain = some**self.power
-            got = inform @ gain
-            some = root(gain * gain * (inform.T @ (self.need[:, None] / (got * got))))
-            some /= some.sum(axis=0)
-        found = np.zeros_like(shares)
-        found[used] = some
-        return found
-
-    def covers(self, chosen: npt.NDArray[np.bool_]) -> bool:
-        """Whether these candidates measure every subspace."""
-        return bool((self.inform[:, chosen].sum(axis=1) > 0).all())
-
-    def fits(self, chosen: npt.NDArray[np.bool_]) -> bool:
-        """Whether these candidates have few enough cells together."""
-        return bool(self.cells[chosen].sum() <= self.cells_max)
-
-    def column(self, shares: dict[int, float]) -> Floats:
-        """Shares by mask as a column, in proportion."""
-        total = sum(shares.values())
-        return np.array([shares.get(mask, 0.0) / total for mask in self.masks])
-
-
-def _error_common(sizes: Sequence[int], tables: list[_Table], cells_max: int) -> float | None:
-    """Every wanted margin summed from the union of all: each has the variance of all those cells."""
-    cells = cells_of(sizes, _union(table.mask for table in tables))
-    return cells * sum(table.weight for table in tables) if cells <= cells_max else None
-
-
-def _merges(
-    sizes: Sequence[int], tables: list[_Table], power: Power, cells_max: int
-) -> tuple[dict[int, float], ...]:
-    """Ways to sum several wanted tables from one grid, from each table alone to few grids.
-
-    Greedy: each level merges the two groups whose union costs least more. Without least squares a group of
-    tables of total weight g on a grid of c cells errs by g·c / w^p, and the best split of the price gives
-    it w ∝ (g·c)^(1 / (p + 1)). Each level is that split, by mask.
-    """
-    masks = np.array([table.mask for table in tables])
-    weights = np.array([table.weight for table in tables])
-    levels = []
-    while True:
-        roots = (_cells(sizes, masks) * weights) ** (1 / (power + 1))
-        levels.append(dict(zip(masks.tolist(), roots.tolist(), strict=True)))
-        union = masks[:, None] | masks
-        cells = _cells(sizes, union)
-        cost = (cells * (weights[:, None] + weights)) ** (1 / (power + 1)) - roots[:, None] - roots
-        cost[(cells > cells_max) | np.tri(len(masks), dtype=bool)] = np.inf
-        one, other = np.unravel_index(cost.argmin(), cost.shape)
-        if cost[one, other] == np.inf:
-            return tuple(levels)
-        masks = np.append(np.delete(masks, [one, other]), union[one, other])
-        weights = np.append(np.delete(weights, [one, other]), weights[one] + weights[other])
-
-
-def _candidates(
-    sizes: Sequence[int], wanted: Sequence[int], levels: Sequence[dict[int, float]], cells_max: int
-) -> tuple[int, ...]:
-    """The wanted grids, those of the levels, and unions of two, three, … wanted ones while there is room."""
-    found = dict.fromkeys((*wanted, _union(wanted), *(mask for level in levels for mask in level)))
-    newest = list(wanted)
-    while newest and len(found) < CANDIDATES_MAX:
-        unions = dict.fromkeys(one | other for one in newest for other in wanted)
-        newest = [mask for mask in unions if mask not in found and cells_of(sizes, mask) <= cells_max]
-        found |= dict.fromkeys(newest)
-    kept = [mask for mask in found if cells_of(sizes, mask) <= cells_max]
-    return tuple(kept[: max(CANDIDATES_MAX, len(wanted))])
-
-
-def _search(design: _Design) -> Floats:
-    """The best shares found: descend from every start, then from changes by one grid while that helps."""
-    simple = np.stack([design.column(start) for start in (design.levels[0], *_common(design))], axis=1)
-    best = min(_settled(design, simple).T, key=lambda column: _error(design, column))
-    best = _finished(design, design.improve(_starts(design), STEPS), best)
-    for _ in range(ROUNDS[design.power]):
-        better = _finished(design, design.improve(_changed(design, best), STEPS // 10), best)
-        if _error(design, better) > (1 - 1e-4) * _error(design, best):
-            break
-        best = better
-    return best
-
-
-def _starts(design: _Design) -> Floats:
-    """Shares to start from: the wanted tables equally, every level of merging, the union of all, everything."""
-    equal, everything = dict.fromkeys(design.levels[0], 1.0), dict.fromkeys(design.masks, 1.0)
-    starts = (equal, *design.levels, *_common(design), everything)
-    return np.stack([design.column(start) for start in starts], axis=1)
-
-
-def _common(design: _Design) -> list[dict[int, float]]:
-    """The whole price on the union of all, where that is a candidate."""
-    union = _union(design.masks)
-    return [{union: 1.0}] if union in design.masks else []
-
-
-def _changed(design: _Design, shares: Floats) -> Floats:
-    """Shares with one more grid at a fifth, without one grid, with two grids made their union."""
-    single, used = np.eye(len(shares)), np.flatnonzero(shares)
-    columns = [shares, *(shares * (1 - single[place]) for place in used)]
-    columns += [0.8 * shares + 0.2 * single[place] for place in np.flatnonzero(shares == 0)]
-    place_of = {mask: place for place, mask in enumerate(design.masks)}
-    for one, other in combinations(used, 2):
-        union = place_of.get(design.masks[one] | design.masks[other])
-        if union is not None:
-            rest = shares * (1 - single[one] - single[other])
-            columns.append(rest + (shares[one] + shares[other]) * single[union])
-    fitting = [column for column in columns[:TRIALS_MAX] if design.covers(column > 0)]
-    return np.stack([column / column.sum() for column in fitting], axis=1)
-
-
-def _finished(design: _Design, trials: Floats, best: Floats) -> Floats:
-    """The best of the most promising columns, each settled on grids worth measuring, and of `best`."""
-    promising = np.argsort(design.error(trials), kind="stable")[:PROMISING]
-    settled = _settled(design, design.improve(trials[:, promising], STEPS))
-    fitting = [column for column in settled.T if design.fits(column > 0)]
-    return min([best, *fitting], key=lambda column: _error(design, column))
-
-
-def _settled(design: _Design, shares: Floats) -> Floats:
-    """Columns without the grids that are not worth measuring: the least go first, as far as others cover."""
-    shares = np.where(shares < 1e-9, 0.0, shares)
-    for column in shares.T:
-        for place in sorted(np.flatnonzero(column), key=lambda place: float(column[place])):
-            others = (column > 0) & (np.arange(len(column)) != place)
-            if (column[place] < SHARE_MIN or not design.fits(column > 0)) and design.covers(others):
-                column[place] = 0.0
-    return design.improve(shares / shares.sum(axis=0), STEPS)
-
-
-def _error(design: _Design, shares: Floats) -> float:
-    return float(design.error(shares[:, None])[0])
-
-
-def _fractions(shares: Floats) -> tuple[Fraction, ...]:
-    """Shares in whole steps that add up to exactly 1, none below the least; the largest takes the rest."""
-    low = shares < float(SHARE_MIN)
-    rest = 1 - float(SHARE_MIN) * int(low.sum())
-    raised = np.where(low, float(SHARE_MIN), shares * rest / shares[~low].sum())
-    steps = [int(max(SHARE_MIN, Fraction(share)) / SHARE_STEP) for share in raised.tolist()]
-    steps[int(np.argmax(raised))] += int(1 / SHARE_STEP) - sum(steps)
-    return tuple(step * SHARE_STEP for step in steps)
+        variance += dimension_of(sizes, part) / (cells**2 * parts[part].information)
+    return FittedMargin(values=reflect(turned).reshape(len(turned), -1), variance=variance)
 
 
 def reflect(tables: Floats) -> Floats:
@@ -438,8 +142,10 @@ def reflect(tables: Floats) -> Floats:
 def _reflect_first(table: Floats) -> Floats:
     """Reflect along the first of two axes, which becomes the last."""
     size, others = table.shape
+    # One value deviates from nothing, and 1 - root would be zero.
     if size == 1:
         return table.T
+    # The vector (1, …, 1)/√n - e₁ of the reflection is never written down: its product with the table is `across`.
     root = 1 / math.sqrt(size)
     across = table.sum(axis=0) * root - table[0]
     turned = np.empty((others, size))
@@ -462,6 +168,7 @@ def mask_of(sizes: Sequence[int], grid: Grid) -> int:
     """The axes of a grid that matter, those of size 2 and more. Raises ValueError if it does not fit."""
     if list(grid) != [axis for axis in range(len(sizes)) if axis in grid] or min(sizes, default=1) < 1:
         raise ValueError("a grid is an ascending tuple of axes, and an axis has at least one value")
+    # An axis of one value changes no table: grids that differ in such axes only are one.
     return sum(1 << axis for axis in grid if sizes[axis] > 1)
 
 
@@ -481,21 +188,6 @@ def below(masks: Iterable[int]) -> list[int]:
     return sorted(found)
 
 
-def _cells(sizes: Sequence[int], masks: npt.NDArray[np.int64]) -> Floats:
-    """The cells of many grids at once."""
-    found = np.ones(masks.shape)
-    for axis, size in enumerate(sizes):
-        found[masks >> axis & 1 == 1] *= size
-    return found
-
-
-def _dimension(sizes: Sequence[int], part: int) -> int:
+def dimension_of(sizes: Sequence[int], part: int) -> int:
     """The dimension of a subspace."""
     return math.prod(sizes[axis] - 1 for axis in axes_of(part))
-
-
-def _union(masks: Iterable[int]) -> int:
-    found = 0
-    for mask in masks:
-        found |= mask
-    return found

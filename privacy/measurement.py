@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
-from privacy.aggregates import Plain
+from privacy.aggregates import AdditiveEstimator, Plain
 from privacy.budget import Price, split
 from privacy.distributions import NoiseDistribution
 from privacy.exact import AxisSubset, cells_over
@@ -20,17 +20,13 @@ from privacy.statistics import AnyEstimator, value_names
 CONFIDENCE = 0.95
 
 
-class TermsOf(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
     """What the whole query settles for all of its statistics."""
 
-    @property
-    def schema(self) -> Schema: ...
-
-    @property
-    def layout(self) -> Layout: ...
-
-    @property
-    def mechanism(self) -> str | None: ...
+    schema: Schema
+    layout: Layout
+    mechanism: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +58,12 @@ class Measurement:
         return self.estimator.key
 
     @property
+    def additive(self) -> AdditiveEstimator:
+        """The estimator where it is a vector of sums. Asserts that it is no quantile and no undeclared count."""
+        assert not isinstance(self.estimator, Quantiles | UndeclaredValueCount)
+        return self.estimator
+
+    @property
     def mechanisms(self) -> list[Mechanism]:
         return [draw.mechanism for draw in self.draws]
 
@@ -70,10 +72,12 @@ def is_additive(estimator: AnyEstimator) -> bool:
     """Whether a statistic's cells add up to those of a margin."""
     if isinstance(estimator, Quantiles | UndeclaredValueCount):
         return False
+    # A person in two cells is one person of their sum, and a total clamped per person is clamped anew: only
+    # rows and plain totals add up.
     return not isinstance(estimator, Plain) or estimator.exact.kind in ("rows", "total")
 
 
-def measured(statistic: Statistic, estimator: AnyEstimator, price: Price, terms: TermsOf) -> Measurement:
+def measurement_of(statistic: Statistic, estimator: AnyEstimator, price: Price, terms: Terms) -> Measurement:
     """Settle the draws of a statistic at its price."""
     draws = draws_of(estimator, price, terms)
     return Measurement(
@@ -87,10 +91,11 @@ def measured(statistic: Statistic, estimator: AnyEstimator, price: Price, terms:
     )
 
 
-def draws_of(estimator: AnyEstimator, price: Price, terms: TermsOf) -> tuple[PlannedDraw, ...]:
+def draws_of(estimator: AnyEstimator, price: Price, terms: Terms) -> tuple[PlannedDraw, ...]:
     """The draws that the price buys."""
     layout, measure = terms.layout, terms.schema.measure
     if isinstance(estimator, Quantiles) and not estimator.by_tree:
+        # Ranks of a margin are no sums of ranks, so choices are measured in one table only.
         (subset,) = layout.grids
         return tuple(
             PlannedDraw(subset=subset, mechanism=one) for one in estimator.mechanisms(price, measure)
@@ -99,8 +104,10 @@ def draws_of(estimator: AnyEstimator, price: Price, terms: TermsOf) -> tuple[Pla
     draws = []
     for subset, part in zip(layout.grids, parts, strict=True):
         cells = cells_over(layout.axes, subset)
+        # From sensitivity and price alone: a choice that looked at data would itself cost privacy.
         kind = terms.mechanism or best_kind(estimator, cells, part, measure)
         if isinstance(estimator, UndeclaredValueCount):
+            # The proof of the threshold is one for Gaussian noise, whatever would be narrower.
             kind = "discrete_gaussian"
         draws.append(
             PlannedDraw(subset=subset, mechanism=mechanism_of(estimator, cells, part, measure, kind))
@@ -114,6 +121,7 @@ def mechanism_of(estimator: AnyEstimator, cells: int, price: Price, measure: Mea
     return Mechanism(
         kind="discrete_laplace" if laplace else "discrete_gaussian",
         measure=measure,
+        # Laplace noise answers for L1 and Gaussian noise for L2, which is squared because only its square is whole.
         sensitivity=estimator.l1(cells) if laplace else estimator.squared(cells),
         price=price,
     )
@@ -144,7 +152,10 @@ def distribution_of(mechanism: Mechanism) -> NoiseDistribution:
 
 
 def ideal_distribution(mechanism: Mechanism) -> NoiseDistribution:
-    """The same by formula, for searches: never below `distribution_of`, and above it by rounding only."""
+    """The distribution of additive noise by formula, without asking OpenDP: for searches over many prices.
+
+    Its scale is never below that of `distribution_of`, and above it by rounding only.
+    """
     return NoiseDistribution(_DISTRIBUTIONS[mechanism.kind], mechanism.ideal_scale * (1 + 1e-12))
 
 
@@ -164,6 +175,7 @@ def distributions_of(
     if layout.direct:
         return distributions
     power = 2 if draws[0].mechanism.measure == "pure" else 1
+    # One base for all grids keeps the closed form; the largest overstates the others by a rounding.
     base = max(
         distribution.deviation**2 * float(share) ** power
         for distribution, share in zip(distributions, layout.shares, strict=True)

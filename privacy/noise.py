@@ -6,9 +6,8 @@ imported one by one: its prelude takes in scikit-learn where that is installed, 
 """
 
 import math
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, Protocol
@@ -25,10 +24,12 @@ from opendp.mod import Measurement, enable_features
 from privacy.budget import NANO, Price
 from privacy.schema import Measure
 
+# OpenDP keeps constructors whose proofs it has not vetted yet behind this flag; all used here are among them.
 enable_features("contrib")
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["discrete_laplace", "discrete_gaussian", "noisy_max"]
+# OpenDP draws outside Python's lock, but starting a thread for fewer cells costs more than it saves.
 CELLS_PER_THREAD = 500
 THREADS_MAX = 4
 
@@ -75,7 +76,7 @@ class Noise(Protocol):
         ...
 
     def top(self, scores: Integers, mechanism: Mechanism) -> int:
-        """The place of the largest score after noise: report noisy max.
+        """The place of the largest score after noise: report noisy max (Dwork & Roth 2014, section 3.3).
 
         Costs no more than the mechanism's price when one person changes each score by at most its
         sensitivity (permute-and-flip, McKenna & Sheldon 2020; Gumbel noise under zCDP).
@@ -90,6 +91,7 @@ class OpendpNoise:
         measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale)
         assert mechanism.kind != "noisy_max"
         assert _cost(measurement, mechanism) <= mechanism.price.nano, "the noise is too small"
+        # OpenDP's privacy map is that of vectors of int64; anything else would be another mechanism.
         assert exact.dtype == np.int64
         assert exact.ndim == 1
         chunks = np.array_split(exact, max(1, math.ceil(len(exact) / CELLS_PER_THREAD)))
@@ -107,48 +109,6 @@ class OpendpNoise:
         return int(measurement(scores.tolist()))
 
 
-@dataclass
-class RecordedDraw:
-    """One call of a mechanism: what went in, and the noise (or the place) that came out."""
-
-    mechanism: Mechanism
-    exact: Integers
-    noise: Integers
-    scale: float
-
-
-@dataclass
-class RecordedNoise:
-    """Noise for tests: records each draw, and repeats the noise of an earlier recording cell by cell.
-
-    Run once on a dataset with `source=OpendpNoise()`, then on its neighbour with `replay=first.draws`.
-    A repeated choice gives the place chosen before.
-    """
-
-    source: Noise | None = None
-    replay: Sequence[RecordedDraw] = ()
-    draws: list[RecordedDraw] = field(default_factory=list)
-
-    def add(self, exact: Integers, mechanism: Mechanism) -> Integers:
-        if self.source is not None:
-            noise = self.source.add(exact, mechanism) - exact
-        else:
-            noise = self.replay[len(self.draws)].noise
-        self._record(mechanism, exact, noise)
-        return exact + noise
-
-    def top(self, scores: Integers, mechanism: Mechanism) -> int:
-        if self.source is not None:
-            place = self.source.top(scores, mechanism)
-        else:
-            place = int(self.replay[len(self.draws)].noise[0])
-        self._record(mechanism, scores, np.array([place], dtype=np.int64))
-        return place
-
-    def _record(self, mechanism: Mechanism, exact: Integers, noise: Integers) -> None:
-        self.draws.append(RecordedDraw(mechanism, exact.copy(), noise, mechanism.scale))
-
-
 @lru_cache(maxsize=4096)
 def calibrate(mechanism: Mechanism) -> float:
     """The least scale at which OpenDP prices the mechanism's sensitivity at no more than its price.
@@ -159,6 +119,7 @@ def calibrate(mechanism: Mechanism) -> float:
         raise ValueError("noise needs a sensitivity and a price above zero")
     assert mechanism.measure == "zcdp" or mechanism.kind != "discrete_gaussian"
     scale = _ideal(mechanism)
+    # OpenDP's map rounds up, so the formula's scale may cost a hair too much: a few steps of a float make up for it.
     while _cost(_measurement(mechanism.kind, mechanism.measure, scale), mechanism) > mechanism.price.nano:
         scale = math.nextafter(scale, math.inf)
     return scale
@@ -166,6 +127,7 @@ def calibrate(mechanism: Mechanism) -> float:
 
 def _ideal(mechanism: Mechanism) -> float:
     """The scale by the formula, rounded down a little where a root is taken."""
+    # Two scores may move apart by 2Δ, one up and one down.
     factor = 2 if mechanism.kind == "noisy_max" else 1
     if mechanism.measure == "pure":
         exact = Fraction(factor * mechanism.sensitivity * NANO, mechanism.price.nano)
@@ -173,6 +135,7 @@ def _ideal(mechanism: Mechanism) -> float:
         return scale if Fraction(scale) >= exact else math.nextafter(scale, math.inf)
     rho = mechanism.price.nano / NANO
     if mechanism.kind == "discrete_gaussian":
+        # A hair below, so that `calibrate` climbs to the least scale and does not begin above it.
         return math.sqrt(mechanism.sensitivity / (2 * rho)) * (1 - 1e-15)
     epsilon = math.sqrt((8 if mechanism.kind == "noisy_max" else 2) * rho)
     return factor * mechanism.sensitivity / epsilon * (1 - 1e-15)
@@ -196,5 +159,6 @@ def _cost(measurement: Measurement, mechanism: Mechanism) -> Fraction:
     moved: float = mechanism.sensitivity
     if mechanism.kind == "discrete_gaussian":
         moved = math.sqrt(mechanism.sensitivity)
+        # The root rounded up: a sensitivity that is a float too small would understate the cost.
         moved = moved if Fraction(moved) ** 2 >= mechanism.sensitivity else math.nextafter(moved, math.inf)
     return Fraction(measurement.map(moved)) * NANO

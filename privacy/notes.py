@@ -1,76 +1,78 @@
-"""What answers and quotes say in words, in English and Japanese, by code."""
+"""What answers and quotes say in words, in Japanese and English, by code."""
 
-NOTES = {
-    "may_be_negative": {
-        "text": "Counts and sums carry noise around zero and may be negative; they add up without bias.",
-        "text_ja": "件数や合計には 0 を中心とする誤差が加わり、負になることがあります。足しても偏りません。",
-    },
-    "bounds_per_cell": {
-        "text": "Each pair of bounds holds the exact value of its cell with probability 0.95.",
-        "text_ja": "各区間は、そのセルの正確な値を 95 % の確率で含みます。",
-    },
-    "mean_from_sums": {
-        "text": "A mean is the ratio of two released sums: distance above the lower clamp and below the upper.",
-        "text_ja": "平均は、公表された二つの和（下限からの距離の和と上限までの距離の和）の比です。",
-    },
-    "variance_from_sums": {
-        "text": "A variance is that of the whole population (divided by n), made from three released sums.",
-        "text_ja": "分散は母分散（n で割ったもの）で、公表された三つの和から求めています。",
-    },
-    "ratio_from_counts": {
-        "text": "A ratio is made from released counts of disjoint groups of rows.",
-        "text_ja": "比率は、互いに重ならない区分の公表された件数から求めています。",
-    },
-    "quantile_ranks": {
-        "text": "Between a quantile told and the exact one lie at most `within_rows` rows, with probability 0.95.",
-        "text_ja": "示した分位点と正確な分位点の間にある行は、95 % の確率で within_rows 行以内です。",
-    },
-    "totals": {
-        "text": (
-            "Rows with * are totals over that key. All were estimated together and add up. What a key has no row "
-            "for (values that are missing or in no bin) counts in none of them."
-        ),
-        "text_ja": (
+from privacy.words import Words
+
+NOTES: dict[str, Words] = {
+    "may_be_negative": Words(
+        ja="件数や合計には 0 を中心とする誤差が加わり、負になることがあります。足しても偏りません。",
+        en="Counts and sums carry noise around zero and may be negative; they add up without bias.",
+    ),
+    "bounds_per_cell": Words(
+        ja="各区間は、そのセルの正確な値を 95 % の確率で含みます。",
+        en="Each pair of bounds holds the exact value of its cell with probability 0.95.",
+    ),
+    "mean_from_sums": Words(
+        ja="平均は、公表された二つの和（下限からの距離の和と上限までの距離の和）の比です。",
+        en="A mean is the ratio of two released sums: distance above the lower clamp and below the upper.",
+    ),
+    "variance_from_sums": Words(
+        ja="分散は母分散（n で割ったもの）で、公表された三つの和から求めています。",
+        en="A variance is that of the whole population (divided by n), made from three released sums.",
+    ),
+    "ratio_from_counts": Words(
+        ja="比率は、互いに重ならない区分の公表された件数から求めています。",
+        en="A ratio is made from released counts of disjoint groups of rows.",
+    ),
+    "quantile_ranks": Words(
+        ja="示した分位点と正確な分位点の間にある行は、95 % の確率で within_rows 行以内です。",
+        en="Between a quantile told and the exact one lie at most `within_rows` rows, with probability 0.95.",
+    ),
+    "totals": Words(
+        ja=(
             "* の行はその項目についての合計です。すべての行を合わせて推定しており、足すと一致します。"
             "どの行にも当てはまらない値（欠損や区間の外）はいずれの行にも含まれません。"
         ),
-    },
-    "workload": {
-        "text": (
-            "Each table counts the rows that its own keys have a cell for; * stands for a key that a table does not "
-            "have. All tables were estimated together."
+        en=(
+            "Rows with * are totals over that key. All were estimated together and add up. What a key has no row "
+            "for (values that are missing or in no bin) counts in none of them."
         ),
-        "text_ja": (
+    ),
+    "workload": Words(
+        ja=(
             "各表は、その表の項目に当てはまる行を数えています。* はその表にない項目です。"
             "すべての表を合わせて推定しています。"
         ),
-    },
-    "narrower_bound": {
-        "text": (
-            "At most `rows_per_person` rows of each person count here: less noise, but what a person has beyond "
-            "that is left out."
+        en=(
+            "Each table counts the rows that its own keys have a cell for; * stands for a key that a table does not "
+            "have. All tables were estimated together."
         ),
-        "text_ja": (
+    ),
+    "narrower_bound": Words(
+        ja=(
             "ここでは 1 人につき rows_per_person 行までを数えています。"
             "誤差は小さくなりますが、それを超える行は含まれません。"
         ),
-    },
-    "whole_numbers": {
-        "text": "Values were moved to whole numbers of zero or more that still add up; raw values stand beside them.",
-        "text_ja": "値は 0 以上の整数で合計が一致するように調整しています。調整前の値も併記しています。",
-    },
-    "above_threshold": {
-        "text": (
-            "Only values whose noisy count reaches the threshold are named; which rare values exist stays hidden. "
-            "Counts just above the threshold are more often too high than too low."
+        en=(
+            "At most `rows_per_person` rows of each person count here: less noise, but what a person has beyond "
+            "that is left out."
         ),
-        "text_ja": (
+    ),
+    "whole_numbers": Words(
+        ja="値は 0 以上の整数で合計が一致するように調整しています。調整前の値も併記しています。",
+        en="Values were moved to whole numbers of zero or more that still add up; raw values stand beside them.",
+    ),
+    "above_threshold": Words(
+        ja=(
             "誤差を加えた件数がしきい値以上の値だけを示します。まれな値があるかどうかは示しません。"
             "しきい値をわずかに超える件数は、実際より大きいことが多くなります。"
         ),
-    },
-    "dummy_data": {
-        "text": "This answer was made from generated data. It says nothing about any person.",
-        "text_ja": "この回答は生成した模擬データによるもので、実在の人については何も示しません。",
-    },
+        en=(
+            "Only values whose noisy count reaches the threshold are named; which rare values exist stays hidden. "
+            "Counts just above the threshold are more often too high than too low."
+        ),
+    ),
+    "dummy_data": Words(
+        ja="この回答は生成した模擬データによるもので、実在の人については何も示しません。",
+        en="This answer was made from generated data. It says nothing about any person.",
+    ),
 }

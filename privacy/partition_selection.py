@@ -17,6 +17,9 @@ Why it is (δ, ρ)-approximate zCDP (Bun & Steinke 2016, definition 8.1), for a 
 4. P(Z ≥ m) is summed up to σ = 200; beyond, it is at most P(N(0, σ²) ≥ m - 1) (Canonne, Kamath & Steinke
    2020, fact 23).
 
+The task is known as partition selection (Desfontaines, Voss, Gipson & Mandayam 2022, "Differentially private
+partition selection"). Their rule is best where only the names matter; here the noisy counts are released too.
+
 Forgetting the factor k of step 3 understates δ: a person may bring k new values at once. ρ and δ both add up
 over answers, and (ε, δ₀ + Σδ)-DP follows with ε from ρ at δ₀.
 """
@@ -63,6 +66,7 @@ class UndeclaredValueCount:
 
     def squared(self, cells: int) -> int:
         """A person's rows may all have one value; as a person each value is moved by 1."""
+        # Never the number of values: it depends on data. By persons k rows are k values, each moved by 1.
         return self.rows if self.persons else self.rows**2
 
     def threshold(self, mechanism: Mechanism) -> int:
@@ -72,6 +76,8 @@ class UndeclaredValueCount:
     def choose(self, get: Get, mechanism: Mechanism, noise: Noise) -> Integers:
         """Codes and noisy counts of the released values, of shape (2, values)."""
         codes, counts = get(self.exact)
+        # Values that do not occur get no noise; the threshold hides which these are (steps 1 to 3). OpenDP takes no
+        # empty vector.
         noisy = noise.add(counts, mechanism) if len(counts) else counts
         released = noisy >= self.threshold(mechanism)
         return np.stack([codes[released], noisy[released]])
@@ -80,6 +86,7 @@ class UndeclaredValueCount:
 @lru_cache(maxsize=1024)
 def threshold(sigma: float, rows: int, delta: Fraction, *, persons: bool) -> int:
     """The least τ at which a person who alone has certain values has one released with probability at most δ."""
+    # At 40 deviations the tail is below e⁻⁸⁰⁰, and no δ that can be written is.
     low, high = 0, rows + 2 + math.ceil(sigma * 40)
     assert exposure(high, sigma, rows, persons=persons) <= delta
     while low < high:
@@ -99,6 +106,7 @@ def exposure(at: int, sigma: float, rows: int, *, persons: bool) -> float:
 
 def _tail(least: int, sigma: float) -> float:
     """P(Z ≥ least) for discrete Gaussian noise, rounded up."""
+    # One is a bound of every probability; thresholds near a person's own counts are never low enough to matter.
     if least <= 0:
         return 1.0
     if sigma > EXACT_SIGMA_MAX:
@@ -111,4 +119,5 @@ def _tail(least: int, sigma: float) -> float:
 def _tails(sigma: float) -> Floats:
     """P(Z ≥ m) for m = 0, 1, …, by summing e^(-x²/2σ²) from the far end."""
     mass = np.exp(-(np.arange(math.ceil(sigma * 42) + 2) ** 2) / (2 * sigma**2))
+    # Summed from the far end, small before large, so that the tail keeps its digits; zero counts once.
     return np.asarray(np.cumsum(mass[::-1])[::-1] / (2 * mass.sum() - 1))

@@ -18,7 +18,7 @@ from privacy.budget import Price, split
 from privacy.exact import Axis, ExactRequest, cells_over
 from privacy.filters import Filter, canonical
 from privacy.layout import Layout, PlannedTable
-from privacy.measurement import Measurement, is_additive, measured
+from privacy.measurement import Measurement, Terms, is_additive, measurement_of
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.pricing import PRICE_MIN, AboveQueryLimit
 from privacy.query import MECHANISMS, InvalidQuery, Key, Problem, Query, Statistic
@@ -91,7 +91,7 @@ class Plan:
 
 
 def plan(query: Query, schema: Schema) -> Plan:
-    """Hold a query against a schema, price it and settle how each statistic is measured.
+    """Check a query against a schema, price it and settle how each statistic is measured.
 
     Raises InvalidQuery with every problem found, AboveQueryLimit or NotReachable.
     """
@@ -115,16 +115,18 @@ def plan(query: Query, schema: Schema) -> Plan:
     known = [estimator for estimator in estimators if estimator is not None]
     if len(known) == len(estimators):
         pricing.check_accuracy(query, known, resolver)
+    # All problems at once, and before a price is looked for: from here on the query fits the schema.
     resolver.done()
     names = [statistic.name for statistic in query.select]
     drafts = [pricing.Draft(name, estimator) for name, estimator in zip(names, known, strict=True)]
-    terms = pricing.Terms(schema=schema, layout=layout, mechanism=query.mechanism)
+    terms = Terms(schema=schema, layout=layout, mechanism=query.mechanism)
     price = pricing.price(query, terms, drafts, weights)
     shares = split(price, weights)
     measurements = tuple(
-        measured(statistic, estimator, share, terms)
+        measurement_of(statistic, estimator, share, terms)
         for statistic, estimator, share in zip(query.select, known, shares, strict=True)
     )
+    # Last, since only now the price of each single draw is known.
     _check_shares(measurements)
     return Plan(
         schema=schema,
@@ -144,6 +146,7 @@ def _bound(query: Query, schema: Schema, resolver: Resolver) -> int:
     if asked is None:
         return schema.rows_per_person
     if not 1 <= asked <= schema.rows_per_person:
+        # The schema's bound stands in, so that the other problems of the query are found too.
         resolver.refuse("/rows_per_person", "outside_domain", asked, f"1 … {schema.rows_per_person}")
         return schema.rows_per_person
     return asked
@@ -167,6 +170,7 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     if not axes:
         resolver.refuse("/totals", "needs_keys", expected="group_by")
         return layouts.plain(axes)
+    # Before the search for a strategy, whose time grows with the cells and tables of a request.
     cells = math.prod(len(axis.buckets) + 1 for axis in axes)
     if cells * len(query.select) > CELLS_MAX:
         resolver.refuse("/totals", "too_many_cells", cells * len(query.select), CELLS_MAX)
@@ -177,6 +181,7 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
 
 def undeclared_key(query: Query, schema: Schema) -> int | None:
     """The number of the undeclared column that a query groups by, if that is its one and plain key."""
+    # With bins, a calendar or a cell for missing it is an ordinary key, which `axes_of` refuses for this column.
     if len(query.group_by) != 1 or query.group_by[0] != Key(column=query.group_by[0].column):
         return None
     for place, column in enumerate(schema.queryable):
@@ -199,12 +204,14 @@ def _workload(query: Query, schema: Schema, resolver: Resolver) -> Layout:
             continue
         for number, (key, axis) in enumerate(zip(asked.group_by, found, strict=True)):
             if key not in known:
+                # Cut in two ways, no grid would hold both tables, and neither could help to estimate the other.
                 if any(axis.column == other.column for other in axes):
                     resolver.refuse(f"{pointer}/group_by/{number}", "cut_differently", key.column)
                 known[key] = len(axes)
                 axes.append(axis)
         tables.append(PlannedTable(name=asked.name, keys=tuple(known[key] for key in asked.group_by)))
     axes = [
+        # A row in no bucket of a key still counts in the tables that do not have the key.
         axis if all(place in table.keys for table in tables) else _with_rest(axis, schema)
         for place, axis in enumerate(axes)
     ]
@@ -229,6 +236,7 @@ def _inside(layout: Layout, tree: Filter, schema: Schema) -> Filter:
     keys = [axis for axis in layout.axes if not axis.rest]
     inside = [filters.Member(axis.column, filters.union(axis.buckets)) for axis in keys]
     domains = [(schema.queryable[axis.column].missing, schema.queryable[axis.column].high) for axis in keys]
+    # A key with a bucket for every code filters nothing, and an empty condition would change the fingerprint.
     partial = [one for one, domain in zip(inside, domains, strict=True) if one.intervals != (domain,)]
     return filters.every([tree, *partial])
 
@@ -289,6 +297,7 @@ def _check_additive(
 def _weights(query: Query, resolver: Resolver) -> list[Fraction]:
     names = [statistic.name for statistic in query.select]
     for name, weight in query.weights.items():
+        # Escaped as a JSON Pointer (RFC 6901): a name may hold a slash.
         pointer = f"{query.weights_at}/{name.replace('~', '~0').replace('/', '~1')}"
         if name not in names:
             resolver.refuse(pointer, "unknown_statistic", name, ", ".join(names))
@@ -307,6 +316,7 @@ def _check_shares(measurements: Sequence[Measurement]) -> None:
             expected=str(PRICE_MIN),
         )
         for place, part in enumerate(measurements)
+        # Noise of a cheaper draw could saturate int64, and a saturated sum is no Laplace or Gaussian sum any more.
         if any(draw.mechanism.price < PRICE_MIN for draw in part.draws)
     ]
     if problems:
@@ -319,6 +329,8 @@ def _fingerprint(
     """The digest of the canonical question: names, order of statistics and price play no part."""
     question = {
         "group_by": [[axis.column, [list(bucket) for bucket in axis.buckets]] for axis in layout.axes],
+        # Sorted and without price, so that one question asked in two ways or at two prices has one fingerprint;
+        # whether an answer is good enough to be used again is decided by `Plan.prices`.
         "select": sorted({part.key for part in measurements}),
         "where": canonical(tree),
         "open": [

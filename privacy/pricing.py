@@ -1,4 +1,4 @@
-"""The price of a query: what was said, or the least that reaches an accuracy. Knows no data."""
+"""The price of a query: the one given, or the least that reaches an accuracy. Knows no data."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,14 @@ from privacy.aggregates import Plain
 from privacy.budget import PRICE_NANO_MAX, Price, split
 from privacy.exact import ExactAggregate
 from privacy.layout import Layout, plain
-from privacy.measurement import CONFIDENCE, distribution_of, distributions_of, draws_of, ideal_distribution
+from privacy.measurement import (
+    CONFIDENCE,
+    Terms,
+    distribution_of,
+    distributions_of,
+    draws_of,
+    ideal_distribution,
+)
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.quantiles import Quantiles
 from privacy.query import Accuracy, NotReachable, Query
@@ -49,17 +56,8 @@ class Draft:
     estimator: AnyEstimator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the whole query settles for all of its statistics."""
-
-    schema: Schema
-    layout: Layout
-    mechanism: str | None
-
-
 def check_accuracy(query: Query, estimators: Sequence[AnyEstimator], resolver: Resolver) -> None:
-    """Note what is wrong with a budget said as an accuracy."""
+    """Note what is wrong with a budget given as an accuracy."""
     asked = query.budget
     if not isinstance(asked, Accuracy):
         return
@@ -87,7 +85,7 @@ def depends_on_rows(estimator: AnyEstimator) -> bool:
 
 
 def price(query: Query, terms: Terms, drafts: Sequence[Draft], weights: Sequence[Fraction]) -> Price:
-    """The price said, or the least price that reaches the accuracy said."""
+    """The price given, or the least price that reaches the accuracy given."""
     limit = terms.schema.price_per_query_max
     if isinstance(query.budget, Accuracy):
         return _price_of_accuracy(query.budget, terms, drafts, list(weights))
@@ -105,18 +103,21 @@ def _price_of_accuracy(
     estimator = drafts[place].estimator
     least = _least_share(terms.layout, estimator)
     shares = [weight / sum(weights) for weight in weights]
+    # Rounded down: at this share the whole price still keeps the limit of a query.
     most = Price(int(limit.nano * shares[place]))
     part = _solve(asked, estimator, terms, least, most)
     if part is None:
         raise NotReachable(
             pointer="/budget/accuracy/within",
             within=str(asked.within),
-            reachable=_shown(estimator, error_at(asked, estimator, terms, max(most, least))),
+            reachable=_error_text(estimator, error_at(asked, estimator, terms, max(most, least))),
             limit=limit,
         )
+    # The accuracy fixes one statistic's price; the others must still afford a draw.
     floor = math.ceil(PRICE_MIN.nano / min(shares))
     if floor > limit.nano:
         raise AboveQueryLimit(price=Price(min(floor, PRICE_NANO_MAX)), limit=limit)
+    # `split` hands out remainders of a billionth, so the least whole price lies within one of the quotient.
     low = max(math.ceil((part.nano - 1) / shares[place]), floor)
     high = max(math.ceil(part.nano / shares[place]), floor)
     while low < high:
@@ -136,6 +137,7 @@ def _least_share(layout: Layout, estimator: AnyEstimator) -> Price:
         low, high = PRICE_MIN.nano, PRICE_MIN.nano * 100 * len(estimator.qs)
         while low < high:
             middle = (low + high) // 2
+            # The measure shapes noise and not prices, so any will do here.
             if min(one.price for one in estimator.mechanisms(Price(middle), "pure")) >= PRICE_MIN:
                 high = middle
             else:
@@ -170,9 +172,11 @@ def error_at(asked: Accuracy, estimator: AnyEstimator, terms: Terms, part: Price
     confidence, layout = float(asked.confidence), terms.layout
     if asked.every_cell:
         cells = layout.cells
+        # Independent cells multiply; estimates that share noise may fail together or apart, so their doubts add up.
         confidence = confidence ** (1 / cells) if layout.direct else 1 - (1 - confidence) / cells
     draws = draws_of(estimator, part, terms)
     rows = asked.rows or 1
+    # Several grids are priced by formula: exact scales ask OpenDP for each grid at each step of the bisection.
     distributions = distributions_of(draws, layout, distribution_of if layout.direct else ideal_distribution)
     if isinstance(estimator, Quantiles):
         distribution = distributions[0] if distributions else None
@@ -188,10 +192,11 @@ def error_at(asked: Accuracy, estimator: AnyEstimator, terms: Terms, part: Price
     )
 
 
-def _shown(estimator: AnyEstimator, error: Fraction) -> str:
+def _error_text(estimator: AnyEstimator, error: Fraction) -> str:
     """The reachable error, rounded up where it is no whole number of steps."""
     if isinstance(estimator, Plain) and (error / Fraction(estimator.step)).denominator == 1:
         return str(in_units(int(error / Fraction(estimator.step)), estimator.step))
+    # Four digits, rounded up: asked for again, the shown error must be reachable.
     digits = max(0, 3 - math.floor(math.log10(float(error) or 1.0)))
     return f"{Decimal(math.ceil(error * 10**digits)).scaleb(-digits).normalize():f}"
 

@@ -1,4 +1,7 @@
-"""Quantiles from exact histograms: by report-noisy-max, or from a noisy tree of bins where that is better.
+"""Quantiles from exact histograms: by report noisy max, by splitting, or from a noisy tree of bins.
+
+Report noisy max is that of Dwork & Roth 2014 (section 3.3), drawn as permute-and-flip (McKenna & Sheldon 2020)
+under ε. Which of the three is used follows from public numbers alone: `plan_method`.
 
 The quantile q of n values is the least value that at least q·n of them do not exceed. A histogram has equal
 bins over the clamped domain, of one code each where that is few enough; the released value is a bin's middle.
@@ -15,20 +18,21 @@ from typing import Literal
 
 import numpy as np
 
-from privacy import splits
+from privacy import splits, trees
 from privacy.aggregates import Get
 from privacy.budget import NANO, Price, split
-from privacy.distributions import Floats, NoiseDistribution
+from privacy.distributions import NoiseDistribution
 from privacy.exact import ExactAggregate
 from privacy.noise import Integers, Mechanism, Noise
 from privacy.schema import Measure
 
 BINS_MAX = 1 << 14
+# Stands for a rank beyond every row: scaled ranks stay below 2³³ rows times 10⁴, so differences fit int64.
 _FAR = 1 << 61
 CHOICES_MAX = 1 << 18
 """How many noisy scores one statistic may draw: a quarter of a million take under a second."""
 
-Place = Literal["value", "share", "low", "high"]
+ChoiceTarget = Literal["value", "share", "low", "high"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class NoisyChoice:
     """
 
     q: Fraction
-    place: Place
+    target: ChoiceTarget
     node: int = -1
 
 
@@ -97,14 +101,14 @@ class Quantiles:
     @property
     def levels(self) -> tuple[int, ...]:
         """The numbers of nodes of the tree's levels, from the top; the root is not measured."""
-        return _levels(self.bins, self.branching)
+        return trees.levels_of(self.bins, self.branching)
 
     def l1(self, cells: int) -> int:
-        """Of the tree's counts."""
+        """How far one person moves the counts of a tree, in L1; choices have a sensitivity each (`mechanisms`)."""
         return self.rows * len(self.levels)
 
     def squared(self, cells: int) -> int:
-        """Of the tree's counts, in squared L2."""
+        """How far one person moves the counts of a tree, in L2, squared: all rows may fall into one bin."""
         return self.rows**2 * len(self.levels)
 
     def choices(self) -> tuple[NoisyChoice, ...]:
@@ -115,7 +119,7 @@ class Quantiles:
             for number, node in enumerate(splits.nodes_of(self.qs)):
                 values.append(NoisyChoice(node.q, "value", number))
                 values += [NoisyChoice(node.q, "share", number)] if node.splits else []
-        ends: tuple[Place, ...] = ("low", "high") if self.value_bounds else ()
+        ends: tuple[ChoiceTarget, ...] = ("low", "high") if self.value_bounds else ()
         return (*values, *(NoisyChoice(q, place) for q in self.qs for place in ends))
 
     def mechanisms(self, price: Price, measure: Measure) -> list[Mechanism]:
@@ -133,6 +137,8 @@ class Quantiles:
             Mechanism(
                 kind="noisy_max",
                 measure=measure,
+                # A row more moves q·n by q and a rank by 0 or 1: their distance by at most max(q, 1-q), here times q's
+                # denominator.
                 sensitivity=self.rows * max(choice.q.numerator, choice.q.denominator - choice.q.numerator),
                 price=part,
             )
@@ -146,6 +152,7 @@ class Quantiles:
         found = []
         for node in splits.nodes_of(self.qs):
             level = levels[node.depth]
+            # The whole level's price for each node: a row lies on one side of a split only (parallel composition).
             found += split(level, [1 - splits.SHARE_PRICE, splits.SHARE_PRICE]) if node.splits else [level]
         return found
 
@@ -158,12 +165,16 @@ class Quantiles:
         ranks = _Ranks.of(histograms)
         known = list(zip(self.choices(), mechanisms, strict=True))
         values = self._split_values(histograms, known, noise) if self.by_splits else []
-        found: dict[Place, list[list[int]]] = {"value": values, "low": [], "high": []}
+        found: dict[ChoiceTarget, list[list[int]]] = {"value": values, "low": [], "high": []}
         for choice, mechanism in known:
             if choice.node < 0:
                 shift = _shift(mechanism, self.bins)
+                # One choice a cell at the whole price: cells are disjoint.
                 places = [noise.top(scores, mechanism) for scores in ranks.scores(choice, shift)]
-                found[choice.place].append(places if choice.place == "value" else [one - 1 for one in places])
+                # Ends are chosen among the bins and the domain's two ends, of which the lower one comes first.
+                found[choice.target].append(
+                    places if choice.target == "value" else [one - 1 for one in places]
+                )
         columns = [found[place] for place in ("value", "low", "high") if found[place]]
         return np.array([row for rows in zip(*columns, strict=True) for row in rows], dtype=np.int64)
 
@@ -181,20 +192,13 @@ class Quantiles:
     def counts(self, get: Get) -> Integers:
         """The exact counts of the tree's nodes, level by level from the top, of shape (nodes, cells)."""
         histograms = get(self.exact).reshape(-1, self.bins)
-        below = self.levels[-1]
-        level = np.zeros((len(histograms), below), dtype=np.int64)
-        level[:, : self.bins] = histograms
-        found = [level]
-        for size in reversed(self.levels[:-1]):
-            level = np.pad(level, ((0, 0), (0, size * self.branching - level.shape[1])))
-            level = level.reshape(len(histograms), size, self.branching).sum(axis=2)
-            found.append(level)
-        return np.asarray(np.concatenate(found[::-1], axis=1).T)
+        return trees.node_counts(histograms, self.levels, self.branching)
 
     def from_tree(self, noisy: Integers, distribution: NoiseDistribution, confidence: float) -> Integers:
         """Bins of every quantile and of its bounds, of shape (3·quantiles, cells): value, low, high."""
-        leaves = _consistent(noisy.T.astype(np.float64), self.levels, self.branching)[:, : self.bins]
-        ranks = _monotone(np.cumsum(leaves, axis=1))
+        leaves = trees.consistent_leaves(noisy.T.astype(np.float64), self.levels, self.branching)
+        ranks = trees.monotone(np.cumsum(leaves, axis=1))
+        # Noise may make the rows of a small cell negative; every rank sought in it is then 0.
         whole = np.maximum(ranks[:, -1:], 0.0)
         band = self.rank_error(distribution, confidence, [])
         found = []
@@ -212,26 +216,28 @@ class Quantiles:
         By choice: P(score < -T) ≤ N·e^(-Tε/2Δ) over N bins, since some bin has score 0 (McSherry & Talwar
         2007, theorem 6; no worse for permute-and-flip). Several values are put in order, so that each may be
         another's choice: all of them keep T at once, by a part of the doubt for each.
-        By tree: a band over all bins, each of a deviation that `_rank_deviation` bounds; a sum of Laplace or
+        By tree: a band over all bins, each of a deviation that `trees.rank_deviation` bounds; a sum of Laplace or
         Gaussian draws of deviation s exceeds √½·s·ln(1/p) with probability at most p for p below 0.05
         (compare `privacy.distributions`).
         """
         if self.by_tree:
             assert distribution is not None
-            deviation = distribution.deviation * _rank_deviation(
+            deviation = distribution.deviation * trees.rank_deviation(
                 self.bins, self.branching, max(self.qs, key=_worst)
             )
             return math.ceil(deviation * math.log(self.bins / (1 - confidence)) / math.sqrt(2))
+        # Union bound: every value must keep the stated error, since sorting may hand one value's error to another.
         doubt = (1 - confidence) / len(self.qs)
         errors: dict[Fraction, int] = {}
         own = {choice.node: 0 for choice in self.choices()}
         for choice, mechanism in zip(self.choices(), mechanisms, strict=True):
             stray = math.ceil(_shift(mechanism, self.bins, doubt / self._draws_behind) / choice.q.denominator)
-            if choice.place == "value" and choice.node < 0:
+            if choice.target == "value" and choice.node < 0:
                 errors[choice.q] = stray
-            elif choice.place in ("value", "share"):
+            elif choice.target in ("value", "share"):
                 own[choice.node] += stray
         for number, node in enumerate(splits.nodes_of(self.qs) if self.by_splits else ()):
+            # A value is chosen among the rows between two earlier ones, so it inherits the error of the worse of them.
             before = max(errors.get(node.low, 0), errors.get(node.high, 0))
             errors[self.qs[node.index]] = before + own[number]
         return max(errors.values())
@@ -246,7 +252,7 @@ class Quantiles:
         """What `rank_error` leaves out: half a share of each bin that splits, of all rows at most."""
         return Fraction(splits.depth_of(self.qs) - 1, 2 * splits.PARTS) if self.by_splits else Fraction(0)
 
-    def code_bounds(self, place: Place, bin: int) -> float:
+    def code_bounds(self, target: ChoiceTarget, bin: int) -> float:
         """The code that a bin stands for: its middle as a value, its outer edge as a bound."""
         if bin < 0:
             return self.low
@@ -254,7 +260,7 @@ class Quantiles:
             return self.high
         first = self.low + bin * self.width
         last = min(first + self.width - 1, self.high)
-        return {"value": (first + last) / 2, "low": first, "high": last}[place]
+        return {"value": (first + last) / 2, "low": first, "high": last}[target]
 
 
 def plan_bins(low: int, high: int, cells: int, draws: int) -> int:
@@ -285,59 +291,45 @@ class QuantileMethod:
 def plan_method(
     bins: int, qs: tuple[Fraction, ...], measure: Measure, *, value_bounds: bool
 ) -> QuantileMethod:
-    """The way with the least predicted error.
+    """The method with the least predicted error.
 
     Compared is the standard deviation of a value's rank at equal price, for the worst of the quantiles. A
-    choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε, Δ = max(q, 1-q); m choices share
-    the price (ε/m each, or √(8ρ/m) of zCDP). Splits: see `privacy.splits`. A tree's rank is a weighted sum of
-    node counts, and its bounds cost nothing more.
+    choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε, Δ = max(q, 1-q); m
+    choices share the price (ε/m each, or √(8ρ/m) of zCDP). Splits: see `privacy.splits`. A tree's rank is a
+    weighted sum of node counts, and its bounds cost nothing more.
     """
     if bins < 2:
         return QuantileMethod()
     worst = max(qs, key=_worst)
     pure = measure == "pure"
+    # Bounds by choice take half of the price: twice the scale under ε, √2 times under ρ. A tree's bounds are free.
     halved = (2 if pure else math.sqrt(2)) if value_bounds else 1
-    scale = 2 * math.sqrt(2) * float(_worst(worst))
-    best, way = halved * (scale * len(qs) if pure else scale * math.sqrt(len(qs) / 8)), QuantileMethod()
+    choice_deviation = 2 * math.sqrt(2) * float(_worst(worst))
+    shared = len(qs) if pure else math.sqrt(len(qs) / 8)
+    best, method = halved * choice_deviation * shared, QuantileMethod()
+    # Two quantiles have two levels as well as two choices: splitting gains nothing.
     if len(qs) > 2:
         error = halved * splits.predicted_deviation(qs, zcdp=not pure)
         if error < best:
-            best, way = error, QuantileMethod(by_splits=True)
+            best, method = error, QuantileMethod(by_splits=True)
+    # Small factors mean many levels to pay for, large ones many nodes to add up; no formula beats trying them.
     for factor in range(2, min(bins, 256) + 1):
-        levels = len(_levels(bins, factor))
+        levels = len(trees.levels_of(bins, factor))
         scale = levels * math.sqrt(2) if pure else math.sqrt(levels / 2)
-        error = scale * _rank_deviation(bins, factor, worst)
+        error = scale * trees.rank_deviation(bins, factor, worst)
         if error < best:
-            best, way = error, QuantileMethod(branching=factor)
-    return way
+            best, method = error, QuantileMethod(branching=factor)
+    return method
 
 
 def _worst(q: Fraction) -> Fraction:
     return max(q, 1 - q)
 
 
-@lru_cache(maxsize=4096)
-def _rank_deviation(bins: int, branching: int, q: Fraction) -> float:
-    """The deviation, per draw of deviation 1, of (1-q)·(rows up to a bin) - q·(rows above), at its largest.
-
-    Each level adds at most branching-1 whole nodes beside the path and the path's own last node.
-    """
-    below, above = float(1 - q), float(q)
-    levels = _levels(bins, branching)
-    nodes = sum(min(branching, size) for size in levels)
-    return math.sqrt(max(below**2, above**2, (below**2 + above**2) / 2) * nodes)
-
-
-def _levels(bins: int, branching: int) -> tuple[int, ...]:
-    sizes = [bins]
-    while sizes[0] > branching:
-        sizes.insert(0, math.ceil(sizes[0] / branching))
-    return tuple(sizes)
-
-
 def _shift(mechanism: Mechanism, bins: int, doubt: float = 0.025) -> int:
     """How far, in scaled ranks, a choice among `bins` + 2 strays with probability `doubt` at most."""
     epsilon = mechanism.price.nano / NANO
+    # A choice of ε has bounded range and costs ρ = ε²/8 (Cesar & Rogers 2021, lemma 3.4).
     if mechanism.measure == "zcdp":
         epsilon = math.sqrt(8 * epsilon)
     return math.ceil(2 * mechanism.sensitivity / epsilon * math.log((bins + 2) / doubt)) + 1
@@ -364,10 +356,10 @@ class _Ranks:
         scale, part = choice.q.denominator, choice.q.numerator
         for below, upto in zip(self.below, self.upto, strict=True):
             goal = part * int(upto[-1])
-            if choice.place == "value":
+            if choice.target == "value":
                 yield _score(below * scale, upto * scale, goal)
                 continue
-            goal += shift if choice.place == "high" else -shift
+            goal += shift if choice.target == "high" else -shift
             whole = int(upto[-1]) * scale
             left = np.concatenate([[-_FAR], below * scale, [whole]])
             yield _score(left, np.concatenate([[0], upto * scale, [_FAR]]), goal)
@@ -376,43 +368,3 @@ class _Ranks:
 def _score(below: Integers, upto: Integers, goal: int) -> Integers:
     """Minus the ranks between a bin and the goal: 0 for the bin that holds it."""
     return -np.maximum(np.maximum(below - goal, goal - upto), 0)
-
-
-def _consistent(noisy: Floats, levels: Sequence[int], branching: int) -> Floats:
-    """Least-squares leaves of a tree with equal noise on every node (Hay, Rastogi, Miklau & Suciu 2010).
-
-    Upwards each node is averaged with the sum of its children, weighted by 1/variance; downwards each
-    family's children share what is left of their parent. `noisy` is (cells, nodes), levels from the top.
-    """
-    ends = np.cumsum(levels)
-    parts = [noisy[:, end - size : end] for end, size in zip(ends, levels, strict=True)]
-    means, variances = [parts[-1]], [np.ones(levels[-1])]
-    sums: list[Floats] = []
-    family_variances: list[Floats] = []
-    for part in reversed(parts[:-1]):
-        size = part.shape[1]
-        family = _families(means[0], size, branching).sum(axis=2)
-        family_variance = _families(variances[0][None, :], size, branching)[0].sum(axis=1)
-        sums.insert(0, family)
-        family_variances.insert(0, family_variance)
-        means.insert(0, (part * family_variance + family) / (1 + family_variance))
-        variances.insert(0, family_variance / (1 + family_variance))
-    final = means[0]
-    for place in range(1, len(parts)):
-        missing = (final - sums[place - 1]) / family_variances[place - 1]
-        size = levels[place]
-        final = means[place] + np.repeat(missing, branching, axis=1)[:, :size] * variances[place]
-    return final
-
-
-def _families(values: Floats, parents: int, branching: int) -> Floats:
-    """Children by parent, the last family filled up with zeros."""
-    padded = np.pad(values, ((0, 0), (0, parents * branching - values.shape[1])))
-    return padded.reshape(len(values), parents, branching)
-
-
-def _monotone(ranks: Floats) -> Floats:
-    """Ascending ranks: the mean of the running maximum from the left and the running minimum from the right."""
-    rising = np.maximum.accumulate(ranks, axis=1)
-    falling = np.minimum.accumulate(ranks[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray((rising + falling) / 2)

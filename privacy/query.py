@@ -1,6 +1,6 @@
-"""The closed query language, as the caller says it: names and literals, not yet held against a schema.
+"""The closed query language, as the caller sends it: names and literals, not yet checked against a schema.
 
-Refuses nothing itself but malformed values of its own; `privacy.plan` holds a query against a schema and
+Refuses nothing itself but malformed values of its own; `privacy.plan` checks a query against a schema and
 collects every `Problem`, each with the JSON Pointer of what the caller sent.
 """
 
@@ -13,10 +13,12 @@ from privacy.budget import Price
 from privacy.refusal import Refusal
 from privacy.words import Words
 
+# No floats: a literal 0.1 must be the 0.1 of a declared step.
 Scalar: TypeAlias = str | int | Decimal
 Mode = Literal["run", "quote", "dummy"]
 Reuse = Literal["prefer", "never"]
 
+# In the order in which documentation and refusals list them.
 AGGREGATES = (
     "count",
     "count_persons",
@@ -133,7 +135,7 @@ Where: TypeAlias = All | Any | Not | Compare
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """A budget said as an error: `of` within ±`within` with probability `confidence`, at the least price.
+    """A budget given as an error: `of` within ±`within` with probability `confidence`, at the least price.
 
     Of one cell, or of `every_cell` at once. Where the error depends on how many rows a cell holds, it is
     promised for cells of at least `rows`. `relative` lets a large cell be off by that share instead; since
@@ -145,11 +147,12 @@ class Accuracy:
     confidence: Decimal
     every_cell: bool = False
     rows: int | None = None
+    # Read and checked, though it lowers no price: any cell may be small, and which ones are is data.
     relative: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableAsked:
+class WorkloadTable:
     """One table of a workload: its name and keys."""
 
     name: str
@@ -172,12 +175,14 @@ class Query:
     where: Where | None = None
     group_by: tuple[Key, ...] = ()
     weights: dict[str, Fraction] = field(default_factory=dict)
+    # A budget can be written in two shapes; a refusal must point into the one that was sent.
     weights_at: str = "/budget/weights"
     rows_per_person: int | None = None
     totals: bool = False
     whole: bool = False
-    tables: tuple[TableAsked, ...] = ()
+    tables: tuple[WorkloadTable, ...] = ()
     mechanism: str | None = None
+    # Kept apart from the price: ε and ρ are the same billionths, and only the schema knows which were meant.
     priced_in: str = ""
     mode: Mode = "run"
     reuse: Reuse = "prefer"

@@ -8,8 +8,9 @@ from itertools import pairwise
 from privacy import filters
 from privacy.filters import Filter, Interval, Member
 from privacy.query import All, Any, Compare, InvalidQuery, Key, Not, Problem, Scalar, Where
-from privacy.schema import Category, Column, Date, Number, Schema, Text, UndeclaredColumn, day_number, day_of
+from privacy.schema import Category, Column, Date, Number, Schema, UndeclaredColumn, day_number, day_of
 
+# `date.fromisoformat` also takes 20260401 and 2026-W14-3; questions have one way to write a day.
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -17,9 +18,9 @@ class Resolver:
     """Reads literals against one schema; `problems` gathers what did not fit."""
 
     def __init__(self, schema: Schema) -> None:
+        # Columns kept for record sets are not among them: a refusal must not even list their names.
         self.columns = schema.queryable
         self.places = {column.name: place for place, column in enumerate(self.columns)}
-        self.held_only = {column.name for column in schema.columns if isinstance(column, Text)}
         self.problems: list[Problem] = []
 
     def refuse(self, pointer: str, reason: str, given: object = None, expected: object = None) -> None:
@@ -57,7 +58,7 @@ class Resolver:
 
     def _category(self, column: Category, value: Scalar, pointer: str) -> int | None:
         if not isinstance(value, str) or value not in column.values:
-            self.refuse(pointer, "undeclared_value", value, _listed(column.values))
+            self.refuse(pointer, "undeclared_value", value, _list_text(column.values))
             return None
         return column.values.index(value)
 
@@ -66,6 +67,7 @@ class Resolver:
         if isinstance(value, str):
             self.refuse(pointer, "not_a_number", value)
             return None
+        # Exact: floats would find 0.3 to be no multiple of 0.1.
         steps = Fraction(value) / Fraction(column.step)
         if steps.denominator != 1:
             self.refuse(pointer, "off_step", value, str(column.step))
@@ -112,13 +114,16 @@ class Resolver:
         domain = column.low, column.high
         if compare.op == "is_missing":
             intervals = [domain] if negated else [(column.missing, column.missing)]
+            # Missing is a code below the domain, so its negation is the whole domain.
             return Member(place, filters.union(intervals))
         intervals = self._intervals(column, compare, f"{pointer}/value")
+        # Inside the domain, so that a missing cell matches neither a comparison nor its negation.
         kept = filters.complement(intervals, domain) if negated else filters.union(intervals)
         return filters.every([Member(place, kept)])
 
     def _intervals(self, column: Column, compare: Compare, pointer: str) -> list[Interval]:
         many = compare.op in ("in", "between")
+        # One step beyond the domain has a meaning where there is an order: below it lies every value.
         beyond = 0 if compare.op in ("=", "!=", "in") else 1
         codes = [
             self.code(column, value, f"{pointer}/{place}" if many else pointer, beyond=beyond)
@@ -172,10 +177,10 @@ class Resolver:
 
 
 def domain_text(column: Column) -> str:
-    """A column's domain in words of the descriptor."""
+    """A column's domain as the descriptor writes it."""
     match column:
         case Category(values=values):
-            return _listed(values)
+            return _list_text(values)
         case Number(low=low, high=high, step=step):
             return f"{low * step} … {high * step}"
         case Date(low=low, high=high):
@@ -184,6 +189,7 @@ def domain_text(column: Column) -> str:
             return "…"
 
 
-def _listed(values: tuple[str, ...]) -> str:
+def _list_text(values: tuple[str, ...]) -> str:
+    # A refusal quotes the schema, which may list thousands of values.
     shown = ", ".join(values[:20])
     return shown if len(values) <= 20 else f"{shown}, … ({len(values)})"

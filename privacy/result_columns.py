@@ -1,4 +1,4 @@
-"""Released integers → the columns of an answer, in units, with bounds; and what a quote expects of them.
+"""Released integers → the columns of an answer, in units, with bounds.
 
 Post-processing only: deterministic, from noisy integers and the plan alone.
 """
@@ -19,15 +19,12 @@ from privacy.budget import plain_text
 from privacy.exact import Axis
 from privacy.integers import whole
 from privacy.layout import PlannedTable
-from privacy.measurement import CONFIDENCE, Measurement, distribution_of, widths_by_kind
+from privacy.measurement import CONFIDENCE, Measurement, distribution_of
 from privacy.noise import Integers
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.schema import Label, all_in_units, day_of, in_units
-
-SIZES = (100, 1_000, 10_000, 100_000)
-"""Numbers of rows for which a quote tells the error of what depends on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +37,7 @@ class AnswerColumn:
     about: Mapping[str, Any]
 
     def description(self) -> dict[str, Any]:
-        """What a reader is told about the column."""
+        """The column as answers describe it: name, role and what else is known of it."""
         return {"name": self.name, "role": self.role, **self.about}
 
 
@@ -91,12 +88,13 @@ def columns(plan: Plan, part: Measurement, released: Sequence[Integers]) -> Iter
         return
     assert not isinstance(part.estimator, UndeclaredValueCount)
     if plan.layout.direct:
-        estimate = part.estimator.estimate(released[0], part.distributions[0], CONFIDENCE)
+        estimate = part.additive.estimate(released[0], part.distributions[0], CONFIDENCE)
         raw: list[Sequence[int | None]] = [row.tolist() for row in released[0]]
     else:
-        estimate, raw = _fitted(plan, part, released)
+        estimate, raw = _least_squares(plan, part, released)
     yield from _with_bounds(plan, part, estimate)
-    names: Sequence[str] = [f"{part.name}_{name}" for name in part.estimator.components if name]
+    # A count measured alone has no raw column beside it: its value is the released number.
+    names: Sequence[str] = [f"{part.name}_{name}" for name in part.additive.components if name]
     if not names and not plan.layout.direct:
         names = [f"{part.name}_noisy"]
     for name, values in zip(names, raw, strict=False):
@@ -154,33 +152,33 @@ def raw_step(part: Measurement) -> Decimal:
 # Several tables from several grids
 
 
-def _fitted(
+def _least_squares(
     plan: Plan, part: Measurement, released: Sequence[Integers]
 ) -> tuple[Estimate, list[Sequence[int | None]]]:
     """Least-squares estimates of all tables, one after the other, and the raw noisy numbers of each."""
-    assert not isinstance(part.estimator, Quantiles | UndeclaredValueCount)
     layout = plan.layout
     subsets = [table.subset for table in layout.tables]
     variances = [distribution_of(draw.mechanism).deviation ** 2 for draw in part.draws]
     found = margins.fit(layout.sizes, layout.grids, list(released), variances, subsets)
     estimates = []
     for table, margin, distribution in zip(layout.tables, found, part.distributions, strict=True):
-        values = _turned(plan, table, margin.values)
+        values = _in_key_order(plan, table, margin.values)
         if len(layout.grids) == 1:  # mere sums of whole numbers
             values = np.rint(values).astype(np.int64)
-        estimates.append(part.estimator.estimate(values, distribution, CONFIDENCE))
+        estimates.append(part.additive.estimate(values, distribution, CONFIDENCE))
     if plan.query.whole and isinstance(part.estimator, Plain) and _never_negative(part.estimator):
-        single = [margins.Fitted(values=margin.values[0], variance=margin.variance) for margin in found]
+        # Bounds stay those of the unbiased estimates; only values move to whole numbers.
+        single = [margins.FittedMargin(values=margin.values[0], variance=margin.variance) for margin in found]
         estimates = [
-            _moved(estimate, _turned(plan, table, numbers[None, :])[0], part.estimator.step)
+            _whole_estimate(estimate, _in_key_order(plan, table, numbers[None, :])[0], part.estimator.step)
             for table, estimate, numbers in zip(
                 layout.tables, estimates, whole(layout.sizes, single, subsets), strict=True
             )
         ]
-    return _joined(estimates), _raw(plan, part, released)
+    return _concatenated(estimates), _raw(plan, part, released)
 
 
-def _turned(plan: Plan, table: PlannedTable, values: Any) -> Any:
+def _in_key_order(plan: Plan, table: PlannedTable, values: Any) -> Any:
     """Cells in the order of the plan's axes → in the order of the table's keys, without those never released."""
     sizes = [plan.layout.sizes[axis] for axis in table.subset]
     released = tuple(slice(len(plan.axes[axis].labels)) for axis in table.subset)
@@ -196,8 +194,8 @@ def _never_negative(estimator: Plain) -> bool:
     return estimator.exact.kind == "rows" or estimator.exact.low >= 0
 
 
-def _moved(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
-    """The same with whole numbers as values; bounds give way where they would leave the value outside."""
+def _whole_estimate(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
+    """An estimate with whole `numbers` of `step` as values; bounds give way where they would leave a value outside."""
     values = [int(number) for number in numbers.tolist()]
     each = Fraction(estimate.fine) / Fraction(step)
     low = [math.floor(one * each) for one in estimate.low if one is not None]
@@ -210,7 +208,7 @@ def _moved(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:
     )
 
 
-def _joined(estimates: Sequence[Estimate]) -> Estimate:
+def _concatenated(estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(
         values=[value for one in estimates for value in one.values],
         low=[value for one in estimates for value in one.low],
@@ -221,13 +219,13 @@ def _joined(estimates: Sequence[Estimate]) -> Estimate:
 
 def _raw(plan: Plan, part: Measurement, released: Sequence[Integers]) -> list[Sequence[int | None]]:
     """The released integers of each component; None in the cells of tables that were not measured."""
-    assert not isinstance(part.estimator, Quantiles | UndeclaredValueCount)
     measured = dict(zip(plan.layout.grids, released, strict=True))
-    raw: list[list[int | None]] = [[] for _ in part.estimator.components]
+    raw: list[list[int | None]] = [[] for _ in part.additive.components]
     for table in plan.layout.tables:
         if table.subset in measured:
-            rows = _turned(plan, table, measured[table.subset]).tolist()
+            rows = _in_key_order(plan, table, measured[table.subset]).tolist()
         else:
+            # A table that was estimated only has no released numbers of its own to show.
             rows = [[None] * _cells(plan, table)] * len(raw)
         for values, row in zip(raw, rows, strict=True):
             values += row
@@ -248,15 +246,14 @@ def _quantiles(plan: Plan, part: Measurement, released: Integers) -> Iterator[An
         assert distribution is not None
         bins = estimator.from_tree(released, distribution, CONFIDENCE)
     each = 3 if ended else 1
+    # Separate noisy choices may cross, quantiles may not; sorting is free and moves none further from its own.
     values = np.sort(bins[::each], axis=0)
     about = {
         **_common(part),
-        "mechanism": _method(estimator),
+        "mechanism": method_of(estimator),
         "within_rows": within,
         **({"within_share": str(round(float(estimator.rank_share), 6))} if estimator.rank_share else {}),
-        "resolution": _shown_code(estimator, estimator.width * 2)
-        if not estimator.dates
-        else f"{estimator.width} d",
+        "resolution": resolution_of(estimator),
         **_price(plan, part),
     }
     for place, name in enumerate(part.names):
@@ -271,10 +268,15 @@ def _quantiles(plan: Plan, part: Measurement, released: Integers) -> Iterator[An
             yield AnswerColumn(name=f"{name}_{end}", role="bound", values=shown, about=bound)
 
 
-def _method(estimator: Quantiles) -> str:
+def method_of(estimator: Quantiles) -> str:
     if estimator.by_tree:
         return "noisy_tree"
     return "noisy_splits" if estimator.by_splits else "noisy_max"
+
+
+def resolution_of(estimator: Quantiles) -> Label:
+    """The width of a bin: in the column's unit, or in days."""
+    return f"{estimator.width} d" if estimator.dates else _shown_code(estimator, estimator.width * 2)
 
 
 def _code(estimator: Quantiles, place: Literal["value", "low", "high"], bin: int) -> Label:
@@ -296,6 +298,7 @@ def by_undeclared_value(
     """The released values in alphabetical order, and their noisy counts."""
     estimator, mechanism = part.estimator, part.draws[0].mechanism
     assert isinstance(estimator, UndeclaredValueCount)
+    # By value: the order of codes is that of a secret digest, and nobody should look for meaning in it.
     order = sorted(range(len(values)), key=lambda place: values[place])
     counts = [int(released[1][place]) for place in order]
     width = part.distributions[0].half_width(CONFIDENCE)
@@ -369,146 +372,3 @@ def notes(plan: Plan) -> list[str]:
         "dummy_data": plan.query.mode == "dummy",
     }
     return [code for code, holds in conditions.items() if holds]
-
-
-# What a quote expects
-
-
-def expectation(plan: Plan) -> list[dict[str, Any]]:
-    """The half-widths of the 95 % bounds to expect, from the plan alone.
-
-    Those of counts and sums are certain. What depends on how many rows a cell holds is given for a few
-    sizes, at its worst (a mean at one of the clamping bounds).
-    """
-    return [_expected(plan, part) for part in plan.measurements]
-
-
-def _expected(plan: Plan, part: Measurement) -> dict[str, Any]:
-    about: dict[str, Any] = {"of": part.name, "confidence": CONFIDENCE}
-    estimator = part.estimator
-    if isinstance(estimator, Quantiles):
-        distribution = part.distributions[0] if part.distributions else None
-        return {
-            **about,
-            "within_rows": estimator.rank_error(distribution, CONFIDENCE, part.mechanisms),
-            "method": _method(estimator),
-            "resolution": f"{estimator.width} d"
-            if estimator.dates
-            else _shown_code(estimator, estimator.width * 2),
-        }
-    if isinstance(estimator, UndeclaredValueCount):
-        width, least = (
-            part.distributions[0].half_width(CONFIDENCE),
-            estimator.threshold(part.draws[0].mechanism),
-        )
-        return {
-            **about,
-            "half_width": width,
-            "threshold": least,
-            "told_at_least_95_percent_from": least + width,
-            "delta": plain_text(estimator.delta),
-        }
-    about |= _choice_of_mechanism(plan, part)
-    if plan.layout.direct:
-        return {**about, **_widths(part, 0)}
-    tables = [
-        {"keys": [plan.axes[key].name for key in table.keys], **_widths(part, place)}
-        for place, table in enumerate(plan.layout.tables)
-    ]
-    return {**about, "tables": tables}
-
-
-def _widths(part: Measurement, place: int) -> dict[str, Any]:
-    """The expected half-widths in one table."""
-    estimator, distribution = part.estimator, part.distributions[place]
-    assert not isinstance(estimator, Quantiles | UndeclaredValueCount)
-    if isinstance(estimator, Plain):
-        return {"half_width": in_units(distribution.half_width(CONFIDENCE), estimator.step)}
-    if not estimator.depends_on_rows:
-        return {"half_width": estimator.half_width(distribution, CONFIDENCE, 1)}
-    widths = [
-        {"rows": rows, "half_width": round(estimator.half_width(distribution, CONFIDENCE, rows), 6)}
-        for rows in SIZES
-    ]
-    return {"half_width_by_rows": widths}
-
-
-def _choice_of_mechanism(plan: Plan, part: Measurement) -> dict[str, Any]:
-    """Under zCDP: what each mechanism would give for the same price, and why one is used."""
-    if plan.schema.measure == "pure":
-        return {}
-    draw = part.draws[0]
-    cells = 1
-    for place in draw.subset:
-        cells *= len(plan.axes[place].labels)
-    widths = widths_by_kind(part.estimator, cells, draw.mechanism.price, plan.schema.measure)
-    estimator = part.estimator
-    return {
-        "mechanism": draw.mechanism.kind,
-        "half_width_by_mechanism": {
-            kind: in_units(width, estimator.step) if isinstance(estimator, Plain) else width
-            for kind, width in widths.items()
-        },
-        "why": (
-            f"one person moves the vector by {estimator.l1(cells)} in L1 and by the root of "
-            f"{estimator.squared(cells)} in L2; at the same ρ "
-            "the mechanism with the narrower bounds is used, unless you insist on the other"
-        ),
-    }
-
-
-def strategy(plan: Plan) -> dict[str, Any]:
-    """How several tables are measured, and what other ways would err; empty for a single table."""
-    chosen = plan.layout.chosen
-    if chosen is None:
-        return {}
-    measured = [
-        {"keys": [plan.axes[place].name for place in subset], "share": str(round(float(share), 6))}
-        for subset, share in zip(plan.layout.grids, plan.layout.shares, strict=True)
-    ]
-    errors = {
-        "chosen": chosen.error,
-        "each_table_alone": chosen.error_alone,
-        "each_table_alone_best_split": chosen.error_alone_best,
-        "one_common_table": chosen.error_common,
-    }
-    least = chosen.error
-    return {
-        "strategy": {
-            "measured": measured,
-            "total_squared_error": {
-                name: None if error is None else round(error / least, 4) for name, error in errors.items()
-            },
-            "text": (
-                f"{len(measured)} table(s) are measured and all tables estimated from them by weighted least "
-                "squares; errors are relative to the chosen way"
-            ),
-            "text_ja": (
-                f"{len(measured)} 個の表を測定し、すべての表を重み付き最小二乗法で推定します。"
-                "誤差は選んだ方法を 1 とした比です。"
-            ),
-        }
-    }
-
-
-def narrower_bound(plan: Plan) -> dict[str, Any]:
-    """What a narrower bound on the rows of a person means; empty where none was asked for."""
-    whole, bound = plan.schema.rows_per_person, plan.bound
-    if bound == whole:
-        return {}
-    return {
-        "rows_per_person": {
-            "dataset": whole,
-            "asked": bound,
-            "text": (
-                f"At most {bound} rows of each person count instead of {whole}: noise of counts and sums is "
-                f"{whole / bound:.3g} times narrower, but rows beyond are left out and pull counts and sums "
-                "down. Select share_kept to learn, at a price, what share of the rows is kept."
-            ),
-            "text_ja": (
-                f"1 人につき {whole} 行ではなく {bound} 行までを数えます。件数や合計の誤差は "
-                f"{whole / bound:.3g} 分の 1 になりますが、それを超える行は含まれず、値は小さめになります。"
-                "share_kept を選ぶと、残る行の割合を（予算を使って）推定できます。"
-            ),
-        }
-    }

@@ -1,6 +1,6 @@
 """What is public about a dataset: columns, domains, the privacy unit and the limits. Knows no data.
 
-Every queryable column is held as whole numbers ("codes"): a category as the position of its value, a number
+Every queryable column is stored as whole numbers ("codes"): a category as the position of its value, a number
 as a count of its declared step, a date as days since 1970-01-01. A column's codes are `low` … `high`;
 `missing` is the code `low - 1`, so that missing is a value like any other and never NULL.
 """
@@ -28,6 +28,7 @@ class Category:
 
     name: str
     values: tuple[str, ...]
+    # A dict has no hash, and what a value is called changes no question.
     labels: Labels = field(default_factory=dict, hash=False)
     other: str | None = None
     missing_allowed: bool = False
@@ -42,12 +43,13 @@ class Category:
 
     @property
     def missing(self) -> int:
+        # Below the domain, so that no interval of values takes missing in by accident.
         return -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A column of numbers, held as whole multiples of `step` between `low` and `high` (in steps)."""
+    """A column of numbers, stored as whole multiples of `step` between `low` and `high` (in steps)."""
 
     name: str
     low: int
@@ -64,7 +66,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Date:
-    """A column of dates, held as days since 1970-01-01."""
+    """A column of dates, stored as days since 1970-01-01."""
 
     name: str
     low: int
@@ -78,7 +80,7 @@ class Date:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeclaredColumn:
-    """A column of values that nobody declared, held as keyed digests of 62 bits; see `privacy.partition_selection`.
+    """A column of values that nobody declared, stored as keyed digests of 62 bits; see `privacy.partition_selection`.
 
     Values of more than `length_max` characters are missing.
     """
@@ -93,7 +95,7 @@ class UndeclaredColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A column held for record sets only; no query can name it."""
+    """A column kept for record sets only; no query can name it."""
 
     name: str
     role: str = "identifier"
@@ -116,6 +118,7 @@ class Schema:
     """
 
     id: str
+    # Titles have no part in the identity of a schema, and a dict has no hash.
     title: dict[str, str] = field(hash=False)
     body: str
     unit: str | None
@@ -130,6 +133,7 @@ class Schema:
 
     @property
     def queryable(self) -> tuple[Column, ...]:
+        # Queries number the columns in this order, so it must not depend on columns that they cannot name.
         return tuple(column for column in self.columns if not isinstance(column, Text))
 
 
@@ -146,11 +150,12 @@ def day_of(code: int) -> date:
 def in_units(steps: int, step: Decimal) -> int | float:
     """Steps in the column's unit: a whole number where the step is whole."""
     above, below = step.as_integer_ratio()
+    # Multiplied first: one rounding, and 3 steps of 0.1 are 0.3.
     return steps * above if below == 1 else steps * above / below
 
 
 def all_in_units(steps: Iterable[int | None], step: Decimal) -> list[Label]:
-    """The same of many; None stays None."""
+    """Many amounts of steps in the column's unit: whole numbers where the step is whole; None stays None."""
     above, below = step.as_integer_ratio()
     if below == 1:
         return [None if one is None else one * above for one in steps]

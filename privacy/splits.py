@@ -55,6 +55,7 @@ def nodes_of(qs: tuple[Fraction, ...]) -> tuple[Node, ...]:
     def grow(first: int, last: int, low: Fraction, high: Fraction, depth: int) -> int | None:
         if first >= last:
             return None
+        # Numbered before its children, so that parents stand before children: errors are added up in that order.
         place, middle = len(found), (first + last) // 2
         q = qs[middle]
         relative = (q - low) / (high - low) if high > low else Fraction(0)
@@ -69,16 +70,22 @@ def nodes_of(qs: tuple[Fraction, ...]) -> tuple[Node, ...]:
 
 
 def depth_of(qs: tuple[Fraction, ...]) -> int:
-    """The number of levels."""
+    """The number of levels of the nodes: the draws that one row takes part in, one after the other."""
     return 1 + max(node.depth for node in nodes_of(qs))
 
 
 def choose(
     histogram: Integers, qs: tuple[Fraction, ...], mechanisms: Sequence[tuple[Mechanism, ...]], noise: Noise
 ) -> list[int]:
-    """The bin of each quantile of one histogram; `mechanisms` are those of each node, see `draws_of`."""
+    """The bin of each quantile of one cell's `histogram` of shape (bins,), in the order of `qs`.
+
+    `mechanisms` are those of each node: of its choice, and of its share where it splits. The score of a bin is
+    minus the scaled rows between it and the rank sought, that of a share minus those between the rank and the
+    place where the share cuts the bin.
+    """
     nodes = nodes_of(qs)
     found = [0] * len(qs)
+    # A loop and no recursion: the order of draws is fixed, which a repeated recording of noise relies on.
     waiting = [(0, histogram, 0)]
     while waiting:
         place, rows, offset = waiting.pop()
@@ -91,9 +98,11 @@ def choose(
         if not node.splits:
             continue
         count, below = int(rows[bin]), int(upto[bin] - rows[bin])
+        # At most 2¹⁰ · 2³³, far inside int64.
         cut = np.arange(PARTS + 1, dtype=np.int64) * count // PARTS
         share = noise.top(-np.abs((below + cut) * scale - goal), mechanisms[place][1])
         left, right = rows[: bin + 1].copy(), rows[bin:].copy()
+        # Each row of the bin goes to one side, none to both: that keeps the sides disjoint and a level at one price.
         left[-1], right[0] = cut[share], count - cut[share]
         for child, side, start in ((node.right, right, offset + bin), (node.left, left, offset)):
             if child is not None:
@@ -101,21 +110,17 @@ def choose(
     return found
 
 
-def sensitivity_of(node: Node, rows: int) -> int:
-    """Δ∞ of a node's scores, scaled by the denominator of its q to be whole: k·max(q, 1-q)."""
-    return rows * max(node.q.numerator, node.q.denominator - node.q.numerator)
-
-
 def predicted_deviation(qs: tuple[Fraction, ...], *, zcdp: bool) -> float:
     """The deviation of the worst rank at a price of one and k = 1, for comparison with other ways.
 
-    A choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε; the rank aimed at lies between
-    those of its parents, in proportion, so their errors come down in proportion too.
+    A choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε; the rank aimed at lies
+    between those of its parents, in proportion, so their errors come down in proportion too.
     """
     levels, nodes = depth_of(qs), nodes_of(qs)
     errors: dict[Fraction, float] = {Fraction(0): 0.0, Fraction(1): 0.0}
     worst = 0.0
     for node in nodes:
+        # A node that splits pays for the share as well, the last ones do not.
         price = (1 - float(SHARE_PRICE) if node.splits else 1.0) / levels
         epsilon = math.sqrt(8 * price) if zcdp else price
         own = math.sqrt(2) * 2 * float(max(node.q, 1 - node.q)) / epsilon

@@ -1,4 +1,4 @@
-"""A selected statistic, held against the schema: what it measures, or why it does not fit. Reads no data."""
+"""A selected statistic, checked against the schema: what is measured for it, or why it does not fit. Reads no data."""
 
 import re
 from collections.abc import Sequence
@@ -72,6 +72,7 @@ class StatisticReader:
         self._refuse_strange_members(statistic, pointer)
         match statistic.agg:
             case "count":
+                # One row a person: rows are persons, and no engine needs to count distinct ones.
                 unit = "persons" if self.rows == 1 else "rows"
                 return Plain(key="count", exact=ExactAggregate(kind="rows"), rows=self.rows, unit=unit)
             case "count_persons":
@@ -108,6 +109,7 @@ class StatisticReader:
         for members in MEMBERS.values():
             for member in members:
                 known = member in MEMBERS[statistic.agg]
+                # A member that has no effect is a misunderstanding, and its price would be paid all the same.
                 if not known and getattr(statistic, member) is not None:
                     problem = Problem(
                         pointer=f"{pointer}/{member}", reason="takes_no_member", given=statistic.agg
@@ -116,11 +118,13 @@ class StatisticReader:
                         self.resolver.problems.append(problem)
 
     def _share_kept(self, statistic: Statistic, pointer: str) -> Share | None:
+        # Without a narrower bound every row is kept: the answer is 1 and not worth a price.
         if self.rows == self.schema.rows_per_person:
             self.resolver.refuse(f"{pointer}/agg", "needs_narrower_bound", statistic.agg)
             return None
         return Share(
             key="share_kept",
+            # The rows that the narrower bound leaves out are counted too, so the dataset's bound is the sensitivity.
             rows=self.schema.rows_per_person,
             some=ExactAggregate(kind="rows"),
             all=ExactAggregate(kind="rows", all_rows=True),
@@ -169,6 +173,7 @@ class StatisticReader:
         self, statistic: Statistic, place: int, column: Number, bounds: tuple[int, int], pointer: str
     ) -> AnyEstimator | None:
         low, high = bounds
+        # The canonical text names what is measured, not what the caller called it: replays find answers by it.
         key = f"{statistic.agg}({column.name},{low},{high})"
         if statistic.agg == "sum":
             return self._sum(statistic, place, column, bounds, pointer)
@@ -202,6 +207,7 @@ class StatisticReader:
                 return None
             key = f"sum({column.name},{low},{high},{person[0]},{person[1]})"
             if self.rows == 1:
+                # A person's only row is the person's total, so two clamps in a row are one.
                 low, high = (min(max(end, person[0]), person[1]) for end in bounds)
                 exact = ExactAggregate(kind="total", column=place, low=low, high=high)
                 if low == high:
@@ -216,6 +222,7 @@ class StatisticReader:
                     person_low=person[0],
                     person_high=person[1],
                 )
+        # Neighbours differ by a whole person, who adds a value and not its distance from a bound.
         reach = max(abs(low), abs(high))
         return Plain(key=key, exact=exact, rows=self.rows, reach=reach, unit=column.unit, step=column.step)
 
@@ -227,6 +234,7 @@ class StatisticReader:
         low, high = codes
         if low is None or high is None:
             return None
+        # No total of a person's rows is larger: a wider clamp would only cost sensitivity.
         widest = largest_reach(self.rows) * self.rows
         if low >= high or max(abs(low), abs(high)) > widest:
             reason = "not_ascending" if low >= high else "outside_domain"
@@ -251,10 +259,11 @@ class StatisticReader:
         draws = len(qs) * (3 if ends else 1)
         width = plan_bins(low, high, self.cells, draws)
         bins = (high - low) // width + 1
+        # So few bins would say next to nothing; fewer cells leave more bins to each.
         if bins < min(16, high - low + 1):
             self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws)
             return None
-        way = plan_method(bins, qs, self.schema.measure, value_bounds=ends)
+        method = plan_method(bins, qs, self.schema.measure, value_bounds=ends)
         shown = ",".join(str(q) for q in qs)
         return Quantiles(
             key=f"quantile({column.name},{low},{high},{shown}{',bounds' if ends else ''})",
@@ -265,8 +274,8 @@ class StatisticReader:
             width=width,
             qs=qs,
             value_bounds=ends,
-            branching=way.branching,
-            by_splits=way.by_splits,
+            branching=method.branching,
+            by_splits=method.by_splits,
             unit=column.unit if isinstance(column, Number) else None,
             step=column.step if isinstance(column, Number) else Decimal(1),
             dates=isinstance(column, Date),
@@ -287,6 +296,7 @@ class StatisticReader:
                 self.resolver.refuse(here, "not_a_number", value)
             elif not 0 <= value <= 1:
                 self.resolver.refuse(here, "outside_domain", value, "0 … 1")
+            # Scores are scaled by the denominator of q: with four decimals they stay inside int64.
             elif (Fraction(value) * 10**QUANTILE_DECIMALS_MAX).denominator != 1:
                 self.resolver.refuse(here, "off_step", value, str(Decimal(1).scaleb(-QUANTILE_DECIMALS_MAX)))
             elif found and Fraction(value) <= found[-1]:
@@ -316,6 +326,7 @@ def _rows(where: Filter) -> ExactAggregate:
 def _grid(span: int, rows: int) -> int:
     """The finest grid on which the square of the span still fits."""
     grid = 1
+    # Coarser distances above the lower clamp, by doubling: their squares must obey the rule of 64 bits as values do.
     while ((span + grid // 2) // grid) ** 2 > largest_reach(rows):
         grid *= 2
     return grid

@@ -33,7 +33,6 @@ class Words:
         """As reports and answers hold it: {"ja": …, "en": …}."""
         return {"ja": self.ja, "en": self.en}
 
-
-def words_of(given: Words | str) -> Words:
-    """Words as they are; a text that no language changes, such as a name, is the same in both."""
-    return given if isinstance(given, Words) else Words(ja=given, en=given)
+    def as_texts(self) -> dict[str, str]:
+        """As answers over HTTP hold it: {"text": English, "text_ja": Japanese}."""
+        return {"text": self.en, "text_ja": self.ja}

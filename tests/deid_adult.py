@@ -13,7 +13,7 @@ from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import Model
 from privacy.deidentify.proof import verify
 from privacy.deidentify.search.engine import Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import Measure
+from privacy.deidentify.search.loss import Measure
 from privacy.deidentify.table import Column, Table
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

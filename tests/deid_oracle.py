@@ -32,7 +32,7 @@ from privacy.deidentify.models import (
 )
 from privacy.deidentify.proof.verify import PublishedTable
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import LossAggregate, Measure, Name
+from privacy.deidentify.search.loss import LossAggregate, Measure, MeasureName
 from privacy.deidentify.table import Column, Table
 
 Path = tuple[str, ...]
@@ -230,9 +230,9 @@ def worth(world: World, node: Node, gone: frozenset[int]) -> float:
     """The measure of a node of which some rows are suppressed."""
     measure, n = world.measure, len(world.rows)
     sizes = Counter(told for row, told in enumerate(world.told(world.rows, node)) if row not in gone)
-    if measure.name is Name.DISCERNIBILITY:
+    if measure.name is MeasureName.DISCERNIBILITY:
         return float(sum(size**2 for size in sizes.values()) + len(gone) * n)
-    if measure.name is Name.CLASS_SIZE:
+    if measure.name is MeasureName.CLASS_SIZE:
         return n / (len(sizes) + bool(gone))
     return together(world, [_of_column(world, j, level, gone) for j, level in enumerate(node)])
 
@@ -260,14 +260,16 @@ def blur(world: World, j: int, value: str, level: int) -> float:
 
 def _of_column(world: World, j: int, level: int, gone: frozenset[int]) -> float:
     name, n = world.measure.name, len(world.rows)
-    if name is Name.HEIGHT:
+    if name is MeasureName.HEIGHT:
         return float(level)
-    if name is Name.ENTROPY:
+    if name is MeasureName.ENTROPY:
         return _bits(world, j, level, gone)
     total = 0.0
     for row, values in enumerate(world.rows):
         share = (
-            blur(world, j, values[j], level) if name is Name.LOSS else level / max(1, world.heights[j] - 1)
+            blur(world, j, values[j], level)
+            if name is MeasureName.LOSS
+            else level / max(1, world.heights[j] - 1)
         )
         total += _cost(share, row in gone, world.measure.gs_factor)
     return total / n
@@ -324,7 +326,7 @@ def _largest(model: TABLE, world: World, node: Node, kept: dict[Path, list[int]]
             for j, name in enumerate(world.names):
                 share = (
                     blur(world, j, world.rows[row][j], node[j])
-                    if world.measure.name is Name.LOSS
+                    if world.measure.name is MeasureName.LOSS
                     else node[j] / max(1, world.heights[j] - 1)
                 )
                 total += weights.get(name, 1.0) * (_cost(share, True, gs) - _cost(share, False, gs))
@@ -398,14 +400,14 @@ def trees(draw: st.DrawFn, *, numbers: bool = False) -> dict[str, Path]:
 
 MEASURES = st.builds(
     Measure,
-    name=st.sampled_from(Name),
+    name=st.sampled_from(MeasureName),
     gs_factor=st.sampled_from([0.0, 0.2, 0.5, 0.5, 0.8, 1.0]),
     aggregate=st.sampled_from(LossAggregate),
     weights=st.sampled_from([{}, {}, {"q0": 3.0}, {"q0": 0.0, "q1": 0.5}]),
 )
 SUMS = st.builds(
     Measure,
-    name=st.sampled_from([Name.LOSS, Name.PRECISION]),
+    name=st.sampled_from([MeasureName.LOSS, MeasureName.PRECISION]),
     gs_factor=st.sampled_from([0.2, 0.5, 0.8]),
     aggregate=st.sampled_from([LossAggregate.ARITHMETIC_MEAN, LossAggregate.SUM]),
     weights=st.sampled_from([{}, {"q0": 3.0}]),

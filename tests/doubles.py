@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 from hypothesis import strategies as st
+from recorded_noise import RecordedDraw, RecordedNoise
 from sqlalchemy import Connection
 
 from datasets.catalog import DatasetVersion, NoSuchDataset
@@ -22,7 +23,7 @@ from privacy.answer import release
 from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest, cells_over
 from privacy.filters import Every, Filter, Member
-from privacy.noise import Integers, Mechanism, OpendpNoise, RecordedDraw, RecordedNoise
+from privacy.noise import Integers, Mechanism, OpendpNoise
 from privacy.plan import Plan
 from privacy.query import (
     AGGREGATES,
@@ -35,8 +36,8 @@ from privacy.query import (
     Query,
     Scalar,
     Statistic,
-    TableAsked,
     Where,
+    WorkloadTable,
 )
 from privacy.schema import Category, Column, Date, Measure, Number, Schema, day_of
 
@@ -467,7 +468,10 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
     aggregates = ADDITIVE if kind != "plain" else AGGREGATES
     if bound == schema.rows_per_person:
         aggregates = tuple(agg for agg in aggregates if agg != "share_kept")
-    tables = (TableAsked(name="whole", group_by=group_by), TableAsked(name="last", group_by=group_by[-1:]))
+    tables = (
+        WorkloadTable(name="whole", group_by=group_by),
+        WorkloadTable(name="last", group_by=group_by[-1:]),
+    )
     return Query(
         select=tuple(
             draw(statistics(schema, f"s{place}", aggregates)) for place in range(draw(st.integers(1, 3)))

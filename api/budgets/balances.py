@@ -24,6 +24,7 @@ def balance(state: AccountState, members: LineageMembers) -> dict[str, Any]:
     }
     if members.delta is not None:
         line["spent_as"] = {"epsilon": _epsilon(state.spent, members), "delta": _shown(members)}
+    # Only accounts of datasets that allow undeclared keys were granted any δ.
     if state.delta_granted:
         line["delta_cap"] = delta.shown(state.delta_granted)
         line["delta_spent"] = delta.shown(state.delta_spent)
@@ -32,6 +33,7 @@ def balance(state: AccountState, members: LineageMembers) -> dict[str, Any]:
 
 def _epsilon(rho: Price, members: LineageMembers) -> str:
     """Rounded up to six decimals."""
+    # Up, because a loss of privacy must never be shown smaller than it is.
     assert members.delta is not None
     return plain_text(epsilon_of(rho, members.delta))
 

@@ -6,20 +6,32 @@ from typing import Any
 from flask import Response
 
 from api.budgets.balances import PRICE_NAMES, balance
+from api.budgets.schemas import (
+    BudgetsSchema,
+    DecisionSchema,
+    GrantAnswerSchema,
+    GrantSchema,
+    GrantsSchema,
+    JournalSchema,
+)
 from api.http import wire
+from api.http.answers import json_response
 from api.http.blueprints import Blueprint
-from api.http.identity import allowed, caller
+from api.http.identity import caller
+from api.http.operations import refuses
+from api.http.paging import PageRequest, PageSchema
 from api.http.problems import RequestRefused
-from api.queries.answers import BudgetsSchema, GrantAnswerSchema, GrantsSchema, JournalSchema
-from api.queries.schemas import DecisionSchema, GrantSchema, PageSchema
+from api.http.roles import allowed
 from api.services import services
 from datasets.catalog import DatasetVersion, LineageMembers, NoSuchDataset
+from datasets.ledger.journal import JournalEntry
 from datasets.ledger.ledger import Account, Grant
 from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
 from privacy.schema import Measure
 
 blueprint = Blueprint("budgets", __name__, description="Privacy budgets, grants and the journal.")
+NUMBER_DIGITS_MAX = 18  # of what fits 64 bits
 
 
 @blueprint.route("/v1/budgets", methods=["GET"])
@@ -43,7 +55,7 @@ def budgets() -> Response:
         if state.lineage in members
         for name in members[state.lineage].names
     ]
-    return _json({"items": items})
+    return json_response({"items": items})
 
 
 @blueprint.route("/v1/grants", methods=["POST"])
@@ -57,12 +69,12 @@ def grant(asked: dict[str, Any]) -> Response:
     waits for a second administrator. The dataset is named by its id. The amount is `epsilon`, or `rho` where
     the dataset's measure is zcdp.
     """
-    held = _dataset(asked["dataset"])
-    account = _account(asked, held.lineage)
-    name, amount = _amount(asked, held.schema.measure)
+    dataset = _dataset(asked["dataset"])
+    account = _account(asked, dataset.lineage)
+    name, amount = _amount(asked, dataset.schema.measure)
     try:
         made = services().ledger.grant(
-            lineage=held.lineage,
+            lineage=dataset.lineage,
             account=account,
             amount=amount,
             reason=asked["reason"],
@@ -78,17 +90,17 @@ def grant(asked: dict[str, Any]) -> Response:
 @allowed("administrator")
 @blueprint.arguments(PageSchema, location="query")
 @blueprint.response(200, GrantsSchema)
-def grants(page: dict[str, Any]) -> Response:
+def grants(asked: PageRequest) -> Response:
     """All grants, newest first, with the people who answer for them."""
-    limit = page["limit"]
-    found = services().ledger.grants(after=page.get("after"), limit=limit + 1)
-    following = found[limit - 1].id if len(found) > limit else None
+    found = services().ledger.grants(after=asked.after, limit=asked.rows_wanted)
+    page = asked.cut(found, lambda made: made.id)
     members = services().catalog.lineage_members()
-    return _json({"items": [_grant(made, members) for made in found[:limit]], "next": following})
+    return json_response({"items": [_grant(made, members) for made in page.rows], "next": page.next})
 
 
 @blueprint.route("/v1/grants/<id>/decision", methods=["POST"])
 @allowed("administrator")
+@refuses("not_found", "conflict")
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, GrantAnswerSchema)
 def decide(asked: dict[str, Any], id: str) -> Response:
@@ -102,37 +114,35 @@ def decide(asked: dict[str, Any], id: str) -> Response:
 @allowed("administrator")
 @blueprint.arguments(PageSchema, location="query")
 @blueprint.response(200, JournalSchema)
-def journal(page: dict[str, Any]) -> Response:
+def journal(asked: PageRequest) -> Response:
     """The hash-chained journal of all datasets, in order."""
-    limit = page["limit"]
-    found = services().ledger.journal(after=_place(page.get("after")), limit=limit + 1)
-    items = [
-        {
-            "lineage": line.lineage,
-            "number": line.number,
-            "head": line.head,
-            "entry": wire.parse(line.body.encode()),
-        }
-        for line in found[:limit]
-    ]
-    last = found[limit - 1] if len(found) > limit else None
-    return _json({"items": items, "next": f"{last.lineage}:{last.number}" if last else None})
+    found = services().ledger.journal(after=_place(asked.after), limit=asked.rows_wanted)
+    page = asked.cut(found, lambda line: f"{line.lineage}:{line.number}")
+    return json_response({"items": [_line(line) for line in page.rows], "next": page.next})
+
+
+def _line(line: JournalEntry) -> dict[str, Any]:
+    # The strict reader, because the hash is over the text: what it would not read back the same, it refuses.
+    entry = wire.parse(line.body.encode())
+    return {"lineage": line.lineage, "number": line.number, "head": line.head, "entry": entry}
 
 
 def _place(after: str | None) -> tuple[str, int] | None:
     """Where a page of the journal begins: lineage:number."""
     if after is None:
         return None
+    # From the right: a number holds no colon, whatever a lineage may hold one day.
     lineage, _, number = after.rpartition(":")
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
+    if not (number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS_MAX):
         raise _refused("/after", "bad_place", after)
     return lineage, int(number)
 
 
 def _account(asked: dict[str, Any], lineage: str) -> Account:
-    named = [name for name in ("user", "organisation", "dataset_cap") if asked.get(name)]
+    # By truth and not by presence: `"dataset_cap": false` beside a user chooses nothing.
+    named = [name for name in GrantSchema.exactly_one if asked.get(name)]
     if len(named) != 1:
-        raise _refused("", "choose_one", None, "user, organisation, dataset_cap")
+        raise _refused("", "choose_one", None, ", ".join(GrantSchema.exactly_one))
     if named[0] == "dataset_cap":
         return Account(kind="dataset", holder=lineage)
     return Account(kind=named[0], holder=asked[named[0]])  # type: ignore[arg-type]
@@ -143,6 +153,7 @@ def _amount(asked: dict[str, Any], measure: Measure) -> tuple[str, Price]:
     given = [name for name in PRICE_NAMES.values() if name in asked]
     if len(given) != 1:
         raise _refused("", "choose_one", None, ", ".join(PRICE_NAMES.values()))
+    # Nobody may grant one for the other by mistake: 1 of ρ amounts to some 10 of ε.
     if given[0] != PRICE_NAMES[measure]:
         raise _refused(f"/{given[0]}", "wrong_measure", given[0], PRICE_NAMES[measure])
     return given[0], asked[given[0]]
@@ -151,23 +162,22 @@ def _amount(asked: dict[str, Any], measure: Measure) -> tuple[str, Price]:
 def _dataset(id: str) -> DatasetVersion:
     """A dataset with accounts of its own."""
     try:
-        held = services().catalog.current(id)
+        dataset = services().catalog.current(id)
     except NoSuchDataset:
         # In a body a name that does not exist is a wrong value, not a missing page.
         raise _refused("/dataset", "unknown_dataset", id) from None
-    if held.is_view:
-        raise _refused("/dataset", "is_a_view", id, ", ".join(held.sources))
-    return held
+    if dataset.is_view:
+        raise _refused("/dataset", "is_a_view", id, ", ".join(dataset.sources))
+    return dataset
 
 
 def _granted(made: Grant, status: int) -> Response:
-    response = _json(_grant(made, services().catalog.lineage_members()))
-    response.status_code = status
-    return response
+    return json_response(_grant(made, services().catalog.lineage_members()), status)
 
 
 def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]:
     family = members[made.lineage]
+    # Datasets of one lineage share its accounts; the first name stands for all of them.
     dataset = family.names[0]
     holder = dataset if made.account.kind == "dataset" else made.account.holder
     return {
@@ -186,7 +196,3 @@ def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]
 def _refused(pointer: str, reason: str, given: object, expected: object = None) -> RequestRefused:
     place = Problem(pointer=pointer, reason=reason, given=given, expected=expected)
     return RequestRefused("invalid_query", errors=[place])
-
-
-def _json(value: dict[str, Any]) -> Response:
-    return Response(wire.dumps(value), content_type="application/json")

@@ -5,11 +5,13 @@ from typing import Any
 
 from flask import Response
 
+from api.catalog.schemas import DatasetSchema, DatasetsSchema
 from api.http import wire
+from api.http.answers import json_response
 from api.http.blueprints import Blueprint
-from api.http.identity import allowed, caller
-from api.queries.answers import DatasetSchema, DatasetsSchema
-from api.queries.schemas import TERMS_MAX
+from api.http.identity import caller
+from api.http.operations import refuses
+from api.http.roles import allowed
 from api.services import services
 from datasets.catalog import DatasetVersion
 from datasets.ledger.ledger import AccountState
@@ -27,6 +29,13 @@ ASKED_OPEN = {"group_by": "alone", "select": ["count", "count_persons"], "where"
 """How a column of undeclared values can be asked."""
 
 WITHIN = (10, 50, 100, 500)
+LIMITS = {
+    "cells": CELLS_MAX,
+    "statistics": STATISTICS_MAX,
+    "keys": KEYS_MAX,
+    "filter_terms": wire.FILTER_TERMS_MAX,
+    "body_bytes": wire.BODY_BYTES_MAX,
+}
 
 
 @blueprint.route("/v1/datasets", methods=["GET"])
@@ -34,49 +43,57 @@ WITHIN = (10, 50, 100, 500)
 @blueprint.response(200, DatasetsSchema)
 def listing() -> Response:
     """The datasets open to you; administrators see all."""
-    held = services().catalog.all()
+    found = services().catalog.all()
     if caller().role != "administrator":
-        mine = {state.lineage for state in services().ledger.accounts_of_user(user=caller().name)}
-        held = [dataset for dataset in held if mine.issuperset(dataset.lineages)]
-    return _json({"items": [_item(dataset) for dataset in held]})
+        own = {state.lineage for state in services().ledger.accounts_of_user(user=caller().name)}
+        # A view is open to whoever has an account in each of its sources: all of them pay for an answer.
+        found = [dataset for dataset in found if own.issuperset(dataset.lineages)]
+    return json_response({"items": [_item(dataset) for dataset in found]})
 
 
 @blueprint.route("/v1/datasets/<id>", methods=["GET"])
 @allowed()
+@refuses("not_found")
 @blueprint.response(200, DatasetSchema)
 def one(id: str) -> Response:
     """A dataset's public schema, its limits, your accounts, and how many answers they still buy."""
-    held = visible(caller(), id)
-    schema = held.schema
+    dataset = visible(caller(), id)
     states = services().ledger.accounts(
-        lineages=held.lineages, user=caller().name, organisation=caller().organisation
+        lineages=dataset.lineages, user=caller().name, organisation=caller().organisation
     )
-    left = min((state.remaining for state in states), default=None)
-    return _json(
+    return json_response(
         {
-            **_item(held),
-            "registered_at": held.registered_at,
-            "privacy": {
-                "unit": "person",
-                "max_rows_per_person": schema.rows_per_person,
-                "measure": schema.measure,
-                "cap": str(schema.cap),
-                "max_per_query": str(schema.price_per_query_max),
-                **_deltas(schema),
-                **_delta_left(states),
-            },
-            "columns": [_column(column) for column in schema.columns],
-            "limits": {
-                "cells": CELLS_MAX,
-                "statistics": STATISTICS_MAX,
-                "keys": KEYS_MAX,
-                "filter_terms": TERMS_MAX,
-                "body_bytes": wire.BODY_BYTES_MAX,
-            },
-            "accounts": account_lines(held, states),
-            "answers_left": [_left(held, within, left.nano if left else 0) for within in WITHIN],
+            **_item(dataset),
+            "registered_at": dataset.registered_at,
+            "privacy": _privacy(dataset.schema, states),
+            "columns": [_column(column) for column in dataset.schema.columns],
+            "limits": LIMITS,
+            "accounts": account_lines(dataset, states),
+            "answers_left": _answers_left(dataset.schema, states),
         }
     )
+
+
+def visible(who: Caller, id: str) -> DatasetVersion:
+    """A dataset that the caller may know of: its own, or any for an administrator."""
+    # Both refuse as "not found", or names of datasets could be guessed from the difference.
+    if who.role == "administrator":
+        return services().catalog.current(id)
+    return services().queries.open_to(who, id)
+
+
+def _privacy(schema: Schema, states: Sequence[AccountState]) -> dict[str, Any]:
+    """On what terms a dataset answers, and what is left of its δ."""
+    return {
+        # Whatever column names the person: its name is nobody's concern, for it can't be asked.
+        "unit": "person",
+        "max_rows_per_person": schema.rows_per_person,
+        "measure": schema.measure,
+        "cap": str(schema.cap),
+        "max_per_query": str(schema.price_per_query_max),
+        **_deltas(schema),
+        **_delta_left(states),
+    }
 
 
 def _deltas(schema: Schema) -> dict[str, str]:
@@ -94,32 +111,33 @@ def _delta_left(states: Sequence[AccountState]) -> dict[str, str]:
     return {"delta_left": delta.shown(delta.atto_of(min(left)))} if left else {}
 
 
-def visible(who: Caller, id: str) -> DatasetVersion:
-    """A dataset that the caller may know of: its own, or any for an administrator."""
-    if who.role == "administrator":
-        return services().catalog.current(id)
-    return services().queries.open_to(who, id)
+def _answers_left(schema: Schema, states: Sequence[AccountState]) -> list[dict[str, Any]]:
+    """How many counts of a few accuracies the accounts still buy."""
+    # Every account pays the whole price, so the poorest decides. An administrator may have none.
+    left = min((state.remaining for state in states), default=None)
+    return [_left(schema, within, left.nano if left else 0) for within in WITHIN]
 
 
-def _left(held: DatasetVersion, within: int, nano: int) -> dict[str, Any]:
+def _left(schema: Schema, within: int, nano: int) -> dict[str, Any]:
     """How many counts within ±`within` (95 %) the remaining budget buys; null where no query reaches it."""
-    price = count_within(held.schema, within)
+    price = count_within(schema, within)
     return {
         "question": "count",
         "within": within,
         "confidence": CONFIDENCE,
-        "epsilon" if held.schema.measure == "pure" else "rho": str(price) if price else None,
+        "epsilon" if schema.measure == "pure" else "rho": str(price) if price else None,
         "answers": nano // price.nano if price else 0,
     }
 
 
-def _item(held: DatasetVersion) -> dict[str, Any]:
+def _item(dataset: DatasetVersion) -> dict[str, Any]:
+    """A dataset in a list."""
     return {
-        "id": held.id,
-        "version": held.version,
-        "title": held.schema.title,
-        "body": held.schema.body,
-        "retired": held.retired,
+        "id": dataset.id,
+        "version": dataset.version,
+        "title": dataset.schema.title,
+        "body": dataset.schema.body,
+        "retired": dataset.retired,
     }
 
 
@@ -138,7 +156,3 @@ def _column(column: AnyColumn) -> dict[str, Any]:
         case UndeclaredColumn(name=name, length_max=length):
             domain = {"type": "open", "max_length": length, "asked_by": ASKED_OPEN}
     return {"name": name, **domain, "missing": column.missing_allowed, "queryable": True}
-
-
-def _json(value: dict[str, Any]) -> Response:
-    return Response(wire.dumps(value), content_type="application/json")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.commands.language import refusal_text
+from api.commands.language import language as language_of_operator
 from api.commands.terminal import StageProgress
 from privacy.words import LANGUAGES, Language
 
@@ -58,10 +58,10 @@ def deid(
 def _run(
     plan: Path, data: Path, out: Path, *, force: bool, key_file: Path | None, language: Language | None
 ) -> "Report":
-    """The run, with every refusal as a sentence. Compiled code is loaded only here."""
+    """The run, with what stops it as a sentence. Compiled code is loaded only here."""
     from datasets.records.plan.entries import PlanError
     from datasets.records.plan.reading import read
-    from privacy.deidentify.errors import Cancelled, DeidentifyError
+    from privacy.deidentify.errors import Cancelled
 
     try:
         asked = read(plan)
@@ -77,9 +77,9 @@ def _run(
                 stop=lambda: bool(pressed),
             )
     except PlanError as refusal:
-        raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in refusal.faults)) from None
-    except DeidentifyError as refusal:
-        raise click.ClickException(refusal_text(refusal)) from None
+        # The plan's name before each fault, as compilers write it, so that editors find the place.
+        faults = [fault.placed().within(language_of_operator()) for fault in refusal.faults]
+        raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in faults)) from None
     except (Cancelled, KeyboardInterrupt):
         raise click.ClickException("stopped; nothing was written") from None
     except MemoryError:

@@ -1,112 +1,62 @@
-"""The OpenAPI 3.1 description, generated from the code; `openapi.yaml` is its checked-in copy."""
+"""The OpenAPI 3.1 description, generated from what the views say of themselves; `openapi.yaml` is its checked-in copy.
 
+Knows no endpoint, schema or member by name.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
-from flask_smorest import Api
+from flask_smorest import Api, Blueprint
+from marshmallow.fields import Field
 
-from api.formats import ARROW, CSV
+from api.http.answers import PROBLEM_TYPE, ProblemSchema
+from api.http.operations import ApiOperation, operation_of
 from api.http.problem_words import PROBLEMS
-from api.queries.answers import ProblemSchema
 
-PROBLEM_TYPE = "application/problem+json"
 DESCRIPTION = (
     "Differentially private statistics from registers of local governments. Every answer carries noise, "
     "95 % bounds and its price; every price is charged to a ledger of privacy budgets."
 )
-ALWAYS = ("unauthenticated", "invalid_query", "rate_limited", "internal", "unavailable")
-ASKING = (
-    "malformed_json",
-    "bad_request",
-    "forbidden",
-    "budget_exhausted",
-    "above_query_limit",
-    "not_found",
-    "not_acceptable",
-    "idempotency_conflict",
-    "in_progress",
-    "gone",
-    "body_too_large",
-    "unsupported_media_type",
-    "invalid_query",
-    "accuracy_not_reachable",
-    "precondition_required",
-)
-OF_OPERATION: dict[str, tuple[str, ...]] = {
-    "POST /v1/datasets/{id}/queries": ASKING,
-    "POST /v1/datasets/{id}/workloads": ASKING,
-    "GET /v1/queries": ("invalid_query",),
-    "GET /v1/queries/{id}": ("not_found", "not_acceptable"),
-    "GET /v1/datasets": (),
-    "GET /v1/datasets/{id}": ("not_found",),
-    "GET /v1/budgets": (),
-    "POST /v1/grants": (
-        "malformed_json",
-        "bad_request",
-        "forbidden",
-        "body_too_large",
-        "unsupported_media_type",
-        "invalid_query",
-    ),
-    "GET /v1/grants": ("forbidden", "invalid_query"),
-    "POST /v1/grants/{id}/decision": (
-        "malformed_json",
-        "bad_request",
-        "forbidden",
-        "not_found",
-        "conflict",
-        "body_too_large",
-        "unsupported_media_type",
-        "invalid_query",
-    ),
-    "GET /v1/journal": ("forbidden", "invalid_query"),
-}
-"""Which refusals each operation can give, besides ALWAYS."""
+KEY_SCHEME = {"type": "http", "scheme": "bearer", "description": "An API key, sdr_…"}
+PROBLEM = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+EXTENSION = "sudare_openapi"
 
-IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Required for mode run: 1 to 255 visible ASCII characters, quoted or not, new for each question.",
-    "schema": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 257,
-        "pattern": r'^("[\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$',
-    },
-}
 
-EXAMPLE = {
-    "mode": "quote",
-    "select": [{"as": "residents", "agg": "count"}],
-    "where": {"column": "age", "op": ">=", "value": 20},
-    "group_by": [{"column": "age", "bins": [20, 40, 65, 119]}],
-    "budget": {"epsilon": "0.5"},
-}
-WORKLOAD_EXAMPLE = {
-    "mode": "quote",
-    "select": [{"as": "residents", "agg": "count"}],
-    "tables": [
-        {"as": "everybody", "group_by": []},
-        {"as": "by_age", "group_by": [{"column": "age", "bins": [0, 20, 40, 65, 119]}]},
-    ],
-    "budget": {"epsilon": "0.5"},
-}
-CONDITIONS = (
-    ("Query", "where"),
-    ("Workload", "where"),
-    ("Statistic", "numerator"),
-    ("Statistic", "denominator"),
-)
-"""Members that hold a filter."""
+class DescribingConverter(OpenAPIConverter):
+    """apispec's converter, with what our schemas and fields say beyond marshmallow."""
 
-ONE_OF = {"Budget": ("epsilon", "rho", "accuracy"), "Grant": ("user", "organisation", "dataset_cap")}
-"""Members of which exactly one is given."""
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        """A schema, and of which members exactly one is given."""
+        described: dict[str, Any] = super().schema2jsonschema(schema)
+        if chosen := getattr(schema, "exactly_one", ()):
+            described["oneOf"] = [{"required": [member]} for member in chosen]
+        return described
+
+
+class DescribingPlugin(MarshmallowPlugin):
+    """apispec's plugin with our converter."""
+
+    # The plugin makes its converter itself, when the specification asks for it.
+    Converter = DescribingConverter
+
+
+def component_of(converter: OpenAPIConverter, field: Field[Any], **_: Any) -> dict[str, str]:
+    """A reference to the named schema that a field keeps, which is described when it is first met."""
+    if not hasattr(field, "component"):
+        return {}
+    # Once only: apispec takes a second schema of one name for a mistake.
+    name, schema = field.component
+    if name not in converter.spec.components.schemas:
+        converter.spec.components.schema(name, schema)
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 class SudareApi(Api):
-    """flask-smorest without its own error handler and pages: ours are `problems` and `pages`."""
+    """flask-smorest without its own error handler, error responses and pages: ours are `problems` and `pages`."""
 
     ERROR_SCHEMA = ProblemSchema
 
@@ -114,64 +64,74 @@ class SudareApi(Api):
         """Leave errors to `api.http.problems`."""
 
 
-def document(api: Api, app: Flask) -> dict[str, Any]:
+def install(app: Flask, rooms: Sequence[Blueprint]) -> None:
+    """Register the rooms' endpoints and describe them."""
+    app.config.update(API_TITLE="Sudare", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
+    api = SudareApi(app, spec_kwargs={"marshmallow_plugin": DescribingPlugin()})
+    api.ma_plugin.converter.add_attribute_function(component_of)
+    for room in rooms:
+        api.register_blueprint(room)
+    app.extensions[EXTENSION] = _document(api, app)
+
+
+def _document(api: Api, app: Flask) -> dict[str, Any]:
     """The finished description."""
     described: dict[str, Any] = api.spec.to_dict()
     described["info"] |= {"description": DESCRIPTION}
     described["servers"] = [{"url": "/"}]
-    components = described.setdefault("components", {})
-    components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "An API key, sdr_…"}
-    }
+    described["components"]["securitySchemes"] = {"key": KEY_SCHEME}
     described["security"] = [{"key": []}]
-    components["responses"] = {}
-    schemas = components["schemas"]
-    for name, member in CONDITIONS:
-        said = schemas[name]["properties"][member].get("description")
-        schemas[name]["properties"][member] = {
-            "$ref": "#/components/schemas/Condition",
-            **({"description": said} if said else {}),
-        }
-    for name, members in ONE_OF.items():
-        schemas[name]["oneOf"] = [{"required": [member]} for member in members]
-    for path, operations in described["paths"].items():
-        for method, operation in operations.items():
-            if method != "parameters":
-                _finish(operation, f"{method.upper()} {path}")
+    # flask-smorest fills these for errors of its own, which nobody ever gets from us.
+    described["components"]["responses"] = {}
+    for path, method, operation in operations(app):
+        _finish(described["paths"][path][method], operation)
     return described
 
 
-def _finish(operation: dict[str, Any], name: str) -> None:
+def operations(app: Flask) -> Iterator[tuple[str, str, ApiOperation]]:
+    """The described operations of an application: path, method in lower case, what its view says of itself."""
+    described = {name for name, blueprint in app.blueprints.items() if isinstance(blueprint, Blueprint)}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.rpartition(".")[0] in described:
+            path = rule.rule.replace("<", "{").replace(">", "}")
+            # Flask answers these two by itself for every path.
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield path, method.lower(), operation_of(app.view_functions[rule.endpoint])
+
+
+def _finish(described: dict[str, Any], operation: ApiOperation) -> None:
     """Give an operation its refusals, formats and headers."""
-    responses = {code: response for code, response in operation["responses"].items() if code.startswith("2")}
+    given = {code: response for code, response in described["responses"].items() if code[0] in "23"}
+    for form in operation.formats:
+        if form.schema is not None:
+            given["200"]["content"][form.media_type] = {"schema": dict(form.schema)}
+    if operation.headers:
+        described.setdefault("parameters", []).extend(operation.headers)
+    described["responses"] = given | _refusals(operation)
+
+
+def _refusals(operation: ApiOperation) -> dict[str, Any]:
+    """By status, the problems that an operation answers with, in the order of the catalogue."""
+    # A mistyped code on a view stops the start, not the first reader of the description.
+    assert operation.refusals <= PROBLEMS.keys(), operation.refusals - PROBLEMS.keys()
     by_status: dict[int, list[str]] = {}
-    for code in dict.fromkeys((*OF_OPERATION[name], *ALWAYS)):
-        by_status.setdefault(PROBLEMS[code].status, []).append(code)
-    for status, codes in sorted(by_status.items()):
-        responses[str(status)] = {
-            "description": "; ".join(f"`{code}`: {PROBLEMS[code].title.en}" for code in codes),
-            "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-    operation["responses"] = responses
-    if ("queries" in name or "workloads" in name) and name != "GET /v1/queries":
-        content = responses["200"]["content"]
-        content[CSV] = {"schema": {"type": "string"}}
-        content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
-    if name.startswith("POST /v1/datasets"):
-        operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
-        example = EXAMPLE if "queries" in name else WORKLOAD_EXAMPLE
-        operation["requestBody"]["content"]["application/json"]["example"] = example
-    if name == "GET /v1/queries/{id}":
-        responses["304"] = {"description": "Not modified"}
+    for code, problem in PROBLEMS.items():
+        if code in operation.refusals:
+            by_status.setdefault(problem.status, []).append(f"`{code}`: {problem.title.en}")
+    return {
+        str(status): {"description": "; ".join(texts), "content": PROBLEM}
+        for status, texts in by_status.items()
+    }
 
 
 def as_yaml(described: dict[str, Any]) -> str:
     """The description as it is checked in."""
-    return yaml.dump(described, Dumper=_Plain, sort_keys=True, allow_unicode=True, width=110)
+    return yaml.dump(described, Dumper=WithoutAnchors, sort_keys=True, allow_unicode=True, width=110)
 
 
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors: what is said twice is written twice."""
+class WithoutAnchors(yaml.SafeDumper):
+    """YAML that writes twice what stands in two places."""
 
     def ignore_aliases(self, data: Any) -> bool:
+        """True: tools that read OpenAPI stumble over anchors."""
         return True

@@ -11,6 +11,7 @@ from api.http.problems import RequestRefused, language
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 STATIC = Path(__file__).parents[1] / "static"
+# Stylesheets inline, because Swagger UI sets styles on its elements; scripts never are.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -51,6 +52,7 @@ def asset(name: str) -> Response:
 def problem(code: str) -> Response:
     """What a problem means and what to do about it."""
     known = PROBLEMS.get(code.replace("-", "_"))
+    # Codes in addresses have hyphens, as words in addresses have: /problems/budget-exhausted.
     if known is None:
         raise RequestRefused("not_found")
     spoken = language()
@@ -70,6 +72,7 @@ def _page(html: str) -> Response:
     response = Response(html, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Content-Language"] = language()
+    # Without it a proxy would give the first reader's language to all.
     response.headers["Vary"] = "Accept-Language"
     response.headers["Cache-Control"] = "public, max-age=300"
     return response

@@ -1,5 +1,6 @@
 """flask-smorest with our own strictness: limits before parsing, problems with pointers, nothing ignored."""
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import flask_smorest
@@ -8,8 +9,17 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from api.http import wire
+from api.http.fields import problems
+from api.http.operations import View, declare
 from api.http.problems import RequestRefused
-from api.queries.schemas import problems
+
+REFUSED_BODIES = (
+    "malformed_json",
+    "bad_request",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_query",
+)
 
 
 def json_body() -> Any:
@@ -18,6 +28,7 @@ def json_body() -> Any:
         if request.mimetype != "application/json":
             raise RequestRefused("unsupported_media_type")
         body = request.get_data(cache=False)
+        # Flask checks the announced length only; a body sent in chunks announces none.
         if len(body) > wire.BODY_BYTES_MAX:
             raise RequestRefused("body_too_large", expected=wire.BODY_BYTES_MAX)
         g.body = wire.parse(body)
@@ -46,3 +57,17 @@ class Blueprint(flask_smorest.Blueprint):
     """A group of endpoints."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def arguments(
+        self, schema: type[Schema], *, location: str = "json", **options: Any
+    ) -> Callable[[View], View]:
+        """Give a view the loaded body or query string, and say what can be wrong with it."""
+        parsed = super().arguments(schema, location=location, **options)
+
+        def mark(view: View) -> View:
+            reading: View = parsed(view)
+            if location == "query":
+                return declare(reading, refuses=("invalid_query",), reads_query=True)
+            return declare(reading, refuses=REFUSED_BODIES)
+
+        return mark

@@ -1,14 +1,18 @@
-"""Limits on time: requests per caller, and the response quantum that hides how long the data took."""
+"""Limits: bytes a request, requests a caller, and the response quantum that hides how long the data took."""
 
 import math
 import threading
 import time
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app
 
+from api.http.headers import elapsed_s
 from api.http.problems import RequestRefused
+from api.http.wire import BODY_BYTES_MAX
 from api.services import services
 from api.settings import Rate
+
+LIMITER = "sudare_limiter"
 
 
 class Limiter:
@@ -24,6 +28,7 @@ class Limiter:
         """Count one request of `name`; refuse it if the window is full."""
         now = time.time()
         with self._lock:
+            # The counts of a window are dropped with it, so memory holds the callers of one window at most.
             if (window := int(now // self._rate.seconds)) != self._window:
                 self._window, self._counts = window, {}
             self._counts[name] = count = self._counts.get(name, 0) + 1
@@ -32,20 +37,23 @@ class Limiter:
             raise RequestRefused("rate_limited", expected=str(wait), headers={"Retry-After": str(wait)})
 
 
-def install(app: Flask, rate: Rate) -> None:
-    """Give the application its limiter."""
-    app.extensions["sudare_limiter"] = Limiter(rate)
+def install(app: Flask) -> None:
+    """Give the application its limits: of the wire, and of the settings."""
+    # No form is read anywhere: whatever calls itself one has no bytes at all.
+    app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX, MAX_FORM_MEMORY_SIZE=0)
+    app.extensions[LIMITER] = Limiter(Rate.read(app.extensions["sudare"].settings.rate_limit))
 
 
 def count_request(name: str) -> None:
-    """Count a request of an authenticated caller."""
-    limiter: Limiter = current_app.extensions["sudare_limiter"]
+    """Count a request of an identified caller."""
+    limiter: Limiter = current_app.extensions[LIMITER]
     limiter.hit(name)
 
 
 def wait_for_quantum() -> None:
     """Sleep to the next multiple of the response quantum since the request arrived."""
+    # How long the exact aggregates took depends on the data, and noise protects numbers only, not the clock.
     quantum = services().settings.response_quantum_ms / 1000
     if quantum:
-        elapsed = time.monotonic() - g.arrived
+        elapsed = elapsed_s()
         time.sleep(math.ceil(elapsed / quantum) * quantum - elapsed)

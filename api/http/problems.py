@@ -96,6 +96,8 @@ def _error(problem: Problem, spoken: Language) -> dict[str, str]:
 
 def install(app: Flask) -> None:
     """Route every exception of the application to `render`."""
+    # In tests and debugging, too: an exception that went further would be shown with its text.
+    app.config["PROPAGATE_EXCEPTIONS"] = False
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _fault)

@@ -19,6 +19,7 @@ from privacy.words import Words
 BODY_BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 DIGITS_MAX = 40
+FILTER_TERMS_MAX = 1_000
 QUOTE_LENGTH_MAX = 80
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -46,6 +47,7 @@ class Unreadable:
 
 def parse(body: bytes) -> Any:
     """Read one JSON value. Raises MalformedJson."""
+    # Before json.loads, which recurses: deep nesting would exhaust the stack of the thread.
     if _depth(body) > DEPTH_MAX:
         raise MalformedJson("too_deep", expected=DEPTH_MAX)
     try:
@@ -76,8 +78,10 @@ def _depth(body: bytes) -> int:
 
 
 def _whole(text: str) -> int | Decimal | Unreadable:
+    # int() of n digits takes n² steps; one long number would hold a worker.
     if len(text) > DIGITS_MAX:
         return Unreadable(f"{text[:DIGITS_MAX]}…")
+    # An int has no negative zero, and the digest of a question must not confuse it with 0.
     return Decimal(text) if text == "-0" else int(text)
 
 
@@ -92,6 +96,7 @@ def _constant(text: str) -> Any:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Parsers disagree on which of two equal names counts: a proxy might check one budget and we charge the other.
     members = dict(pairs)
     if len(members) < len(pairs):
         seen: set[str] = set()
@@ -145,6 +150,7 @@ def quoted(value: Any) -> str:
         case Decimal() | int():
             text = str(value)
         case str():
+            # Cut before it is escaped: a member may be as long as a body.
             cut = value[: QUOTE_LENGTH_MAX + 1].encode("utf-8", "backslashreplace").decode("utf-8")
             text = json.dumps(cut, ensure_ascii=False)
         case dict():
@@ -179,6 +185,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Unreadable):
         raise NotCanonical
+    # As text: 1.0 and 1 are one number to whoever asks, and must be one question to a retry.
     if isinstance(value, Decimal):
         text = f"{value:f}"
         return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,21 +1,19 @@
-"""The bodies of answers, for openapi.yaml and for readers. Answers are written as stored bytes, not dumped."""
+"""The bodies of answers to questions, for openapi.yaml and for readers.
 
-from marshmallow import Schema, fields
+Answers are written as stored bytes, not dumped: what stands here describes `privacy.answer`,
+`privacy.result_columns` and `datasets.queries.service`, and the tests of the HTTP lane hold every answer against it.
+"""
 
+from marshmallow import fields
 
-class DatasetRef(Schema):
-    id = fields.String(required=True)
-    version = fields.Integer(required=True)
+from api.http.answers import AccountLine, DatasetRef, ExtensibleSchema, SpentAs
+from api.http.paging import PagedSchema
 
-
-class AccountLine(Schema):
-    account = fields.String(required=True, metadata={"example": "user:aoi"})
-    lineage = fields.String(metadata={"description": "Of a view: which source's account this is."})
-    charged = fields.String(metadata={"example": "0.5"})
-    remaining = fields.String(required=True, metadata={"example": "1.5"})
+# Names of columns are the reader's own, so rows are maps; null stands where nothing was measured.
+CELL = {"additionalProperties": {"type": ["string", "number", "null"]}}
 
 
-class ChargeSchema(Schema):
+class ChargeSchema(ExtensibleSchema):
     """What an answer cost, how the price was split, and what every account has left."""
 
     measure = fields.String(required=True, metadata={"enum": ["epsilon", "rho"]})
@@ -23,12 +21,12 @@ class ChargeSchema(Schema):
     split = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     delta = fields.String(metadata={"description": "Of an answer by undeclared values: its price in δ."})
     shown_as = fields.Nested(
-        "SpentAs", data_key="as", metadata={"description": "This charge of ρ, by itself, as (ε, δ)."}
+        SpentAs, data_key="as", metadata={"description": "This charge of ρ, by itself, as (ε, δ)."}
     )
     accounts = fields.List(fields.Nested(AccountLine))
 
 
-class ColumnSchema(Schema):
+class ColumnSchema(ExtensibleSchema):
     """A column of an answer; a bound or raw sum names the value it belongs to in `of`."""
 
     name = fields.String(required=True)
@@ -42,6 +40,13 @@ class ColumnSchema(Schema):
     scale = fields.String()
     confidence = fields.Float()
     within_rows = fields.Integer(metadata={"description": "How far a quantile's rank may be off."})
+    within_share = fields.String(
+        metadata={
+            "description": "Of several quantiles by splits: the share of a cell's rows by which a rank may be off "
+            "besides `within_rows`."
+        }
+    )
+    # A number of the column's unit, or of dates text as "7 d".
     resolution = fields.Raw(metadata={"description": "The width of the bins a quantile was found in."})
     total = fields.String(metadata={"description": "How a total over this key is told."})
     asked_as = fields.String(data_key="as", metadata={"description": "The statistic it belongs to."})
@@ -50,15 +55,85 @@ class ColumnSchema(Schema):
     delta = fields.String()
 
 
-class NoteSchema(Schema):
+class NoteSchema(ExtensibleSchema):
+    """Something to know about the numbers, in both languages."""
+
     code = fields.String(required=True)
     text = fields.String(required=True)
     text_ja = fields.String(required=True)
 
 
-class AnswerSchema(Schema):
+class WidthByRows(ExtensibleSchema):
+    """The half-width to expect where a cell holds so many rows."""
+
+    rows = fields.Integer(required=True)
+    half_width = fields.Float(required=True)
+
+
+class WidthSchema(ExtensibleSchema):
+    """The half-width of the bounds to expect: one for all cells, or by the rows that a cell holds."""
+
+    half_width = fields.Float()
+    half_width_by_rows = fields.List(fields.Nested(WidthByRows))
+
+
+class TableWidthSchema(WidthSchema):
+    """The half-widths to expect in one of several tables."""
+
+    keys = fields.List(fields.String(), required=True)
+
+
+class ExpectedSchema(WidthSchema):
+    """How exact a statistic would be, and by which mechanism."""
+
+    of = fields.String(required=True)
+    confidence = fields.Float(required=True)
+    tables = fields.List(fields.Nested(TableWidthSchema))
+    mechanism = fields.String()
+    half_width_by_mechanism = fields.Dict(keys=fields.String(), values=fields.Float())
+    why = fields.String(metadata={"description": "Why this mechanism is used."})
+    method = fields.String(metadata={"description": "How quantiles are found."})
+    within_rows = fields.Integer(metadata={"description": "How far a quantile's rank may be off."})
+    resolution = fields.Raw(metadata={"description": "The width of the bins a quantile is found in."})
+    threshold = fields.Integer(metadata={"description": "The least noisy count that is told."})
+    # Above the threshold by the noise's half-width: a count at the threshold itself is released every other time.
+    told_at_least_95_percent_from = fields.Integer(
+        metadata={"description": "A value of so many persons is told with a probability of 95 % or more."}
+    )
+    delta = fields.String()
+
+
+class MeasuredTableSchema(ExtensibleSchema):
+    """A table that is measured, and its share of the price."""
+
+    keys = fields.List(fields.String(), required=True)
+    share = fields.String(required=True)
+
+
+class StrategySchema(ExtensibleSchema):
+    """How several tables are measured, and why: errors are relative to the chosen way, null where unknown."""
+
+    measured = fields.List(fields.Nested(MeasuredTableSchema), required=True)
+    total_squared_error = fields.Dict(
+        keys=fields.String(), values=fields.Float(allow_none=True), required=True
+    )
+    text = fields.String(required=True)
+    text_ja = fields.String(required=True)
+
+
+class NarrowerBoundSchema(ExtensibleSchema):
+    """What a narrower bound on the rows of a person does."""
+
+    dataset = fields.Integer(required=True)
+    asked = fields.Integer(required=True)
+    text = fields.String(required=True)
+    text_ja = fields.String(required=True)
+
+
+class AnswerSchema(ExtensibleSchema):
     """An answer: for `run` with id and accounts, for `dummy` from generated data, for `quote` without rows."""
 
+    # One schema for three modes: readers look at `mode`, and generators of clients make one class of it.
     id = fields.String()
     dataset = fields.Nested(DatasetRef, required=True)
     mode = fields.String(required=True, metadata={"enum": ["run", "quote", "dummy"]})
@@ -66,19 +141,25 @@ class AnswerSchema(Schema):
     fingerprint = fields.String(required=True)
     asked_at = fields.String(metadata={"format": "date-time"})
     charge = fields.Nested(ChargeSchema, required=True)
-    fits = fields.Boolean()
+    fits = fields.Boolean(metadata={"description": "quote: whether every account could pay this now."})
     accounts = fields.List(fields.Nested(AccountLine))
     cells = fields.Integer()
-    expected = fields.List(fields.Dict())
-    strategy = fields.Dict(metadata={"description": "How several tables are measured, and why."})
-    rows_per_person = fields.Dict(metadata={"description": "What a narrower bound does."})
+    expected = fields.List(fields.Nested(ExpectedSchema))
+    strategy = fields.Nested(
+        StrategySchema, metadata={"description": "How several tables are measured, and why."}
+    )
+    rows_per_person = fields.Nested(
+        NarrowerBoundSchema, metadata={"description": "What a narrower bound does."}
+    )
     columns = fields.List(fields.Nested(ColumnSchema))
-    rows = fields.List(fields.Dict())
+    rows = fields.List(fields.Dict(metadata=CELL))
     postprocessing = fields.List(fields.String())
     notes = fields.List(fields.Nested(NoteSchema))
 
 
-class HistoryItem(Schema):
+class HistoryItem(ExtensibleSchema):
+    """An answer of one's own, without its table."""
+
     id = fields.String(required=True)
     dataset = fields.Nested(DatasetRef, required=True)
     asked_at = fields.String(required=True)
@@ -87,95 +168,7 @@ class HistoryItem(Schema):
     fingerprint = fields.String(required=True)
 
 
-class HistorySchema(Schema):
+class HistorySchema(PagedSchema):
+    """A page of one's own answers."""
+
     items = fields.List(fields.Nested(HistoryItem), required=True)
-    next = fields.String(required=True, allow_none=True)
-
-
-class DatasetItem(Schema):
-    id = fields.String(required=True)
-    version = fields.Integer(required=True)
-    title = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    body = fields.String(required=True)
-    retired = fields.Boolean(required=True)
-
-
-class DatasetsSchema(Schema):
-    items = fields.List(fields.Nested(DatasetItem), required=True)
-
-
-class DatasetSchema(DatasetItem):
-    """The public face of a dataset: what may be asked, on what terms, and what you can still ask."""
-
-    registered_at = fields.String(required=True)
-    privacy = fields.Dict(required=True)
-    columns = fields.List(fields.Dict(), required=True)
-    limits = fields.Dict(required=True)
-    accounts = fields.List(fields.Nested(AccountLine), required=True)
-    answers_left = fields.List(fields.Dict(), required=True)
-
-
-class SpentAs(Schema):
-    """A spent ρ as (ε, δ)."""
-
-    epsilon = fields.String(required=True)
-    delta = fields.String(required=True)
-
-
-class BudgetLine(Schema):
-    dataset = fields.String(required=True)
-    account = fields.String(required=True)
-    measure = fields.String(required=True, metadata={"enum": ["pure", "zcdp"]})
-    spent_as = fields.Nested(SpentAs)
-    delta_cap = fields.String()
-    delta_spent = fields.String()
-    granted = fields.String(required=True)
-    spent = fields.String(required=True)
-    remaining = fields.String(required=True)
-
-
-class BudgetsSchema(Schema):
-    items = fields.List(fields.Nested(BudgetLine), required=True)
-
-
-class GrantAnswerSchema(Schema):
-    """A grant; a dataset's cap stays `pending` until a second administrator decides."""
-
-    id = fields.String(required=True)
-    dataset = fields.String(required=True)
-    account = fields.String(required=True)
-    epsilon = fields.String(metadata={"description": "Of a dataset whose measure is pure."})
-    rho = fields.String(metadata={"description": "Of a dataset whose measure is zcdp."})
-    reason = fields.String(required=True)
-    state = fields.String(required=True, metadata={"enum": ["pending", "effective", "declined"]})
-    requested_by = fields.String(required=True)
-    decided_by = fields.String(required=True, allow_none=True)
-    at = fields.String(required=True)
-
-
-class GrantsSchema(Schema):
-    items = fields.List(fields.Nested(GrantAnswerSchema), required=True)
-    next = fields.String(required=True, allow_none=True)
-
-
-class JournalSchema(Schema):
-    items = fields.List(fields.Dict(), required=True)
-    next = fields.String(required=True, allow_none=True)
-
-
-class ErrorItem(Schema):
-    pointer = fields.String(required=True)
-    reason = fields.String(required=True)
-    message = fields.String(required=True)
-
-
-class ProblemSchema(Schema):
-    """Why a request was refused (RFC 9457)."""
-
-    type = fields.String(required=True)
-    code = fields.String(required=True)
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    detail = fields.String(required=True)
-    errors = fields.List(fields.Nested(ErrorItem))
-    request_id = fields.String(required=True)

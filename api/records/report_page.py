@@ -6,12 +6,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.records.report_words import Language, say
+from api.records import charts
+from api.records.report_words import say
 from datasets.records.report import Report
-from privacy.deidentify.utility import pictures
+from privacy.words import LANGUAGES, Language
 
 TEMPLATES = Path(__file__).parent / "templates"
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
 def page(report: Report, languages: Sequence[Language]) -> str:
@@ -21,7 +21,7 @@ def page(report: Report, languages: Sequence[Language]) -> str:
     )
     environment.globals |= {"say": say, "percent": percent, "number": number, "whole": whole, "plain": plain}
     drawn = {
-        language: [pictures.svg(picture, language=language) for picture in report.distributions]
+        language: [charts.svg(picture, language=language) for picture in report.distributions]
         for language in languages
     }
     return environment.get_template("report.html").render(

@@ -13,20 +13,22 @@ workers = _settings.workers
 threads = _settings.threads
 worker_class = "api.server.worker.HeadFirstWorker"
 preload_app = True
+# Longer than the longest query, or the master would kill a worker that computes an answer already paid for.
 timeout = _settings.query_timeout_s + 60
 graceful_timeout = 30
 keepalive = 5
 limit_request_line = 8_190
 limit_request_fields = 64
+# Nobody commands the server through this socket: a door less.
 control_socket_disable = True
 loglevel = "warning"
 
 
 def post_fork(server: Any, worker: Any) -> None:
     """A worker opens its own connections."""
-    # The parent has loaded the application before forking; asked for again, gunicorn gives back the same one.
-    application = worker.app.wsgi()
-    application.extensions["sudare"].store.close()
+    # A database connection shared over a fork mixes up the answers of two processes. The parent has loaded the
+    # application before forking; asked for again, gunicorn gives back the same one.
+    worker.app.wsgi().extensions["sudare"].store.close()
 
 
 def child_exit(server: Any, worker: Any) -> None:

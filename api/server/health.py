@@ -1,12 +1,10 @@
-"""Whether the server lives (/healthz), can answer (/readyz), and how it fares (/metrics, administrators)."""
+"""Whether the server lives (/healthz) and whether it can answer (/readyz)."""
 
 import os
 
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
-from api.http import wire
-from api.http.identity import allowed
+from api.http.answers import json_response
 from api.http.problems import RequestRefused
 from api.services import services
 from datasets.database.store import is_current
@@ -17,28 +15,14 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/healthz")
 def alive() -> Response:
     """The process answers."""
-    return _json({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @blueprint.get("/readyz")
 def ready() -> Response:
     """The database answers and is at the newest revision, and the data directory is there."""
     found = services()
+    # The cause stays in here: this needs no key, and a stranger is not to learn how the server is set up.
     if not (is_current(found.store) and os.access(found.settings.data_dir, os.R_OK | os.W_OK)):
         raise RequestRefused("unavailable")
-    return _json({"status": "ready"})
-
-
-@blueprint.get("/metrics")
-@allowed("administrator")
-def metrics() -> Response:
-    """Prometheus metrics of all workers. Needs an administrator's key: it is not public."""
-    registry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-def _json(value: dict[str, str]) -> Response:
-    return Response(wire.dumps(value), content_type="application/json")
+    return json_response({"status": "ready"})

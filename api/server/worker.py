@@ -27,6 +27,7 @@ class HeadFirstWorker(ThreadWorker):
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
+        # gunicorn counts this before it hands a connection to a thread, and stops accepting at the limit.
         self.nr_conns += 1
         self._wait_for_head(TConn(self.cfg, client, address, listener.getsockname()))
 
@@ -38,6 +39,7 @@ class HeadFirstWorker(ThreadWorker):
 
     def _wait_for_head(self, conn: Any) -> None:
         conn.head = b""
+        # gunicorn's loop closes what stands here beyond its time, as it does with idle connections.
         conn.timeout = time.monotonic() + HEAD_S_MAX
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
@@ -59,6 +61,7 @@ class HeadFirstWorker(ThreadWorker):
             self.nr_conns -= 1
             conn.close()
             return
+        # The parser reads the socket itself: what was taken from it has to be given back first.
         conn.init()
         conn.parser.unreader.unread(conn.head)
         self.enqueue_req(conn)

@@ -11,7 +11,7 @@ from bench.accuracy.ours import draws
 from bench.accuracy.registers import Register
 from privacy.budget import Price
 from privacy.plan import Plan, plan
-from privacy.query import Key, Query, Statistic, TableAsked
+from privacy.query import Key, Query, Statistic, WorkloadTable
 
 AGES = tuple(range(0, 101, 10))
 ONE_WAY = (
@@ -108,7 +108,7 @@ def _table(margin: tuple[str, ...], price: Price) -> Query:
 
 def _workload(price: str) -> Query:
     tables = tuple(
-        TableAsked(name="_".join(margin), group_by=tuple(_key(column) for column in margin))
+        WorkloadTable(name="_".join(margin), group_by=tuple(_key(column) for column in margin))
         for margin in MARGINS
     )
     count = Statistic(name="asked", agg="count")

@@ -1,4 +1,4 @@
-"""Our answers: exact integers once, then noise drawn and told again and again through the real path."""
+"""Our answers: exact integers once, then noise drawn and released again and again through the real path."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class Errors:
 
     @classmethod
     def of(cls, values: np.ndarray, exact: np.ndarray) -> "Errors":
-        """From told values, a row a run. The standard error is that of means over independent runs."""
+        """From released values, a row a run. The standard error is that of means over independent runs."""
         errors = values - exact
         squares = (errors**2).mean(axis=1)
         rmse = float(np.sqrt(squares.mean()))
@@ -47,14 +47,14 @@ def measure(case: Case, register: Register, epsilon: str, temporary: Path, runs:
 
 
 def draws(planned: Plan, register: Register, temporary: Path, runs: int) -> np.ndarray:
-    """The told values, a row a run: a number a cell, or a number a quantile."""
+    """The released values, a row a run: a number a cell, or a number a quantile."""
     exact = DuckdbEngine(threads=1, timeout_s=600, temporary=temporary).exact(planned, register.file)
     noise = OpendpNoise()
     (part,) = planned.measurements
     found = []
     for _ in range(runs):
-        told = {
+        released = {
             column.name: column.values for column in table(planned, release(planned, exact, noise)).columns
         }
-        found.append([float(value) for name in part.names for value in told[name]])
+        found.append([float(value) for name in part.names for value in released[name]])
     return np.array(found)

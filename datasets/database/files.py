@@ -8,12 +8,14 @@ from pathlib import Path
 def private_folder(path: Path) -> Path:
     """Make a folder of mode 0700, whatever the umask."""
     path.mkdir(mode=0o700)
+    # mkdir obeys the umask, which may take bits away but also those that the owner needs.
     path.chmod(0o700)
     return path
 
 
 def create_private(path: Path) -> int:
     """Create a file of mode 0600 before anything is written to it; returns its descriptor."""
+    # O_EXCL and O_NOFOLLOW: a file or link that somebody put there first is never written through.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     os.fchmod(handle, 0o600)
     return handle

@@ -46,6 +46,7 @@ def now() -> str:
 
 def new_id(prefix: str) -> str:
     """A name nobody can guess that sorts by the time it was made: prefix_ and a ULID."""
+    # 48 bits of milliseconds before 80 random ones: later ids sort later, which the pages by id rely on.
     number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
     return f"{prefix}_{''.join(BASE32[number >> shift & 31] for shift in range(125, -1, -5))}"
 
@@ -62,7 +63,10 @@ class Store:
         self.url = parsed.set(drivername="sqlite" if self.is_sqlite else "postgresql+psycopg")
         self.engine = _sqlite(self.url) if self.is_sqlite else _postgres(self.url)
         self._pid = os.getpid()
+        # SQLite takes the write lock at BEGIN: a transaction that read first and wrote later could otherwise
+        # fail with SQLITE_BUSY in its middle, without waiting.
         writes = {"begins": "BEGIN IMMEDIATE"} if self.is_sqlite else {}
+        # A single statement needs no transaction; AUTOCOMMIT saves PostgreSQL two round trips.
         reads = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         views = {"begins": "BEGIN"} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._writer = self.engine.execution_options(**writes)
@@ -92,6 +96,7 @@ class Store:
 
     def close(self) -> None:
         """Close every connection; in a forked child, forget those of the parent without touching them."""
+        # Closing a connection sends bytes: a child that did so would end the session of its parent.
         self.engine.dispose(close=self._pid == os.getpid())
         self._pid = os.getpid()
 
@@ -114,6 +119,7 @@ class Step:
     @classmethod
     def of(cls, *sqlite: str, postgresql: str = "") -> "Step":
         """From SQL with `:name` parameters; `postgresql` does the same in one statement."""
+        # psycopg writes %(name)s where SQLite writes :name; a cast (::type) is no name.
         own = (postgresql,) if postgresql else sqlite
         return cls(sqlite, tuple(re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement) for statement in own))
 
@@ -182,6 +188,8 @@ def _sqlite(url: URL) -> Engine:
         connect_args={
             "timeout": LOCK_WAIT_MS_MAX / 1000,
             "isolation_level": None,
+            # The pool lends a connection to one thread at a time; SQLite itself would refuse any thread but
+            # the first.
             "check_same_thread": False,
         },
     )
@@ -192,6 +200,7 @@ def _sqlite(url: URL) -> Engine:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     _write_ahead(connection)
+    # A charge that was reported must outlive a power cut; NORMAL could lose the last commits.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
@@ -231,6 +240,7 @@ def _postgres(url: URL) -> Engine:
     @event.listens_for(engine, "checkout")
     def ask_if_idle_long(connection: Any, record: Any, *_: Any) -> None:
         idle_since = record.info.get("idle_since", time.monotonic())
+        # A firewall drops idle connections silently. A ping at every checkout would cost a round trip each.
         if time.monotonic() - idle_since > IDLE_S_UNTESTED_MAX and not _answers(engine, connection):
             raise DisconnectionError
 
@@ -262,6 +272,8 @@ def migrate(store: Store, *, revision: str = "head") -> None:
     configuration = _configuration()
     with store.writing() as connection:
         if not store.is_sqlite:
+            # DDL of PostgreSQL takes no lock that a second upgrade would wait for; on SQLite BEGIN IMMEDIATE
+            # is that lock.
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)

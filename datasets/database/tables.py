@@ -26,6 +26,8 @@ from datasets.database.closed_lists import ACCOUNT_KINDS, GRANT_STATES, OUTCOMES
 CLUSTERED = {"sqlite_with_rowid": False}  # one page to write instead of two
 PAID = text("charge > 0 AND outcome = 'answered'")  # those that a repeated question may be answered with
 
+# Migrations name constraints as these patterns do, so that the comparison of tables and migrations finds no
+# difference.
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -59,6 +61,7 @@ class UserRow(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"))
     role: Mapped[str] = mapped_column(String(16))
+    # Unique, and hence indexed: authentication is one look-up by digest.
     key_digest: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[str] = mapped_column(String(32))
     disabled_at: Mapped[str | None] = mapped_column(String(32))
@@ -111,6 +114,7 @@ class VersionRow(Base):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     descriptor: Mapped[str] = mapped_column(Text)
     folder: Mapped[str] = mapped_column(String(255))
+    # Indexed, since every registration asks whether the same source has a lifetime cap already.
     source_digest: Mapped[str] = mapped_column(String(64), index=True)
     registered_at: Mapped[str] = mapped_column(String(32))
     sources: Mapped[str | None] = mapped_column(Text)
@@ -136,6 +140,7 @@ class AccountRow(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", ACCOUNT_KINDS), name="kind"),
         CheckConstraint("granted >= 0", name="granted"),
+        # The last line of defence: a charge that no code refused fails here, and with it its transaction.
         CheckConstraint("spent >= 0 AND spent <= granted", name="spent"),
         CheckConstraint(
             "delta_granted >= 0 AND (kind = 'dataset' OR delta_granted = 0)", name="delta_granted"
@@ -149,6 +154,7 @@ class JournalRow(Base):
 
     __tablename__ = "journal"
     lineage: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # Counted by the dataset's account, not by the database: a gap would look like a line that was taken out.
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[str] = mapped_column(String(32))
     kind: Mapped[str] = mapped_column(String(16))
@@ -195,6 +201,8 @@ class AnswerRow(Base):
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
     table_digest: Mapped[str] = mapped_column(String(64))
     __table_args__ = (
+        # Two machines that answer the same request at once meet here: one of them loses and reads the other's
+        # answer.
         UniqueConstraint("user", "idempotency_key"),
         CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
         CheckConstraint("dataset_charge >= 0 AND dataset_charge <= charge", name="charge"),
@@ -208,6 +216,7 @@ class AnswerRow(Base):
             postgresql_where=PAID,
             sqlite_where=PAID,
         ),
+        # For the pages of a user's own history, newest first.
         Index(None, "user", "id"),
     )
 

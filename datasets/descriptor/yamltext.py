@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from privacy.refusal import Refusal
-from privacy.words import words_of
+from privacy.words import Words
 
 TEXT_BYTES_MAX = 1 << 20
 DEPTH_MAX = 8
@@ -26,21 +26,33 @@ NULLS = frozenset({"", "~", "null"})
 BOOLEANS = frozenset({"true", "false"})
 
 Path_ = tuple[str | int, ...]
+# libyaml is about ten times faster; both loaders give the same events and marks.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong with a text: where in it (from 1), at which path, and why."""
 
     line: int
     column: int
     path: str
-    message: str
+    message: Words
+
+    def placed(self) -> Words:
+        """The message behind its place."""
+        ja, en = (f"{self.path}：", f"{self.path}: ") if self.path else ("", "")
+        return Words(
+            ja=f"{self.line} 行目 {self.column} 文字目：{ja}{self.message.ja}",
+            en=f"line {self.line}, column {self.column}: {en}{self.message.en}",
+        )
 
     def __str__(self) -> str:
-        where = f"{self.path}: " if self.path else ""
-        return f"line {self.line}, column {self.column}: {where}{self.message}"
+        return self.placed().en
+
+
+def _in_the_text(fault: Fault) -> tuple[int, int, str, str]:
+    return fault.line, fault.column, fault.path, fault.message.en
 
 
 class Faulty(Refusal, ValueError):
@@ -49,8 +61,11 @@ class Faulty(Refusal, ValueError):
     code = "faulty_text"
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = sorted(faults)[:FAULTS_MAX]
-        super().__init__(words_of("\n".join(map(str, self.faults))))
+        self.faults = sorted(faults, key=_in_the_text)[:FAULTS_MAX]
+        placed = [fault.placed() for fault in self.faults]
+        super().__init__(
+            Words(ja="\n".join(one.ja for one in placed), en="\n".join(one.en for one in placed))
+        )
 
 
 class YamlScalar(str):
@@ -89,10 +104,10 @@ def shown(text: str) -> str:
 class Tree:
     """Where each value and each key stands in one text, and the faults found so far.
 
-    `noun` is what the text is ("a descriptor") and `refusal` the error that its faults become.
+    `noun` is what the text is ("a descriptor", 「ディスクリプタ」) and `refusal` the error that its faults become.
     """
 
-    noun: str
+    noun: Words
     refusal: type[Faulty]
     values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
@@ -105,9 +120,10 @@ class Tree:
         self.raise_faults()
         return content
 
-    def fault(self, path: Path_, message: str, *, key: bool = False) -> None:
+    def fault(self, path: Path_, message: Words, *, key: bool = False) -> None:
         """Note a fault at the value of a path, or at its key."""
         places = self.keys if key else self.values
+        # A key that is missing has no place of its own; whoever holds it has.
         line, column = places.get(path) or self.values.get(path) or (1, 1)
         self.faults.append(Fault(line, column, dotted(path), message))
 
@@ -123,11 +139,12 @@ class Tree:
         try:
             size_bytes = len(text.encode())
         except UnicodeEncodeError:
-            raise self._at(None, f"{self.noun} is Unicode text in UTF-8") from None
+            raise self._at(None, _not_unicode(self.noun)) from None
         if size_bytes > TEXT_BYTES_MAX:
-            raise self._at(None, f"{self.noun} has at most 1 MiB")
+            raise self._at(None, _too_large(self.noun))
         depth = documents = 0
         for count, event in enumerate(self._events(text)):
+            # Counted on events, of which no more exist than bytes: nothing that grows has been built yet.
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -135,21 +152,23 @@ class Tree:
             elif isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
             message = self._danger(event, depth=depth, documents=documents, count=count)
-            if message:
+            if message is not None:
                 raise self._at(event.start_mark, message)
 
-    def _danger(self, event: yaml.Event, *, depth: int, documents: int, count: int) -> str:
+    def _danger(self, event: yaml.Event, *, depth: int, documents: int, count: int) -> Words | None:
         if isinstance(event, yaml.AliasEvent):
-            return "aliases (*name) are not allowed"
+            return Words(ja="エイリアス（*名前）は使えません", en="aliases (*name) are not allowed")
         if getattr(event, "anchor", None) is not None:
-            return "anchors (&name) are not allowed"
+            return Words(ja="アンカー（&名前）は使えません", en="anchors (&name) are not allowed")
         if getattr(event, "tag", None) is not None:
-            return "tags (!name) are not allowed"
+            return Words(ja="タグ（!名前）は使えません", en="tags (!name) are not allowed")
         if documents > 1:
-            return f"{self.noun} is one YAML document"
+            return Words(
+                ja=f"{self.noun.ja}は 1 つの YAML 文書です", en=f"{self.noun.en} is one YAML document"
+            )
         if depth > DEPTH_MAX:
-            return f"nested deeper than {DEPTH_MAX} levels"
-        return "too many values" if count > EVENTS_MAX else ""
+            return Words(ja=f"入れ子は {DEPTH_MAX} 段までです", en=f"nested deeper than {DEPTH_MAX} levels")
+        return Words(ja="値が多すぎます", en="too many values") if count > EVENTS_MAX else None
 
     def _events(self, text: str) -> Iterator[yaml.Event]:
         try:
@@ -166,9 +185,12 @@ class Tree:
     def _syntax_error(self, error: yaml.YAMLError) -> Faulty:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or "a character that YAML does not allow"
-        return self._at(mark, f"not valid YAML: {problem}")
+        # The parser's own sentence, which there is in English only; the place says most of it.
+        return self._at(
+            mark, Words(ja=f"YAML として読めません（{problem}）", en=f"not valid YAML: {problem}")
+        )
 
-    def _at(self, mark: Any, message: str) -> Faulty:
+    def _at(self, mark: Any, message: Words) -> Faulty:
         line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
         return self.refusal([Fault(line, column, "", message)])
 
@@ -177,7 +199,7 @@ class Tree:
     def _content_of(self, node: yaml.Node | None, path: Path_ = ()) -> Any:
         """Nested dicts, lists and Scalars; notes places and faults on the way."""
         if node is None:
-            self.fault(path, f"{_definite(self.noun)} is empty")
+            self.fault(path, _empty(self.noun))
             return {}
         self.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
         if isinstance(node, yaml.ScalarNode):
@@ -188,7 +210,11 @@ class Tree:
 
     def _scalar(self, node: yaml.ScalarNode, path: Path_) -> YamlScalar:
         if any(unicodedata.category(letter) == "Cc" for letter in node.value) and node.value != "\t":
-            self.fault(path, "control characters and line breaks are not allowed in a value")
+            message = Words(
+                ja="値に制御文字や改行は使えません",
+                en="control characters and line breaks are not allowed in a value",
+            )
+            self.fault(path, message)
         return YamlScalar.of(node)
 
     def _mapping(self, node: yaml.Node, path: Path_) -> dict[str, Any]:
@@ -196,19 +222,32 @@ class Tree:
         for key_node, value_node in node.value:
             mark = key_node.start_mark
             if not isinstance(key_node, yaml.ScalarNode):
-                self.faults.append(Fault(mark.line + 1, mark.column + 1, dotted(path), "a key is plain text"))
+                message = Words(ja="キーは文字列です", en="a key is plain text")
+                self.faults.append(Fault(mark.line + 1, mark.column + 1, dotted(path), message))
                 continue
             key = str(key_node.value)
+            # The first one: a key that stands twice is a fault at its second place.
             self.keys.setdefault((*path, key), (mark.line + 1, mark.column + 1))
             if key == "<<":
-                self.fault((*path, key), "merge keys (<<) are not allowed", key=True)
+                message = Words(ja="マージキー（<<）は使えません", en="merge keys (<<) are not allowed")
+                self.fault((*path, key), message, key=True)
             elif key in content:
-                message = f"the key {shown(key)} stands twice"
+                message = Words(
+                    ja=f"キー {shown(key)} が重複しています", en=f"the key {shown(key)} stands twice"
+                )
                 self.faults.append(Fault(mark.line + 1, mark.column + 1, dotted(path), message))
             else:
                 content[key] = self._content_of(value_node, (*path, key))
         return content
 
 
-def _definite(noun: str) -> str:
-    return f"the {noun.partition(' ')[2]}"
+def _not_unicode(noun: Words) -> Words:
+    return Words(ja=f"{noun.ja}は UTF-8 の Unicode テキストです", en=f"{noun.en} is Unicode text in UTF-8")
+
+
+def _too_large(noun: Words) -> Words:
+    return Words(ja=f"{noun.ja}は 1 MiB までです", en=f"{noun.en} has at most 1 MiB")
+
+
+def _empty(noun: Words) -> Words:
+    return Words(ja=f"{noun.ja}が空です", en=f"the {noun.en.partition(' ')[2]} is empty")

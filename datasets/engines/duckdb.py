@@ -39,8 +39,8 @@ OPEN_FILES_MAX = 16
 MEMORY_LIMIT = "1GB"
 DUMMY_ROWS = 10_000
 DUMMY_WORDS = 12
+# Groups of up to 2^20 possible numbers are found by their number, not by hashing: twice as fast.
 PERFECT_HASH_BITS = 20
-"""Groups of up to 2^20 possible numbers are found by their number, not by hashing: twice as fast."""
 
 LOOK_S = 0.1
 
@@ -67,6 +67,8 @@ class Watchdog:
     def limiting(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
         """Let the cursor run for `timeout_s` at most, rounded up to the next look of the thread."""
         deadlines = self._of_this_process()
+        # By identity, since cursors cannot be compared; the entry holds the cursor, so that no other gets its
+        # id.
         deadlines[id(cursor)] = time.monotonic() + timeout_s, cursor
         try:
             yield
@@ -77,6 +79,7 @@ class Watchdog:
         """The running statements; a forked child begins with none and its own thread."""
         with self._lock:
             if self._process != os.getpid():
+                # Threads do not survive a fork: without one of its own a child would run statements for ever.
                 self._process, self._deadlines = os.getpid(), {}
                 self._start(self._deadlines)
             return self._deadlines
@@ -85,6 +88,7 @@ class Watchdog:
         stopped = threading.Event()
         thread = threading.Thread(target=self._watch, args=(deadlines, stopped), daemon=True)
         thread.start()
+        # Called in reverse: first the thread is asked to stop, then waited for, while DuckDB still exists.
         atexit.register(thread.join)
         atexit.register(stopped.set)
 
@@ -111,7 +115,7 @@ class DuckdbEngine:
         return self._run(plan, self._connection(file, lambda: self._connect(file)))
 
     def rehearse(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
-        """The same from generated rows of the same schema: no data is opened."""
+        """Exact integers of a plan from generated rows of its schema: no data is opened. Raises EngineFailed."""
         schema = plan.schema
         return self._run(plan, self._connection(schema, lambda: self._generated(schema)))
 
@@ -122,6 +126,7 @@ class DuckdbEngine:
             for part in plan.measurements
             if isinstance(part.estimator, UndeclaredValueCount)
         )
+        # The codes come from the released answer, so what is looked up here is public already.
         wanted = [int(code) for code in codes]
         sql = f"SELECT code, word FROM {WORDS} WHERE place = ? AND code IN (SELECT unnest(?::BIGINT[]))"
         try:
@@ -151,6 +156,7 @@ class DuckdbEngine:
             return one_cell(part, answered.fetchall()[0])
         columns = [np.asarray(column, dtype=np.int64) for column in answered.fetchnumpy().values()]
         if part.first.kind in ("values", "value_persons"):
+            # Codes and their counts as they are: which of them are released is for the noise to decide.
             return {(part.over, part.first): np.stack(columns)}
         return roll_up(plan, part, columns[0], columns[1:])
 
@@ -165,6 +171,7 @@ class DuckdbEngine:
                 except duckdb.Error as failure:
                     raise EngineFailed from failure
             self._open.move_to_end(key)
+            # Dropped, not closed: another thread may be reading from it, and the last reference closes it.
             while len(self._open) > OPEN_FILES_MAX:
                 self._open.popitem(last=False)
             return self._open[key]
@@ -181,6 +188,7 @@ class DuckdbEngine:
             "memory_limit": f"'{MEMORY_LIMIT}'",
             "temp_directory": f"'{self.temporary}'",
             "enable_external_access": "false",
+            # Last: it keeps the statements that follow from taking any of these back.
             "lock_configuration": "true",
         }
         for name, value in settings.items():
@@ -196,6 +204,7 @@ class DuckdbEngine:
         ]
         for place, column in enumerate(schema.queryable):
             if isinstance(column, UndeclaredColumn):
+                # Few words, so that most pass the threshold and a rehearsal shows what an answer looks like.
                 columns.append(f"(hash(i, {place}) % {DUMMY_WORDS})::BIGINT AS c{place}")
                 continue
             spread = f"{column.low} + (hash(i, {place}) % {column.high - column.low + 1})::BIGINT"

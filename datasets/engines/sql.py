@@ -27,15 +27,16 @@ from privacy.noise import Integers
 from privacy.plan import Plan
 from privacy.schema import Column
 
+# Up to so many groups fit the engine's perfect hash table (see `PERFECT_HASH_BITS`) and little memory.
 RAW_GROUPS_MAX = 1 << 18
 TABLE = "rows"
 WORDS = "words"
 PERSON, RANK = "person", "rank"
+# Needs a statement of its own: its groups or its rows are not those of plain aggregates.
 ALONE = ("histogram", "person_total", "values", "value_persons")
-"""What needs a statement of its own."""
 
+# Gives a row for each bin or value even where there are no keys.
 GROUPED = ("histogram", "values", "value_persons")
-"""What gives a row for each group even without keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def passes(plan: Plan) -> tuple[Pass, ...]:
     """The statements that a plan needs."""
     together: dict[tuple[AxisSubset, bool, ExactAggregate | None], list[ExactAggregate]] = {}
     for over, exact in plan.exact_requests:
+        # The aggregate itself is part of the key, so that nothing else can join its statement.
         alone = exact if exact.kind in ALONE else None
         together.setdefault((over, exact.all_rows, alone), []).append(exact)
     return tuple(Pass(key[0], tuple(exacts)) for key, exacts in together.items())
@@ -83,11 +85,14 @@ def roll_up(
     """Add the statement's groups into the plan's cells; cells without a group are zero."""
     size = part.first.size
     cells = _cell_of_group(plan, part)[groups // size]
+    # Groups between two buckets belong to no cell. They were counted because leaving them out in SQL costs
+    # more.
     inside = cells >= 0
     places = cells[inside] * size + groups[inside] % size
     totals = {}
     for exact, column in zip(part.exacts, exacts, strict=True):
         summed = np.zeros(cells_over(plan.axes, part.over) * size, dtype=np.int64)
+        # Several groups fall into one cell, which `summed[places] += column` would count once.
         np.add.at(summed, places, column[inside])
         totals[part.over, exact] = summed
     return totals
@@ -122,8 +127,11 @@ class _Shape:
         columns = plan.schema.queryable
         axes = _axes(plan, part)
         sizes = [_codes(columns[axis.column]) for axis in axes]
+        # A person who stands in two codes of one bucket must be counted once there, so no adding up
+        # afterwards.
         persons = any(exact.kind in ("persons", "person_total") for exact in part.exacts)
         raw = not persons and math.prod(sizes) * part.first.size <= RAW_GROUPS_MAX
+        # Every person has a row of rank 1, so that all persons are counted without telling them apart.
         alone = part.exacts == (ExactAggregate(kind="persons"),) and not axes and plan.filter == Every()
         return cls(
             keys=tuple(
@@ -164,6 +172,7 @@ class _ExactShape:
             above=clamped and exact.high < columns[exact.column].high,
             grid=min(exact.grid, 2),
             where=None if exact.where is None else _outline(exact.where),
+            # Column -1 stands for aggregates of no column, such as counts of rows.
             wide=exact.column >= 0 and _is_wide(columns[exact.column]),
         )
 
@@ -185,6 +194,7 @@ def _is_plain(axis: Axis) -> bool:
 
 def _is_wide(column: Column) -> bool:
     """Whether a column's codes need 64 bits."""
+    # Half of 32 bits: the difference of two such codes still fits an INTEGER.
     return max(abs(column.missing), abs(column.high)) >= 1 << 30
 
 
@@ -195,6 +205,7 @@ def _outline(tree: Filter) -> object:
     return ("every" if isinstance(tree, Every) else "some", *(_outline(term) for term in tree.terms))
 
 
+# Building and printing the tree costs more than a small query; questions of one portal share few shapes.
 @lru_cache(maxsize=2048)
 def _text(shape: _Shape, dialect: str) -> str:
     if shape.persons_by_rank:
@@ -202,6 +213,7 @@ def _text(shape: _Shape, dialect: str) -> str:
         return count.where(exp.column(RANK).eq(exp.Literal.number(1))).sql(dialect)
     first = shape.exacts[0]
     if first.kind == "person_total":
+        # Summed per person first, since a person's total is clamped as a whole before persons are added up.
         inner = _from_rows(
             shape, exp.select(exp.alias_(_group(shape), "cell"), exp.alias_(_sum(first), "total"))
         )
@@ -221,7 +233,10 @@ def _from_rows(shape: _Shape, query: exp.Select) -> exp.Select:
         conditions.append(exp.NEQ(this=_code(shape.exacts[0].column), expression=_mark()))
     if not shape.raw:
         conditions += [
-            exp.Between(this=_code(column), low=_mark(), high=_mark()) for column, *_ in shape.keys
+            # Rows outside of all buckets never reach the grouping; what lies in a gap between two does
+            # (bucket -1).
+            exp.Between(this=_code(column), low=_mark(), high=_mark())
+            for column, *_ in shape.keys
         ]
     query = query.from_(TABLE)
     return query.where(exp.and_(*conditions)) if conditions else query
@@ -229,6 +244,7 @@ def _from_rows(shape: _Shape, query: exp.Select) -> exp.Select:
 
 def _group(shape: _Shape) -> exp.Expression:
     """The number of a row's group: the keys' numbers in mixed radix, the first key the slowest, a bin last."""
+    # Without keys all rows are one group, number 0.
     number: exp.Expression = exp.cast(exp.Literal.number(0), "INTEGER")
     for place, (column, segments, wide) in enumerate(shape.keys):
         digit = exp.cast(_segment(column, 0, segments), "BIGINT") if segments else _offset(column, wide)
@@ -245,6 +261,7 @@ def _bin(exact: _ExactShape) -> exp.Expression:
     """The number of a histogram's bin, for rows where the column is not missing."""
     offset = _offset(exact.column, exact.wide)
     if exact.grid > 1:
+        # The offset is never negative here, so a division that truncates is a floor.
         offset = exp.paren(exp.IntDiv(this=offset, expression=_mark()))
     cases = _ends(exact)
     return exp.paren(exp.Case(ifs=cases, default=offset)) if cases else offset
@@ -286,6 +303,7 @@ def _case(exact: _ExactShape, cases: list[exp.If]) -> exp.Expression:
     if exact.kind in ("total", "person_total"):
         value = _distance(exact) if exact.grid else _code(exact.column)
     elif exact.kind == "square":
+        # Distances from the lower clamp keep squares small enough for 64 bits.
         value = _distance(exact) * _distance(exact)
     cases += _ends(exact)
     return exp.Case(ifs=cases, default=value) if cases else value
@@ -295,6 +313,7 @@ def _ends(exact: _ExactShape) -> list[exp.If]:
     """What stands for the values outside the clamp."""
     sides = ((exp.LT, exact.below), (exp.GT, exact.above))
     return [
+        # A clamp no tighter than the stored codes is left out: registration has clamped to those already.
         exp.If(this=side(this=_code(exact.column), expression=_mark()), true=_mark())
         for side, narrowed in sides
         if narrowed
@@ -308,6 +327,7 @@ def _distance(exact: _ExactShape) -> exp.Expression:
 
 
 def _clamped_total() -> exp.Expression:
+    # A node of the tree has one parent, hence the copies.
     total = exp.column("total")
     cases = [
         exp.If(this=side(this=total.copy(), expression=_mark()), true=_mark()) for side in (exp.LT, exp.GT)
@@ -348,6 +368,8 @@ def _values(plan: Plan, part: Pass, shape: _Shape) -> Iterator[int]:
     columns = plan.schema.queryable
     first = part.first
     if first.kind == "person_total":
+        # Outermost in the text, hence first. Each bound is compared with and is the result, so it comes
+        # twice.
         yield from (first.person_low, first.person_low, first.person_high, first.person_high)
     yield from _key_values(plan, part, shape, columns)
     for exact, outline in zip(part.exacts, shape.exacts, strict=True):
@@ -372,7 +394,9 @@ def _exact_values(exact: ExactAggregate, shape: _ExactShape, columns: Sequence[C
         return
     if exact.kind != "person_total":
         yield columns[exact.column].missing
+    # Two factors, each with its own placeholders.
     squared = 2 if exact.kind == "square" else 1
+    # Rounded to the nearest grid, as `_distance` does by starting half a grid lower.
     top = (exact.high - exact.low + exact.grid // 2) // exact.grid if exact.grid else exact.high
     if shape.below:
         yield from (exact.low, 0 if exact.grid else exact.low)
@@ -431,6 +455,7 @@ def _filter_values(tree: Filter) -> Iterator[int]:
 
 def _cell_of_group(plan: Plan, part: Pass) -> Integers:
     """For each group number of the statement, bins aside, the cell it belongs to, -1 for none."""
+    # The order of keys and radices here must be that of `_group`, or groups land in other cells.
     raw = _Shape.of(plan, part).raw
     cells = np.zeros(1, dtype=np.int64)
     for axis in _axes(plan, part):
@@ -454,6 +479,7 @@ def _segments(axis: Axis) -> list[tuple[int, int]]:
     segments: list[tuple[int, int]] = []
     end = None
     for (low, high), bucket in axis.pieces:
+        # Without a segment of its own a gap would be counted into the bucket below it.
         if end is not None and low > end + 1:
             segments.append((end + 1, -1))
         segments.append((low, bucket))

@@ -53,6 +53,7 @@ class AccountState:
         return Account(kind=self.kind, holder=self.holder)
 
 
+# `account_of` takes rows apart by this order, and DEBIT_* return it first.
 ACCOUNT_COLUMNS = "lineage, kind, holder, granted, spent, delta_granted, delta_spent"
 CHARGED = f"RETURNING {ACCOUNT_COLUMNS}, entries, head"
 DEBIT_DATASET = (
@@ -63,6 +64,8 @@ DEBIT_DATASET = (
 """
     + CHARGED
 )
+# The head is hashed in the statement that locks the row: a head that was read before could be outdated by
+# then. `sha256_hex` is the function that `store` gives to SQLite.
 NEXT_HEAD = "sha256_hex(head || {digest})"
 NEXT_HEAD_POSTGRESQL = "encode(sha256(convert_to(head || {digest}, 'UTF8')), 'hex')"
 LINK = Step.of(
@@ -77,6 +80,7 @@ APPEND = Step.of(KEEP_ENTRY)
 ACCOUNT = Step.of(f"""
     SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE lineage = :lineage AND kind = :kind AND holder = :holder
 """)
+# DO NOTHING returns no row: whoever came second keeps the amounts of the first.
 OPEN = text(f"""
     INSERT INTO accounts (lineage, kind, holder, granted, spent, entries, head, delta_granted, delta_spent)
     VALUES (:lineage, :kind, :holder, :granted, 0, 0, '', :delta_granted, 0) ON CONFLICT DO NOTHING
@@ -90,6 +94,7 @@ def open_dataset(
     """Open a lineage's dataset account within the transaction that registers it. Never resets one."""
     key = account_key(lineage, Account(kind="dataset", holder=lineage))
     limits = {"granted": cap.nano, "delta_granted": delta_cap_atto}
+    # An account that is there already has paid for answers: its cap changes by grants only.
     row = tx.execute(OPEN, key | limits).one_or_none()
     if row is None:
         return account_of(Direct(tx).rows(ACCOUNT, key)[0])
@@ -117,6 +122,7 @@ def place_of(dataset: Sequence[Any]) -> dict[str, Any]:
 def append(tx: Connection, lineage: str, body: Mapping[str, Any]) -> None:
     """Journal what charges nothing."""
     line = journal.line(lineage=lineage, body=body)
+    # A charge of zero passes the condition of DEBIT_DATASET whatever was spent, so only the head moves.
     values = {"lineage": lineage, "digest": line["digest"], "dataset_charge": 0}
     (dataset,) = Direct(tx).rows(LINK, values)
     Direct(tx).run(APPEND, line | place_of(dataset))

@@ -40,6 +40,7 @@ class NoAccount(LedgerError):
         self.kind, self.holder = kind, holder
 
 
+# Every act stands in the journal for ever, and an act of nobody answers to nobody.
 class NobodyNamed(LedgerError):
     """The person who answers for it is missing, blank or longer than PERSON_CHARACTERS_MAX."""
 
@@ -55,6 +56,7 @@ class BudgetExhausted(LedgerError):
 
     code = "budget_exhausted"
     words = Words(
+        # Amounts of the caller's own accounts and of the dataset's total, which callers may read anyway.
         ja="{kind}:{holder} には {needed} が必要ですが、残りは {remaining} です",
         en="{kind}:{holder} needs {needed} and has {remaining}",
     )
@@ -76,9 +78,11 @@ class DeltaExhausted(LedgerError):
     def __init__(self, *, holder: str, needed: Fraction, remaining: Fraction) -> None:
         super().__init__()
         self.holder, self.needed, self.remaining = holder, needed, remaining
+        # Computed here, since templates fill attributes and format nothing.
         self.left = delta.shown(delta.atto_of(remaining))
 
 
+# One refusal for two cases: ids of others' answers must not be found by trying.
 class NoAnswer(LedgerError):
     """There is no such answer, or it is another user's: nobody can tell which."""
 
@@ -115,6 +119,7 @@ class GrantDecided(LedgerError):
         self.state = state
 
 
+# By the name of the person: one official may have several keys.
 class SamePerson(LedgerError):
     """More of a lifetime cap takes two people."""
 

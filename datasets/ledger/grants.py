@@ -51,6 +51,7 @@ class Grant:
     at: str
 
 
+# The sum is bounded in the statement: two grants at once could each fit and together overflow.
 RAISE = text(f"""
     UPDATE accounts SET granted = granted + :amount
     WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND granted + :amount <= :limit
@@ -67,6 +68,7 @@ KEEP_GRANT = text("""
 GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
 GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
 GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
+# The state is part of the condition, so that of two decisions at once one finds no row.
 DECIDE = text(f"""
     UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
     RETURNING {GRANT_COLUMNS}
@@ -95,6 +97,7 @@ class Grants:
         """
         if amount == NOTHING:
             raise InvalidAmount(NOT_POSITIVE)
+        # The lifetime cap is what protects the people in the data, so no single person raises it.
         waits = account.kind == "dataset" and approved_by is None
         grant = Grant(
             id=new_id("g"),
@@ -108,6 +111,7 @@ class Grants:
             at=now(),
         )
         if approved_by is not None:
+            # Before the transaction: a refusal here must leave no line in the journal.
             _must_differ(grant, approved_by)
         with self._store.writing() as tx:
             _must_exist(tx, grant)
@@ -130,6 +134,8 @@ class Grants:
                 _must_differ(wish, decided_by)
             decision = {"id": grant_id, "state": state, "decided_by": decided_by}
             if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
+                # Read again inside the transaction: the row was pending when it was looked at and is not any
+                # more.
                 raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)
             grant = _one_grant(row)
             _carry_out(tx, grant, at=now())
@@ -152,6 +158,7 @@ def _carry_out(tx: Connection, grant: Grant, *, at: str) -> None:
 def _raise(tx: Connection, grant: Grant) -> None:
     key = account_key(grant.lineage, grant.account)
     if grant.account.kind != "dataset":
+        # Opened with nothing first, so that a first grant and a further one are the same statement.
         tx.execute(OPEN, key | {"granted": 0, "delta_granted": 0})
     amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
     if tx.execute(RAISE, key | amounts).one_or_none() is None:
@@ -187,6 +194,7 @@ def _must_exist(tx: Connection, grant: Grant) -> None:
 
 
 def _must_differ(grant: Grant, decided_by: str) -> None:
+    # Names are typed by hand; capitals and spaces make no second person.
     if grant.requested_by.casefold() == decided_by.strip().casefold():
         raise SamePerson
 
@@ -205,6 +213,7 @@ def page_rows(limit: int) -> int:
 def _one_grant(row: Row[Any] | None) -> Grant:
     if row is None:
         raise NoSuchGrant
+    # The row has kind and holder apart, the value has them as one account.
     values = row._asdict()
     account = Account(kind=values.pop("kind"), holder=values.pop("holder"))
     return Grant(**values | {"account": account, "amount": Price(row.amount)})

@@ -46,6 +46,7 @@ JOURNAL_OF_LINEAGE = text(f"""
     SELECT {JOURNAL_COLUMNS} FROM journal WHERE lineage = :lineage AND number > :number
     ORDER BY number LIMIT :limit
 """)
+# From all four tables: a lineage whose row was deleted must still be found by what is left of it.
 LINEAGES = text("""
     SELECT id FROM lineages UNION SELECT lineage FROM accounts UNION SELECT lineage FROM journal
     UNION SELECT lineage FROM answers ORDER BY 1
@@ -55,6 +56,7 @@ BALANCES = text("""
     FROM accounts WHERE lineage = :lineage
 """)
 VIEWS = text("SELECT dataset, lineage FROM view_lineages")
+# An answer from a view stands in its first lineage; each other lineage must have a line for it.
 LINKS_COUNTED = text("""
     SELECT view_lineages.lineage, count(*)
     FROM answers JOIN view_lineages ON view_lineages.dataset = answers.dataset
@@ -66,6 +68,7 @@ ANSWERS = text("""
     FROM answers WHERE id IN :ids
 """).bindparams(bindparam("ids", expanding=True, type_=String))
 ANSWERS_COUNTED = text("SELECT lineage, count(*) FROM answers GROUP BY lineage")
+# Hashed by the database, since the tables of all answers may be larger than memory.
 TABLES_CHANGED = {
     "sqlite": text("SELECT DISTINCT lineage FROM answer_tables WHERE digest <> sha256_hex(content)"),
     "postgresql": text(
@@ -103,6 +106,7 @@ class LedgerFinding:
 
 def canonical(value: Mapping[str, Any]) -> str:
     """JSON with sorted keys and no spaces: the same value is always the same text."""
+    # Any other spelling would give another hash, so this must never change.
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -144,6 +148,7 @@ def pages(connection: Connection, *, lineage: str | None = None) -> Iterator[lis
 def findings(connection: Connection, progress: Callable[[int], None]) -> list[LedgerFinding]:
     """Everything that doesn't agree, at most FINDINGS_MAX; `progress` is called with the lines read so far."""
     found = [_changed_table(lineage) for lineage in _lineages_of_changed_tables(connection)]
+    # Counted before the pages are read; the view of the database does not change meanwhile.
     answers_counted = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
     links_counted = {row[0]: row[1] for row in connection.execute(LINKS_COUNTED)}
     views = _views(connection)
@@ -156,6 +161,7 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
                 found += recount.add(entry, answers)
             read += len(lines)
             progress(read)
+            # A broken chain has a finding a line: a long journal must not fill memory with them.
             del found[FINDINGS_MAX:]
         rows = connection.execute(BALANCES, {"lineage": lineage})
         found += recount.close(
@@ -223,6 +229,7 @@ class _Recount:
         problems = [*self._place(entry), *self._columns(entry, body)]
         try:
             problems += self._apply(body)
+        # A tampered line may hold anything. Whatever it does to our reading is a finding, not a crash.
         except (KeyError, TypeError, ValueError, AttributeError):
             problems.append("unreadable")
         if body.get("kind") in CHARGES:
@@ -239,6 +246,7 @@ class _Recount:
             yield "gap"
         elif entry.head != next_head(self.head, entry.body):
             yield "chain"
+        # Going on from the line as it stands, one bad line is one finding and not all that follow.
         self.number, self.head = entry.number, entry.head
 
     def _columns(self, entry: JournalEntry, body: Mapping[str, Any]) -> Iterator[str]:
@@ -250,6 +258,7 @@ class _Recount:
         """What a line does to the accounts."""
         problems = []
         if body["kind"] == "open":
+            # Opening is the first line of a lineage: any balance before it means that a cap was set anew.
             problems += ["opened_again"] if self.balances else []
             account = self._balance("dataset", self.lineage)
             account.granted += _nano(body["amount"])
@@ -269,6 +278,8 @@ class _Recount:
         for kind, amount in body["charged"].items():
             balance = self._balance(kind, holders[kind])
             balance.spent += _nano(amount)
+            # Checked after each line, not only at the end: a later grant must not cover what was overspent by
+            # then.
             if balance.is_overspent:
                 yield "overspent"
 
@@ -284,6 +295,7 @@ class _Recount:
             yield "answer_missing"
         elif _of_answer(answer) != _of_line(entry, body):
             yield "answer_differs"
+        # A dataset that is no view is charged in its own lineage alone.
         lineages = self.views.get(body.get("dataset", ""), [self.lineage])
         if lineages != [self.lineage, *body.get("linked", [])]:
             yield "links_differ"
@@ -314,6 +326,8 @@ class _Recount:
         dataset = accounts.get(("dataset", self.lineage))
         if (dataset.entries, dataset.head) != (self.number, self.head) if dataset else self.number:
             found.append(self._finding("end"))
+        # Fewer answers than lines was noticed line by line (answer_missing); more of them only a count can
+        # tell.
         if answers > self.answers:
             found.append(self._finding("answer_uncharged"))
         if links > self.links:

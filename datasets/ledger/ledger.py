@@ -66,6 +66,7 @@ __all__ = [
 Outcome = Literal["answered", "failed"]
 
 SAME_QUESTION_ROWS_MAX = 1_000
+# The order in which everybody locks rows.
 PAYERS = ("user", "organisation", "dataset")
 
 
@@ -163,6 +164,7 @@ DEBIT_ORGANISATION = (
 ORGANISATION = """
     SELECT 1 FROM accounts WHERE lineage = :lineage AND kind = 'organisation' AND holder = :organisation
 """
+# Whether an organisation pays is known only inside the statement, so both digests are handed in.
 DIGEST = f"CASE WHEN EXISTS ({ORGANISATION}) THEN :digest_with_organisation ELSE :digest END"
 ORGANISATION_FITS = f"AND NOT EXISTS ({ORGANISATION} AND spent + :charge > granted)"
 AFTER_TABLE = "AND (SELECT count(*) FROM kept) >= 0"
@@ -210,15 +212,19 @@ KEEP_ANSWER = """
         :table_digest)
 """
 KEEP = Step.of(KEEP_ENTRY, KEEP_ANSWER, postgresql=f"WITH line AS ({KEEP_ENTRY}) {KEEP_ANSWER}")
+# Named as the attributes of StoredAnswer, which `_answer` fills from rows by name.
 ANSWER_COLUMNS = """id, "user", idempotency_key, request_digest, dataset, lineage, version, entry,
     fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope"""
 EARLIER = text(f'SELECT {ANSWER_COLUMNS} FROM answers WHERE "user" = :user AND idempotency_key = :key')
+# The columns of the inner table are renamed, since both tables have a lineage.
 EARLIER_WHOLE = text(f"""
     SELECT {ANSWER_COLUMNS}, content FROM answers JOIN (
         SELECT lineage AS of_lineage, digest, content FROM answer_tables
     ) AS released ON of_lineage = lineage AND digest = table_digest
     WHERE "user" = :user AND idempotency_key = :key
 """)
+# The condition is word for word that of the partial index ix_answers_paid, which serves it. Free replays are
+# left out, since the answer that they repeat is in the list.
 SAME_QUESTION = text(f"""
     SELECT {ANSWER_COLUMNS} FROM answers
     WHERE lineage = :lineage AND version = :version AND fingerprint = :fingerprint
@@ -234,6 +240,7 @@ LOAD = text("""
         ON answer_tables.lineage = answers.lineage AND answer_tables.digest = answers.table_digest
     WHERE answers.id = :id
 """)
+# By kind descending: user, organisation, dataset, which is the order in which they pay.
 ACCOUNTS = text(f"""
     SELECT {ACCOUNT_COLUMNS} FROM accounts
     WHERE lineage = :lineage AND (kind = 'user' AND holder = :user
@@ -306,6 +313,7 @@ class Ledger(Grants):
         states = self.accounts(lineages=lineages, user=user, organisation=organisation)
         there = {(state.lineage, state.kind) for state in states}
         for lineage in lineages:
+            # Without an organisation's account nothing is missing: it then limits nobody.
             if (lineage, "user") not in there:
                 raise NoAccount(kind="user", holder=user)
             if (lineage, "dataset") not in there:
@@ -368,6 +376,8 @@ class Ledger(Grants):
         try:
             with self._store.writing() as tx:
                 return _settle(Direct(tx), settlement, table_digest, seal)
+        # A constraint fails when another process has written the same key first; an account is too low,
+        # perhaps because that very process was paid. Either way the winner's answer is the caller's.
         except (*REFUSED, BudgetExhausted, DeltaExhausted):
             self._refuse_repeated(settlement)
             raise
@@ -427,6 +437,7 @@ def _settle(tx: Direct, settlement: Settlement, table_digest: str, seal: Seal) -
         more, link = _debit(tx, DEBIT_LINKED, settlement, lineage, _link_body(settlement, line), values)
         states += more
         links.append(link)
+    # Sealed between the two steps, because the envelope names the balances after the debit.
     stored = _stored(settlement, at=line["at"], entry=line["number"], envelope=seal(states))
     with tx.committing():
         for link in links:
@@ -446,6 +457,7 @@ def _debit(
     """Charge one lineage's accounts; returns them and the lineage's line, linked to its journal."""
     alone, together = _lines(settlement, lineage, body)
     digests = {"digest": alone["digest"], "digest_with_organisation": together["digest"]}
+    # By kind, the second of ACCOUNT_COLUMNS. A kind that is missing has not paid.
     rows = {row[1]: row for row in tx.rows(step, {**values, "lineage": lineage, **digests})}
     if "user" not in rows or "dataset" not in rows:
         raise _refusal(tx, settlement, lineage, paid=rows.keys())
@@ -588,6 +600,7 @@ def _one_answer(row: Row[Any] | None) -> StoredAnswer:
 
 def _answer(row: Row[Any]) -> StoredAnswer:
     values = row._asdict()
+    # Only EARLIER_WHOLE has it.
     values.pop("content", None)
     values["prices"] = json.loads(row.prices)
     values["charge"] = Price(row.charge)

@@ -17,10 +17,12 @@ class PeopleError(Refusal):
     """Something about people that is refused."""
 
 
+# One error for a wrong, an old and a disabled user's key: the caller must not learn which.
 class UnknownKey(PeopleError):
     """No enabled user has this key. Never says more: a caller learns nothing about who exists."""
 
     code = "unknown_key"
+    # The name is not part of it: the caller has shown a key, and no name yet.
     words = Words(ja="有効なキーではありません", en="no enabled user has this key")
 
 

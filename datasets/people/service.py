@@ -25,6 +25,8 @@ from datasets.people.errors import (
 PAGE_ROWS_MAX = 1_000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
 
+# The key's digest is looked up, never compared with a user's: time tells nothing about whose key it nearly
+# is.
 AUTHENTICATE = text("""
     SELECT name, organisation, role FROM users WHERE key_digest = :digest AND disabled_at IS NULL
 """)
@@ -37,7 +39,9 @@ ADD_USER = text("""
     INSERT INTO users (name, organisation, role, key_digest, created_at, disabled_at)
     VALUES (:name, :organisation, :role, :digest, :at, NULL) ON CONFLICT (name) DO NOTHING RETURNING name
 """)
+# One statement, so that at no moment both keys or none are valid.
 ROTATE = text("UPDATE users SET key_digest = :digest WHERE name = :name RETURNING name")
+# COALESCE keeps the first date: when somebody lost access must not move by disabling twice.
 DISABLE = text("""
     UPDATE users SET disabled_at = COALESCE(disabled_at, :at) WHERE name = :name RETURNING name
 """)
@@ -75,6 +79,7 @@ class People:
 
     def authenticate(self, key: str) -> Caller:
         """Whose key this is; raises UnknownKey. Text that is no key doesn't reach the database."""
+        # The checksum costs microseconds; guesses and mistyped keys are not worth a connection.
         if not keys.looks_like_key(key):
             raise UnknownKey
         with self._store.reading() as connection:
@@ -104,6 +109,7 @@ class People:
         key = keys.new_key()
         user = {"name": _name(name), "organisation": organisation, "role": role}
         with self._store.writing() as tx:
+            # Asked in the same transaction as the insert; the foreign key would refuse too, but not say why.
             if tx.execute(FIND_ORGANISATION, {"name": organisation}).one_or_none() is None:
                 raise NoSuchOrganisation(organisation)
             if tx.execute(ADD_USER, user | {"digest": self._digest(key), "at": now()}).one_or_none() is None:

@@ -12,6 +12,7 @@ from privacy.refusal import Refusal
 from privacy.words import Words
 
 
+# Two cases and one refusal, so that ids of datasets are not found by trying.
 class NotOpen(Refusal):
     """The dataset does not exist, or the caller has no account for it: nobody can tell which."""
 

@@ -35,7 +35,7 @@ from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan, plan
 from privacy.query import Query
-from privacy.result_columns import expectation, narrower_bound, strategy
+from privacy.quote import expectation, narrower_bound, strategy_comparison
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")
@@ -74,11 +74,13 @@ class QueryService:
         """A dataset that the caller has an account for, in every lineage if it is a view. Raises NotOpen."""
         try:
             dataset = self._catalog.current(id)
+        # One refusal for "not there" and "not yours": ids of datasets must not be found by trying.
         except NoSuchDataset:
             raise NotOpen from None
         accounts = self._ledger.accounts(
             lineages=dataset.lineages, user=caller.name, organisation=caller.organisation
         )
+        # A view is charged in every lineage that it joins, so an account is needed in each of them.
         if sum(state.kind == "user" for state in accounts) < len(dataset.lineages):
             raise NotOpen
         return dataset
@@ -99,7 +101,7 @@ class QueryService:
             "accounts": account_lines(dataset, states),
             "cells": planned.cells,
             "expected": expectation(planned),
-            **strategy(planned),
+            **strategy_comparison(planned),
             **narrower_bound(planned),
         }
 
@@ -107,6 +109,7 @@ class QueryService:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
         dataset = self.open_to(caller, id)
         planned = plan(query, dataset.schema)
+        # Generated codes stand for no values; numbered ones take their place.
         released = release(planned, self._engine.rehearse(planned), self._noise)
         made = table(
             planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
@@ -124,7 +127,7 @@ class QueryService:
         return _same(self._ledger.earlier(user=user, key=key), digest)
 
     def replay_whole(self, *, user: str, key: str, digest: str) -> tuple[StoredAnswer, bytes]:
-        """The same with its table."""
+        """What was answered under the same key, with its table. Raises NoAnswer, Conflict or AnswerFailed."""
         stored, table = self._ledger.earlier_whole(user=user, key=key)
         return _same(stored, digest), table
 
@@ -138,6 +141,7 @@ class QueryService:
             raise Retired
         planned = plan(request.query, dataset.schema)
         with self._alone(request):
+            # Asked again under the lock: the answer may have been committed since the endpoint looked.
             try:
                 return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
             except NoAnswer:
@@ -158,6 +162,7 @@ class QueryService:
 
         Datasets of one lineage have versions of equal number, so the dataset must be the same too.
         """
+        # Fresh noise is bought by whoever wants to average it against an earlier answer, at full price.
         if request.query.reuse == "never":
             return None
         found = self._ledger.same_question(
@@ -168,8 +173,11 @@ class QueryService:
             for stored in found
             if stored.dataset == dataset.id
             and stored.prices.keys() == planned.prices.keys()
+            # Every statistic must have been bought at least as accurately; a better one somewhere makes up
+            # for nothing.
             and all(stored.prices[key] >= nano for key, nano in planned.prices.items())
         ]
+        # An own answer is free, another user's costs the caller: the free one first.
         own = [stored for stored in good if stored.user == request.caller.name]
         return next(iter([*own, *good]), None)
 
@@ -193,6 +201,7 @@ class QueryService:
             exact = self._engine.exact(planned, dataset.file)
             made = self._table(planned, dataset, release(planned, exact, self._noise))
         except Exception as failure:  # noqa: BLE001 - the last resort: whatever failed, the data was open
+            # Only the class: the message of an engine or of NumPy may quote values of the data.
             log.error("answer_failed", kind=type(failure).__name__, dataset=dataset.id)
             made = None
         return self._settle(
@@ -202,6 +211,8 @@ class QueryService:
     def _table(self, planned: Plan, dataset: DatasetVersion, released: Released) -> AnswerTable:
         """The table; values of released codes, where there are any, are looked up after the release only."""
         codes = released_codes(planned, released)
+        # Looking values up touches the data exactly, which is harmless only for codes that noise has
+        # released.
         values = self._engine.values(planned, dataset.file, codes) if len(codes) else []
         return table(planned, released, values)
 
@@ -223,6 +234,8 @@ class QueryService:
                 dataset_charge=dataset_charge,
                 delta_atto=delta_atto,
             )
+        # The account was there when the question was let in; a caller who lost it since learns no more than
+        # others.
         except NoAccount:
             raise NotOpen from None
 
@@ -268,6 +281,7 @@ class QueryService:
         Two machines may still both answer: the ledger keeps the first and both tell that one.
         """
         self._underway.mkdir(parents=True, exist_ok=True)
+        # A digest, since keys of callers may hold characters that no file name may.
         name = hashlib.sha256(f"{request.caller.name}\n{request.key}".encode()).hexdigest()
         file = self._underway / name
         try:
@@ -283,6 +297,8 @@ class QueryService:
 
 def joined(stored: StoredAnswer, table: bytes) -> bytes:
     """The JSON answer of a stored answer and its table, the same bytes each time."""
+    # Two JSON objects joined as text: the table is kept once for many answers, and bytes never change by
+    # parsing.
     return stored.envelope[:-1] + b", " + table[1:]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,13 @@ from privacy.deidentify.standard import Examination, Thresholds
 from privacy.deidentify.standard import examine as examine_standard
 from privacy.deidentify.table import Column, Table
 from privacy.deidentify.uniqueness import UniquenessEstimate
-from privacy.deidentify.utility import measures, pictures
-from privacy.deidentify.utility.classifier import ClassifierAccuracy, accuracy
+from privacy.deidentify.utility import classifier, measures
+from privacy.deidentify.utility.classifier import ClassifierAccuracy
+from privacy.deidentify.utility.comparison import ColumnComparison, compare
 from privacy.deidentify.utility.measures import Utility
-from privacy.deidentify.utility.pictures import ColumnComparison
 
+# Up to so many records every one is attacked; of more, a seeded sample.
 ATTACKED_ROWS_MAX = 1_000_000
-"""Up to so many records every one is attacked; of more, a seeded sample."""
 TARGETS_SAMPLED = 10_000
 RISK_THRESHOLD = 0.2
 K_ASKED_MIN = 2
@@ -73,6 +74,7 @@ def examine(
     verdicts = verify.verdicts(plan.models, proven)
     sizes = proven.sizes
     persons = max(1, int(sizes.sum()))
+    # Shares are rough: no step knows how long the next one takes.
     progress("verify", 0.2)
     linkage = _attacked(prepared, record, secrets, k=k)
     progress("verify", 0.5)
@@ -99,11 +101,13 @@ def examine(
 
 def k_of(plan: ProcessingPlan) -> int:
     """The k that the plan asks for, at least 2."""
+    # Without k-anonymity in the plan the attack still counts whom it singles out: fewer than 2 candidates.
     return max([model.k for model in plan.models if isinstance(model, KAnonymity)], default=K_ASKED_MIN)
 
 
 def _threshold(plan: ProcessingPlan) -> float:
     sizes = [model.k for model in plan.models if isinstance(model, KAnonymity)]
+    # k-anonymity promises at most 1/k for everybody.
     return 1 / max(sizes) if sizes else RISK_THRESHOLD
 
 
@@ -111,6 +115,8 @@ def _proof(
     plan: ProcessingPlan, prepared: Prepared, recoded: Recoded, record: Record
 ) -> verify.PublishedTable:
     guarded = dict.fromkeys(entry.attribute for entry in plan.model_entries if entry.attribute)
+    # Distances and likeness are about the source's distribution, which suppression has changed in the
+    # records.
     source = Table([prepared.table[name] for name in guarded]) if guarded else None
     return verify.PublishedTable(
         table=record.table,
@@ -127,6 +133,8 @@ def _proof(
 
 def as_published(other: Table | None, prepared: Prepared, recoded: Recoded) -> Table | None:
     """Another table's quasi-identifiers on the levels of the record set; as they are where levels differ by row."""
+    # Where levels differ by row no single level is right for another table; its finest values are compared
+    # instead.
     if other is None or recoded.levels is None:
         return other
     return Table([_at_level(other[name], prepared.trees[name], recoded.levels[name]) for name in other])
@@ -141,6 +149,7 @@ def _journalist(proven: verify.PublishedTable, threshold: float) -> Risk | None:
     if proven.population is None:
         return None
     populations = proven.populated[0]
+    # A population smaller than a class cannot contain it, so a journalist's risk from it would be false.
     if (populations < proven.sizes).any():
         return None
     return risk.journalist(proven.sizes, populations, threshold=threshold)
@@ -152,6 +161,7 @@ def _estimated(
     """Persons unique in the population, estimated, where the plan tells the population's size."""
     estimates = [model for model in plan.models if isinstance(model, PopulationUniqueness)]
     size = estimates[0].population if estimates else prepared.population.rows if prepared.population else 0
+    # The estimators extrapolate from a sample; a population below the sample has no such meaning.
     if size < int(sizes.sum()) or not len(sizes):
         return None
     return uniqueness.estimate(sizes, population=size)
@@ -166,6 +176,7 @@ def _attacked(prepared: Prepared, record: Record, secrets: Secrets, *, k: int) -
             source=prepared.table,
             published=record.table,
             suppressed=record.suppressed,
+            # The attacker knows persons as `prepared` has them, so matches are counted against prepared rows.
             origin=record.order,
             units=record.units,
         ),
@@ -189,6 +200,7 @@ def row_levels(
     if plan.recoding == Recoding.RANGES:
         return None
     tops = [tree.height - 1 for tree in prepared.trees.values()]
+    # The last row is that of suppressed records, whose scheme is negative.
     levels = np.array([*recoded.schemes, tops], dtype=np.int8)
     return levels[np.where(recoded.scheme < 0, len(levels) - 1, recoded.scheme)]
 
@@ -200,17 +212,27 @@ def _utility(
     return measures.utility(published, gs_factor=plan.loss.gs_factor)
 
 
+def has_classifier() -> bool:
+    """Whether the optional extra `classifier` (scikit-learn) is installed."""
+    # Looked for, not imported: importing it takes seconds, and most plans ask for no classifier.
+    return find_spec("sklearn") is not None
+
+
 def _accuracy(
     plan: ProcessingPlan, prepared: Prepared, record: Record, secrets: Secrets
 ) -> ClassifierAccuracy | None:
-    """How well the named attribute is predicted from the others, before and after."""
-    if plan.classify is None:
+    """How well the named attribute is predicted from the others, before and after.
+
+    None where the plan does not ask for it, the optional extra is not installed, or the rows do not allow it.
+    """
+    if plan.classify is None or not has_classifier():
         return None
     order = record.order
     source = prepared.table if order is None else prepared.table.take(order)
+    # The attribute itself would predict itself.
     features = [name for name in prepared.trees if name != plan.classify]
     try:
-        return accuracy(
+        return classifier.accuracy(
             source=source,
             published=record.table,
             target=plan.classify,
@@ -218,7 +240,7 @@ def _accuracy(
             draws=draws(secrets.seed, "classifier"),
         )
     except BadTable as fault:
-        raise plan.refusal(("classify",), str(fault)) from None
+        raise plan.refusal(("classify",), fault.told()) from None
 
 
 def _standard(
@@ -256,7 +278,7 @@ def _distributions(
     if levels is None:
         return ()
     return tuple(
-        pictures.generalised(
+        compare(
             prepared.quasi[name],
             tree,
             levels[place] if isinstance(levels, tuple) else levels[:, place],

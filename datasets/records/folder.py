@@ -7,16 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from privacy.deidentify.errors import DeidentifyError
+from datasets.records.errors import FolderRefused
+from privacy.words import Words
 
 FOLDER_MODE = 0o700
 REPORT = "report.json"
-
-
-class FolderRefused(DeidentifyError):
-    """The output folder is there already, or cannot be made."""
-
-    code = "folder_refused"
 
 
 @contextmanager
@@ -26,11 +21,17 @@ def appearing(out: Path, *, force: bool) -> Iterator[Path]:
     An existing `out` is refused, and with `force` replaced only if it holds an earlier record set or nothing.
     """
     _check(out, force=force)
+    # Beside `out`, hence on the same file system, where a rename is atomic. The random part keeps two runs
+    # apart.
     fresh = out.with_name(f".{out.name}.{secrets.token_hex(6)}.partial")
     try:
         fresh.mkdir(mode=FOLDER_MODE)
     except OSError:
-        raise FolderRefused(f"no folder can be made in {out.parent}") from None
+        raise FolderRefused(
+            Words(
+                ja=f"{out.parent} にフォルダーを作成できません", en=f"no folder can be made in {out.parent}"
+            )
+        ) from None
     try:
         yield fresh
         _take_place(fresh, out)
@@ -42,9 +43,20 @@ def _check(out: Path, *, force: bool) -> None:
     if not os.path.lexists(out):
         return
     if not force:
-        raise FolderRefused(f"{out} is there already; --force replaces an earlier record set")
+        raise FolderRefused(
+            Words(
+                ja=f"{out} は既にあります。以前の記録集を置き換えるには --force を付けてください",
+                en=f"{out} is there already; --force replaces an earlier record set",
+            )
+        )
+    # --force must never remove anything but a record set: a mistyped path could be somebody's home.
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / REPORT).is_file()):
-        raise FolderRefused(f"{out} is no record set of an earlier run; it is not replaced")
+        raise FolderRefused(
+            Words(
+                ja=f"{out} は以前に作成した記録集ではないため、置き換えません",
+                en=f"{out} is no record set of an earlier run; it is not replaced",
+            )
+        )
 
 
 def _take_place(fresh: Path, out: Path) -> None:
@@ -57,6 +69,7 @@ def _take_place(fresh: Path, out: Path) -> None:
     try:
         fresh.rename(out)
     except OSError:
+        # Back where it was: better the earlier record set than none.
         old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)

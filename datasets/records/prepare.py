@@ -10,22 +10,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.records import selection, source
+from datasets.records import selection
 from datasets.records.plan import checks
 from datasets.records.plan.plan import ProcessingPlan, Reference
-from datasets.records.source import BadSource, Progress, Source, Stop
+from datasets.sources.table import BadSource, Progress, Source, Stop, look, read_columns
 from privacy.deidentify.errors import DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.operations import plan as operations
 from privacy.deidentify.operations.steps import Applied
 from privacy.deidentify.randomness import Draws, draws
 from privacy.deidentify.table import Codes, Column, Role, Table
+from privacy.words import Words
 
+# Up to this size every column of a source is read, so that the examination can look for traces of removed
+# ones; beyond it removed columns are left in the file, and the report says so.
 ALL_COLUMNS_BYTES = 1 << 29
-"""Up to this size every column of a source is read, so that the examination can look for traces of removed ones;
-beyond it removed columns are left in the file, and the report says so."""
+# A column of row numbers that travels with the rows through the operations; no column of a file has this
+# name.
 PLACE = "\0place"
-"""A column of row numbers that travels with the rows through the operations; no column of a file has this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +69,7 @@ def read(plan: ProcessingPlan, found: Source, *, progress: Progress, stop: Stop)
     """The columns of the source that the plan needs."""
     big = found.path.stat().st_size > ALL_COLUMNS_BYTES
     wanted = checks.needed(plan) if big else list(found.columns)
-    table, sha256 = source.read(found, columns=wanted, progress=progress, stop=stop)
+    table, sha256 = read_columns(found, columns=wanted, progress=progress, stop=stop)
     unread = tuple(name for name in found.columns if name not in table)
     return Read(source=found, table=table, sha256=sha256, unread=unread)
 
@@ -76,17 +78,20 @@ def seed_of(plan: ProcessingPlan, *, seed: bytes, source_sha256: str) -> bytes:
     """The seed of every draw: SHA-256 of the plan's seed, what it asks for, and the source, each with its length."""
     digest = hashlib.sha256()
     for part in (seed, plan.canonical.encode(), bytes.fromhex(source_sha256)):
+        # With its length before each part no two triples are the same bytes.
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()
 
 
 def prepare(plan: ProcessingPlan, given: Read, *, seed: bytes, key: bytes, stop: Stop) -> Prepared:
     """Choose rows, apply operations, build and check hierarchies; raises what `checks` raises."""
+    # The draw has a purpose of its own, so that a change of sampling moves no other draw.
     chosen = _chosen(plan, given.table, draws(seed, "sampling"))
     table, applied = _operated(
         plan, given.table, chosen, draws_for=lambda purpose: draws(seed, purpose), key=key
     )
     origin = chosen[table[PLACE].codes]
+    # From the source and not from the table: operations may have removed or replaced the person's column.
     units = None if plan.unit is None else given.table[plan.unit].codes[origin]
     persons = table.rows if units is None else len(np.unique(units))
     names = (
@@ -94,6 +99,7 @@ def prepare(plan: ProcessingPlan, given: Read, *, seed: bytes, key: bytes, stop:
     )
     table = table.without(PLACE)
     whole = checks.hierarchies(plan, table, names)
+    # After the operations: they may have dropped rows, and with them persons.
     checks.feasible(plan, table, persons=persons)
     checks.writable(plan, given.source, whole)
     quasi, trees = checks.grained(plan, Table([table[name] for name in names]), whole)
@@ -137,6 +143,7 @@ def _operated(
     key: bytes,
 ) -> tuple[Table, tuple[Applied, ...]]:
     """The chosen rows after the plan's operations, the items alone, with the place of each row among the chosen."""
+    # No values, since row numbers are never looked at as texts.
     places = Column(PLACE, (), np.arange(len(chosen), dtype=np.int32))
     chosen_table = table if len(chosen) == table.rows else table.take(chosen)
     taken = Table([*chosen_table.values(), places])
@@ -148,10 +155,12 @@ def _operated(
     try:
         done, applied = operations.apply(taken, steps, draws_for=draws_for, key=key, unit=plan.unit)
     except DeidentifyError as fault:
-        raise plan.refusal(("attributes",), str(fault)) from None
+        raise plan.refusal(("attributes",), fault.told()) from None
     if not done.rows:
-        raise plan.refusal(("attributes",), "no row is left after the plan's operations")
+        message = Words(ja="計画の加工の後に行が残りません", en="no row is left after the plan's operations")
+        raise plan.refusal(("attributes",), message)
     kept = [name for name in (plan.items or table) if name in done]
+    # With every row still there no value can have lost its last one.
     everyone = done.rows == table.rows
     columns = [done[name] if everyone else _without_unused_values(done[name]) for name in kept]
     return Table([*columns, done[PLACE]]), applied
@@ -179,14 +188,17 @@ def _other(
     if other is None:
         return None
     try:
-        found = source.look(other.path, other.style)
+        found = look(other.path, other.style)
+        # A population without all quasi-identifiers proves nothing; a register may know fewer of them.
         present = names if key == "population" else tuple(name for name in names if name in found.columns)
         checks.reference(plan, key, other, found, needed=present or names)
-        table, _ = source.read(found, columns=present, progress=lambda share: None, stop=stop)
+        table, _ = read_columns(found, columns=present, progress=lambda share: None, stop=stop)
         for name in present:
             trees[name].places(table[name])
     except BadSource as fault:
-        raise plan.refusal((key,), str(fault)) from None
+        raise plan.refusal((key,), fault.told()) from None
     except DeidentifyError as fault:
-        raise plan.refusal((key,), f"{other.path.name}: {fault}") from None
+        words = fault.told()
+        message = Words(ja=f"{other.path.name}：{words.ja}", en=f"{other.path.name}: {words.en}")
+        raise plan.refusal((key,), message) from None
     return checks.grained(plan, table, {name: trees[name] for name in present})[0]

@@ -11,6 +11,7 @@ from privacy.deidentify.errors import DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED
 from privacy.deidentify.search.engine import Recoded
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
 S = TypeVar("S", bound=np.generic)
 
@@ -32,10 +33,22 @@ class Record:
         """Checked: as many records as rows, and no value in suppressed ones."""
         suppressed = permuted(recoded.suppressed, order)
         if table.rows != prepared.table.rows:
-            raise DeidentifyError(f"{table.rows} records were read back of {prepared.table.rows}")
+            # Not an assertion: what was written goes to others, so this is checked however Python is run.
+            raise DeidentifyError(
+                Words(
+                    ja=f"{prepared.table.rows} 件のうち {table.rows} 件しか読み戻せませんでした",
+                    en=f"{table.rows} records were read back of {prepared.table.rows}",
+                )
+            )
         for column in table.values():
+            # An empty table has no values and no suppressed rows.
             if column.values and not (_texts_at(column, suppressed) <= {SUPPRESSED}):
-                raise DeidentifyError(f"column {column.name} still tells something in suppressed records")
+                raise DeidentifyError(
+                    Words(
+                        ja=f"列 {column.name} で、削除したレコードに値が残っています",
+                        en=f"column {column.name} still tells something in suppressed records",
+                    )
+                )
         return cls(
             table=table,
             suppressed=suppressed,
@@ -46,6 +59,7 @@ class Record:
 
 
 def _texts_at(column: Column, rows: NDArray[np.bool_]) -> set[str]:
+    # By codes: a look at every text of every row would take minutes.
     occurs = np.bincount(column.codes[rows], minlength=len(column.values)) > 0
     return {column.values[place] for place in np.flatnonzero(occurs).tolist()}
 

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from typing import Any
 
-from datasets.records.evaluation import Evaluation, k_of, of_numbers
-from datasets.records.model_words import words_of_model
+from datasets.records.evaluation import Evaluation, has_classifier, k_of, of_numbers
+from datasets.records.plan.model_words import words_of_model
 from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, Read
 from datasets.records.run_secrets import Secrets
@@ -23,10 +23,13 @@ from privacy.deidentify.proof.attack import Linkage
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding
 from privacy.deidentify.standard import Examination
 from privacy.deidentify.standard.findings import ITEMS
-from privacy.deidentify.utility.pictures import ColumnComparison
+from privacy.deidentify.utility.classifier import NOT_INSTALLED
+from privacy.deidentify.utility.comparison import ColumnComparison
 
 FORMAT = "sudare-deid-report/1"
+# Whose version can change a draw, a loss or a byte of the output.
 PACKAGES = ("numpy", "numba", "pyarrow", "scikit-learn", "sudare")
+OPTIONAL_PACKAGES = ("scikit-learn",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ def _finite(content: Any) -> Any:
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_finite(value) for value in content]
+    # JSON knows no infinity; a bound that is missing is null.
     return None if isinstance(content, float) and not isfinite(content) else content
 
 
@@ -76,6 +80,7 @@ def _about(
         "not_read": list(given.unread),
         "seed": "given" if secrets.seed_given else "drawn",
         "key": _key(secrets, prepared),
+        # What the plan asks for twice or beside something stricter.
         "notes": list(plan.notes),
         "versions": versions(),
         "seconds": {name: round(spent, 6) for name, spent in seconds.items()},
@@ -90,6 +95,7 @@ def _attributes(plan: ProcessingPlan, given: Read, prepared: Prepared) -> list[d
             "published": name in prepared.table,
             "grain": attribute.level if name in prepared.trees else None,
             "levels": prepared.whole[name].height - 1 if name in prepared.whole else None,
+            # A count of values, never the values.
             "distinct": len(given.table[name].values) if name in given.table else None,
         }
         for name, attribute in plan.attributes.items()
@@ -100,7 +106,7 @@ def _operation(done: Any) -> dict[str, Any]:
     return {
         "attribute": done.column,
         "operation": done.operation,
-        "term": {"ja": done.term.ja, "en": done.term.en},
+        "term": done.term.words.as_json(),
         "cells": done.cells,
         "rows": done.rows,
         "figures": dict(done.figures),
@@ -121,7 +127,9 @@ def versions() -> dict[str, str]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
+            # An extra that is not installed had no part in the result, so it is not named.
+            if package not in OPTIONAL_PACKAGES:
+                found[package] = "unknown"
     return found
 
 
@@ -147,8 +155,9 @@ def solved(
         "suppression": {
             "share": suppressed / prepared.table.rows,
             "limit": plan.suppression,
-            "term": {"ja": TERMS["suppress_records"].ja, "en": TERMS["suppress_records"].en},
+            "term": TERMS["suppress_records"].words.as_json(),
         },
+        # With local recoding the levels stand in schemes.csv, one line a scheme.
         "levels": None if recoded.levels is None else _levels(plan, recoded.levels),
         "schemes": 1 if recoded.levels is not None else len(recoded.schemes),
         "nodes": int(recoded.nodes),
@@ -166,6 +175,7 @@ def solved(
         "attack": _attack(result.linkage, prepared.table.rows, k_of(plan)),
         "utility": _utility(result),
         "classifier": _classifier(result),
+        "classifier_note": _classifier_note(plan, result),
         "standard": standard(result.examination),
         "hashes": {"source": given.sha256, "plan": plan.digest, "records": sha256},
         "at": result.at,
@@ -184,6 +194,8 @@ def _risks(result: Evaluation) -> dict[str, Any]:
         "classes": result.classes,
         "smallest_class": result.smallest,
         "prosecutor": asdict(result.prosecutor),
+        # The expected share of hits when everybody is attacked is the mean of the single chances (El Emam,
+        # 2013).
         "marketer": result.prosecutor.mean,
         "journalist": None if result.journalist is None else asdict(result.journalist),
         "sample_uniqueness": result.sample_unique,
@@ -197,6 +209,7 @@ def _attack(linkage: Linkage, rows: int, k: int) -> dict[str, Any]:
     return {
         "k": k,
         "targets": targets,
+        # Suppressed records are targets too: an attacker does not know that they are gone.
         "sampled": targets < rows,
         "least_candidates": linkage.least,
         "mean_candidates": linkage.mean,
@@ -226,6 +239,12 @@ def _classifier(result: Evaluation) -> dict[str, Any] | None:
         "sampled": result.accuracy.sampled,
         "relative": result.accuracy.relative,
     }
+
+
+def _classifier_note(plan: ProcessingPlan, result: Evaluation) -> dict[str, str] | None:
+    """Why there is no figure though the plan asks for one."""
+    left_out = plan.classify is not None and result.accuracy is None and not has_classifier()
+    return NOT_INSTALLED.as_json() if left_out else None
 
 
 def standard(examination: Examination) -> dict[str, Any]:
@@ -261,6 +280,7 @@ def _finding(finding: Any) -> dict[str, Any]:
     return {
         "code": finding.code,
         "columns": list(finding.columns),
+        # Row numbers for the reviewer; what stands in them is not repeated.
         "rows": {"first": list(finding.rows.first), "total": finding.rows.total},
         "severity": finding.severity.value,
         "words": asdict(finding.words),
@@ -279,8 +299,8 @@ def unsolved(
     """The report that there is no solution: which model and attribute block it, and what comes nearest."""
     body = {
         "solved": False,
-        "reasons": list(fault.reasons),
-        "reasons_ja": list(fault.reasons_ja),
+        "reasons": [reason.en for reason in fault.reasons],
+        "reasons_ja": [reason.ja for reason in fault.reasons],
         "nearest": None if fault.nearest is None else dict(fault.nearest),
         "models": [
             {"name": name_of(model), "met": False, "value": None, "words": words_of_model(model).as_json()}
@@ -289,6 +309,7 @@ def unsolved(
         "suppression": {"limit": plan.suppression},
         "hashes": {"source": given.sha256, "plan": plan.digest},
         **_about(plan, given, prepared, secrets, seconds),
+        # A drawn seed is written with a record set only; without one it is gone.
         "seed": "given" if secrets.seed_given else "discarded",
     }
     return Report(body=body)
@@ -303,6 +324,7 @@ def scheme_rows(plan: ProcessingPlan, recoded: Recoded, prepared: Prepared) -> l
         cells = [
             part
             for level, (name, tree) in zip(levels, prepared.whole.items(), strict=True)
+            # The search counts levels from the grain; the table counts them as the plan's hierarchies do.
             for part in _part(level + plan.attributes[name].level, tree, ranged=ranged)
         ]
         rows.append([str(scheme), *cells])

@@ -13,21 +13,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.records import evaluation, prepare, report, run_secrets, source, write
+from datasets.records import evaluation, prepare, report, run_secrets, write
+from datasets.records.errors import NotProven
 from datasets.records.folder import FOLDER_MODE, appearing
 from datasets.records.plan import checks
-from datasets.records.plan.plan import ProcessingPlan, Style
+from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, Read
 from datasets.records.read_back import Record, permuted
 from datasets.records.report import Report
 from datasets.records.run_secrets import Secrets
-from privacy.deidentify import evidence
-from privacy.deidentify.errors import Cancelled, DeidentifyError
+from datasets.sources.style import Style
+from datasets.sources.table import look, read_columns
+from privacy.deidentify.errors import Cancelled
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.search import engine
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import LossAggregate, Measure, Name
+from privacy.deidentify.search.loss import LossAggregate, Measure, MeasureName
+from privacy.deidentify.standard import evidence
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 RECORDS = "records.csv"
 SCHEMES = "schemes.csv"
@@ -37,14 +41,8 @@ SCHEME_COLUMN = "scheme"
 
 Progress = Callable[[str, float], None]
 Stop = Callable[[], bool]
+# The pages of a report, by file name.
 Render = Callable[[Report], Mapping[str, str]]
-"""The pages of a report, by file name."""
-
-
-class NotProven(DeidentifyError):
-    """What was written does not meet the plan; it was taken away again. A fault of this program."""
-
-    code = "not_proven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +83,8 @@ def run(job: Job, *, render: Render, progress: Progress, stop: Stop) -> Report:
     written. `stop` during the search takes the best found so far, if there is any.
     """
     watch = _Watch()
-    found = source.look(job.data, job.plan.source)
+    found = look(job.data, job.plan.source)
+    # Before any folder is made: most faults of a plan show with the header alone.
     checks.columns(job.plan, found)
     with appearing(job.out, force=job.force) as folder:
         with watch.stage("read"):
@@ -95,6 +94,8 @@ def run(job: Job, *, render: Render, progress: Progress, stop: Stop) -> Report:
             progress("prepare", 0.0)
             prepared = prepare.prepare(job.plan, given, seed=secrets.seed, key=secrets.pseudonyms, stop=stop)
             task = _task(job.plan, given, prepared)
+            # Compiling the kernels takes seconds that would otherwise count as search, against the plan's
+            # limit.
             engine.warm_up(task)
             _go_on(stop)
         made = _made(job, folder, task, given, prepared, secrets, watch, progress, stop)
@@ -113,6 +114,7 @@ def _task(plan: ProcessingPlan, given: Read, prepared: Prepared) -> Task:
     guarded = {entry.attribute: None for entry in plan.model_entries if entry.attribute}
     columns = [*prepared.quasi.values(), *(prepared.table[name] for name in guarded)]
     if plan.unit is not None:
+        # The search groups by person; the column itself is not published.
         columns.append(given.table[plan.unit].take(prepared.origin))
     return Task(
         table=Table(columns),
@@ -120,7 +122,7 @@ def _task(plan: ProcessingPlan, given: Read, prepared: Prepared) -> Task:
         models=plan.models,
         suppression=plan.suppression,
         measure=Measure(
-            name=Name(plan.loss.measure),
+            name=MeasureName(plan.loss.measure),
             gs_factor=plan.loss.gs_factor,
             aggregate=LossAggregate(plan.loss.aggregate),
             weights=_weights(plan, prepared),
@@ -135,6 +137,7 @@ def _task(plan: ProcessingPlan, given: Read, prepared: Prepared) -> Task:
 
 def _weights(plan: ProcessingPlan, prepared: Prepared) -> dict[str, float]:
     weights = {name: plan.attributes[name].weight for name in prepared.trees}
+    # All ones mean no weights.
     return weights if any(weight != 1.0 for weight in weights.values()) else {}
 
 
@@ -163,11 +166,18 @@ def _made(
         record = _read_back(folder / RECORDS, given, prepared, chosen, order)
         result = evaluation.examine(plan, given, prepared, chosen, record, secrets, progress=progress)
     unmet = [verdict.name for verdict in result.verdicts if not verdict.met]
+    # The search found its recoding by other code; only what both agree on leaves the folder.
     if unmet:
-        raise NotProven(f"the record set as written does not meet {', '.join(unmet)}; nothing was published")
+        raise NotProven(
+            Words(
+                ja=f"書き出した記録集が {', '.join(unmet)} を満たしません。何も公表していません",
+                en=f"the record set as written does not meet {', '.join(unmet)}; nothing was published",
+            )
+        )
     with watch.stage("report"):
         progress("report", 0.0)
         made = report.solved(plan, given, prepared, chosen, secrets, result, sha256, watch.spent())
+        # Inside the folder that appears as a whole: a record set never stands there without its seed.
         run_secrets.write(folder, plan, secrets, prepared, made)
         _sign(folder, made, secrets)
     return made
@@ -191,10 +201,12 @@ def _searched_and_written(
         recoded = recode(
             task,
             progress=lambda share, words: progress("search", share),
+            # A limit of time takes the best recoding so far, as Ctrl-C does.
             stop=lambda: stop() or (ends is not None and time.perf_counter() > ends),
         )
     with watch.stage("write"):
         sha256 = _written(folder, plan, recoded, given, prepared, order, progress)
+    # The written table is read back from the disk; both at once would not fit for a large source.
     return replace(recoded, table=Table([])), sha256
 
 
@@ -215,6 +227,7 @@ def _sign(folder: Path, made: Report, secrets: Secrets) -> None:
     )
     (folder / EVIDENCE).mkdir(mode=FOLDER_MODE)
     for one in evidence.evidence_of(made.examination, binding):
+        # Names the key by what it signs: there is one key for each record set.
         signed = evidence.sign(one, secrets.evidence, key_id=hashes["records"][:16])
         write.private(folder / EVIDENCE / f"item-{one.item}.json", evidence.written(signed).encode())
 
@@ -238,6 +251,7 @@ def _written(
         like=given.source,
         suppressed=permuted(recoded.suppressed, order),
         progress=lambda share: progress("write", share),
+        # Not stopped any more: the search is paid for, and writing is quick.
         stop=lambda: False,
     )
     if local:
@@ -249,7 +263,11 @@ def _written(
 
 def _scheme_column(recoded: Recoded, plan: ProcessingPlan) -> Column:
     if SCHEME_COLUMN in plan.attributes:
-        raise plan.refusal(("output", "scheme_column"), f"the data has a column {SCHEME_COLUMN!r} already")
+        message = Words(
+            ja=f"データに既に列 {SCHEME_COLUMN!r} があります",
+            en=f"the data has a column {SCHEME_COLUMN!r} already",
+        )
+        raise plan.refusal(("output", "scheme_column"), message)
     texts = tuple(str(scheme) for scheme in range(max(1, len(recoded.schemes))))
     return Column(SCHEME_COLUMN, texts, np.maximum(recoded.scheme, 0).astype(np.int32))
 
@@ -258,7 +276,8 @@ def _read_back(
     path: Path, given: Read, prepared: Prepared, recoded: Recoded, order: NDArray[np.intp] | None
 ) -> Record:
     """The record set as anybody would read it, with what only the processor knows about its rows."""
+    # A Parquet source is written as CSV in UTF-8.
     style = Style() if given.source.is_parquet else given.source.style
-    found = source.look(path, style)
-    table, _ = source.read(found, columns=found.columns, progress=lambda share: None, stop=lambda: False)
+    found = look(path, style)
+    table, _ = read_columns(found, columns=found.columns, progress=lambda share: None, stop=lambda: False)
     return Record.of(table, prepared, recoded, order)

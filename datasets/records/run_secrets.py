@@ -16,6 +16,7 @@ from datasets.records.folder import FOLDER_MODE
 from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, seed_of
 from privacy.deidentify.errors import DeidentifyError
+from privacy.words import Words
 
 FOLDER = "restricted"
 KEY_BYTES_MIN = 32
@@ -36,8 +37,14 @@ class Secrets:
     @classmethod
     def drawn(cls, plan: ProcessingPlan, *, key: bytes | None, source_sha256: str) -> "Secrets":
         """The plan's seed and the caller's key; whatever is missing is drawn."""
+        # A short key could be found by trying, and with it every pseudonym.
         if key is not None and len(key) < KEY_BYTES_MIN:
-            raise DeidentifyError(f"the key file has {len(key)} bytes and needs at least {KEY_BYTES_MIN}")
+            raise DeidentifyError(
+                Words(
+                    ja=f"鍵ファイルは {len(key)} バイトです。{KEY_BYTES_MIN} バイト以上必要です",
+                    en=f"the key file has {len(key)} bytes and needs at least {KEY_BYTES_MIN}",
+                )
+            )
         seed_text = secrets.token_hex(SEED_BYTES) if plan.seed is None else plan.seed
         return cls(
             seed=seed_of(plan, seed=seed_text.encode(), source_sha256=source_sha256),
@@ -45,6 +52,8 @@ class Secrets:
             seed_given=plan.seed is not None,
             pseudonyms=key if key is not None else secrets.token_bytes(KEY_BYTES_MIN),
             key_given=key is not None,
+            # Never derived from the others: whoever verifies evidence gets this key and must learn no seed
+            # from it.
             evidence=secrets.token_bytes(KEY_BYTES_MIN),
         )
 
@@ -64,6 +73,7 @@ def _method(plan: ProcessingPlan, prepared: Prepared, report: Any) -> dict[str, 
         "operations": [
             {"attribute": done.column, "operation": done.operation, **dict(done.restricted)}
             for done in prepared.applied
+            # Only operations with figures that would help to undo them.
             if done.restricted
         ],
         "levels": report.body.get("levels"),

@@ -14,21 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from datasets.records.source import BOM, Source, Stop
-from privacy.deidentify.errors import BadTable, Cancelled
+from datasets.records.errors import NotWritable
+from datasets.sources.table import BOM, Source, Stop
+from privacy.deidentify.errors import Cancelled
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 CHUNK_ROWS = 1 << 18
 FILE_MODE = 0o600
 
 Progress = Callable[[float], None]
-
-
-class NotWritable(BadTable):
-    """A label has a character that the source's encoding lacks."""
-
-    code = "not_writable"
 
 
 def records(
@@ -46,6 +42,7 @@ def records(
     """
     assert len(suppressed) == table.rows
     columns = list(table.values())
+    # Each cell carries the separator behind it, so that joining cells makes whole lines.
     ends = [like.style.delimiter] * (len(columns) - 1) + [like.newline]
     alone = len(columns) == 1
     cells = [_cells(column, end, like=like, alone=alone) for column, end in zip(columns, ends, strict=True)]
@@ -64,13 +61,22 @@ def records(
 def _cells(column: Column, end: str, *, like: Source, alone: bool) -> Any:
     """Each value as bytes with its separator behind, the suppressed cell last."""
     codec, delimiter = like.style.codec, like.style.delimiter
+    # The suppressed cell comes last, where `_chunk` looks for it.
     cells = (quoted(value, delimiter=delimiter, alone=alone) for value in (*column.values, SUPPRESSED))
     try:
         return pa.array([(text + end).encode(codec) for text in cells], pa.large_binary())
     except UnicodeEncodeError:
         raise NotWritable(
-            f"column {column.name} has a label that {like.style.encoding} cannot write; "
-            "give the hierarchy other labels, or the source another encoding"
+            Words(
+                ja=(
+                    f"列 {column.name} に {like.style.encoding} で書けないラベルがあります。"
+                    "階層のラベルを変えるか、データの文字コードを変えてください"
+                ),
+                en=(
+                    f"column {column.name} has a label that {like.style.encoding} cannot write; "
+                    "give the hierarchy other labels, or the source another encoding"
+                ),
+            )
         ) from None
 
 
@@ -83,6 +89,7 @@ def _chunk(
         for column, cell in zip(columns, cells, strict=True)
     ]
     joined = pc.binary_join_element_wise(*taken, pa.scalar(b"", pa.large_binary()))
+    # The third buffer of a binary array is its bytes without a gap: the lines as they are written.
     return joined.buffers()[2]
 
 
@@ -94,6 +101,7 @@ def _line(texts: Sequence[str], *, like: Source) -> bytes:
 
 def quoted(text: str, *, delimiter: str, alone: bool = False) -> str:
     """A field as RFC 4180 writes it; an empty one only needs quotes where it would make an empty line."""
+    # Nothing else is quoted, so that a source without quotes is written without them.
     if any(mark in text for mark in (delimiter, '"', "\r", "\n")) or (alone and not text):
         return '"' + text.replace('"', '""') + '"'
     return text
@@ -116,6 +124,7 @@ def numbers(path: Path, name: str, values: NDArray[np.int32]) -> None:
 
 def private(path: Path, content: bytes) -> None:
     """A file that only its owner reads."""
+    # Mode and existence in one call: there is no moment at which others could read or have made it.
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
         file.write(content)
 

@@ -16,6 +16,7 @@ from datasets.descriptor.yamltext import Fault
 from privacy import delta
 from privacy.budget import Price
 from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of
+from privacy.words import Words
 
 Sources = Mapping[str, DatasetVersion]
 
@@ -27,6 +28,7 @@ def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> 
     and at any depth.
     """
     faults = [*_source_faults(view, sources, all_of)]
+    # Columns are looked up in the sources, so these must be there first.
     if not faults:
         faults += _column_faults(view, sources)
     if faults:
@@ -38,6 +40,8 @@ def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> 
     except DescriptorError as error:
         raise DescriptorError([_at_its_place(view, fault) for fault in error.faults]) from None
     for wanted, column in zip(view.columns, descriptor.schema.columns, strict=True):
+        # What was written as text and read again must mean what the source declares: a domain that came back
+        # narrower or wider would break the sensitivity.
         assert replace(column, name=wanted.column) == _declared(wanted, sources[wanted.source].schema)
     return descriptor
 
@@ -61,19 +65,36 @@ def _against(
     version: DatasetVersion | None,
     measures: Sequence[str],
     all_of: Callable[[str], set[str]],
-) -> Iterator[str]:
+) -> Iterator[Words]:
     """What speaks against joining a dataset."""
     if version is None:
-        yield f"{id} is no registered dataset; register it first"
+        yield Words(
+            ja=f"{id} は登録されていません。先に登録してください",
+            en=f"{id} is no registered dataset; register it first",
+        )
         return
     if version.retired:
-        yield f"{id} is retired and answers no new questions, nor does a view of it"
+        yield Words(
+            ja=f"{id} は廃止され、新しい質問に回答しません。これを結合したビューも同様です",
+            en=f"{id} is retired and answers no new questions, nor does a view of it",
+        )
     if version.schema.unit is None:
-        yield f"{id} names no person (its unit is null), so its rows cannot be joined with others"
+        yield Words(
+            ja=f"{id} は個人を示さない（unit が null である）ため、他のデータと結合できません",
+            en=f"{id} names no person (its unit is null), so its rows cannot be joined with others",
+        )
     if version.schema.measure not in measures:
-        yield f"{id} is accounted in {version.schema.measure}, the first source in {measures[0]}: join one kind only"
+        own, first = version.schema.measure, measures[0]
+        yield Words(
+            ja=f"{id} の measure は {own}、最初の結合元は {first} です。同じものだけを結合してください",
+            en=f"{id} is accounted in {own}, the first source in {first}: join one kind only",
+        )
+    # At any depth, or two views could each contain the other.
     if view.id in all_of(id):
-        yield f"{id} is itself joined from {view.id}: a view cannot contain itself"
+        yield Words(
+            ja=f"{id} 自身が {view.id} を結合しています。ビューは自身を含めません",
+            en=f"{id} is itself joined from {view.id}: a view cannot contain itself",
+        )
 
 
 def _column_faults(view: View, sources: Sources) -> Iterator[Fault]:
@@ -81,16 +102,29 @@ def _column_faults(view: View, sources: Sources) -> Iterator[Fault]:
         path = ("columns", wanted.name, "column")
         declared = _declared(wanted, sources[wanted.source].schema)
         if declared is None:
-            yield view.fault(path, f"{wanted.source} declares no column {wanted.column!r}")
+            message = Words(
+                ja=f"{wanted.source} に列 {wanted.column!r} の宣言がありません",
+                en=f"{wanted.source} declares no column {wanted.column!r}",
+            )
+            yield view.fault(path, message)
         elif isinstance(declared, Text):
-            message = f"{wanted.column} is text in {wanted.source}: no question can name it, so leave it out"
+            message = Words(
+                ja=f"{wanted.column} は {wanted.source} で text です。質問に使えないため、含めないでください",
+                en=f"{wanted.column} is text in {wanted.source}: no question can name it, so leave it out",
+            )
             yield view.fault(path, message)
         elif isinstance(declared, UndeclaredColumn):
             for id in view.sources:
                 if sources[id].schema.delta_cap is None:
-                    message = (
-                        f"{wanted.column} has undeclared values, and naming them costs every source δ, but {id} "
-                        "declares no delta_per_query and delta_cap: leave the column out"
+                    message = Words(
+                        ja=(
+                            f"{wanted.column} の値は宣言されておらず、示すには全ての結合元で δ を消費しますが、"
+                            f"{id} には delta_per_query と delta_cap がありません。列を含めないでください"
+                        ),
+                        en=(
+                            f"{wanted.column} has undeclared values, and naming them costs every source δ, but "
+                            f"{id} declares no delta_per_query and delta_cap: leave the column out"
+                        ),
                     )
                     yield view.fault(path, message)
 
@@ -102,7 +136,10 @@ def _declared(wanted: ViewColumn, schema: Schema) -> AnyColumn | None:
 def _limit_faults(view: View, schemas: Sequence[Schema]) -> Iterator[Fault]:
     cap = _cap(schemas)
     if view.price_per_query_max > cap:
-        message = f"is above {cap}, the lowest cap of its sources"
+        message = Words(
+            ja=f"結合元の cap の最小値 {cap} を超えています",
+            en=f"is above {cap}, the lowest cap of its sources",
+        )
         yield view.fault(("privacy", "max_per_query"), message)
 
 
@@ -137,6 +174,7 @@ def _written(view: View, schemas: Sequence[Schema]) -> str:
         "privacy": _privacy(view, schemas),
         "columns": columns,
     }
+    # JSON is YAML but for two characters, which end a line in YAML only.
     text = json.dumps(content, ensure_ascii=False)
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")  # line breaks to YAML alone
 
@@ -144,11 +182,13 @@ def _written(view: View, schemas: Sequence[Schema]) -> str:
 def _privacy(view: View, schemas: Sequence[Schema]) -> dict[str, Any]:
     """The view's own bounds, and the strictest of its sources' terms."""
     deltas = {
+        # The strictest terms of all sources: δ for showing ρ and the lifetime total are the least.
         "delta": _least([schema.delta for schema in schemas]),
         "delta_per_query": _most([schema.delta_per_query for schema in schemas]),
         "delta_cap": _least([schema.delta_cap for schema in schemas]),
     }
     return {
+        # The join names the person by the first source's column.
         "unit": schemas[0].unit,
         "max_rows_per_person": view.rows_per_person,
         "measure": schemas[0].measure,
@@ -165,7 +205,7 @@ def _least(amounts: Sequence[Fraction | None]) -> Fraction | None:
 
 
 def _most(amounts: Sequence[Fraction | None]) -> Fraction | None:
-    """The same for the most."""
+    """The most, if every source names one: an answer costs what the dearest of them asks."""
     named = [amount for amount in amounts if amount is not None]
     return max(named) if len(named) == len(amounts) else None
 

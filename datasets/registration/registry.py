@@ -22,6 +22,7 @@ from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.ledger.ledger import open_dataset
+from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest import (
     VAULT_FILE,
     VAULT_FOLDER,
@@ -32,22 +33,25 @@ from datasets.registration.ingest import (
 )
 from datasets.registration.joined import resolve
 from privacy import delta
-from privacy.refusal import Refusal
 from privacy.schema import Schema
-from privacy.words import Words, words_of
+from privacy.words import Words
 
 SALT_BYTES = 32
 CHUNK_BYTES = 1 << 20
+# The current version tells whether this is a view: only views have sources.
 DATASET = text("""
     SELECT datasets.lineage, datasets.retired_at, versions.sources FROM datasets JOIN versions
         ON versions.dataset = datasets.id AND versions.number = datasets.version
     WHERE datasets.id = :id
 """)
 SALT = text("SELECT salt FROM lineages WHERE id = :id")
+# Of any dataset of the lineage: the terms are the lineage's. Views are left out, their terms are their
+# sources'.
 LAST_DESCRIPTOR = text("""
     SELECT versions.descriptor FROM versions JOIN datasets ON datasets.id = versions.dataset
     WHERE datasets.lineage = :lineage AND versions.sources IS NULL ORDER BY versions.registered_at DESC LIMIT 1
 """)
+# By the bytes of the source: the same file under another name would otherwise get a second lifetime cap.
 SAME_SOURCE = text("""
     SELECT datasets.id FROM versions JOIN datasets ON datasets.id = versions.dataset
     WHERE versions.source_digest = :digest AND versions.sources IS NULL AND datasets.lineage <> :lineage
@@ -55,6 +59,7 @@ SAME_SOURCE = text("""
 """)
 LAST_NUMBER = text("SELECT coalesce(max(number), 0) FROM versions WHERE dataset = :id")
 KEEP_LINEAGE = text(
+    # A lineage that is there keeps its salt, or a new version would keep other rows of a person.
     "INSERT INTO lineages (id, salt, created_at) VALUES (:id, :salt, :at) ON CONFLICT DO NOTHING"
 )
 KEEP_DATASET = text("""
@@ -71,13 +76,9 @@ KEEP_VIEW_LINEAGE = text(
 )
 
 
-class RegistrationRefused(Refusal, ValueError):
-    """The dataset cannot be registered on these terms; the words say why and what to do."""
-
-    code = "registration_refused"
-
-    def __init__(self, words: Words | str) -> None:
-        super().__init__(words_of(words))
+ALREADY_RUNNING = Words(
+    ja="このデータセットの別の登録が実行中です", en="another registration of this dataset is running"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ def register(
     Raises RegistrationRefused, or whatever `ingest` refuses the source for; then nothing has changed.
     """
     with _alone(data_dir, descriptor.schema.id) as home:
+        # The source is read whole for its digest before anything is built: a refusal must come early.
         terms = _terms(store, descriptor, _digest(source))
         with _next_version(store, home, descriptor, terms, actor) as staging:
             report = ingest(descriptor, source, staging, terms.salt, progress)
@@ -141,6 +143,7 @@ def register_view(
     `ingest_joined` refuses; then nothing has changed.
     """
     with _alone(data_dir, view.id) as home:
+        # Read under the lock and used for all that follows, so that a source's next version cannot mix in.
         known = {version.id: version for version in Catalog(store, data_dir).all()}
         sources = {id: known[id] for id in view.sources if id in known}
         descriptor = resolve(view, sources, lambda id: _joined_from(id, known))
@@ -154,6 +157,7 @@ def register_view(
 def _joined_from(id: str, known: Mapping[str, DatasetVersion]) -> set[str]:
     """Everything that a dataset is joined from, at any depth, as registered."""
     found: set[str] = set()
+    # A loop and no recursion: views of views may be deep, and `found` ends circles.
     ahead = [id]
     while ahead:
         new = set(known[ahead.pop()].sources) - found
@@ -181,8 +185,11 @@ def _next_version(
     staging.mkdir(mode=0o700)
     try:
         yield staging
+        # No committed version has this number: it is what a registration left that died before its commit.
         shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)
+        # The rename must be on the disk before the database names the folder; the other order could name
+        # nothing.
         sync(home)
         with store.writing() as tx:
             _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
@@ -202,7 +209,7 @@ def _alone(data_dir: Path, id: str) -> Iterator[Path]:
                 shutil.rmtree(left)
             yield home
     except LockTaken:
-        raise RegistrationRefused("another registration of this dataset is running") from None
+        raise RegistrationRefused(ALREADY_RUNNING) from None
 
 
 def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
@@ -213,11 +220,21 @@ def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
         twin = connection.execute(SAME_SOURCE, {"digest": digest, "lineage": lineage}).scalar()
         if twin is not None:
             raise RegistrationRefused(
-                f"this very source is registered as {twin}: it would get a second lifetime cap. "
-                f"Say `lineage: {twin}` in the descriptor to share the cap"
+                Words(
+                    ja=(
+                        f"この元データは既に {twin} として登録されており、生涯上限が 2 つになります。"
+                        f"上限を共有するには、ディスクリプタに `lineage: {twin}` と書いてください"
+                    ),
+                    en=(
+                        f"this very source is registered as {twin}: it would get a second lifetime cap. "
+                        f"Say `lineage: {twin}` in the descriptor to share the cap"
+                    ),
+                )
             )
         last = connection.execute(LAST_DESCRIPTOR, {"lineage": lineage}).scalar()
         if last is not None:
+            # Refused rather than ignored: a cap that was lowered or raised by editing a file would never be
+            # journalled.
             _must_keep_terms(lineage, described(last).schema, descriptor.schema)
         number = connection.execute(LAST_NUMBER, {"id": id}).scalar_one() + 1
         salt = connection.execute(SALT, {"id": lineage}).scalar()
@@ -233,6 +250,8 @@ def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersio
             before = tuple(connection.execute(VIEW_LINEAGES, {"id": view.id}).scalars())
             _must_stay_the_view(view.id, own, before, lineages)
         number = connection.execute(LAST_NUMBER, {"id": view.id}).scalar_one() + 1
+        # The first lineage in sorted order: the same one in every version, whatever order the view names them
+        # in.
         salt = connection.execute(SALT, {"id": lineages[0]}).scalar_one()
     versions = {id: source.version for id, source in sources.items()}
     digest = hashlib.sha256(view.text.encode()).hexdigest()
@@ -242,13 +261,32 @@ def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersio
 
 def _must_stay_the_view(id: str, own: Row[Any], before: Sequence[str], lineages: Sequence[str]) -> None:
     if own.retired_at is not None:
-        raise RegistrationRefused(f"{id} is retired; register the view under a new id")
-    if own.sources is None:
-        raise RegistrationRefused(f"{id} is a dataset with a source of its own; give the view another id")
-    if sorted(before) != list(lineages):
         raise RegistrationRefused(
-            f"{id} joins the lineages {', '.join(sorted(before))} and is charged to these for ever, not to "
-            f"{', '.join(lineages)}; give the view another id"
+            Words(
+                ja=f"{id} は廃止されています。ビューを新しい id で登録してください",
+                en=f"{id} is retired; register the view under a new id",
+            )
+        )
+    if own.sources is None:
+        raise RegistrationRefused(
+            Words(
+                ja=f"{id} は独自の元データを持つデータセットです。ビューには別の id を付けてください",
+                en=f"{id} is a dataset with a source of its own; give the view another id",
+            )
+        )
+    if sorted(before) != list(lineages):
+        known, named = ", ".join(sorted(before)), ", ".join(lineages)
+        raise RegistrationRefused(
+            Words(
+                ja=(
+                    f"{id} は系統 {known} を結合し、今後もこれらに課金されます。{named} には変えられません。"
+                    "ビューには別の id を付けてください"
+                ),
+                en=(
+                    f"{id} joins the lineages {known} and is charged to these for ever, not to "
+                    f"{named}; give the view another id"
+                ),
+            )
         )
 
 
@@ -262,19 +300,43 @@ def _lineage(connection: Connection, descriptor: Descriptor) -> str:
     own = connection.execute(DATASET, {"id": id}).one_or_none()
     if own is not None and own.retired_at is not None:
         raise RegistrationRefused(
-            f"{id} is retired; register under a new id with `lineage: {id}`, which keeps its cap"
+            Words(
+                ja=f"{id} は廃止されています。上限を引き継ぐ `lineage: {id}` を付けて新しい id で登録してください",
+                en=f"{id} is retired; register under a new id with `lineage: {id}`, which keeps its cap",
+            )
         )
     if own is not None and own.sources is not None:
-        raise RegistrationRefused(f"{id} is a view; give the dataset another id")
+        raise RegistrationRefused(
+            Words(
+                ja=f"{id} はビューです。データセットには別の id を付けてください",
+                en=f"{id} is a view; give the dataset another id",
+            )
+        )
     if named == id:
         return id if own is None else str(own.lineage)
     other = connection.execute(DATASET, {"id": named}).one_or_none()
     if other is None:
-        raise RegistrationRefused(f"lineage names {named}, which is no registered dataset")
+        raise RegistrationRefused(
+            Words(
+                ja=f"lineage の {named} は登録済みのデータセットではありません",
+                en=f"lineage names {named}, which is no registered dataset",
+            )
+        )
     if other.sources is not None:
-        raise RegistrationRefused(f"lineage names {named}, which is a view: name one of its sources")
+        raise RegistrationRefused(
+            Words(
+                ja=f"lineage の {named} はビューです。結合元のいずれかを指定してください",
+                en=f"lineage names {named}, which is a view: name one of its sources",
+            )
+        )
+    # Moving to another lineage would leave what was spent behind.
     if own is not None and own.lineage != other.lineage:
-        raise RegistrationRefused(f"{id} belongs to the lineage {own.lineage} already and keeps it")
+        raise RegistrationRefused(
+            Words(
+                ja=f"{id} は既に系統 {own.lineage} に属しており、変更できません",
+                en=f"{id} belongs to the lineage {own.lineage} already and keeps it",
+            )
+        )
     return str(other.lineage)
 
 
@@ -282,19 +344,44 @@ def _must_keep_terms(lineage: str, before: Schema, proposed: Schema) -> None:
     """What a lifetime cap is counted in, and how high it is, holds for all datasets and versions under it."""
     if before.measure != proposed.measure:
         raise RegistrationRefused(
-            f"measure says {proposed.measure}, but what {lineage} may spend and has spent is counted in "
-            f"{before.measure}: a lineage never changes its measure. Keep `measure: {before.measure}`"
+            Words(
+                ja=(
+                    f"measure が {proposed.measure} ですが、{lineage} の上限と消費は {before.measure} で数えています。"
+                    f"系統の measure は変えられません。`measure: {before.measure}` のままにしてください"
+                ),
+                en=(
+                    f"measure says {proposed.measure}, but what {lineage} may spend and has spent is counted in "
+                    f"{before.measure}: a lineage never changes its measure. Keep `measure: {before.measure}`"
+                ),
+            )
         )
     if before.cap != proposed.cap:
         raise RegistrationRefused(
-            f"cap says {proposed.cap}, the registered dataset has {before.cap}: a registration never changes a "
-            "cap. Keep it in the descriptor and raise it by `sudare grant --dataset-cap`"
+            Words(
+                ja=(
+                    f"cap が {proposed.cap} ですが、登録済みのデータセットでは {before.cap} です。"
+                    "登録では上限は変わりません。ディスクリプタはそのままにし、"
+                    "`sudare grant --dataset-cap` で引き上げてください"
+                ),
+                en=(
+                    f"cap says {proposed.cap}, the registered dataset has {before.cap}: a registration never "
+                    "changes a cap. Keep it in the descriptor and raise it by `sudare grant --dataset-cap`"
+                ),
+            )
         )
     if before.delta_cap != proposed.delta_cap:
         amounts = [delta.shown(delta.atto_of(schema.delta_cap)) for schema in (proposed, before)]
         raise RegistrationRefused(
-            f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
-            "changes a cap. Keep it in the descriptor"
+            Words(
+                ja=(
+                    f"delta_cap が {amounts[0]} ですが、登録済みのデータセットでは {amounts[1]} です。"
+                    "登録では上限は変わりません。ディスクリプタはそのままにしてください"
+                ),
+                en=(
+                    f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
+                    "changes a cap. Keep it in the descriptor"
+                ),
+            )
         )
 
 
@@ -304,6 +391,7 @@ def _salt(known: str | None) -> bytes:
 
 def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str, actor: str) -> None:
     at, id = now(), descriptor.schema.id
+    # A view opens no lineage and no account: those of its sources pay.
     if not terms.sources:
         tx.execute(KEEP_LINEAGE, {"id": terms.lineage, "salt": terms.salt.hex(), "at": at})
     tx.execute(KEEP_DATASET, {"id": id, "lineage": terms.lineage, "version": terms.number, "at": at})
@@ -334,6 +422,7 @@ def _digest(source: Path) -> str:
         return ""
     digest = hashlib.sha256()
     with source.open("rb") as opened:
+        # Sources are larger than memory.
         while chunk := opened.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

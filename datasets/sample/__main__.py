@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
 
 def show(done: int, total: int) -> None:
     """Overwrite one line of the terminal with the share of residents written."""
+    # On standard error, so that the paths on standard output stay usable by scripts.
     end = "\n" if done == total else ""
     print(
         f"\r{done:>11,} of {total:,} residents ({100 * done // total:3d} %)",
@@ -51,6 +52,7 @@ def main() -> int:
             progress=None if options.quiet else show,
         )
     except ValueError as error:
+        # argparse prints the usage and exits with 2, as for any other bad argument.
         described.error(str(error))
     for path in paths.values():
         print(path)

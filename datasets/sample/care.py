@@ -21,9 +21,13 @@ HOME_SERVICES = ("home_visit", "visit_nursing", "day_service", "day_rehab", "sho
 FACILITIES = ("group_home", "special_nursing_home", "health_facility")
 SERVICES = (*HOME_SERVICES, *FACILITIES)
 
+# Yen a month for one service; what lies above is written as this.
 AMOUNT_MAX = 500_000
-"""Yen a month for one service; what lies above is written as this."""
 
+# Share of people certified as needing support or care, by sex and age.
+#
+# Source: 介護保険事業状況報告 and 介護給付費等実態統計 over 人口推計 (about 19 % of those of
+# 65 and over, 60 % at 85 and over), written from memory; women above men from 77 on.
 CERTIFIED_SHARE = np.stack(
     [
         by_age(
@@ -52,12 +56,8 @@ CERTIFIED_SHARE = np.stack(
         ),
     ]
 )
-"""Share of people certified as needing support or care, by sex and age.
 
-Source: 介護保険事業状況報告 and 介護給付費等実態統計 over 人口推計 (about 19 % of those of 65 and over,
-60 % at 85 and over), written from memory; women above men from 77 on.
-"""
-
+# Per cent of each level among the certified by age (介護保険事業状況報告, approximated).
 LEVEL_DRAWS = Draws.of(
     [
         (12, 14, 18, 19, 13, 12, 12),  # 40 to 74
@@ -66,10 +66,12 @@ LEVEL_DRAWS = Draws.of(
         (7, 10, 21, 18, 18, 17, 9),  # 90 and over
     ]
 )
-"""Per cent of each level among the certified by age (介護保険事業状況報告, approximated)."""
 
 LEVEL_BANDS = (75, 85, 90)
 
+# Per cent of the certified of each level by where they are cared for.
+#
+# Source: 介護給付費等実態統計, approximated.
 SETTING_DRAWS = Draws.of(
     [
         # nothing, at home, group home, special nursing home, health facility
@@ -82,13 +84,10 @@ SETTING_DRAWS = Draws.of(
         (11, 28, 5, 43, 13),
     ]
 )
-"""Per cent of the certified of each level by where they are cared for.
-
-Source: 介護給付費等実態統計, approximated.
-"""
 
 AT_HOME, FIRST_FACILITY = 1, 2
 
+# Share of those cared for at home who use each home service, by level.
 USE_SHARE = np.array(
     [
         (0.25, 0.06, 0.42, 0.20, 0.00, 0.42),
@@ -101,11 +100,11 @@ USE_SHARE = np.array(
     ],
     dtype=np.float32,
 )
-"""Share of those cared for at home who use each home service, by level."""
 
+# Share of months in which a user of a service really uses it; hospital stays interrupt.
 MONTH_SHARE = np.array([0.95, 0.94, 0.95, 0.94, 0.6, 0.99, 0.97, 0.97, 0.88], dtype=np.float32)
-"""Share of months in which a user of a service really uses it; hospital stays interrupt."""
 
+# Typical benefit in thousand yen a month by level and service (介護給付費等実態統計, approximated).
 AMOUNT_THOUSAND = np.array(
     [
         (17, 24, 18, 28, 18, 5, 0, 0, 0),
@@ -118,15 +117,14 @@ AMOUNT_THOUSAND = np.array(
     ],
     dtype=np.float32,
 )
-"""Typical benefit in thousand yen a month by level and service (介護給付費等実態統計, approximated)."""
 
+# Standard deviations of the logarithm of home-service amounts: by person and service, and by month.
 HABIT_SPREAD, MONTH_SPREAD = 0.32, 0.12
-"""Standard deviations of the logarithm of home-service amounts: by person and service, and by month."""
 
 FACILITY_SPREAD = 0.04
 
+# Share of users who have benefits from April on; the others begin in a later month.
 WHOLE_YEAR_SHARE = 0.78
-"""Share of users who have benefits from April on; the others begin in a later month."""
 
 
 def draw_certified(rng: np.random.Generator, residents: Residents) -> tuple[Ints, Ints]:

@@ -16,11 +16,11 @@ from datasets.sample.residents import Residents
 
 MONTHS = (date(2025, 4, 1), date(2025, 9, 1))
 MONTH_DAYS = day_numbers(MONTHS)
+# Nurseries take babies from the fifty-seventh day of life.
 YOUNGEST_DAYS = 57
-"""Nurseries take babies from the fifty-seventh day of life."""
 
+# Children of the oldest class of fiscal 2025 are six on the reference date.
 AGE_MAX = 6
-"""Children of the oldest class of fiscal 2025 are six on the reference date."""
 
 FACILITIES = ("licensed_nursery", "kodomoen", "small_scale", "kindergarten", "none")
 KINDERGARTEN, NO_FACILITY = 3, 4
@@ -28,12 +28,12 @@ HOURS = ("standard", "short", "education")
 SHORT, EDUCATION = 1, 2
 WAITING = ("no", "yes")
 
+# Share of children of class age 0 to 5 with a place or on a waiting list.
+#
+# Source: 保育所等関連状況取りまとめ 2024 (use by age) and 学校基本調査 (kindergartens), approximated.
 APPLY_SHARE = np.array([0.26, 0.55, 0.60, 0.95, 0.98, 0.98], dtype=np.float32)
-"""Share of children of class age 0 to 5 with a place or on a waiting list.
 
-Source: 保育所等関連状況取りまとめ 2024 (use by age) and 学校基本調査 (kindergartens), approximated.
-"""
-
+# Per cent of each kind of place by class age; "none" is the waiting list.
 FACILITY_DRAWS = Draws.of(
     [
         (70, 15, 13.5, 0, 1.5),
@@ -44,24 +44,23 @@ FACILITY_DRAWS = Draws.of(
         (46, 28, 0.0, 26, 0.0),
     ]
 )
-"""Per cent of each kind of place by class age; "none" is the waiting list."""
 
 SHORT_SHARE = 0.18
+# Share of children who have their place from April on; the others appear in September.
 STAYED_SHARE = 0.9
-"""Share of children who have their place from April on; the others appear in September."""
 
+# Since October 2019 the fee from class age 3 on is nil (幼児教育・保育の無償化).
 FREE_FROM_CLASS = 3
-"""Since October 2019 the fee from class age 3 on is nil (幼児教育・保育の無償化)."""
 
 FEE_INCOMES = (2_600_000, 4_000_000, 6_000_000, 8_000_000, 12_000_000, 20_000_000)
+# Yen a month by household income, in proportion between knots; our own table, below national ceilings.
 FEES = (0, 20_000, 38_000, 50_000, 65_000, 78_000)
-"""Yen a month by household income, in proportion between knots; our own table, below national ceilings."""
 
+# Short hours cost 1.7 % less.
 SHORT_FACTOR = 0.983
-"""Short hours cost 1.7 % less."""
 
+# The second small child of a household pays half, the third nothing.
 ORDER_FACTORS = np.array([1.0, 0.5, 0.0])
-"""The second small child of a household pays half, the third nothing."""
 
 
 def small_children(residents: Residents) -> tuple[Ints, Ints]:

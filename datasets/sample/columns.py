@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from datasets.sample.draw import Bools, Ints
 
 ID_DIGITS = 8
+# Not divisible by 2 or 5, so that its multiples modulo 10**8 give every number once, in no telling order.
 ID_STEP = 61_803_399
-"""Not divisible by 2 or 5, so that its multiples modulo 10**8 give every number once, in no telling order."""
 
 FOUR_DIGITS = np.array([list(f"{number:04d}".encode()) for number in range(10_000)], dtype=np.uint8)
 EPOCH = date(1970, 1, 1).toordinal()
@@ -35,6 +35,8 @@ def identifiers(prefix: str, numbers: Ints) -> pa.Array:
     letters[:, 0] = ord(prefix)
     letters[:, 1:5] = FOUR_DIGITS[shuffled // 10_000]
     letters[:, 5:9] = FOUR_DIGITS[shuffled % 10_000]
+    # Arrow's own layout of texts: offsets and bytes, since a Python string for each of millions of rows takes
+    # minutes.
     offsets = np.arange(len(numbers) + 1, dtype=np.int32) * np.int32(width)
     return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(letters))
 
@@ -46,6 +48,7 @@ def dates(days: Ints, *, missing: Bools | None = None) -> pa.Array:
 
 def decimals(values: Ints, *, missing: Bools) -> pa.Array:
     """Return whole non-negative amounts below 10**9 as DECIMAL(9, 0)."""
+    # A DECIMAL is 128 bits, low half first; amounts are never negative, so the high half stays zero.
     wide = np.zeros((len(values), 2), dtype="<i8")
     wide[:, 0] = values
     present = pa.py_buffer(np.packbits(~missing, bitorder="little"))

@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# A table resolves probabilities to 1 / 4096, and a row of it fits the processor's cache.
 GRID_BITS = 12
-"""A table resolves probabilities to 1 / 4096, and a row of it fits the processor's cache."""
 
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
@@ -27,6 +27,7 @@ class Draws:
         rows = np.atleast_2d(np.asarray(weights, dtype=float))
         assert (rows >= 0).all(), "a weight is never negative"
         assert (rows.sum(axis=1) > 0).all(), "every row needs some weight"
+        # The middle of each grid cell, so that rounding favours neither neighbour.
         points = (np.arange(1 << bits) + 0.5) / (1 << bits)
         bounds = np.cumsum(rows, axis=1) / rows.sum(axis=1, keepdims=True)
         kind = np.uint8 if rows.shape[1] <= 256 else np.uint16

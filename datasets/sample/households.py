@@ -17,17 +17,17 @@ RELATIONS = ("head", "spouse", "child", "parent", "other")
 HEAD, SPOUSE, CHILD, PARENT, OTHER = range(5)
 
 SIZE_MAX = 7
+# Years at least between a head and a child or parent of the head.
 GENERATION_MIN = 15
-"""Years at least between a head and a child or parent of the head."""
 
+# A head's sex and age in one number: sex * 120 + age.
 HEAD_CELLS = 2 * AGES
-"""A head's sex and age in one number: sex * 120 + age."""
 
+# Where one parent lives with the head, it is the mother this often (a guess from 国勢調査 2020).
 MOTHER_OF_HEAD = 0.8
-"""Where one parent lives with the head, it is the mother this often (a guess from 国勢調査 2020)."""
 
+# Brothers and sisters stand this far apart in the distribution of a child's age: two to five years.
 SIBLING_STEP = (0.1, 0.3)
-"""Brothers and sisters stand this far apart in the distribution of a child's age: two to five years."""
 
 FIT_STEPS = 80
 
@@ -64,6 +64,10 @@ class Template:
         return [self.slots[:place].count(relation) for place, relation in enumerate(self.slots)]
 
 
+# Household types in per cent: 38 % live alone, 20 % are couples, 25 % couples with children, 9 % one parent.
+#
+# Source: 国勢調査 2020 (Population Census), family types and sizes of private households, written from memory and
+# rounded; the split by number of children follows 国民生活基礎調査 in the same way. The mean size is 2.2.
 TEMPLATES = (
     Template(share=13.0, heads=(30, 9, 18, 45), woman_heads=0.42),
     Template(share=25.1, heads=(66, 18, 30, 112), woman_heads=0.52),
@@ -85,11 +89,6 @@ TEMPLATES = (
     Template(share=1.5, heads=(45, 20, 18, 95), woman_heads=0.4, others=1),
     Template(share=0.5, heads=(50, 18, 20, 90), woman_heads=0.4, others=2),
 )
-"""Household types in per cent: 38 % live alone, 20 % are couples, 25 % couples with children, 9 % one parent.
-
-Source: 国勢調査 2020 (Population Census), family types and sizes of private households, written from memory
-and rounded; the split by number of children follows 国民生活基礎調査 in the same way. The mean size is 2.2.
-"""
 
 SIZES = np.array([template.size for template in TEMPLATES], dtype=np.uint8)
 MARRIED = np.array([template.spouse for template in TEMPLATES])
@@ -227,6 +226,7 @@ def fitted_heads() -> Floats:
     for _ in range(FIT_STEPS):
         had = np.einsum("tc,tcm->m", heads, members)
         heads *= members @ (wanted / np.maximum(had, 1e-12)) / sizes
+        # The fit may move heads between ages but not households between types, whose shares are published.
         heads *= (share / heads.sum(axis=1))[:, None]
     return heads
 
@@ -270,6 +270,7 @@ def draw_households(rng: np.random.Generator, residents: int) -> Households:
     ends = np.cumsum(SIZES[cells // HEAD_CELLS], dtype=np.int32)
     assert ends[-1] >= residents, "households hold more than two people on average"
     whole = int(np.searchsorted(ends, residents, side="right"))
+    # The number of residents is exact, so whoever does not fit a whole household lives alone.
     left = residents - (int(ends[whole - 1]) if whole else 0)
     cells = np.concatenate([cells[:whole], model().heads_alone.draw_alike(rng, left)])
     template, head = np.divmod(cells, HEAD_CELLS)

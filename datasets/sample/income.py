@@ -11,14 +11,15 @@ from datasets.sample.draw import Bools, Ints, by_age, chance
 from datasets.sample.households import SPOUSE, People
 from datasets.sample.pyramid import FEMALE
 
+# Incomes above this are written as this (top coding), in yen.
 INCOME_MAX = 30_000_000
-"""Incomes above this are written as this (top coding), in yen."""
 
+# Below this age no income is recorded.
 AGE_MIN = 15
-"""Below this age no income is recorded."""
 
 UNKNOWN_SHARE = 0.03
 
+# Median income of those who have any, in million yen, by sex and age.
 MEDIAN_MILLION = np.stack(
     [
         by_age(
@@ -47,8 +48,8 @@ MEDIAN_MILLION = np.stack(
         ),
     ]
 )
-"""Median income of those who have any, in million yen, by sex and age."""
 
+# Share of people with any income, pensions included, by sex and age.
 EARNING_SHARE = np.stack(
     [
         by_age(
@@ -67,16 +68,15 @@ EARNING_SHARE = np.stack(
         ),
     ]
 )
-"""Share of people with any income, pensions included, by sex and age."""
 
+# Married women earn less than single ones: many work part-time below the limits of tax and insurance.
 WIFE_FACTOR = 0.8
-"""Married women earn less than single ones: many work part-time below the limits of tax and insurance."""
 
+# Standard deviations of the logarithm: what members share, and what is their own.
 HOUSEHOLD_SPREAD, PERSON_SPREAD = 0.36, 0.46
-"""Standard deviations of the logarithm: what members share, and what is their own."""
 
+# One in fifty has a multiple of it: exp(exponential of mean 0.55), a Pareto tail.
 TOP_SHARE, TOP_SPREAD = 0.02, 0.55
-"""One in fifty has a multiple of it: exp(exponential of mean 0.55), a Pareto tail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,18 +13,18 @@ def words(*lines: str) -> tuple[str, ...]:
     return tuple(" ".join(lines).split())
 
 
+# Eighty common surnames, commonest first.
 SURNAMES = words(
     "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 林 斎藤 清水",
     "山崎 森 池田 橋本 阿部 石川 山下 中島 石井 小川 前田 岡田 長谷川 藤田 後藤 近藤 村上 遠藤 青木 坂本",
     "福田 太田 西村 藤井 金子 岡本 藤原 中野 三浦 原田 中川 松田 竹内 小野 田村 中山 和田 石田 森田 上田",
     "原 柴田 酒井 工藤 横山 宮崎 宮本 内田 高木 安藤 谷口 大野 丸山 今井 高田 河野 藤本 村田 武田 上野",
 )
-"""Eighty common surnames, commonest first."""
 
 SURNAME_DRAWS = Draws.of(1 / (np.arange(len(SURNAMES)) + 12.0))
 
+# Given names change with age: those of people up to 30, 31 to 55, 56 to 80, and older.
 ERAS = (0, 31, 56, 81)
-"""Given names change with age: those of people up to 30, 31 to 55, 56 to 80, and older."""
 
 GIVEN_IN_ERA = 20
 
@@ -46,16 +46,17 @@ GIVEN_FEMALE = (
         "芳子 久子 久枝 スミ子 ヨシ子 サチ子 君子 冨美子 清子 花子",
     ),
 )
+# Twenty given names for each era.
 GIVEN_MALE = (
     words("蓮 大翔 悠真 陽翔 湊 颯太 翔太 拓海 健太 大輝 樹 蒼 律 結翔 海斗 陸 駿 優斗 悠人 暖"),
     words("大輔 健一 誠 直樹 剛 学 哲也 達也 和也 健太郎 雄太 亮 浩二 智也 洋平 大介 隆 拓也 淳 真一"),
     words("茂 浩 隆 誠 清 勝 博 明 正 進 実 修 和夫 幸雄 博之 秀樹 健二 豊 達夫 康夫"),
     words("清 正 勇 茂 実 三郎 正雄 義雄 昭 武 弘 一郎 次郎 辰雄 久雄 忠 正男 昭二 勝 利雄"),
 )
-"""Twenty given names for each era."""
 
 FOREIGN_OF_SEX = 5
 
+# Full names for each nationality group but Japan: five of women, then five of men.
 FOREIGN = {
     "china": words("王麗 李静 張敏 陳芳 劉洋", "王偉 李強 張磊 陳浩 劉勇"),
     "vietnam": words(
@@ -88,7 +89,6 @@ FOREIGN = {
         "ジェームズ・スミス ルイ・マルタン 林志明 ラジ・シン イワン・ペトロフ",
     ),
 }
-"""Full names for each nationality group but Japan: five of women, then five of men."""
 
 JAPANESE_NAMES = len(SURNAMES) * 2 * len(ERAS) * GIVEN_IN_ERA
 

@@ -7,7 +7,9 @@ import pyarrow as pa
 
 from datasets.sample.draw import Draws, Ints
 
+# The same in every district, so that a neighbourhood's number is its district's times eight and its own.
 CHOME_IN_DISTRICT = 8
+# Enough addresses for a small city; in a large one several households share one, as in flats.
 BLOCKS, HOUSES = 24, 16
 KANJI_DIGITS = "一二三四五六七八九"
 
@@ -102,15 +104,16 @@ DISTRICTS = (
 )
 
 DISTRICT_CODES = tuple(district.code for district in DISTRICTS)
+# A row for each kind of household; the table below has them by district, as people read it.
 DISTRICT_PULL = Draws.of(np.array([district.pull for district in DISTRICTS]).T)
 
+# Codes of all neighbourhoods; the eight of district d are those from 8 * d on.
 CHOME_CODES = tuple(
     f"{district.code}-{town}-{number}"
     for district in DISTRICTS
     for _, town, count in district.towns
     for number in range(1, count + 1)
 )
-"""Codes of all neighbourhoods; the eight of district d are those from 8 * d on."""
 
 CHOME_NAMES = tuple(
     f"{district.ja}{town}{KANJI_DIGITS[number - 1]}丁目"
@@ -119,8 +122,8 @@ CHOME_NAMES = tuple(
     for number in range(1, count + 1)
 )
 
+# Relative size of the eight neighbourhoods of a district.
 CHOME_PULL = Draws.of([(20, 16, 14, 13, 12, 10, 9, 6)])
-"""Relative size of the eight neighbourhoods of a district."""
 
 
 def address_table() -> pa.Array:

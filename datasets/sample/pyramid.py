@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from datasets.sample.draw import Floats
 
 AGES = 120
+# Ages are those of 1 April of this year, the first day of the Japanese fiscal year.
 REFERENCE_YEAR = 2026
-"""Ages are those of 1 April of this year, the first day of the Japanese fiscal year."""
 
 FEMALE, MALE = 0, 1
 
 FIRST_BIRTH_YEAR = 1925
 # fmt: off
+# Births of each calendar year in thousands.
+#
+# Source: 人口動態統計 (Vital Statistics), written from memory and rounded; not a copied table.
 BIRTHS_THOUSAND = (
     2086, 2104, 2061, 2136, 2077, 2085, 2103, 2183, 2121, 2044,  # 1925-1934
     2191, 2102, 2181, 1928, 1902, 2116, 2277, 2234, 2254, 2149,  # 1935-1944
@@ -30,17 +33,12 @@ BIRTHS_THOUSAND = (
     1063, 1093, 1090, 1091, 1070, 1071, 1051, 1037, 1030, 1004,  # 2005-2014
     1006, 977, 946, 918, 865, 841, 812, 771, 727, 686, 670, 670,  # 2015-2026; the last two are guesses
 )
-# fmt: on
-"""Births of each calendar year in thousands.
 
-Source: 人口動態統計 (Vital Statistics), written from memory and rounded; not a copied table.
-"""
-
+# Modal age at death and yearly growth of mortality (Gompertz), chosen to come near 人口推計.
 MORTALITY = {FEMALE: (91.3, 0.124), MALE: (86.0, 0.108)}
-"""Modal age at death and yearly growth of mortality (Gompertz), chosen to come near 人口推計."""
 
+# Sex at birth: about 105 boys for 100 girls (人口動態統計).
 BORN_SHARE = {FEMALE: 0.487, MALE: 0.513}
-"""Sex at birth: about 105 boys for 100 girls (人口動態統計)."""
 
 
 def births_by_age() -> Floats:

@@ -20,20 +20,20 @@ NATIONALITIES = ("japan", *FOREIGN)
 
 YEAR_DAYS = 365.2425
 REFERENCE_DAY = day_number(date(REFERENCE_YEAR, 4, 1))
+# Earlier moves are not on record.
 MOVED_IN_FIRST = date(1950, 1, 1)
-"""Earlier moves are not on record."""
 
+# A person of age a was born from BIRTHDAYS[a + 1] to the day before BIRTHDAYS[a].
 BIRTHDAYS = day_numbers([date(REFERENCE_YEAR - age, 4, 2) for age in range(AGES + 1)])
-"""A person of age a was born from BIRTHDAYS[a + 1] to the day before BIRTHDAYS[a]."""
 
+# Share of households headed by a foreign national by the head's age; about 3 % of all residents.
+#
+# Source: 在留外国人統計 (end of 2024: 3.8 million people, most in their twenties and thirties), approximated.
 FOREIGN_SHARE = by_age(
     (18, 0.07), (22, 0.13), (30, 0.095), (38, 0.055), (48, 0.03), (60, 0.016), (70, 0.008), (90, 0.003)
 )
-"""Share of households headed by a foreign national by the head's age; about 3 % of all residents.
 
-Source: 在留外国人統計 (end of 2024: 3.8 million people, most in their twenties and thirties), approximated.
-"""
-
+# Relative size of the groups among foreign heads aged 25, 55 and 75 (在留外国人統計, approximated).
 GROUP_WEIGHTS = {
     "china": (17, 30, 30),
     "vietnam": (25, 6, 1),
@@ -45,30 +45,27 @@ GROUP_WEIGHTS = {
     "myanmar": (7, 1, 0),
     "other": (17, 15, 8),
 }
-"""Relative size of the groups among foreign heads aged 25, 55 and 75 (在留外国人統計, approximated)."""
 
 GROUP_BY_AGE = Draws.of(
     np.stack([np.interp(np.arange(AGES), (25, 55, 75), GROUP_WEIGHTS[group]) for group in FOREIGN], axis=1)
 )
 
+# Share of spouses of Japanese heads who are foreign nationals (人口動態統計, marriages, approximated).
 FOREIGN_SPOUSE_SHARE = 0.008
-"""Share of spouses of Japanese heads who are foreign nationals (人口動態統計, marriages, approximated)."""
 
+# Share of spouses of foreign heads who are Japanese (a guess).
 JAPANESE_SPOUSE_SHARE = 0.25
-"""Share of spouses of foreign heads who are Japanese (a guess)."""
 
+# Mean years since a household moved in by the head's age; young adults came recently.
+#
+# Source: 住民基本台帳人口移動報告 (moves peak at 18 to 29) and 国勢調査 2020 (length of residence), approximated.
 STAY_YEARS = by_age((18, 1.5), (25, 2.5), (32, 4.5), (40, 9), (50, 16), (60, 24), (75, 33))
-"""Mean years since a household moved in by the head's age; young adults came recently.
 
-Source: 住民基本台帳人口移動報告 (moves peak at 18 to 29) and 国勢調査 2020 (length of residence),
-approximated.
-"""
-
+# Share of people born in the city, or with no date of moving in on record.
 NATIVE_SHARE = 0.2
-"""Share of people born in the city, or with no date of moving in on record."""
 
+# Share of moves that fall into the three weeks up to 1 April, when schools and firms begin their year.
 SPRING_SHARE = 0.15
-"""Share of moves that fall into the three weeks up to 1 April, when schools and firms begin their year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,14 +23,14 @@ from datasets.sample.residents import draw_residents, resident_table
 
 FILES = ("residents", "care", "childcare")
 
+# Residents made together and written as one row group. A part of the city's definition, like the seed.
 CHUNK_RESIDENTS = 1 << 18
-"""Residents made together and written as one row group. A part of the city's definition, like the seed."""
 
+# Chunks made while another is written; with it at most three are in memory.
 CHUNKS_AHEAD = 2
-"""Chunks made while another is written; with it at most three are in memory."""
 
+# Identifiers have eight digits.
 RESIDENTS_MAX = 100_000_000
-"""Identifiers have eight digits."""
 
 Tables = dict[str, pa.Table]
 
@@ -63,6 +63,7 @@ def generate(
         drafts = {name: Path(unfinished) / path.name for name, path in paths.items()}
         write_chunks(drafts, residents=residents, seed=seed, progress=progress)
         for name, path in paths.items():
+            # Drafts lie in the same folder, so that each replacement is one atomic rename.
             os.replace(drafts[name], path)
     return paths
 
@@ -109,6 +110,7 @@ def made_ahead(files: tuple[str, ...], *, residents: int, seed: int) -> Iterator
             count = min(CHUNK_RESIDENTS, residents - first)
             made = pool.submit(make_chunk, files, seed=seed, number=number, first=first, count=count)
             waiting.append((count, made))
+            # Taken in order, so that the files are the same however the threads ran.
             if len(waiting) > CHUNKS_AHEAD:
                 yield finished(waiting)
         while waiting:
@@ -123,6 +125,7 @@ def finished(waiting: deque[tuple[int, Future[Tables]]]) -> tuple[int, Tables]:
 
 def make_chunk(files: tuple[str, ...], *, seed: int, number: int, first: int, count: int) -> Tables:
     """Make the tables of one chunk; each part of it has its own stream, so that one file needs no other."""
+    # Five streams, drawn or not: leaving out a file must not move the draws of another.
     streams = np.random.SeedSequence(seed, spawn_key=(number,)).spawn(5)
     of_people, of_incomes, of_register, of_care, of_childcare = map(np.random.default_rng, streams)
     residents = draw_residents(of_people, first=first, count=count)

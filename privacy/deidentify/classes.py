@@ -1,6 +1,7 @@
 """Equivalence classes: which rows are published alike, how many persons each class holds, and of which values.
 
-Works on codes only; what counts as risk, and what a model asks of a class, is said elsewhere.
+Works on codes only; what counts as risk, and what a model asks of a class, is for `proof/` and `search/` to say. An
+equivalence class is a set of records with the same quasi-identifiers (Samarati & Sweeney 1998).
 """
 
 from collections.abc import Iterable, Sequence
@@ -69,6 +70,7 @@ def summed(places: Places, amounts: Ints, length: int) -> Ints:
 
 def ranked(keys: Ints, span: int) -> tuple[Places, int]:
     """Keys of 0 … span - 1 → their ranks among the distinct ones, and how many those are."""
+    # Counting is linear in rows and span, sorting is not, but needs no table of the span.
     if span <= max(TABLE_MAX, 2 * len(keys)):
         places = np.cumsum(np.bincount(keys, minlength=1) > 0)
         return places[keys] - 1, int(places[-1])
@@ -89,6 +91,7 @@ def packed(parts: Iterable[tuple[Codes | Places, int]], length: int) -> tuple[In
     """
     keys, span = np.zeros(length, dtype=np.int64), 1
     for codes, count in parts:
+        # Ranks are below the number of rows, so that a word has room again for many more digits.
         if span * count > WORD_MAX:
             keys, span = ranked(keys, span)
         assert span * count <= WORD_MAX
@@ -127,13 +130,15 @@ def persons(found: Classes, units: Codes) -> Ints:
 
 def _pairs(found: Classes, codes: Codes, rows: Places) -> tuple[Places, Ints]:
     """Class and code of each different pair of them among the rows, sorted, each pair once."""
+    # A pair as one number: sorting numbers is much faster than sorting rows of two.
     count = _span(codes)
     keys, _ = _counted(found.of[rows].astype(np.int64) * count + codes[rows])
     return keys // count, keys % count
 
 
 def _counted(keys: Ints) -> tuple[Ints, Ints]:
-    """The different keys in order, and how often each occurs: by sorting, as NumPy's hashing is slower."""
+    """The different keys in order, and how often each occurs."""
+    # np.unique hashes integers in newer versions, which is slower than a sort at these sizes.
     ordered = np.sort(keys)
     ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) if len(keys) else np.arange(0)
     return ordered[ends], np.diff(ends, prepend=-1).astype(np.int64)
@@ -150,6 +155,7 @@ def distribution(found: Classes, column: Column, *, units: Codes | None = None) 
     """
     rows, count = found.kept, max(1, len(column.values))
     cells = found.of[rows].astype(np.int64) * count + column.codes[rows]
+    # Of the rows with one class, value and person only the first is counted.
     if units is not None:
         ranks, number = grouped((_as_part(cells), (units[rows], _span(units))), len(rows))
         cells = cells[_first(ranks, number)]
@@ -169,6 +175,7 @@ def _as_part(cells: Ints) -> tuple[Places, int]:
 
 def _first(ranks: Places, count: int) -> Places:
     """The first place of each rank."""
+    # Written from the last row to the first, so that the first is what remains.
     first = np.empty(count, dtype=np.intp)
     first[ranks[::-1]] = np.arange(len(ranks))[::-1]
     return first
@@ -196,6 +203,7 @@ def shares(column: Column, *, units: Codes | None = None) -> NDArray[np.float64]
 
 def joined(one: Column, other: Column) -> Column:
     """Two columns one below the other, alike where their texts are."""
+    # Alike by text, never by code: two columns number their values each in their own order.
     places = {value: place for place, value in enumerate(one.values)}
     moved = np.array([places.setdefault(value, len(places)) for value in other.values], dtype=np.int32)
     below = moved[other.codes] if len(moved) else other.codes

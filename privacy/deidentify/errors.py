@@ -13,16 +13,12 @@ Cancelled               no refusal: the caller itself stopped the work
 """
 
 from privacy.refusal import Refusal
-from privacy.words import Words, words_of
 
 
 class DeidentifyError(Refusal, ValueError):
     """A fault in what was asked for; its words quote the caller's words and counts, never a value of the data."""
 
     code = "deidentify"
-
-    def __init__(self, words: Words | str) -> None:
-        super().__init__(words_of(words))
 
 
 class BadTable(DeidentifyError):

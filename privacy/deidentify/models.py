@@ -9,15 +9,33 @@ from enum import StrEnum
 from math import ceil, log
 
 from privacy.deidentify.errors import BadModel
+from privacy.words import Words
 
 
-def _check(holds: bool, words: str) -> None:
+def _check(holds: bool, *, ja: str, en: str) -> None:
     if not holds:
-        raise BadModel(words)
+        raise BadModel(Words(ja=ja, en=en))
 
 
-def _whole(value: object, least: int, words: str) -> None:
-    _check(isinstance(value, int) and not isinstance(value, bool) and value >= least, words)
+def _at_least_one(value: object, *, ja: str, en: str) -> None:
+    # Python counts True among the integers.
+    _check(isinstance(value, int) and not isinstance(value, bool) and value >= 1, ja=ja, en=en)
+
+
+def _above_zero(name: str, value: float) -> None:
+    _check(
+        0 < value <= 1,
+        ja=f"{name} は 0 より大きく 1 以下で指定してください（指定は {value!r}）",
+        en=f"{name} must lie above 0 and up to 1, not {value!r}",
+    )
+
+
+def _share(name: str, value: float) -> None:
+    _check(
+        0 <= value <= 1,
+        ja=f"{name} は 0 以上 1 以下で指定してください（指定は {value!r}）",
+        en=f"{name} must lie between 0 and 1, not {value!r}",
+    )
 
 
 class Distance(StrEnum):
@@ -38,7 +56,11 @@ class KAnonymity:
     k: int
 
     def __post_init__(self) -> None:
-        _whole(self.k, 1, f"k_anonymity must be a whole number of at least 1, not {self.k!r}")
+        _at_least_one(
+            self.k,
+            ja=f"k_anonymity は 1 以上の整数で指定してください（指定は {self.k!r}）",
+            en=f"k_anonymity must be a whole number of at least 1, not {self.k!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +71,11 @@ class DistinctDiversity:
     l: int  # noqa: E741 - the parameter's name in the literature
 
     def __post_init__(self) -> None:
-        _whole(self.l, 1, f"distinct l-diversity needs a whole l of at least 1, not {self.l!r}")
+        _at_least_one(
+            self.l,
+            ja=f"l-多様性の l は 1 以上の整数で指定してください（指定は {self.l!r}）",
+            en=f"distinct l-diversity needs a whole l of at least 1, not {self.l!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +86,12 @@ class EntropyDiversity:
     l: float  # noqa: E741
 
     def __post_init__(self) -> None:
-        _check(self.l >= 1, f"entropy l-diversity needs l of at least 1, not {self.l!r}")
+        # Not whole, as the entropy of a class is that of any number of equally frequent values in between.
+        _check(
+            self.l >= 1,
+            ja=f"エントロピー l-多様性の l は 1 以上で指定してください（指定は {self.l!r}）",
+            en=f"entropy l-diversity needs l of at least 1, not {self.l!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +103,16 @@ class RecursiveDiversity:
     l: int  # noqa: E741
 
     def __post_init__(self) -> None:
-        _check(self.c > 0, f"recursive (c, l)-diversity needs c above 0, not {self.c!r}")
-        _whole(self.l, 1, f"recursive (c, l)-diversity needs a whole l of at least 1, not {self.l!r}")
+        _check(
+            self.c > 0,
+            ja=f"再帰的 (c, l)-多様性の c は 0 より大きい数で指定してください（指定は {self.c!r}）",
+            en=f"recursive (c, l)-diversity needs c above 0, not {self.c!r}",
+        )
+        _at_least_one(
+            self.l,
+            ja=f"再帰的 (c, l)-多様性の l は 1 以上の整数で指定してください（指定は {self.l!r}）",
+            en=f"recursive (c, l)-diversity needs a whole l of at least 1, not {self.l!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +124,27 @@ class TCloseness:
     distance: Distance = Distance.EQUAL
 
     def __post_init__(self) -> None:
-        _check(0 <= self.t <= 1, f"t-closeness needs t between 0 and 1, not {self.t!r}")
+        # Every ground distance is scaled to at most 1, so t = 1 asks for nothing and more would be a slip.
+        _check(
+            0 <= self.t <= 1,
+            ja=f"t-近接性の t は 0 以上 1 以下で指定してください（指定は {self.t!r}）",
+            en=f"t-closeness needs t between 0 and 1, not {self.t!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaDisclosure:
-    """For each value of the attribute |log₂(p / q)| < δ, p in the class and q in the table (Brickell 2008)."""
+    """For each value of the attribute |log₂(p / q)| < δ, p in the class, q in the table (Brickell & Shmatikov 2008)."""
 
     attribute: str
     delta: float
 
     def __post_init__(self) -> None:
-        _check(self.delta > 0, f"delta_disclosure needs delta above 0, not {self.delta!r}")
+        _check(
+            self.delta > 0,
+            ja=f"delta_disclosure の delta は 0 より大きい数で指定してください（指定は {self.delta!r}）",
+            en=f"delta_disclosure needs delta above 0, not {self.delta!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +159,11 @@ class BetaLikeness:
     enhanced: bool = True
 
     def __post_init__(self) -> None:
-        _check(self.beta > 0, f"beta_likeness needs beta above 0, not {self.beta!r}")
+        _check(
+            self.beta > 0,
+            ja=f"beta_likeness の beta は 0 より大きい数で指定してください（指定は {self.beta!r}）",
+            en=f"beta_likeness needs beta above 0, not {self.beta!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +177,11 @@ class DeltaPresence:
     high: float
 
     def __post_init__(self) -> None:
+        # low = 0 only hides who is in the table; low > 0 also hides who is not.
         _check(
             0 <= self.low <= self.high <= 1,
-            f"delta_presence needs 0 ≤ min ≤ max ≤ 1, not {self.low!r} and {self.high!r}",
+            ja=f"delta_presence は 0 ≤ min ≤ max ≤ 1 で指定してください（指定は {self.low!r} と {self.high!r}）",
+            en=f"delta_presence needs 0 ≤ min ≤ max ≤ 1, not {self.low!r} and {self.high!r}",
         )
 
 
@@ -138,7 +192,11 @@ class KMap:
     k: int
 
     def __post_init__(self) -> None:
-        _whole(self.k, 1, f"k_map must be a whole number of at least 1, not {self.k!r}")
+        _at_least_one(
+            self.k,
+            ja=f"k_map は 1 以上の整数で指定してください（指定は {self.k!r}）",
+            en=f"k_map must be a whole number of at least 1, not {self.k!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +206,8 @@ class AverageRisk:
     threshold: float
 
     def __post_init__(self) -> None:
-        _check(0 < self.threshold <= 1, f"average_risk must lie above 0 and up to 1, not {self.threshold!r}")
+        # 0 would need infinitely many records in a class.
+        _above_zero("average_risk", self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +217,10 @@ class SampleUniqueness:
     threshold: float
 
     def __post_init__(self) -> None:
-        _check(
-            0 <= self.threshold <= 1, f"sample_uniqueness must lie between 0 and 1, not {self.threshold!r}"
-        )
+        _share("sample_uniqueness", self.threshold)
 
 
-class Estimator(StrEnum):
+class UniquenessEstimator(StrEnum):
     """How the number of persons unique in the population is estimated from a sample."""
 
     PITMAN = "pitman"
@@ -175,31 +232,31 @@ class Estimator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PopulationUniqueness:
-    """The estimated share of records unique in the population is at most the threshold."""
+    """The estimated share of the population that is unique in it is at most the threshold (see `uniqueness.py`)."""
 
     threshold: float
     population: int
-    estimator: Estimator = Estimator.DANKAR
+    estimator: UniquenessEstimator = UniquenessEstimator.DANKAR
 
     def __post_init__(self) -> None:
-        _check(
-            0 <= self.threshold <= 1,
-            f"population_uniqueness must lie between 0 and 1, not {self.threshold!r}",
-        )
-        _whole(
-            self.population, 1, f"population_uniqueness needs the population's size, not {self.population!r}"
+        _share("population_uniqueness", self.threshold)
+        _at_least_one(
+            self.population,
+            ja=f"population_uniqueness には母集団の人数を指定してください（指定は {self.population!r}）",
+            en=f"population_uniqueness needs the population's size, not {self.population!r}",
         )
 
 
 def prosecutor_risk(threshold: float) -> KAnonymity:
     """Every record's chance of being found by somebody who knows that it is here is at most the threshold."""
-    _check(0 < threshold <= 1, f"prosecutor_risk must lie above 0 and up to 1, not {threshold!r}")
+    _above_zero("prosecutor_risk", threshold)
+    # 1 / 0.2 is 5 or just above it in floating point; without the margin the latter would ask for k = 6.
     return KAnonymity(ceil(1 / threshold - 1e-9))
 
 
 def journalist_risk(threshold: float) -> KMap:
-    """The same for somebody who only knows that a person is in the population."""
-    _check(0 < threshold <= 1, f"journalist_risk must lie above 0 and up to 1, not {threshold!r}")
+    """Every record's chance of being found by somebody who only knows that the person is in the population."""
+    _above_zero("journalist_risk", threshold)
     return KMap(ceil(1 / threshold - 1e-9))
 
 
@@ -211,32 +268,66 @@ Model = ClassModel | TableModel
 
 
 def name_of(model: Model) -> str:
-    """The model as people write it: "5-anonymity", "entropy 3-diversity of occupation"."""
+    """The model as papers write it: "5-anonymity", "entropy 3-diversity of occupation"."""
+    return title_of(model).en
+
+
+def title_of(model: Model) -> Words:
+    """The model with its parameters, as a noun phrase; in Japanese sentences it stands within 「」."""
     match model:
         case KAnonymity(k=k):
-            return f"{k}-anonymity"
-        case DistinctDiversity(attribute=attribute, l=l):
-            return f"distinct {l}-diversity of {attribute}"
-        case EntropyDiversity(attribute=attribute, l=entropy):
-            return f"entropy {entropy:g}-diversity of {attribute}"
-        case RecursiveDiversity(attribute=attribute, c=c, l=l):
-            return f"recursive ({c:g}, {l})-diversity of {attribute}"
-        case TCloseness(attribute=attribute, t=t, distance=distance):
-            return f"{t:g}-closeness of {attribute} ({distance} distance)"
-        case DeltaDisclosure(attribute=attribute, delta=delta):
-            return f"{delta:g}-disclosure privacy of {attribute}"
-        case BetaLikeness(attribute=attribute, beta=beta, enhanced=enhanced):
-            return f"{'enhanced' if enhanced else 'basic'} {beta:g}-likeness of {attribute}"
+            return Words(ja=f"{k}-匿名性", en=f"{k}-anonymity")
         case DeltaPresence(low=low, high=high):
-            return f"({low:g}, {high:g})-presence"
+            return Words(ja=f"({low:g}, {high:g})-存在性", en=f"({low:g}, {high:g})-presence")
         case KMap(k=k):
-            return f"{k}-map"
+            return Words(ja=f"{k}-map", en=f"{k}-map")
         case AverageRisk(threshold=threshold):
-            return f"average risk at most {threshold:g}"
+            return Words(ja=f"識別確率の平均 {threshold:g} 以下", en=f"average risk at most {threshold:g}")
         case SampleUniqueness(threshold=threshold):
-            return f"sample uniqueness at most {threshold:g}"
+            return Words(ja=f"標本一意率 {threshold:g} 以下", en=f"sample uniqueness at most {threshold:g}")
         case PopulationUniqueness(threshold=threshold, estimator=estimator):
-            return f"population uniqueness at most {threshold:g} ({estimator})"
+            return Words(
+                ja=f"母集団一意率 {threshold:g} 以下（{estimator}）",
+                en=f"population uniqueness at most {threshold:g} ({estimator})",
+            )
+        case _:
+            return _title_of_attribute(model)
+
+
+def _title_of_attribute(model: SensitiveModel) -> Words:
+    name = model.attribute
+    match model:
+        case DistinctDiversity(l=l):
+            return Words(ja=f"項目 {name} の {l}-多様性", en=f"distinct {l}-diversity of {name}")
+        case EntropyDiversity(l=entropy):
+            return Words(
+                ja=f"項目 {name} のエントロピー {entropy:g}-多様性",
+                en=f"entropy {entropy:g}-diversity of {name}",
+            )
+        case RecursiveDiversity(c=c, l=l):
+            return Words(
+                ja=f"項目 {name} の再帰的 ({c:g}, {l})-多様性",
+                en=f"recursive ({c:g}, {l})-diversity of {name}",
+            )
+        case TCloseness(t=t, distance=distance):
+            return Words(
+                ja=f"項目 {name} の {t:g}-近接性（{_DISTANCES[distance]}）",
+                en=f"{t:g}-closeness of {name} ({distance} distance)",
+            )
+        case DeltaDisclosure(delta=delta):
+            return Words(ja=f"項目 {name} の {delta:g}-開示", en=f"{delta:g}-disclosure privacy of {name}")
+        case BetaLikeness(beta=beta, enhanced=enhanced):
+            return Words(
+                ja=f"項目 {name} の{'拡張' if enhanced else '基本'} {beta:g}-類似性",
+                en=f"{'enhanced' if enhanced else 'basic'} {beta:g}-likeness of {name}",
+            )
+
+
+_DISTANCES = {
+    Distance.EQUAL: "等距離",
+    Distance.ORDERED: "順序距離",
+    Distance.HIERARCHICAL: "階層距離",
+}
 
 
 def distinct_needed(model: Diversity) -> int:
@@ -245,4 +336,5 @@ def distinct_needed(model: Diversity) -> int:
         case DistinctDiversity(l=l) | RecursiveDiversity(l=l):
             return l
         case EntropyDiversity(l=entropy):
+            # Fewer than l values have an entropy below log l.
             return max(1, ceil(entropy - 1e-9)) if log(entropy) > 0 else 1

@@ -17,5 +17,6 @@ def draws(seed: bytes, purpose: str) -> Draws:
 
     The key of Philox4x64 is the SHA-256 of seed and purpose.
     """
+    # The length of the seed comes first, so that no seed and purpose together spell another pair.
     digest = hashlib.sha256(len(seed).to_bytes(8, "big") + seed + purpose.encode()).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "big")))

@@ -1,4 +1,7 @@
-"""A table about people as integer codes: what each attribute is and which distinct texts it holds."""
+"""A table about people as integer codes: what each attribute is and which distinct texts it holds.
+
+Every cell is a text, as in the file: 01 and 1 are two values, and nothing is lost by reading a number.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.errors import BadTable
+from privacy.words import Words
 
 Codes = NDArray[np.int32]
 
@@ -39,6 +43,7 @@ class Column:
     codes: Codes
 
     def __post_init__(self) -> None:
+        # 32 bits: ten million rows of a column are 40 MB, and no register has 2³¹ distinct texts.
         assert self.codes.ndim == 1
         assert self.codes.dtype == np.int32
         assert len(set(self.values)) == len(self.values), "values are distinct"
@@ -47,6 +52,7 @@ class Column:
     def of(cls, name: str, texts: Sequence[str]) -> "Column":
         """The column of a sequence of texts, its values in order of first appearance."""
         places: dict[str, int] = {}
+        # setdefault numbers a text when it first appears: one pass, and no sort of texts.
         codes = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int32, len(texts))
         return cls(name, tuple(places), codes)
 
@@ -55,6 +61,7 @@ class Column:
 
     def texts(self) -> NDArray[np.object_]:
         """The text of each row."""
+        # Objects: an array of texts of fixed width would take the longest text's room for every row.
         taken: NDArray[np.object_] = np.array(self.values, dtype=object)[self.codes]
         return taken
 
@@ -67,7 +74,7 @@ class Column:
         return Column(self.name, self.values, self.codes[rows])
 
     def recoded(self, texts: Sequence[str]) -> "Column":
-        """The column with `values[i]` told as `texts[i]`; equal texts become one value."""
+        """The column with `texts[i]` in place of `values[i]`; equal texts become one value."""
         assert len(texts) == len(self.values)
         places: dict[str, int] = {}
         new = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int32, len(texts))
@@ -78,9 +85,10 @@ class Table(Mapping[str, Column]):
     """Named columns of equal length, in the order of the source."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
+        # A read-only view, since tables are shared between steps that each take them for unchanged.
         self._columns = MappingProxyType({column.name: column for column in columns})
         if len(self._columns) != len(columns):
-            raise BadTable("two columns have the same name")
+            raise BadTable(Words(ja="同じ名前の項目が 2 つあります", en="two columns have the same name"))
         lengths = {len(column) for column in columns}
         assert len(lengths) <= 1, "columns are equally long"
         self.rows = lengths.pop() if lengths else 0

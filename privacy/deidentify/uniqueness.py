@@ -12,13 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.errors import BadModel
-from privacy.deidentify.models import Estimator, PopulationUniqueness
+from privacy.deidentify.models import PopulationUniqueness, UniquenessEstimator
+from privacy.words import Words
 
 Floats = NDArray[np.float64]
 
 SMALL_SAMPLE = 0.1
 """Up to this sampling fraction Dankar's rule takes Pitman's estimate."""
-STEPS_MAX = 100
+ALPHA_MAX = 1 - 1e-12
+LOG_TAU = (math.log(1e-12), math.log(1e18))
+"""The bracket of ln τ: far beyond the likeliest of any sample of fewer than 10⁹ persons."""
+ROOT = 1e-12
+"""How near roots are sought: of α, and relatively of τ."""
 EXACT_MAX = 4096
 """Terms of a smooth sum that are added one by one; the rest is an integral, to about 1e-9 of the sum."""
 
@@ -29,7 +34,7 @@ class UniquenessEstimate:
 
     uniques: float
     population: int
-    estimator: Estimator
+    estimator: UniquenessEstimator
     note: str = ""
 
     @property
@@ -52,7 +57,12 @@ class ClassSizeSample:
         sizes = sizes[sizes > 0]
         total = int(sizes.sum())
         if population < total:
-            raise BadModel(f"a population of {population} is smaller than the {total} persons of the sample")
+            raise BadModel(
+                Words(
+                    ja=f"母集団の人数 {population} が、標本の人数 {total} を下回っています",
+                    en=f"a population of {population} is smaller than the {total} persons of the sample",
+                )
+            )
         places, counts = np.unique(sizes, return_counts=True)
         return cls(places.astype(np.float64), counts.astype(np.float64), population)
 
@@ -75,17 +85,21 @@ class ClassSizeSample:
 
 
 def estimate(
-    sizes: NDArray[np.integer], *, population: int, estimator: Estimator = Estimator.DANKAR
+    sizes: NDArray[np.integer],
+    *,
+    population: int,
+    estimator: UniquenessEstimator = UniquenessEstimator.DANKAR,
 ) -> UniquenessEstimate:
     """The persons unique in a population of which the sample has classes of these sizes.
 
     A sample without uniques has none whatever the model, and one that is the whole population has its own.
     Where the estimator fails, Zayatz's stands in, which always exists, and `note` says so.
     """
+    # Neither case needs a model: the answer is exact.
     sample = ClassSizeSample.of(sizes, population)
     if sample.of_size(1) == 0 or sample.persons == population:
         return UniquenessEstimate(sample.of_size(1), population, estimator)
-    if estimator is Estimator.DANKAR:
+    if estimator is UniquenessEstimator.DANKAR:
         return _dankar(sample)
     return _or_zayatz(sample, estimator)
 
@@ -100,22 +114,24 @@ def _dankar(sample: ClassSizeSample) -> UniquenessEstimate:
 
     up to a tenth of the population Pitman's estimate; above that the lower of Zayatz's and SNB's.
     """
+    # In small samples SNB finds many times too many, see the tests of its own population.
     if sample.fraction <= SMALL_SAMPLE:
-        return _or_zayatz(sample, Estimator.PITMAN)
-    other = _or_zayatz(sample, Estimator.SNB)
+        return _or_zayatz(sample, UniquenessEstimator.PITMAN)
+    other = _or_zayatz(sample, UniquenessEstimator.SNB)
     return min(
         other,
-        UniquenessEstimate(zayatz(sample), sample.population, Estimator.ZAYATZ),
+        UniquenessEstimate(zayatz(sample), sample.population, UniquenessEstimator.ZAYATZ),
         key=lambda e: e.uniques,
     )
 
 
-def _or_zayatz(sample: ClassSizeSample, estimator: Estimator) -> UniquenessEstimate:
+def _or_zayatz(sample: ClassSizeSample, estimator: UniquenessEstimator) -> UniquenessEstimate:
     found = ESTIMATORS[estimator](sample)
     if found is not None:
+        # No estimator knows the population's size as a bound: more uniques than persons are cut off.
         return UniquenessEstimate(min(found, sample.population), sample.population, estimator)
     note = f"{estimator} has no solution for these classes: zayatz instead"
-    return UniquenessEstimate(zayatz(sample), sample.population, Estimator.ZAYATZ, note)
+    return UniquenessEstimate(zayatz(sample), sample.population, UniquenessEstimator.ZAYATZ, note)
 
 
 # -- Zayatz ---------------------------------------------------------------------------------------------------
@@ -138,6 +154,7 @@ def _one_drawn(size: int, drawn: int, population: int) -> float:
     """size · C(population - size, drawn - 1) / C(population, drawn)."""
     if population - size < drawn - 1:
         return 0.0
+    # By logarithms, as binomials of a town's size exceed every float.
     log = math.log(size) + _log_choose(population - size, drawn - 1) - _log_choose(population, drawn)
     return math.exp(log)
 
@@ -150,20 +167,22 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def pitman(sample: ClassSizeSample) -> float | None:
-    """The Ewens-Pitman model (Hoshino, Journal of Official Statistics 17, 2001); None without a likeliest law.
+    """The Ewens-Pitman model (Hoshino, Journal of Official Statistics 17, 2001); None without a most likely one.
 
     A partition of n persons into u classes, s_j of size j, has the log-likelihood, but for a constant,
     Σ_{i=1}^{u-1} ln(θ + i α) - Σ_{i=1}^{n-1} ln(θ + i) + Σ_j s_j Σ_{i=1}^{j-1} ln(i - α), 0 ≤ α < 1, θ > -α.
-    For each α the likeliest θ is sought by Newton's method kept inside a bracket, and so is α on that curve;
-    where the likelihood falls from α = 0 on, α is 0 (Ewens). The estimate is the exact expectation
+    For each α the likeliest θ is sought by Brent's method, and so is α on that curve; where the likelihood falls
+    from α = 0 on, α is 0 (Ewens). The estimate is the exact expectation
     N Γ(θ + 1) Γ(θ + α + N - 1) / (Γ(θ + α) Γ(θ + N)), which for large N is Hoshino's N^α Γ(θ + 1) / Γ(θ + α).
-    A sample of uniques alone, or of one class, has no likeliest law.
+    A sample of uniques alone, or of one class, has no maximum of the likelihood.
     """
     if sample.classes in (1.0, sample.persons):
         return None
-    law = _Pitman(sample)
-    alpha = _root(law.along, 0.0, 1 - 1e-12, start=0.5) if law.along(0.0)[0] > 0 else 0.0
-    shifted, population = law.likeliest(alpha), sample.population
+    from scipy.optimize import brentq
+
+    likelihood = _PitmanLikelihood(sample)
+    alpha = brentq(likelihood.along, 0.0, ALPHA_MAX, xtol=ROOT) if likelihood.along(0.0) > 0 else 0.0
+    shifted, population = likelihood.likeliest(alpha), sample.population
     log = _log_rise(shifted, 1 - alpha) - _log_rise(shifted + population - 1, 1 - alpha)
     return population * math.exp(log)
 
@@ -190,66 +209,40 @@ def _terms(count: float) -> tuple[Floats, Floats]:
     return np.concatenate([exact, rest]), np.concatenate([np.ones(len(exact)), weights])
 
 
-class _Pitman:
+class _PitmanLikelihood:
     """The log-likelihood's derivatives, in α and τ = θ + α > 0."""
 
     def __init__(self, sample: ClassSizeSample) -> None:
+        # Differences of digamma functions are these sums in closed form, but lose all digits for α near 0 or a
+        # large τ; so terms are added up.
         self._class, self._class_weight = _terms(sample.classes - 1)
         self._person, self._person_weight = _terms(sample.persons - 1)
         self._sizes, self._counts = sample.sizes, sample.counts
-        self._steps = np.arange(1, min(sample.sizes[-1] - 1, EXACT_MAX) + 1)
-        larger = np.searchsorted(sample.sizes, self._steps, side="right")
-        self._larger = np.append(np.cumsum(sample.counts[::-1])[::-1], 0)[larger]
-
-    def _inverses(self, tau: float, alpha: float) -> tuple[Floats, Floats]:
-        return 1 / (tau + (self._class - 1) * alpha), 1 / (tau - alpha + self._person)
 
     def likeliest(self, alpha: float) -> float:
         """The likeliest τ given α."""
+        from scipy.optimize import brentq
 
-        def score(log: float) -> tuple[float, float]:
+        # In ln τ, as the likeliest lies anywhere from 10⁻¹² to 10¹⁸; times τ, so that the score stays near 1.
+        def score(log: float) -> float:
             tau = math.exp(log)
-            ofs, alls = self._inverses(tau, alpha)
-            value = tau * float(self._class_weight @ ofs - self._person_weight @ alls)
-            slope = tau**2 * float(self._person_weight @ alls**2 - self._class_weight @ ofs**2)
-            return value, value + slope
+            by_class = float(self._class_weight @ (1 / (tau + (self._class - 1) * alpha)))
+            by_person = float(self._person_weight @ (1 / (tau - alpha + self._person)))
+            return tau * (by_class - by_person)
 
-        return math.exp(_root(score, math.log(1e-12), math.log(1e18), start=0.0))
+        return math.exp(brentq(score, *LOG_TAU, xtol=ROOT))
 
-    def along(self, alpha: float) -> tuple[float, float]:
-        """The derivative in α where τ is the likeliest, and the derivative of that along the curve."""
+    def along(self, alpha: float) -> float:
+        """The derivative in α where τ is the likeliest."""
         tau = self.likeliest(alpha)
-        ofs, alls = self._inverses(tau, alpha)
-        places, weights = self._class, self._class_weight
-        first, second = self._within(alpha)
-        both = float(self._person_weight @ alls**2 - weights @ ofs**2)
-        mixed = -float(weights @ (places * ofs**2))
-        slope = -float(weights @ (places * ofs) ** 2) - second - (mixed**2 / both if both else 0.0)
-        return float(weights @ (places * ofs)) - first, slope
+        by_class = float(self._class_weight @ (self._class / (tau + (self._class - 1) * alpha)))
+        return by_class - self._within(alpha)
 
-    def _within(self, alpha: float) -> tuple[float, float]:
-        """Σ_j s_j Σ_{i=1}^{j-1} 1 / (i - α), and the same of the squares."""
-        inverse = 1 / (self._steps - alpha)
-        first, second = float(self._larger @ inverse), float(self._larger @ inverse**2)
-        big = self._sizes > EXACT_MAX + 1
-        start, ends = EXACT_MAX + 0.5 - alpha, self._sizes[big] - 0.5 - alpha
-        first += float(self._counts[big] @ np.log(ends / start))
-        second += float(self._counts[big] @ (1 / start - 1 / ends))
-        return first, second
+    def _within(self, alpha: float) -> float:
+        """Σ_j s_j Σ_{i=1}^{j-1} 1 / (i - α)."""
+        from scipy.special import digamma
 
-
-def _root(score: Callable[[float], tuple[float, float]], low: float, high: float, *, start: float) -> float:
-    """Where a score, given with its slope, falls through 0: Newton's steps, halved where they leave the bracket."""
-    place = start
-    for _ in range(STEPS_MAX):
-        value, slope = score(place)
-        low, high = (place, high) if value > 0 else (low, place)
-        step = place - value / slope if slope else low
-        following = step if low < step < high else (low + high) / 2
-        if abs(following - place) <= 1e-12 * (1 + abs(place)):
-            return following
-        place = following
-    return place
+        return float(self._counts @ (digamma(self._sizes - alpha) - digamma(1 - alpha)))
 
 
 # -- slide negative binomial ----------------------------------------------------------------------------------
@@ -263,7 +256,7 @@ def snb(sample: ClassSizeSample) -> float | None:
     g = (β / (1 - q))^α, the sample is to expect
     s₁ = K π g (1 + α q / (1 - q)) and s₂ = K π² g α (1 - β) (2 - (1 - α) q) / (2 (1 - q)²);
     K is Shlosser's estimate as modified by Haas & Stokes (JASA 93, 1998). Solved for (ln α, logit β) by
-    Newton's method with damping from the best points of a grid; a point counts as solved within 1e-8.
+    Levenberg and Marquardt's method from the best points of a grid; a point counts as solved within 1e-8.
     """
     number, two = _shlosser(sample), sample.of_size(2)
     if two == 0:
@@ -273,6 +266,7 @@ def snb(sample: ClassSizeSample) -> float | None:
     def miss(point: Floats) -> Floats:
         return _snb_logs(point, sample.fraction) - aim
 
+    # The two equations are flat over wide regions, where no method finds its way; a coarse grid leads past them.
     starts = [np.array([a, b]) for a in np.linspace(-7, 7, 15) for b in np.linspace(-12, 6, 19)]
     starts.sort(key=lambda start: float(np.abs(miss(start)).sum()))
     for start in starts[:5]:
@@ -299,21 +293,15 @@ def _snb_logs(point: Floats, fraction: float) -> Floats:
 
 
 def _solve(miss: Callable[[Floats], Floats], start: Floats) -> Floats:
-    """A least point of a pair of misses by Levenberg and Marquardt's damped Newton steps."""
-    point, damping = start, 1e-3
-    value = miss(point)
-    for _ in range(STEPS_MAX):
-        slope = np.stack([(miss(point + d) - miss(point - d)) / 2e-6 for d in 1e-6 * np.eye(2)], axis=1)
-        step = np.linalg.solve(slope.T @ slope + damping * np.eye(2), -slope.T @ value)
-        tried = np.clip(point + step, -30, 30)
-        found = miss(tried)
-        if found @ found < value @ value:
-            point, value, damping = tried, found, damping / 10
-        else:
-            damping *= 10
-        if np.abs(value).max() < 1e-12 or damping > 1e12:
-            break
-    return point
+    """The point near the start where a pair of misses is least, by Levenberg and Marquardt (MINPACK)."""
+    from scipy.optimize import root
+
+    def bounded(point: Floats) -> Floats:
+        # beyond these bounds exp overflows; a point there has the misses of the edge
+        return miss(np.clip(point, -30, 30))
+
+    found = root(bounded, start, method="lm", options={"xtol": ROOT, "ftol": ROOT})
+    return np.asarray(np.clip(found.x, -30, 30))
 
 
 def _shlosser(sample: ClassSizeSample) -> float:
@@ -329,8 +317,8 @@ def _shlosser(sample: ClassSizeSample) -> float:
     return sample.classes + sample.of_size(1) * of_both / twice * (missed / once) ** 2
 
 
-ESTIMATORS: dict[Estimator, Callable[[ClassSizeSample], float | None]] = {
-    Estimator.PITMAN: pitman,
-    Estimator.ZAYATZ: zayatz,
-    Estimator.SNB: snb,
+ESTIMATORS: dict[UniquenessEstimator, Callable[[ClassSizeSample], float | None]] = {
+    UniquenessEstimator.PITMAN: pitman,
+    UniquenessEstimator.ZAYATZ: zayatz,
+    UniquenessEstimator.SNB: snb,
 }

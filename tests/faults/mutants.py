@@ -33,6 +33,8 @@ CHOSEN = ADDED.replace("!=", "==")
 SEARCH, LOCAL = "tests/unit/test_deid_search.py", "tests/unit/test_deid_local.py"
 PAPERS, VERIFIED = "tests/unit/test_deid_papers.py", "tests/unit/test_deid_verify.py"
 STANDARD, NUMBERS = "tests/unit/test_deid_standard.py", "tests/unit/test_deid_operations_numbers.py"
+REACHED = "tests/http/test_problems_over_http.py::test_every_code_is_reached_over_http_in_one_shape"
+ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_described_answers.py"
 
 
 @dataclass(frozen=True)
@@ -593,15 +595,15 @@ MUTANTS = (
     Mutant(
         "suppressed rows told as they are",
         "privacy/deidentify/search/engine.py",
-        "    told[assigned.scheme < 0] = values[SUPPRESSED]\n",
+        "    published[assigned.scheme < 0] = values[SUPPRESSED]\n",
         "",
         (f"{LOCAL}::test_who_fits_nowhere_is_suppressed_within_the_limit_and_brought_in_beyond_it",),
     ),
     Mutant(
         "finer nodes ruled out by what they may yet keep",
         "privacy/deidentify/search/branch_and_bound.py",
-        "        if verdict.surely > self.limit or",
-        "        if verdict.suppressed > self.limit or",
+        "        if cost.surely > self.limit or",
+        "        if cost.suppressed > self.limit or",
         (f"{SEARCH}::test_a_class_that_fails_may_split_into_one_that_holds_and_little_to_suppress",),
     ),
     Mutant(
@@ -620,7 +622,7 @@ MUTANTS = (
     ),
     Mutant(
         "the population's rows in the loss",
-        "privacy/deidentify/search/measure.py",
+        "privacy/deidentify/search/loss.py",
         "(column if counted is None else column.take(counted)).counts() for",
         "column.counts() for",
         (f"{SEARCH}::test_what_one_node_says_of_finer_ones_is_so_with_a_population",),
@@ -663,7 +665,7 @@ MUTANTS = (
     Mutant(
         "rare values counted in rows",
         "privacy/deidentify/standard/item4.py",
-        "    return places[holders(column, setting.persons)[places] <",
+        "    return places[holders(column, context.persons)[places] <",
         "    return places[holders(column, None)[places] <",
         (f"{STANDARD}::test_many_rows_of_few_persons_are_few",),
     ),
@@ -690,7 +692,7 @@ MUTANTS = (
     ),
     Mutant(
         "rows left out that stay out although they were joined to others",
-        "privacy/deidentify/search/placing.py",
+        "privacy/deidentify/search/residue.py",
         "        return self.rank <= low",
         "        return (self.rank <= low) & (self.rank > 0)",
         (f"{LOCAL}::test_classes_lend_what_they_can_spare_and_no_more",),
@@ -701,5 +703,41 @@ MUTANTS = (
         "        if _released(publish, world) == seen:",
         "        if _released(publish, world) is not None:",
         ("tests/unit/test_deid_attacked.py::test_a_margin_of_one_value_keeps_who_reruns_the_program_at_one_half",),
+    ),
+    # HTTP
+    Mutant(
+        "a role that nobody looks at",
+        "api/http/roles.py",
+        "if roles and who.role not in roles:",
+        "if not roles:",
+        (f"{REACHED}[forbidden]",),
+    ),
+    Mutant(
+        "requests that nobody counts",
+        "api/http/roles.py",
+        "count_request(who.name)",
+        "pass",
+        (f"{REACHED}[rate_limited]",),
+    ),
+    Mutant(
+        "a parameter in the address that is overlooked",
+        "api/http/roles.py",
+        "if len(values) > 1 or not reads_query",
+        "if len(values) > 1",
+        (f"{ASKING}::test_a_parameter_in_the_address_is_refused_rather_than_ignored",),
+    ),
+    Mutant(
+        "an answer without a member that the description requires",
+        "api/catalog/views.py",
+        '        "version": dataset.version,\n',
+        "",
+        ("tests/http/test_get_datasets.py::test_a_retired_dataset_is_still_shown_as_retired",),
+    ),
+    Mutant(
+        "a description that does not know a member of answers",
+        "openapi.yaml",
+        "        within_share:\n",
+        "        within_part:\n",
+        (f"{DESCRIBED}::test_several_quantiles_say_by_what_share_of_the_rows_a_rank_may_be_off",),
     ),
 )  # fmt: skip

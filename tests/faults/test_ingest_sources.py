@@ -17,7 +17,8 @@ from lanes import first
 
 from datasets.database.files import size_of
 from datasets.descriptor.descriptor import Descriptor, parse
-from datasets.registration.ingest import ImportProblem, Limits, check, ingest
+from datasets.registration.ingest import Limits, check, ingest
+from datasets.registration.ingest.errors import ImportProblem
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "Hanako"
@@ -182,7 +183,8 @@ CHILD = """
 import json, resource, sys, time
 from pathlib import Path
 from datasets.descriptor.descriptor import parse
-from datasets.registration.ingest import ImportProblem, check
+from datasets.registration.ingest import check
+from datasets.registration.ingest.errors import ImportProblem
 descriptor = parse(Path(sys.argv[1]).read_text())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began, problem = time.monotonic(), ""

@@ -16,7 +16,7 @@ from mutants import MUTANTS, Mutant
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
-COPIED = ("api", "datasets", "privacy", "tests", "docs", "pyproject.toml")
+COPIED = ("api", "datasets", "privacy", "tests", "docs", "pyproject.toml", "openapi.yaml")
 AT_ONCE = 2
 TIMEOUT_S = 300
 SAY_WHERE = "import api, datasets, privacy; print(*[m.__file__ for m in (api, datasets, privacy)], sep='\\n')"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from described import DescribedClient
 from flask import Flask
 from town import GRANTS, RESIDENTS, SECRET, VISITS, add, enrol, grant, residents_csv, visits_csv
 from werkzeug.test import TestResponse
@@ -69,6 +70,7 @@ class Visitor:
 
     def __init__(self, app: Flask, keys: dict[str, str]) -> None:
         self.app, self.keys = app, keys
+        app.test_client_class = DescribedClient
         self.client = app.test_client()
 
     @property

@@ -263,7 +263,8 @@ NAMED = (
     r'\breason=\s*"([a-z_]+)"',
     r'\breason = "([a-z_]+)"',
     r'\breason = "[a-z_]+" if .* else "([a-z_]+)"',
-    r'\.fault\(\s*[^,]*,\s*"([a-z_]+)"',
+    r'\._fault\(\s*[^,]*,\s*"([a-z_]+)"',
+    r'FieldFault\(\s*"([a-z_]+)"',
     r'ValidationError\(\s*"([a-z_]+)"',
     r'\berror="([a-z_]+)"',
 )

@@ -10,7 +10,7 @@ from small_town import BY_DISTRICT, Town, Visitor, build
 from structlog.testing import LogCapture
 from town import PERSON_MORE
 
-from api.http.headers import set_up_logs
+from api.server.logs import set_up_logs
 
 SECRET_WORDS = {
     "select": [{"as": "secretname", "agg": "sum", "column": "score", "clamp": [1.5, 7.5]}],

@@ -14,11 +14,12 @@ import pyarrow.ipc
 import pytest
 from lanes import first
 from odd_requests import ARROW, CSV, Odd, odd_requests
+from recorded_noise import RecordedNoise
 from small_town import Town, Visitor, build
 from town import PERSON_MORE
 from werkzeug.test import TestResponse
 
-from privacy.noise import OpendpNoise, RecordedNoise
+from privacy.noise import OpendpNoise
 
 ODD_PERSON = "p9998,Odd One,osaka,-5,unreadable,1800-01-01\n"
 NAMES = re.compile(

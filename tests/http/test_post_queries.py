@@ -10,7 +10,8 @@ from odd_engines import NoEngine, engine_of, with_engine
 from small_town import BY_DISTRICT, COUNT, Town, Visitor
 from town import PEOPLE_COUNT
 
-from api.formats import ARROW, CSV, rendered
+from api.formats.arrow import ARROW
+from api.formats.csv import CSV
 
 MIXED = {
     "select": [
@@ -255,6 +256,6 @@ def test_a_parameter_in_the_address_is_refused_rather_than_ignored(visitor: Visi
 def test_a_sum_beyond_64_bits_is_still_told_in_every_format(onlooker: Visitor) -> None:
     dummy = onlooker.ask({**COUNT, "mode": "dummy"}).json
     huge = json.dumps({**dummy, "rows": [dict.fromkeys(dummy["rows"][0], -(10**23))]}).encode()
-    table = pyarrow.ipc.open_stream(rendered(huge, ARROW)).read_all()
+    table = pyarrow.ipc.open_stream(ARROW.render(huge)).read_all()
     assert [int(value) for value in table.to_pylist()[0].values()] == [-(10**23)] * 3
-    assert rendered(huge, CSV).decode().splitlines()[1] == ",".join([str(-(10**23))] * 3)
+    assert CSV.render(huge).decode().splitlines()[1] == ",".join([str(-(10**23))] * 3)

@@ -13,7 +13,7 @@ from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate
 from privacy.layout import Layout
 from privacy.plan import Plan, plan
-from privacy.query import Key, Query, Statistic, TableAsked
+from privacy.query import Key, Query, Statistic, WorkloadTable
 from privacy.schema import Measure, Number
 
 SIGMAS = 6.0  # cells of one table share noise, so the deviation below is only about right
@@ -92,7 +92,7 @@ def with_totals(price: str, *, select: Statistic | None = None, **changes: objec
 
 
 def workload(price: str, *tables: tuple[int, ...]) -> Query:
-    asked = tuple(TableAsked(name=f"t{place}", group_by=keys(*axes)) for place, axes in enumerate(tables))
+    asked = tuple(WorkloadTable(name=f"t{place}", group_by=keys(*axes)) for place, axes in enumerate(tables))
     return query(count("s"), tables=asked, budget=Price.parse(price))
 
 

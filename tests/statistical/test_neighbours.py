@@ -29,12 +29,13 @@ from doubles import (
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from lanes import first
+from recorded_noise import RecordedDraw, RecordedNoise
 
 from datasets.engines.duckdb import DuckdbEngine
 from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.answer import AnswerTable, release, table
 from privacy.budget import NANO, Price
-from privacy.noise import Mechanism, OpendpNoise, RecordedDraw, RecordedNoise, calibrate
+from privacy.noise import Mechanism, OpendpNoise, calibrate
 from privacy.plan import Plan, plan
 from privacy.quantiles import QuantileMethod, Quantiles
 from privacy.query import AGGREGATES, Compare, Key, Statistic

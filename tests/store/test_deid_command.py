@@ -177,6 +177,32 @@ def test_the_report_is_one_page_in_the_language_asked_for_or_in_both(deid, here)
         assert loaded not in page.replace("http://www.w3.org/2000/svg", "")
 
 
+def test_the_report_tells_how_well_an_item_is_predicted_where_the_plan_asks(deid, here):
+    deid(plan=PLAN + "classify: illness\n")
+    body = report_of(here / "out")
+    assert body["classifier"]["target"] == "illness"
+    assert body["classifier_note"] is None
+    assert "scikit-learn" in body["versions"]
+
+
+def test_without_the_optional_classifier_the_figure_is_left_out_and_the_report_says_why(
+    deid, here, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "sklearn", None)  # as if it were not installed
+    deid(plan=PLAN + "classify: illness\n")
+    body, page = report_of(here / "out"), (here / "out" / "report.html").read_text(encoding="utf-8")
+    assert body["classifier"] is None
+    assert "not installed" in body["classifier_note"]["en"]
+    for language in ("ja", "en"):
+        assert body["classifier_note"][language] in page
+
+
+def test_where_no_classifier_is_asked_for_none_is_missed(deid, here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    deid()
+    assert report_of(here / "out")["classifier_note"] is None
+
+
 def test_no_text_promises_anonymity_in_law(deid, here):
     result = deid()
     texts = [
@@ -187,7 +213,7 @@ def test_no_text_promises_anonymity_in_law(deid, here):
 
 
 def test_the_evidence_of_each_item_is_signed_with_the_key_of_the_restricted_folder(deid, here):
-    from privacy.deidentify import evidence
+    from privacy.deidentify.standard import evidence
 
     deid()
     key = (here / "out" / "restricted" / "evidence.key").read_bytes()

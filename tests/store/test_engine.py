@@ -30,7 +30,7 @@ from datasets.engines.duckdb import DuckdbEngine, EngineFailed
 from datasets.engines.sql import RAW_GROUPS_MAX, passes, statement
 from privacy.exact import cells_over
 from privacy.plan import Plan, plan
-from privacy.query import CALENDAR, All, Any, Compare, Key, Not, Statistic, TableAsked
+from privacy.query import CALENDAR, All, Any, Compare, Key, Not, Statistic, WorkloadTable
 from privacy.schema import Category, Column, Date, Number, Schema, day_number
 
 REAL = settings(deadline=None, derandomize=True, max_examples=40)
@@ -400,7 +400,7 @@ def test_margins_and_workloads_find_every_grid(engine, mixed, kind: str) -> None
     if kind == "totals":
         asked = query(count("c"), of_n("variance"), group_by=keys, totals=True)
     else:
-        tables = tuple(TableAsked(name=f"t{place}", group_by=(key,)) for place, key in enumerate(keys))
+        tables = tuple(WorkloadTable(name=f"t{place}", group_by=(key,)) for place, key in enumerate(keys))
         asked = query(count("c"), of_n("mean"), tables=tables)
     planned = plan(asked, MIXED)
     assert_alike(engine, mixed, planned, PEOPLE)

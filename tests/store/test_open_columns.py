@@ -312,7 +312,7 @@ def test_a_dataset_that_sets_no_delta_aside_cannot_have_one(was, becomes):
         (6, 20, "columns.employer.type"),
         (8, 18, "columns.school.type"),
     ]
-    assert "needs measure: zcdp, and delta_per_query and delta_cap" in refused.value.faults[0].message
+    assert "needs measure: zcdp, and delta_per_query and delta_cap" in refused.value.faults[0].message.en
 
 
 @pytest.mark.parametrize(
@@ -380,4 +380,4 @@ def test_a_view_is_refused_where_a_source_has_no_delta_to_pay(shelf):
         shelf.join(VIEW)
     (fault,) = refused.value.faults
     assert (fault.line, fault.path) == (8, "columns.firm.column")
-    assert "homes declares no delta_per_query and delta_cap: leave the column out" in fault.message
+    assert "homes declares no delta_per_query and delta_cap: leave the column out" in fault.message.en

@@ -20,8 +20,10 @@ from datasets.catalog import Catalog, DatasetVersion
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, parse, read
 from datasets.ledger.ledger import Ledger
-from datasets.registration.ingest import ImportProblem, IngestReport, JoinedPart, Limits, ingest_joined
-from datasets.registration.registry import Registered, RegistrationRefused
+from datasets.registration.errors import RegistrationRefused
+from datasets.registration.ingest import IngestReport, JoinedPart, Limits, ingest_joined
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.registry import Registered
 from privacy import delta
 from privacy.budget import Price
 from privacy.schema import Category, Number
@@ -257,7 +259,7 @@ def test_a_view_is_refused_with_line_and_column(shelf: Shelf, old: str, new: str
     place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
     with pytest.raises(DescriptorError) as refused:
         shelf.join(before + after)
-    found = [(fault.line, fault.column, fault.message) for fault in refused.value.faults]
+    found = [(fault.line, fault.column, fault.message.en) for fault in refused.value.faults]
     assert any((line, column) == place and message in told for line, column, told in found), found
     assert not any(held.id == "residents-care" for held in shelf.catalog.all())
 

@@ -126,10 +126,10 @@ def test_a_sum_clamped_per_person_is_bounded_by_the_clamp_and_by_the_rows(
     assert (estimator.l1(cells), estimator.squared(cells)) == (l1, squared)
 
 
-# What is told without noise
+# Results without noise
 
 
-def told(people: list[list[tuple[int, ...]]], statistic: Statistic, schema=TOWN) -> dict[str, object]:
+def rendered(people: list[list[tuple[int, ...]]], statistic: Statistic, schema=TOWN) -> dict[str, object]:
     planned = plan(query(statistic), schema)
     made = table(planned, release(planned, exact_by_hand(planned, people), Silence()))
     return {column.name: column.values[0] for column in made.columns}
@@ -148,11 +148,11 @@ PEOPLE = st.lists(
 @given(PEOPLE)
 def test_without_noise_means_and_variances_are_those_of_the_clamped_values(people) -> None:
     ages = [min(max(row[1], 10), 90) for (row,) in people if row[1] >= 0]
-    mean = told(people, Statistic(name="m", agg="mean", column="age", clamp=(10, 90)))
+    mean = rendered(people, Statistic(name="m", agg="mean", column="age", clamp=(10, 90)))
     assert mean["m"] == pytest.approx(fmean(ages), abs=1e-4)
-    variance = told(people, Statistic(name="v", agg="variance", column="age", clamp=(10, 90)))
+    variance = rendered(people, Statistic(name="v", agg="variance", column="age", clamp=(10, 90)))
     assert variance["v"] == pytest.approx(pvariance(ages), abs=1e-3)
-    deviation = told(people, Statistic(name="d", agg="stddev", column="age", clamp=(10, 90)))
+    deviation = rendered(people, Statistic(name="d", agg="stddev", column="age", clamp=(10, 90)))
     assert deviation["d"] == pytest.approx(math.sqrt(pvariance(ages)), abs=1e-3)
 
 
@@ -164,8 +164,8 @@ def test_without_noise_a_ratio_is_that_of_the_two_counts(people) -> None:
     rows = [row for (row,) in people]
     above = sum(0 <= row[1] < 60 for row in rows)
     below = sum(row[0] == 0 for row in rows)
-    both = told(people, Statistic(name="r", agg="ratio", numerator=young, denominator=women))
-    share = told(people, Statistic(name="r", agg="ratio", numerator=young))
+    both = rendered(people, Statistic(name="r", agg="ratio", numerator=young, denominator=women))
+    share = rendered(people, Statistic(name="r", agg="ratio", numerator=young))
     assert share["r"] == pytest.approx(above / len(rows), abs=1e-6)
     assert (share["r_matching"], share["r_others"]) == (above, len(rows) - above)
     assert both["r_numerator_only"] + both["r_both"] == above

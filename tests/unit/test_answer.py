@@ -9,13 +9,13 @@ import pytest
 from doubles import FAMILIES, TOWN, Silence, count, crowds, exact_by_hand, queries, query, register, schemas
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded_noise import RecordedNoise
 
 from privacy.answer import AnswerTable, release, renamed_table, table
 from privacy.budget import Price
-from privacy.noise import RecordedNoise
 from privacy.plan import Plan, plan
-from privacy.query import Compare, Key, Query, Statistic, TableAsked
-from privacy.result_columns import expectation
+from privacy.query import Compare, Key, Query, Statistic, WorkloadTable
+from privacy.quote import expectation
 from privacy.schema import Number
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
@@ -23,7 +23,7 @@ BY_SEX = (Key(column="sex"),)
 INCOME = Statistic(name="pay", agg="mean", column="income")
 
 
-def told(asked: Query, *released: list[int]) -> AnswerTable:
+def rendered(asked: Query, *released: list[int]) -> AnswerTable:
     """A table made from released integers, several of one component a statistic after each other."""
     planned = plan(asked, TOWN)
     arrays = [
@@ -42,25 +42,25 @@ def width(planned: Plan, place: int = 0) -> int:
 
 
 def test_every_cell_is_told_with_its_keys_in_declared_order() -> None:
-    made = told(query(group_by=(*BY_SEX, Key(column="age", bins=(0, 20, 120)))), [1, 2, 3, 4, 5, 6])
+    made = rendered(query(group_by=(*BY_SEX, Key(column="age", bins=(0, 20, 120)))), [1, 2, 3, 4, 5, 6])
     assert column(made, "sex") == ("f", "f", "m", "m", "x", "x")
     assert column(made, "age") == ("[0,20)", "[20,120]") * 3
     assert column(made, "n") == (1, 2, 3, 4, 5, 6)
 
 
 def test_the_cell_of_missing_values_is_the_last_and_its_key_is_null() -> None:
-    made = told(query(group_by=(Key(column="sex", missing=True),)), [1, 2, 3, 4])
+    made = rendered(query(group_by=(Key(column="sex", missing=True),)), [1, 2, 3, 4])
     assert column(made, "sex") == ("f", "m", "x", None)
 
 
 def test_bounds_lie_evenly_around_a_count_which_may_be_negative() -> None:
-    made = told(query(), [-7])
+    made = rendered(query(), [-7])
     reach = width(plan(query(), TOWN))
     assert [column(made, name) for name in ("n", "n_low", "n_high")] == [(-7,), (-7 - reach,), (-7 + reach,)]
 
 
 def test_a_sum_is_told_in_units_of_its_column() -> None:
-    made = told(query(Statistic(name="s", agg="sum", column="income")), [7])
+    made = rendered(query(Statistic(name="s", agg="sum", column="income")), [7])
     assert column(made, "s") == (3.5,)
     assert [about.about["unit"] for about in made.columns] == ["JPY"] * 3
 
@@ -69,7 +69,7 @@ def test_a_sum_is_told_in_units_of_its_column() -> None:
     ("above", "below", "mean"), [(15, 5, 6.875), (0, 9, -2.5), (9, 0, 10), (1, 2, 1.66665)]
 )
 def test_a_mean_divides_the_span_in_proportion_to_the_two_sums(above: int, below: int, mean: float) -> None:
-    made = told(query(INCOME), [above, below])
+    made = rendered(query(INCOME), [above, below])
     assert column(made, "pay") == (mean,)
     assert column(made, "pay_from_low") == (above / 2,)
     assert column(made, "pay_to_high") == (below / 2,)
@@ -79,20 +79,20 @@ def test_a_mean_divides_the_span_in_proportion_to_the_two_sums(above: int, below
     ("above", "below", "mean"), [(-3, 20, -2.5), (20, -3, 10), (-4, 2, 3.75), (0, 0, 3.75)]
 )
 def test_a_mean_stays_inside_its_clamps_whatever_the_noise(above: int, below: int, mean: float) -> None:
-    assert column(told(query(INCOME), [above, below]), "pay") == (mean,)
+    assert column(rendered(query(INCOME), [above, below]), "pay") == (mean,)
 
 
 def test_bounds_of_a_mean_round_outwards() -> None:
-    made = told(query(INCOME), [1_000, 3_000])
+    made = rendered(query(INCOME), [1_000, 3_000])
     low, mean, high = (column(made, name)[0] for name in ("pay_low", "pay", "pay_high"))
     assert low < mean < high  # type: ignore[operator]
     assert all(Fraction(str(end)) * 20_000 % 1 == 0 for end in (low, high))
 
 
 def test_notes_follow_from_the_question_alone() -> None:
-    assert told(query(), [1]).notes == ("may_be_negative", "bounds_per_cell")
-    assert told(query(INCOME), [1, 1]).notes == ("bounds_per_cell", "mean_from_sums")
-    assert told(query(mode="dummy"), [1]).notes[-1] == "dummy_data"
+    assert rendered(query(), [1]).notes == ("may_be_negative", "bounds_per_cell")
+    assert rendered(query(INCOME), [1, 1]).notes == ("bounds_per_cell", "mean_from_sums")
+    assert rendered(query(mode="dummy"), [1]).notes[-1] == "dummy_data"
     assert answered(query(RICH["variance"])).notes == ("bounds_per_cell", "variance_from_sums")
     assert answered(query(RICH["ratio"])).notes == ("bounds_per_cell", "ratio_from_counts")
     assert "quantile_ranks" in answered(query(RICH["median"])).notes
@@ -105,7 +105,7 @@ def test_notes_follow_from_the_question_alone() -> None:
     whole = answered(query(group_by=BY_SEX, totals=True, whole=True))
     assert whole.notes == ("bounds_per_cell", "totals", "whole_numbers")
     assert whole.postprocessing == ("weighted_least_squares", "non_negative_integers")
-    assert told(query(INCOME), [1, 1]).postprocessing == ("mean_from_sums",)
+    assert rendered(query(INCOME), [1, 1]).postprocessing == ("mean_from_sums",)
 
 
 @SMALL
@@ -145,25 +145,25 @@ BOTH = query(count("n"), INCOME, group_by=BY_SEX)
 
 
 def test_an_answer_is_told_again_under_other_names_and_in_another_order() -> None:
-    first = told(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
+    first = rendered(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
     renamed = replace(BOTH, select=(replace(INCOME, name="mean_income"), count("people")))
     again = renamed_table(first, plan(renamed, TOWN))
-    assert again == told(renamed, [10, 20, 30, 40, 50, 60], [1, 2, 3])
+    assert again == rendered(renamed, [10, 20, 30, 40, 50, 60], [1, 2, 3])
 
 
 def test_an_answer_told_again_under_its_own_names_is_the_same() -> None:
-    first = told(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
+    first = rendered(BOTH, [1, 2, 3], [10, 20, 30, 40, 50, 60])
     assert renamed_table(first, plan(BOTH, TOWN)) == first
 
 
 def test_names_that_begin_alike_are_not_confused() -> None:
     asked = query(count("n"), Statistic(name="n_", agg="sum", column="age"))
-    first = told(asked, [1], [2])
+    first = rendered(asked, [1], [2])
     assert renamed_table(first, plan(asked, TOWN)) == first
 
 
 def test_of_two_equal_statistics_the_more_exact_is_told_again() -> None:
-    first = told(query(count("rough"), count("fine"), weights={"fine": Fraction(9)}), [111], [222])
+    first = rendered(query(count("rough"), count("fine"), weights={"fine": Fraction(9)}), [111], [222])
     again = renamed_table(first, plan(query(count("n"), budget=Price.parse("0.9")), TOWN))
     assert column(again, "n") == (222,)
 
@@ -211,7 +211,7 @@ def test_every_statistic_is_told_again_with_its_bounds_and_raw_numbers_renamed(s
     [
         {"group_by": (*BY_SEX, Key(column="age", bins=(0, 20, 120))), "totals": True},
         {"group_by": BY_SEX, "totals": True, "whole": True},
-        {"tables": (TableAsked(name="a", group_by=BY_SEX), TableAsked(name="b", group_by=()))},
+        {"tables": (WorkloadTable(name="a", group_by=BY_SEX), WorkloadTable(name="b", group_by=()))},
     ],
     ids=["totals", "whole", "tables"],
 )

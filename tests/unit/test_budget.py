@@ -101,12 +101,12 @@ def test_epsilon_is_sound_for_some_order_and_tighter_than_the_first_conversion(
     nano: int, delta: Fraction
 ) -> None:
     rho = nano / NANO
-    told = float(epsilon_of(Price(nano), delta))
-    assert told <= rho + 2 * (rho * math.log(1 / delta)) ** 0.5 + 1e-6
+    stated = float(epsilon_of(Price(nano), delta))
+    assert stated <= rho + 2 * (rho * math.log(1 / delta)) ** 0.5 + 1e-6
     found = min(
-        math.exp((alpha - 1) * (alpha * rho - told)) / (alpha - 1) * (1 - 1 / alpha) ** alpha
+        math.exp((alpha - 1) * (alpha * rho - stated)) / (alpha - 1) * (1 - 1 / alpha) ** alpha
         for alpha in (1 + 1.01**step for step in range(-2_500, 2_500))
-        if abs((alpha - 1) * (alpha * rho - told)) < 600
+        if abs((alpha - 1) * (alpha * rho - stated)) < 600
     )
     assert found <= float(delta) * (1 + 1e-3)
 

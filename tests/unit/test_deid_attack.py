@@ -15,6 +15,7 @@ from privacy.deidentify.proof import attack
 from privacy.deidentify.proof.attack import MatchedRecords
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)
@@ -296,75 +297,6 @@ def test_adult_five_anonymous_by_arxs_levels_withstands_the_attack_on_everybody(
     assert told.success == pytest.approx((found.sizes >= 5).sum() / told.targets)
 
 
-# -- joins and nearest records --------------------------------------------------------------------------------
-
-
-def test_a_join_on_untouched_columns_finds_who_is_alone_there() -> None:
-    source = tabled(
-        [("f", "x", "1"), ("f", "y", "2"), ("m", "x", "3"), ("m", "x", "4")], "sex", "ward", "age"
-    )
-    told = tabled([("f", "x", "a"), ("f", "y", "a"), ("m", "x", "a"), ("*", "*", "*")], "sex", "ward", "age")
-    records = MatchedRecords(source=source, published=told, suppressed=np.array([False, False, False, True]))
-    names = attack.untouched(source, told, ["sex", "ward", "age"])
-    assert names == ("sex", "ward")
-    found = {join.columns: join for join in attack.joins(records, names, k=2)}
-    assert set(found) == {("sex",), ("ward",), ("sex", "ward")}
-    assert found["sex", "ward"].correct == 1
-    assert found["sex",].correct == pytest.approx(1 / 3)
-    assert found["ward",].narrowed == found["ward",].unique == pytest.approx(1 / 3)
-
-
-def test_a_join_finds_nobody_right_after_a_swap() -> None:
-    source, told = (
-        tabled([("f", "x"), ("m", "y")], "sex", "ward"),
-        tabled([("m", "y"), ("f", "x")], "sex", "ward"),
-    )
-    records = MatchedRecords(source=source, published=told, suppressed=np.zeros(2, dtype=np.bool_))
-    (*_, both) = attack.joins(records, ["sex", "ward"], k=2)
-    assert (both.unique, both.correct) == (1, 0)
-
-
-def numbered(count: int, origin: np.ndarray | None = None) -> MatchedRecords:
-    table = tabled([("x",)] * count, "any")
-    return MatchedRecords(
-        source=table, published=table, suppressed=np.zeros(count, dtype=np.bool_), origin=origin
-    )
-
-
-def test_exact_numbers_link_everybody_even_when_shuffled() -> None:
-    truth = np.arange(20.0).reshape(10, 2) ** 2
-    order = np.random.default_rng(1).permutation(10)
-    assert attack.nearest(numbered(10, order), truth, truth[order]).correct == 1
-
-
-def test_equal_records_share_the_guess() -> None:
-    truth = np.array([[1.0], [2], [9], [10]])
-    told = np.array([[1.5], [1.5], [9.5], [9.5]])
-    found = attack.nearest(numbered(4), truth, told)
-    assert (found.targets, found.correct, found.chance) == (4, 0.5, 0.25)
-
-
-def test_much_noise_brings_the_linkage_down_to_chance() -> None:
-    noise = np.random.default_rng(2)
-    truth = noise.normal(size=(500, 3))
-    linked = [
-        attack.nearest(numbered(500), truth, truth + s * noise.normal(size=(500, 3))) for s in (0.01, 100.0)
-    ]
-    assert linked[0].correct > 0.9
-    assert linked[1].correct < 0.02
-
-
-def test_each_column_counts_by_its_own_scale() -> None:
-    truth, told = np.array([[0.0, 0.0], [1.0, 100.0]]), np.array([[0.0, 60.0], [1.0, 40.0]])
-    assert attack.nearest(numbered(2), truth, told).correct == 1
-
-
-def test_rows_without_a_number_link_to_nobody() -> None:
-    truth = np.array([[1.0], [2], [np.nan]])
-    found = attack.nearest(numbered(3), truth, np.array([[1.0], [np.nan], [3.0]]))
-    assert (found.targets, found.correct) == (1, 1)
-
-
 # -- minimality -----------------------------------------------------------------------------------------------
 
 
@@ -376,7 +308,7 @@ def two_diverse(table: Table) -> Table:
         found = cl.classes(told, ["ward"])
         if (2 * np.bincount(found.of[sick], minlength=len(found)) <= found.sizes).all():
             return told
-    raise BadModel("no solution")
+    raise BadModel(Words(ja="解なし", en="no solution"))
 
 
 WONG = tabled([("q1", "HIV"), ("q1", "HIV"), *[("q2", "flu")] * 5], "ward", "illness")

@@ -1,8 +1,11 @@
 """A classifier tried on the source and on the published table tells what publishing took away."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from datasets.records.evaluation import has_classifier
 from privacy.deidentify.errors import BadTable
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Table
@@ -143,6 +146,14 @@ def test_columns_that_cannot_be_used_are_refused_by_name(
             features=features,
             draws=draws(b"1", "classifier"),
         )
+
+
+def test_whether_the_optional_extra_is_there_is_known_without_importing_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert has_classifier()
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert not has_classifier()
 
 
 def test_too_few_rows_for_the_folds_are_refused() -> None:

@@ -367,8 +367,8 @@ def test_every_detector_says_what_it_is() -> None:
     assert len(set(keys)) == len(keys)
     for detector in DETECTORS:
         assert isinstance(detector, Detector)
-        assert detector.ja
-        assert detector.en
+        assert detector.words.ja
+        assert detector.words.en
         assert detector.item in (1, 2)
         assert 0 < detector.chance <= 1
         assert detector.confidence in Confidence

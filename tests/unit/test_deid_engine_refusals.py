@@ -37,7 +37,7 @@ from privacy.deidentify.models import (
     name_of,
 )
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import Measure
+from privacy.deidentify.search.loss import Measure
 from privacy.deidentify.table import Column, Table
 
 WARD = Hierarchy.of("ward", [("secret1", "*"), ("secret2", "*"), ("secret3", "*")])
@@ -188,6 +188,10 @@ NEAREST = (
 )
 
 
+def in_english(said: NoSolution) -> tuple[str, ...]:
+    return tuple(reason.en for reason in said.reasons)
+
+
 def refused(one: Task) -> NoSolution:
     with pytest.raises(NoSolution) as said:
         run(one)
@@ -197,12 +201,21 @@ def refused(one: Task) -> NoSolution:
 
 def test_no_solution_names_the_model_the_attribute_and_the_nearest_levels() -> None:
     said = refused(asked(KAnonymity(2), DistinctDiversity("illness", 3)))
-    assert said.reasons == (
+    assert in_english(said) == (
         "distinct 3-diversity of illness fails because of illness for 100.00% of the rows",
         NEAREST,
     )
     assert said.nearest == {"levels": {"ward": 1}, "suppressed": 1.0}
-    assert str(said) == "; ".join(said.reasons)
+    assert str(said) == "; ".join(in_english(said))
+
+
+def test_no_solution_has_its_reasons_in_japanese_too() -> None:
+    said = refused(asked(KAnonymity(2), DistinctDiversity("illness", 3)))
+    blamed, nearest = (reason.ja for reason in said.reasons)
+    assert blamed == "100.00% の行が「項目 illness の 3-多様性」を満たしません"
+    assert nearest.startswith("レコード削除を 0.00% 以内に収める一般化の段階の組合せはありません。")
+    assert nearest.endswith("100.00% を削除することになります（段階：ward 1）")
+    assert said.told().ja == "；".join(reason.ja for reason in said.reasons)
 
 
 def test_no_solution_tells_of_each_model_what_it_alone_costs() -> None:
@@ -211,29 +224,30 @@ def test_no_solution_tells_of_each_model_what_it_alone_costs() -> None:
     said = refused(
         asked(KAnonymity(2), AverageRisk(0.2), TCloseness("illness", 0.0), of=table(wards, illnesses))
     )
-    assert said.reasons[0] == "average risk at most 0.2 fails for 100.00% of the rows"
-    assert not [reason for reason in said.reasons if "anonymity" in reason or "closeness" in reason]
+    assert said.reasons[0].en == "average risk at most 0.2 fails for 100.00% of the rows"
+    assert not [reason for reason in in_english(said) if "anonymity" in reason or "closeness" in reason]
 
 
 def test_no_solution_for_too_few_persons() -> None:
     """Four rows of one person."""
     people = Table([*FOUR.values(), Column.of("person", ["p"] * 4)])
     said = refused(asked(KAnonymity(2), of=people, unit="person"))
-    assert said.reasons[0] == "2-anonymity fails for 100.00% of the rows"
+    assert said.reasons[0].en == "2-anonymity fails for 100.00% of the rows"
 
 
 def test_no_solution_for_a_population_that_lacks_the_persons() -> None:
     said = refused(asked(KMap(9), population=FOUR))
-    assert said.reasons[0] == "9-map fails for 100.00% of the rows"
+    assert said.reasons[0].en == "9-map fails for 100.00% of the rows"
     never_met = refused(asked(DeltaPresence(0, 0.5), population=FOUR))
-    assert never_met.reasons[0] == "(0, 0.5)-presence fails for 100.00% of the rows"
+    assert never_met.reasons[0].en == "(0, 0.5)-presence fails for 100.00% of the rows"
 
 
 @pytest.mark.parametrize("recoding", [r for r in Recoding if r is not Recoding.FULL_DOMAIN])
 def test_no_solution_of_a_local_recoding_has_its_reasons_too(recoding: Recoding) -> None:
     said = refused(asked(DistinctDiversity("illness", 3), recoding=recoding))
     assert (
-        said.reasons[0] == "distinct 3-diversity of illness fails because of illness for 100.00% of the rows"
+        said.reasons[0].en
+        == "distinct 3-diversity of illness fails because of illness for 100.00% of the rows"
     )
     assert said.nearest == {"levels": {"ward": 1}, "suppressed": 1.0}
 
@@ -242,7 +256,9 @@ def test_a_local_recoding_checks_models_of_all_classes_at_the_end() -> None:
     said = refused(
         asked(KAnonymity(1), SampleUniqueness(0), of=table(["secret1", "secret2"]), recoding=Recoding.CELLS)
     )
-    assert said.reasons == ("sample uniqueness at most 0 is not met by local recoding; ask for a larger k",)
+    assert in_english(said) == (
+        "sample uniqueness at most 0 is not met by local recoding; ask for a larger k",
+    )
 
 
 def test_models_of_all_classes_count_persons_in_a_local_recoding() -> None:
@@ -251,7 +267,7 @@ def test_models_of_all_classes_count_persons_in_a_local_recoding() -> None:
     said = refused(
         asked(KAnonymity(1), SampleUniqueness(0.1), of=people, unit="person", recoding=Recoding.CELLS)
     )
-    assert "sample uniqueness" in said.reasons[0]
+    assert "sample uniqueness" in said.reasons[0].en
 
 
 @pytest.mark.parametrize("recoding", list(Recoding))
@@ -276,7 +292,7 @@ def test_no_solution_is_said_exactly_when_trying_all_nodes_finds_none(world: Wor
     for model in world.models:
         alone = gone_at(replace(world, models=(model,)), node)
         share = f"{len(alone) / len(world.rows):.2%} of the rows"
-        blamed = [reason for reason in said.reasons if reason.startswith(f"{name_of(model)} fails")]
+        blamed = [reason for reason in in_english(said) if reason.startswith(f"{name_of(model)} fails")]
         assert len(set(blamed)) == bool(alone)
         assert all(share in reason for reason in blamed)
 

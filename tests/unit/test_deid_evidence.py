@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.deidentify.evidence import (
+from privacy.deidentify.standard import CheckResult, examine
+from privacy.deidentify.standard.evidence import (
     BadEvidence,
     Binding,
     Evidence,
@@ -22,7 +23,6 @@ from privacy.deidentify.evidence import (
     verify,
     written,
 )
-from privacy.deidentify.standard import CheckResult, examine
 from privacy.deidentify.table import Column, Role, Table
 
 KEY = bytes(range(32))
@@ -111,10 +111,12 @@ def test_written_evidence_is_read_back_and_still_holds(evidence: tuple[Evidence,
         lambda told: told["evidence"].update(more=1),
         lambda told: told["evidence"].update(checks_passed=99),
         lambda told: told["evidence"].update(format="other/1"),
+        lambda told: told["evidence"]["questions"][0]["words"].update(ja=""),
         lambda told: told["evidence"]["checks"][0].update(result="fine"),
         lambda told: told["evidence"]["checks"][0]["figures"].append(["share", 0.5]),
         lambda told: told["evidence"].update(at="yesterday"),
         lambda told: told.update(algorithm="none"),
+        lambda told: told["evidence"]["checks"][0]["tested"].update(ja=""),
         lambda told: told.update(evidence=[]),
     ],
 )

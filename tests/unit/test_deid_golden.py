@@ -22,7 +22,7 @@ from privacy.deidentify.models import (
     TCloseness,
 )
 from privacy.deidentify.search.engine import Recoded
-from privacy.deidentify.search.measure import LossAggregate, Measure, Name
+from privacy.deidentify.search.loss import LossAggregate, Measure, MeasureName
 
 pytestmark = NEEDS_ADULT
 MEASURES = {
@@ -30,11 +30,11 @@ MEASURES = {
     "loss-geo": Measure(aggregate=LossAggregate.GEOMETRIC_MEAN),
     "loss-max": Measure(aggregate=LossAggregate.MAXIMUM),
     "loss-arith-gs0.2": Measure(gs_factor=0.2),
-    "prec-arith": Measure(name=Name.PRECISION),
-    "height-sum": Measure(name=Name.HEIGHT, aggregate=LossAggregate.SUM),
-    "nue-sum": Measure(name=Name.ENTROPY, aggregate=LossAggregate.SUM),
-    "dm": Measure(name=Name.DISCERNIBILITY),
-    "aecs": Measure(name=Name.CLASS_SIZE),
+    "prec-arith": Measure(name=MeasureName.PRECISION),
+    "height-sum": Measure(name=MeasureName.HEIGHT, aggregate=LossAggregate.SUM),
+    "nue-sum": Measure(name=MeasureName.ENTROPY, aggregate=LossAggregate.SUM),
+    "dm": Measure(name=MeasureName.DISCERNIBILITY),
+    "aecs": Measure(name=MeasureName.CLASS_SIZE),
 }
 LOWER = {
     ("entropy-4", 3, 0.01): (260, 252),

@@ -35,7 +35,7 @@ from privacy.deidentify.proof import attack, verify
 from privacy.deidentify.search import engine
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding, recode
 from privacy.deidentify.search.local import by_rows
-from privacy.deidentify.search.measure import Measure, Name
+from privacy.deidentify.search.loss import Measure, MeasureName
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
 LABELS = (Recoding.FEW, Recoding.SOME, Recoding.CELLS)
@@ -223,9 +223,9 @@ def test_the_order_of_rows_changes_no_loss(world: World, recoding: Recoding, cha
 
 
 @SMALL
-@given(worlds(st.tuples(KS, OF_ILLNESS)), st.sampled_from(list(Name)), LOCAL)
+@given(worlds(st.tuples(KS, OF_ILLNESS)), st.sampled_from(list(MeasureName)), LOCAL)
 def test_a_local_recoding_tells_its_loss_whatever_measure_is_asked_for(
-    world: World, name: Name, recoding: Recoding
+    world: World, name: MeasureName, recoding: Recoding
 ) -> None:
     plain = recoded(replace(world, recoding=recoding))
     other = recoded(replace(world, recoding=recoding, measure=Measure(name=name, gs_factor=0.1)))
@@ -304,7 +304,9 @@ def test_classes_lend_what_they_can_spare_and_no_more(monkeypatch: pytest.Monkey
     for world, made in zip(tables, lent, strict=True):
         is_right(world, made)
         loss_is_told_rightly(world, made)
-    monkeypatch.setattr(engine, "improved", lambda lattice, sweep, assigned, stop: by_rows(lattice, assigned))
+    monkeypatch.setattr(
+        engine, "reallocate", lambda lattice, sweep, assigned, stop: by_rows(lattice, assigned)
+    )
     kept = [recoded(world) for world in tables]
     assert all(a.loss <= b.loss for a, b in zip(lent, kept, strict=True))
     assert sum(made.loss for made in lent) < 0.99 * sum(made.loss for made in kept)

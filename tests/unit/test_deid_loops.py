@@ -12,9 +12,18 @@ warm_up()
 loops = {name: loop for name, loop in vars(kernels).items() if hasattr(loop, "signatures")}
 print(*sorted(name for name, loop in loops.items() if not loop.signatures))
 """
-RARE = {"few", "summed"}
+RARE = {"few_persons", "sums"}
 """Persons and populations: quick to compile."""
-INNER = {"group", "group_in_cells", "keys_of_cells", "entropy_kept", "recursive_kept", "capped_kept"}
+INNER = {
+    "group",
+    "group_in_cells",
+    "keys_of_cells",
+    "changing_parts",
+    "strides",
+    "entropy_kept",
+    "recursive_kept",
+    "capped_kept",
+}
 """Compiled into the loops that call them."""
 
 

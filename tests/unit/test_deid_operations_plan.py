@@ -84,7 +84,7 @@ def test_every_operation_has_its_term_and_no_term_is_idle() -> None:
 
 
 def test_the_terms_are_those_of_the_secretariat_and_nearest_ones_say_so() -> None:
-    assert {term.ja for term in TERMS.values()} == {
+    assert {term.words.ja for term in TERMS.values()} == {
         "項目削除",
         "レコード削除",
         "セル削除",

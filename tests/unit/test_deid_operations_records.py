@@ -21,7 +21,6 @@ from privacy.deidentify.operations.removal import (
     mask,
     rare,
     remove_column,
-    remove_rows,
     suppress_rare,
     suppress_values,
 )
@@ -66,10 +65,10 @@ def test_listed_values_are_blanked_and_counted() -> None:
     assert cells == 2
 
 
-def test_rows_go_by_a_condition() -> None:
-    table = Table([column("a", "b", "", "a")])
-    assert told(remove_rows(table, holding(table["x"], ["b", ""]))["x"]) == ["a", "a"]
-    assert told(remove_rows(table, rare(table["x"], least=2))["x"]) == ["a", "", "a"]
+def test_rows_are_chosen_by_a_text_or_by_a_rare_value() -> None:
+    given = column("a", "b", "", "a")
+    assert holding(given, ["b", ""]).tolist() == [False, True, True, False]
+    assert rare(given, least=2).tolist() == [False, True, False, False]
 
 
 def test_a_mask_never_shows_a_whole_value() -> None:

@@ -21,7 +21,7 @@ from privacy.deidentify.models import (
 from privacy.deidentify.proof import risk, verify
 from privacy.deidentify.proof.verify import PublishedTable
 from privacy.deidentify.search.engine import Recoded, Recoding, Task, recode
-from privacy.deidentify.search.measure import LossAggregate, Measure, Name
+from privacy.deidentify.search.loss import LossAggregate, Measure, MeasureName
 from privacy.deidentify.table import Column, Table
 
 Rows = Sequence[tuple[str, ...]]
@@ -65,7 +65,7 @@ def masked(name: str, codes: Sequence[str], levels: int) -> Hierarchy:
     )
 
 
-HEIGHT = Measure(name=Name.HEIGHT, aggregate=LossAggregate.SUM)
+HEIGHT = Measure(name=MeasureName.HEIGHT, aggregate=LossAggregate.SUM)
 
 # -- Sweeney 2002 and Samarati 2001 ---------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ def test_sweeneys_generalisations_of_pt() -> None:
 
 def test_pt_by_precision_prefers_the_lower_share_of_a_taller_hierarchy() -> None:
     """GT[1,0] and GT[0,1] are both minimal for k = 2; the precision of the latter is 0.75, of the former 0.5."""
-    by_precision = run(PT, PT_TREES, KAnonymity(2), measure=Measure(name=Name.PRECISION))
+    by_precision = run(PT, PT_TREES, KAnonymity(2), measure=Measure(name=MeasureName.PRECISION))
     assert (by_precision.levels, by_precision.loss) == ({"race": 0, "zip": 1}, 0.25)
     by_height = run(PT, PT_TREES, KAnonymity(2), measure=HEIGHT)
     assert by_height.loss == 1
@@ -131,7 +131,7 @@ def test_suppressing_one_record_saves_a_generalisation() -> None:
     }
     table = tabled("race zip", rows)
     kept = run(table, trees, KAnonymity(2), measure=HEIGHT)
-    less = run(table, trees, KAnonymity(2), measure=Measure(name=Name.PRECISION), suppression=1 / 9)
+    less = run(table, trees, KAnonymity(2), measure=Measure(name=MeasureName.PRECISION), suppression=1 / 9)
     assert kept.levels["race"] == 1
     assert less.levels == {"race": 0, "zip": 1}
     assert less.suppressed.tolist() == [False] * 8 + [True]

@@ -8,23 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from api.formats.svg import shortened, width_of
+from api.records.charts import AFTER, BEFORE, LABEL_WIDTH_MAX, svg
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.table import Column
-from privacy.deidentify.utility.pictures import (
-    AFTER,
-    BARS_MAX,
-    BEFORE,
-    LABEL_WIDTH_MAX,
-    Bar,
-    BarKind,
-    ColumnComparison,
-    Language,
-    beside,
-    generalised,
-    shortened,
-    svg,
-    width_of,
-)
+from privacy.deidentify.utility.comparison import BARS_MAX, Bar, BarKind, ColumnComparison, compare
+from privacy.words import LANGUAGES, Language
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -39,10 +28,17 @@ def shares(drawn: ColumnComparison) -> dict[str, tuple[float, float]]:
     return {bar.label or bar.kind.value: (bar.before, bar.after) for bar in drawn.bars}
 
 
-def same(before: list[str], after: list[str] | None = None, **options: bool) -> ColumnComparison:
-    """The picture of texts beside others, none suppressed."""
-    told = before if after is None else after
-    return beside(Column.of("x", before), Column.of("x", told), np.zeros(len(before), bool), **options)
+def same(values: list[str]) -> ColumnComparison:
+    """A column published as it is, no row suppressed."""
+    domain = dict.fromkeys(values) or ["u"]
+    hierarchy = Hierarchy.of("x", [(value, "any") for value in domain])
+    return compare(Column.of("x", values), hierarchy, 0, np.zeros(len(values), bool))
+
+
+def changed(before: list[float], after: list[float], edges: tuple[float, ...] = ()) -> ColumnComparison:
+    """Bars of given shares."""
+    bars = (Bar(f"v{place}", *both) for place, both in enumerate(zip(before, after, strict=True)))
+    return ColumnComparison("x", 100, tuple(bars), edges)
 
 
 def drawn_as(drawn: ColumnComparison, language: Language = "en") -> ElementTree.Element:
@@ -62,14 +58,14 @@ def bars_painted(picture: ElementTree.Element, paint: str) -> list[float]:
 
 
 def test_a_label_is_shared_out_evenly_among_its_values() -> None:
-    drawn = generalised(Column.of("town", list("aaac")), TOWN, 1, mask("...."))
+    drawn = compare(Column.of("town", list("aaac")), TOWN, 1, mask("...."))
     assert shares(drawn) == {"a": (0.75, 0.375), "c": (0.25, 0.125), "b": (0, 0.375), "d": (0, 0.125)}
     assert drawn.spread
 
 
 def test_rows_have_levels_of_their_own_and_the_suppressed_a_bar_of_their_own() -> None:
     levels = np.array([0, 1, 2, 0], dtype=np.int8)
-    drawn = generalised(Column.of("town", list("aabd")), TOWN, levels, mask("...x"))
+    drawn = compare(Column.of("town", list("aabd")), TOWN, levels, mask("...x"))
     assert shares(drawn) == {
         "a": (0.5, 0.25 + 0.125 + 0.0625),
         "b": (0.25, 0.125 + 0.0625),
@@ -80,24 +76,18 @@ def test_rows_have_levels_of_their_own_and_the_suppressed_a_bar_of_their_own() -
 
 
 def test_a_column_left_as_it_is_needs_no_word_on_spreading() -> None:
-    drawn = generalised(Column.of("town", list("aabd")), TOWN, 0, mask("...."))
+    drawn = compare(Column.of("town", list("aabd")), TOWN, 0, mask("...."))
     assert not drawn.spread
     assert all(bar.before == bar.after for bar in drawn.bars)
 
 
-def test_missing_values_and_stars_published_are_bars_of_their_own() -> None:
-    drawn = same(["u", "v", "", " "], ["u", "*", "", "u"])
-    assert shares(drawn) == {
-        "u": (0.25, 0.5),
-        "v": (0.25, 0),
-        "missing": (0.5, 0.25),
-        "suppressed": (0, 0.25),
-    }
+def test_missing_values_are_a_bar_of_their_own() -> None:
+    assert shares(same(["u", "v", "", " "])) == {"u": (0.25, 0.25), "v": (0.25, 0.25), "missing": (0.5, 0.5)}
 
 
 def test_a_suppressed_row_is_not_counted_by_the_text_it_would_have_had() -> None:
-    drawn = beside(Column.of("x", list("uuv")), Column.of("x", list("uuw")), mask("x.x"))
-    assert shares(drawn) == {"u": (2 / 3, 1 / 3), "v": (1 / 3, 0), "suppressed": (0, 2 / 3)}
+    drawn = compare(Column.of("town", list("aab")), TOWN, 0, mask("x.x"))
+    assert shares(drawn) == {"a": (2 / 3, 1 / 3), "b": (1 / 3, 0), "suppressed": (0, 2 / 3)}
 
 
 def test_a_star_that_the_source_has_is_a_value() -> None:
@@ -143,11 +133,6 @@ def test_codes_and_words_are_not_taken_for_numbers(codes: list[str]) -> None:
     assert same(codes).edges == ()
 
 
-def test_the_caller_may_say_that_numbers_are_codes_or_codes_are_numbers() -> None:
-    assert same([str(n) for n in range(13101, 13150)], numeric=False).edges == ()
-    assert same([f"{n:05}" for n in range(50)], numeric=True).edges != ()
-
-
 @SMALL
 @given(
     st.lists(
@@ -170,15 +155,14 @@ def test_no_row_is_lost_and_every_picture_is_well_formed(numbers: list[str], wor
 
 
 def test_bars_are_as_long_as_their_shares() -> None:
-    picture = drawn_as(same(["u", "u", "u", "v"], ["u", "v", "v", "v"]))
+    picture = drawn_as(changed([0.75, 0.25], [0.25, 0.75]))
     long, short = bars_painted(picture, BEFORE)
     assert long == pytest.approx(3 * short, abs=0.2)
     assert bars_painted(picture, AFTER) == pytest.approx([short, long])
 
 
 def test_the_published_histogram_is_a_line_over_the_filled_source() -> None:
-    ages = [str(age) for age in range(100)]
-    picture = drawn_as(same(ages, [str(int(age) // 50 * 50) for age in ages]))
+    picture = drawn_as(changed([0.5, 0.5], [0.9, 0.1], edges=(0.0, 10.0, 20.0)))
     filled = picture.find(f"{SVG}path[@fill='{BEFORE}']")
     line = picture.find(f"{SVG}path[@stroke='{AFTER}']")
     assert filled is not None
@@ -209,8 +193,8 @@ def test_edge_labels_leave_room_for_each_other() -> None:
 
 def test_every_note_fits_its_line_and_lies_in_the_picture() -> None:
     ages = Hierarchy.of("age", [(str(n), "*") for n in [*range(1000), 10**9]])
-    drawn = generalised(Column.of("age", list(ages.domain)), ages, 1, np.zeros(1001, bool))
-    for language in ("ja", "en"):
+    drawn = compare(Column.of("age", list(ages.domain)), ages, 1, np.zeros(1001, bool))
+    for language in LANGUAGES:
         picture = drawn_as(drawn, language)
         notes = [each for each in picture.iterfind(f"{SVG}text") if float(each.attrib["y"]) > 345]
         assert len(notes) == 3
@@ -219,7 +203,7 @@ def test_every_note_fits_its_line_and_lies_in_the_picture() -> None:
 
 
 def test_a_picture_says_in_words_what_it_shows() -> None:
-    picture = drawn_as(generalised(Column.of("town", list("aaac")), TOWN, 1, mask("...x")))
+    picture = drawn_as(compare(Column.of("town", list("aaac")), TOWN, 1, mask("...x")))
     title, description = picture.find(f"{SVG}title"), picture.find(f"{SVG}desc")
     assert title is not None
     assert description is not None
@@ -233,7 +217,8 @@ def test_a_picture_says_in_words_what_it_shows() -> None:
 
 
 def test_the_words_are_japanese_where_asked() -> None:
-    picture = drawn_as(same(["男", "女", ""], ["男", "*", ""]), "ja")
+    sex = Hierarchy.of("x", [("男", "*"), ("女", "*"), ("", "*")])
+    picture = drawn_as(compare(Column.of("x", ["男", "女", ""]), sex, 0, mask(".x.")), "ja")
     assert {"x：加工前と加工後の分布", "加工前", "加工後", "欠損", "削除"} <= set(texts(picture))
     assert picture.attrib["lang"] == "ja"
 
@@ -263,7 +248,7 @@ def test_a_share_too_small_to_print_is_not_called_nothing() -> None:
 
 
 def test_a_wide_label_loses_its_middle_and_keeps_both_ends() -> None:
-    told = shortened("東京都千代田区丸の内一丁目二番三号なにがしビル")
+    told = shortened("東京都千代田区丸の内一丁目二番三号なにがしビル", LABEL_WIDTH_MAX)
     assert width_of(told) <= LABEL_WIDTH_MAX
     assert told.startswith("東京都")
     assert told.endswith("ビル")

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from datasets.records.plan.checks import grained
 from datasets.records.plan.entries import PlanError
-from datasets.records.plan.plan import LossSettings, RowCondition, Sampling, Style
+from datasets.records.plan.plan import LossSettings, RowCondition, Sampling
 from datasets.records.plan.reading import parse, read
 from datasets.records.prepare import Read, prepare, seed_of
 from datasets.records.selection import chosen, sampled
-from datasets.records.source import Source, look
-from datasets.records.source import read as read_source
 from datasets.records.write import quoted, records
+from datasets.sources.style import Style
+from datasets.sources.table import Source, look
+from datasets.sources.table import read_columns as read_source
 from privacy.deidentify.errors import BadTable
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.models import (
@@ -26,13 +27,13 @@ from privacy.deidentify.models import (
     Distance,
     DistinctDiversity,
     EntropyDiversity,
-    Estimator,
     KAnonymity,
     KMap,
     PopulationUniqueness,
     RecursiveDiversity,
     SampleUniqueness,
     TCloseness,
+    UniquenessEstimator,
 )
 from privacy.deidentify.randomness import draws
 from privacy.deidentify.table import Column, Role, Table
@@ -65,7 +66,7 @@ def faults_of(folder):
     def faults(text):
         with pytest.raises(PlanError) as refusal:
             parse(text, folder=folder)
-        return [f"{fault.line} {fault.path}: {fault.message}" for fault in refusal.value.faults]
+        return [f"{fault.line} {fault.path}: {fault.message.en}" for fault in refusal.value.faults]
 
     return faults
 
@@ -120,7 +121,7 @@ SPELLED = [
     ("{sample_uniqueness: 0.01}", SampleUniqueness(0.01)),
     (
         "{population_uniqueness: {threshold: 0.01, population: 131016, estimator: snb}}",
-        PopulationUniqueness(0.01, 131016, Estimator.SNB),
+        PopulationUniqueness(0.01, 131016, UniquenessEstimator.SNB),
     ),
 ]
 

@@ -36,7 +36,7 @@ from privacy.deidentify.models import DeltaDisclosure, DistinctDiversity, Entrop
 from privacy.deidentify.proof import verify
 from privacy.deidentify.search import engine, lattice, packing
 from privacy.deidentify.search.engine import NoSolution, Recoding, recode
-from privacy.deidentify.search.measure import BY_CLASS, LossAggregate, Measure
+from privacy.deidentify.search.loss import BY_CLASS, LossAggregate, Measure
 from privacy.deidentify.table import Column, Table
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)

@@ -31,7 +31,6 @@ from privacy.deidentify.models import (
     Distance,
     DistinctDiversity,
     EntropyDiversity,
-    Estimator,
     KAnonymity,
     KMap,
     Model,
@@ -39,6 +38,7 @@ from privacy.deidentify.models import (
     RecursiveDiversity,
     SampleUniqueness,
     TCloseness,
+    UniquenessEstimator,
 )
 from privacy.deidentify.proof import verify
 from privacy.deidentify.proof.verify import PublishedTable
@@ -185,7 +185,7 @@ def test_table_models_count_classes_and_persons() -> None:
     assert verify.value(SampleUniqueness(0.5), table) == 1 / 8
     assert verify.met(SampleUniqueness(1 / 8), table)
     assert not verify.met(SampleUniqueness(0.12), table)
-    assert verify.value(PopulationUniqueness(0.5, 8, Estimator.ZAYATZ), table) == 1 / 8
+    assert verify.value(PopulationUniqueness(0.5, 8, UniquenessEstimator.ZAYATZ), table) == 1 / 8
 
 
 def test_k_map_and_presence_look_into_the_population() -> None:

@@ -1,6 +1,7 @@
 """A descriptor is read strictly, and every fault says where in the text it is."""
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from datasets.descriptor.descriptor import (
-    SCHEMA_FILE,
     Descriptor,
     DescriptorError,
     SourceOptions,
@@ -20,6 +20,7 @@ from datasets.descriptor.descriptor import (
     parse,
     read,
 )
+from datasets.descriptor.structure import SCHEMA_FILE
 from privacy.budget import Price
 from privacy.schema import Category, Date, Number, Text
 from privacy.statistics import INT64_MAX, NOISE_SCALES, ROW_CAPACITY, SCALE_PER_PRICE, largest_reach
@@ -63,7 +64,7 @@ columns:
 def faults_of(text: str) -> list[tuple[int, int, str]]:
     with pytest.raises(DescriptorError) as refused:
         read(text)
-    return [(fault.line, fault.column, fault.message) for fault in refused.value.faults]
+    return [(fault.line, fault.column, fault.message.en) for fault in refused.value.faults]
 
 
 def changed(old: str, new: str, text: str = RESIDENTS) -> str:
@@ -349,3 +350,38 @@ def test_the_descriptor_in_the_guide_is_good():
     assert isinstance(dataset, Descriptor)
     assert isinstance(view, View)
     assert (dataset.lineage, view.sources) == ("old-residents", ("residents", "care"))
+
+
+def descriptions(schema: object) -> Iterator[dict[str, object]]:
+    """Every part of a JSON Schema that has a description."""
+    parts = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    if isinstance(schema, dict) and isinstance(schema.get("description"), str):
+        yield schema
+    for part in parts:
+        yield from descriptions(part)
+
+
+def test_every_description_of_a_value_has_its_japanese_twin():
+    schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    described = list(descriptions(schema["$defs"]))
+    assert described
+    assert all("x-description-ja" in part for part in described)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "japanese"),
+    [
+        ("max: 119", "max: -1", "13 行目 37 文字目：columns.age.max：min より大きくなければなりません"),
+        (
+            'cap: "20"',
+            'cap: "-"',
+            "引用符で囲んだ正の十進数（指数表記なし、小数 9 桁まで）でなければなりません",
+        ),
+        ("body:", "town: x\nbody:", "不明なキー 'town' です。使えるキー：id, lineage, title"),
+        ("unit: resident_id", "unit: &a resident_id", "アンカー（&名前）は使えません"),
+    ],
+)
+def test_a_fault_is_told_in_japanese_too(old: str, new: str, japanese: str) -> None:
+    with pytest.raises(DescriptorError) as refused:
+        read(changed(old, new))
+    assert japanese in refused.value.told().ja

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
+from api import create_app
 from api.commands.main import main
-from api.description.openapi import ALWAYS, OF_OPERATION
+from api.description.openapi import operations
 from api.http.problem_words import PROBLEMS, REASONS
 from api.settings import PREFIX, InvalidSetting, Settings
 
@@ -71,8 +72,9 @@ def test_every_problem_code_is_explained_to_askers():
     assert documented == set(PROBLEMS)
 
 
-def test_every_problem_code_belongs_to_some_operation():
-    named = {code for codes in OF_OPERATION.values() for code in codes} | set(ALWAYS)
+def test_every_problem_code_belongs_to_some_operation(tmp_path):
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/x.db", data_dir=tmp_path))
+    named = set().union(*(operation.refusals for _, _, operation in operations(app)))
     assert named | {"method_not_allowed"} == set(PROBLEMS)
 
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
+from privacy.distributions import Floats
 from privacy.integers import whole
-from privacy.margins import Fitted, Floats, Grid, fit
+from privacy.margins import FittedMargin, Grid, fit
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
 ALL: list[Grid] = [grid for count in range(4) for grid in combinations(range(3), count)]
@@ -22,7 +23,9 @@ def margin(table: Floats, grid: Grid) -> Floats:
     return found
 
 
-def noised(sizes: tuple[int, ...], wanted: list[Grid], seed: int, mean: float, noise: float) -> list[Fitted]:
+def noised(
+    sizes: tuple[int, ...], wanted: list[Grid], seed: int, mean: float, noise: float
+) -> list[FittedMargin]:
     """What `fit` makes of noisy margins of a made-up table, each wanted margin measured with equal noise."""
     draw = np.random.default_rng(seed)
     table = draw.poisson(draw.gamma(0.3, mean / 0.3, sizes)).astype(float)
@@ -56,7 +59,9 @@ def test_tables_that_are_whole_already_stay_as_they_are() -> None:
         table = np.random.default_rng(1).integers(0, high, (5, 1, 7, 4))
         wanted: list[Grid] = [(0, 1, 2, 3), (2,), (0, 3), ()]
         exact = [margin(table, grid) for grid in wanted]
-        found = whole(table.shape, [Fitted(values=one.astype(float), variance=9.0) for one in exact], wanted)
+        found = whole(
+            table.shape, [FittedMargin(values=one.astype(float), variance=9.0) for one in exact], wanted
+        )
         assert all((one == other).all() for one, other in zip(found, exact, strict=True))
 
 
@@ -87,7 +92,7 @@ def test_before_rounding_it_is_non_negative_least_squares() -> None:
 def test_rounding_moves_coarse_margins_by_little() -> None:
     sizes: tuple[int, ...] = (12, 15, 10)
     table = np.random.default_rng(4).uniform(0, 1, sizes) * np.linspace(0.1, 0.9, 12)[:, None, None] + 5
-    fitted = [Fitted(values=margin(table, grid), variance=1.0) for grid in ALL]
+    fitted = [FittedMargin(values=margin(table, grid), variance=1.0) for grid in ALL]
     moved = [
         np.abs(one - other.values).max() for one, other in zip(whole(sizes, fitted, ALL), fitted, strict=True)
     ]
@@ -100,7 +105,7 @@ def test_many_tables_at_once_are_each_of_them() -> None:
     wanted: list[Grid] = [(0,), (0, 1)]
     each = [noised((3, 4), wanted, seed=seed, mean=2.0, noise=3.0) for seed in range(3)]
     together = [
-        Fitted(values=np.stack([one.values for one in ones]), variance=ones[0].variance)
+        FittedMargin(values=np.stack([one.values for one in ones]), variance=ones[0].variance)
         for ones in zip(*each, strict=True)
     ]
     found = whole((3, 4), together, wanted)
@@ -115,11 +120,11 @@ def test_a_negative_total_makes_an_empty_table() -> None:
 
 
 def test_without_a_finest_grid_it_refuses() -> None:
-    fitted = [Fitted(values=np.ones(2), variance=1.0), Fitted(values=np.ones(3), variance=1.0)]
+    fitted = [FittedMargin(values=np.ones(2), variance=1.0), FittedMargin(values=np.ones(3), variance=1.0)]
     with pytest.raises(ValueError, match="contains all others"):
         whole((2, 3), fitted, [(0,), (1,)])
 
 
 def test_a_total_beyond_64_bits_is_refused() -> None:
     with pytest.raises(ValueError, match="64 bits"):
-        whole((2,), [Fitted(values=np.full(2, 2.0**61), variance=1.0)], [(0,)])
+        whole((2,), [FittedMargin(values=np.full(2, 2.0**61), variance=1.0)], [(0,)])

@@ -31,7 +31,7 @@ from privacy.answer import AnswerTable, release, table
 from privacy.exact import cells_over
 from privacy.noise import OpendpNoise
 from privacy.plan import Plan, plan
-from privacy.query import InvalidQuery, Key, Query, Statistic, TableAsked
+from privacy.query import InvalidQuery, Key, Query, Statistic, WorkloadTable
 from privacy.resolve import Resolver
 from privacy.schema import Category, Label, Number, Schema
 
@@ -50,8 +50,8 @@ def asked_of(planned: Plan, people=PEOPLE, noise=None) -> AnswerTable:
     return table(planned, release(planned, exact_by_hand(planned, people), noise or Silence()))
 
 
-def tables(*keys: tuple[Key, ...]) -> tuple[TableAsked, ...]:
-    return tuple(TableAsked(name=f"t{place}", group_by=key) for place, key in enumerate(keys))
+def tables(*keys: tuple[Key, ...]) -> tuple[WorkloadTable, ...]:
+    return tuple(WorkloadTable(name=f"t{place}", group_by=key) for place, key in enumerate(keys))
 
 
 # What a layout holds

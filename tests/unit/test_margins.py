@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.margins import Fitted, Floats, Grid, Power, fit, reflect, strategy
+from privacy.distributions import Floats
+from privacy.margins import FittedMargin, Grid, fit, reflect
+from privacy.strategy import Power, best_strategy
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=25)
 ADULT = (2, 5, 7, 16, 41, 7, 14, 2, 74)
@@ -66,7 +68,7 @@ def test_the_predicted_error_is_that_of_least_squares_written_out(
 ) -> None:
     sizes, wanted = question
     weights = [weight, *[1] * (len(wanted) - 1)]
-    made = strategy(sizes, wanted, power=power, cells_max=1_000, weights=weights)
+    made = best_strategy(sizes, wanted, power=power, cells_max=1_000, weights=weights)
     variances = [1 / float(share) ** power for share in made.shares]
     traces = [float(np.trace(covariance(sizes, made.grids, variances, grid)[1])) for grid in wanted]
     assert made.error == pytest.approx(sum(w * trace for w, trace in zip(weights, traces, strict=True)))
@@ -156,7 +158,7 @@ def test_a_margin_that_nothing_determines_is_refused() -> None:
 @pytest.mark.parametrize("power", POWERS)
 @pytest.mark.parametrize("wanted", [PAIRS, MIXED, [(0, 1)], [()], [(0, 1, 2), (0, 1), (0,), ()]])
 def test_a_strategy_is_never_worse_than_the_simple_ones(wanted: list[Grid], power: Power) -> None:
-    made = strategy(ADULT, wanted, power=power, cells_max=100_000)
+    made = best_strategy(ADULT, wanted, power=power, cells_max=100_000)
     others = (made.error_alone, made.error_alone_best, made.error_common or math.inf)
     assert made.error <= min(others) * (1 + 1e-6)
 
@@ -168,7 +170,7 @@ def test_small_strategies_are_never_worse_either_and_keep_within_their_cells(
 ) -> None:
     sizes, wanted = question
     cells_max = sum(math.prod(sizes[axis] for axis in grid) for grid in wanted)
-    made = strategy(sizes, wanted, power=power, cells_max=cells_max)
+    made = best_strategy(sizes, wanted, power=power, cells_max=cells_max)
     others = (made.error_alone, made.error_alone_best, made.error_common or math.inf)
     assert made.error <= min(others) * (1 + 1e-6)
     assert sum(math.prod(sizes[axis] for axis in grid) for grid in made.grids) <= cells_max
@@ -177,14 +179,14 @@ def test_small_strategies_are_never_worse_either_and_keep_within_their_cells(
 @pytest.mark.parametrize("power", POWERS)
 @pytest.mark.parametrize("wanted", [PAIRS, MIXED, [(0,), (1,), (7,)]])
 def test_shares_are_short_fractions_that_add_up_to_exactly_one(wanted: list[Grid], power: Power) -> None:
-    made = strategy(ADULT, wanted, power=power, cells_max=100_000)
+    made = best_strategy(ADULT, wanted, power=power, cells_max=100_000)
     assert sum(made.shares) == 1
     assert min(made.shares) >= Fraction(1, 1_000)
     assert max(share.denominator for share in made.shares) <= 10**6
 
 
 def test_under_pure_epsilon_twenty_pairs_cost_less_than_half_of_pairs_apart() -> None:
-    made = strategy(ADULT, PAIRS, power=2, cells_max=100_000)
+    made = best_strategy(ADULT, PAIRS, power=2, cells_max=100_000)
     assert made.error_alone / made.error > 2.5
     assert made.error_alone_best / made.error > 1.6
 
@@ -192,7 +194,7 @@ def test_under_pure_epsilon_twenty_pairs_cost_less_than_half_of_pairs_apart() ->
 def test_a_strategy_under_zcdp_is_the_best_there_is() -> None:
     """The error is convex in the shares, so it is at least its tangent plane: error · 2 - steepest slope."""
     sizes, wanted = (2, 3, 4), [(0, 1), (1, 2), (0, 2), (1,)]
-    made = strategy(sizes, wanted, power=1, cells_max=1_000)
+    made = best_strategy(sizes, wanted, power=1, cells_max=1_000)
     grids = [grid for count in range(4) for grid in combinations(range(3), count)]
     shares = {grid: float(share) for grid, share in zip(made.grids, made.shares, strict=True)}
     slopes = []
@@ -206,7 +208,7 @@ def test_a_strategy_under_zcdp_is_the_best_there_is() -> None:
 
 
 def test_one_table_alone_takes_the_whole_price() -> None:
-    made = strategy(ADULT, [(1, 3)], power=2, cells_max=100_000)
+    made = best_strategy(ADULT, [(1, 3)], power=2, cells_max=100_000)
     assert (made.grids, made.shares) == (((1, 3),), (Fraction(1),))
     simple = (made.error_alone, made.error_alone_best, made.error_common)
     assert simple == pytest.approx((80, 80, 80))
@@ -215,21 +217,21 @@ def test_one_table_alone_takes_the_whole_price() -> None:
 
 def test_a_table_of_more_weight_gets_more_of_the_price() -> None:
     light, heavy = (
-        strategy((50, 60), [(0,), (1,)], power=2, cells_max=200, weights=[weight, 1]).shares[0]
+        best_strategy((50, 60), [(0,), (1,)], power=2, cells_max=200, weights=[weight, 1]).shares[0]
         for weight in (1, 50)
     )
     assert heavy > light
 
 
 def test_axes_of_one_value_change_nothing() -> None:
-    plain = strategy((3, 4), [(0,), (0, 1)], power=2, cells_max=100)
-    padded = strategy((3, 1, 4), [(0, 1), (0, 2)], power=2, cells_max=100)
+    plain = best_strategy((3, 4), [(0,), (0, 1)], power=2, cells_max=100)
+    padded = best_strategy((3, 1, 4), [(0, 1), (0, 2)], power=2, cells_max=100)
     assert (plain.shares, plain.error) == (padded.shares, padded.error)
     assert set(padded.grids) <= {(0, 1), (0, 2)}
 
 
 def test_the_same_question_gets_the_same_strategy() -> None:
-    first, second = (strategy(ADULT, MIXED, power=2, cells_max=100_000) for _ in range(2))
+    first, second = (best_strategy(ADULT, MIXED, power=2, cells_max=100_000) for _ in range(2))
     assert first == second
 
 
@@ -239,7 +241,7 @@ def test_the_same_question_gets_the_same_strategy() -> None:
 )
 def test_what_does_not_fit_is_refused(wanted: list[Grid], weights: list[float] | None) -> None:
     with pytest.raises(ValueError, match=r"grid|table|weight"):
-        strategy((10, 10, 10), wanted, power=2, cells_max=999, weights=weights)
+        best_strategy((10, 10, 10), wanted, power=2, cells_max=999, weights=weights)
 
 
 def test_reflecting_twice_changes_nothing_and_keeps_lengths() -> None:
@@ -254,6 +256,6 @@ def test_fitted_margins_of_one_grid_are_its_sums() -> None:
     found = fit((2, 3), [(0, 1)], [values], [2.0], [(0, 1), (1,), ()])
     exact = [(values, 2.0), (np.array([3, 5, 7]), 4.0), (np.array([15]), 12.0)]
     for one, (expected, variance) in zip(found, exact, strict=True):
-        assert isinstance(one, Fitted)
+        assert isinstance(one, FittedMargin)
         np.testing.assert_allclose(one.values, expected, atol=1e-12)
         assert one.variance == pytest.approx(variance)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded_noise import RecordedNoise
 
 from privacy import noise
 from privacy.budget import NANO, Price
-from privacy.noise import Kind, Mechanism, OpendpNoise, RecordedNoise, calibrate
+from privacy.noise import Kind, Mechanism, OpendpNoise, calibrate
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=60)
 SENSITIVITIES = st.integers(1, 10**12)

@@ -1,4 +1,4 @@
-"""Values that nobody declared: the threshold is the least that its proof allows, and only what reaches it is told."""
+"""Undeclared values: the threshold is the least that its proof allows, and only what reaches it is released."""
 
 import math
 from collections.abc import Iterator
@@ -93,10 +93,10 @@ def test_the_threshold_grows_with_the_bound_the_noise_and_the_strictness(sigma, 
 def test_no_way_of_having_values_alone_is_told_more_often_than_the_exposure(sigma, rows, at) -> None:
     """Step 3 of the proof, over every way to share out a person's rows over values that nobody else has."""
     for counts in partitions(rows, rows):
-        told = any_released(at, sigma, counts)
-        assert told <= exposure(at, sigma, rows, persons=False) * (1 + 1e-9)
-    told = any_released(at, sigma, [1] * rows)
-    assert told <= exposure(at, sigma, rows, persons=True) * (1 + 1e-9)
+        probability = any_released(at, sigma, counts)
+        assert probability <= exposure(at, sigma, rows, persons=False) * (1 + 1e-9)
+    probability = any_released(at, sigma, [1] * rows)
+    assert probability <= exposure(at, sigma, rows, persons=True) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 7.3])

@@ -33,7 +33,7 @@ from privacy.query import (
     Not,
     Query,
     Statistic,
-    TableAsked,
+    WorkloadTable,
 )
 from privacy.schema import Category, Number, in_units
 
@@ -148,7 +148,7 @@ def test_a_narrower_bound_lowers_sensitivities_but_not_that_of_the_share_kept(bo
 def test_each_grid_of_margins_and_workloads_has_the_sensitivity_of_a_table(agg: str, rows: int) -> None:
     statistic = total(agg=agg) if agg != "count" else count("s")
     keys = (Key(column="k", missing=True), Key(column="n", bins=(-3, 0, 2)))
-    tables = tuple(TableAsked(name=f"t{place}", group_by=(key,)) for place, key in enumerate(keys))
+    tables = tuple(WorkloadTable(name=f"t{place}", group_by=(key,)) for place, key in enumerate(keys))
     for asked in (query(statistic, group_by=keys, totals=True), query(statistic, tables=tables)):
         for planned in both_measures(asked, rows):
             everyone = [moved(planned, [], [person]) for person in everybody(planned.schema)]
@@ -246,8 +246,8 @@ def test_equal_questions_have_one_fingerprint(same) -> None:
         replace(BASE, select=(BASE.select[0], total("s", column="age", per_person_clamp=(0, 100)))),
         replace(BASE, totals=True),
         replace(BASE, totals=True, whole=True),
-        replace(BASE, group_by=(), tables=(TableAsked(name="t", group_by=BASE.group_by),)),
-        replace(BASE, group_by=(), tables=(TableAsked(name="u", group_by=BASE.group_by),)),
+        replace(BASE, group_by=(), tables=(WorkloadTable(name="t", group_by=BASE.group_by),)),
+        replace(BASE, group_by=(), tables=(WorkloadTable(name="u", group_by=BASE.group_by),)),
     ],
 )
 def test_different_questions_have_different_fingerprints(other) -> None:

@@ -9,11 +9,11 @@ from doubles import AGE, BORN, FAMILIES, INCOME, SEX, TOWN, count, query, regist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy import pricing
 from privacy.budget import Price, split
+from privacy.measurement import Terms
 from privacy.plan import AboveQueryLimit, Plan, plan
 from privacy.pricing import PRICE_MIN, count_within, error_at
-from privacy.query import Accuracy, Compare, InvalidQuery, Key, NotReachable, Statistic, TableAsked
+from privacy.query import Accuracy, Compare, InvalidQuery, Key, NotReachable, Statistic, WorkloadTable
 from privacy.schema import Schema
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=15)
@@ -48,8 +48,8 @@ EVERY = [
 ]
 
 
-def terms(planned: Plan) -> pricing.Terms:
-    return pricing.Terms(schema=planned.schema, layout=planned.layout, mechanism=planned.query.mechanism)
+def terms(planned: Plan) -> Terms:
+    return Terms(schema=planned.schema, layout=planned.layout, mechanism=planned.query.mechanism)
 
 
 def error(planned: Plan, nano: int, place: int = 0) -> Fraction:
@@ -96,7 +96,7 @@ def test_the_price_of_an_accuracy_in_several_tables_is_the_least_as_well(
     asked = statistic(agg, numerator=YOUNG if agg == "ratio" else None)
     within = {"count": 30, "sum": 5_000, "mean": 3, "variance": 200, "ratio": Decimal("0.1")}[agg]
     accuracy = Accuracy(of="n", within=within, confidence=Decimal("0.9"), every_cell=every_cell, rows=1_000)
-    tables = (TableAsked(name="a", group_by=BY_SEX), TableAsked(name="b", group_by=AGES))
+    tables = (WorkloadTable(name="a", group_by=BY_SEX), WorkloadTable(name="b", group_by=AGES))
     wanted = {"totals": True, "group_by": (*BY_SEX, *AGES)} if kind == "totals" else {"tables": tables}
     assert_least(plan(query(asked, budget=accuracy, **wanted), schema))
 

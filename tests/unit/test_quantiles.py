@@ -1,4 +1,4 @@
-"""Quantiles: scores and their sensitivity, trees, and what is told."""
+"""Quantiles: scores and their sensitivity, trees, and what is released."""
 
 import math
 from dataclasses import replace
@@ -23,15 +23,12 @@ from privacy.quantiles import (
     CHOICES_MAX,
     NoisyChoice,
     Quantiles,
-    _consistent,
-    _levels,
-    _monotone,
-    _rank_deviation,
     plan_bins,
     plan_method,
 )
 from privacy.query import InvalidQuery, Key, Statistic
 from privacy.schema import Date, Number, Schema
+from privacy.trees import consistent_leaves, levels_of, monotone, rank_deviation
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=40)
 HALF = Fraction(1, 2)
@@ -85,7 +82,7 @@ def asked(agg: str = "median", schema: Schema = TOWN, *, epsilon: str = "1", **c
     )
 
 
-def told(planned: Plan, people, noise=None) -> dict[str, object]:
+def rendered(planned: Plan, people, noise=None) -> dict[str, object]:
     made = table(planned, release(planned, exact_by_hand(planned, people), noise or Silence()))
     return {column.name: column.values[0] for column in made.columns}
 
@@ -146,7 +143,7 @@ def test_a_score_is_minus_the_rows_between_a_bin_and_the_rank(q: Fraction, codes
 @given(QS, st.lists(st.integers(0, 120), min_size=1, max_size=30))
 def test_without_noise_a_quantile_is_the_least_value_that_enough_do_not_exceed(q, ages: list[int]) -> None:
     planned = asked("quantile", q=(Decimal(q.numerator) / Decimal(q.denominator),))
-    found = told(planned, [[(0, age, 0, 0)] for age in ages])["m"]
+    found = rendered(planned, [[(0, age, 0, 0)] for age in ages])["m"]
     if planned.measurements[0].estimator.by_tree:  # type: ignore[union-attr]
         return
     below = sum(age < found for age in ages)  # type: ignore[operator]
@@ -207,7 +204,7 @@ def test_a_bin_is_told_as_its_middle_and_a_bound_as_its_outer_edge(width: int) -
 
 def test_a_median_of_dates_is_a_date() -> None:
     people = [[(0, 0, 0, day)] for day in (10, 20, 30)]
-    assert told(asked("median", column="born", epsilon="10"), people)["m"] == "1970-01-21"
+    assert rendered(asked("median", column="born", epsilon="10"), people)["m"] == "1970-01-21"
 
 
 def test_wide_dates_are_told_to_the_days_of_a_bin() -> None:
@@ -224,7 +221,7 @@ def test_wide_dates_are_told_to_the_days_of_a_bin() -> None:
 
 @pytest.mark.parametrize(("bins", "branching"), [(2, 2), (7, 2), (16, 4), (121, 5), (16_384, 16), (10, 10)])
 def test_a_tree_has_levels_that_end_in_its_bins(bins: int, branching: int) -> None:
-    levels = _levels(bins, branching)
+    levels = levels_of(bins, branching)
     assert levels[-1] == bins
     assert levels[0] <= branching
     assert all(above == math.ceil(below / branching) for above, below in pairwise(levels))
@@ -269,7 +266,7 @@ def test_consistent_leaves_are_those_of_least_squares(bins: int, branching: int,
     )
     noisy = np.random.default_rng(seed).normal(5, 3, len(nodes))
     best = np.linalg.lstsq(nodes.astype(float), noisy, rcond=None)[0]
-    found = _consistent(noisy[None, :], estimator.levels, branching)[0, :bins]
+    found = consistent_leaves(noisy[None, :], estimator.levels, branching)[0, :bins]
     assert found == pytest.approx(best, abs=1e-8)
 
 
@@ -291,7 +288,7 @@ def test_the_deviation_of_a_rank_is_never_understated(bins: int, branching: int,
     for bin in range(estimator.bins + 1):
         weights = np.where(np.arange(estimator.bins) < bin, 1 - share, -share)
         worst = max(worst, math.sqrt(max(0.0, weights @ covariance @ weights)))
-    assert worst <= _rank_deviation(estimator.bins, branching, q) + 1e-9
+    assert worst <= rank_deviation(estimator.bins, branching, q) + 1e-9
 
 
 def percentiles(*several: int) -> tuple[Fraction, ...]:
@@ -315,12 +312,12 @@ def test_one_bin_needs_no_tree() -> None:
 @SMALL
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=20))
 def test_ranks_are_made_to_ascend_and_ascending_ones_stay(ranks: list[float]) -> None:
-    made = _monotone(np.array([ranks]))[0]
+    made = monotone(np.array([ranks]))[0]
     assert (np.diff(made) >= 0).all()
-    assert _monotone(np.array([sorted(ranks)]))[0].tolist() == sorted(ranks)
+    assert monotone(np.array([sorted(ranks)]))[0].tolist() == sorted(ranks)
 
 
-# What is told
+# What is released
 
 
 MANY = tuple(Decimal(place) / 20 for place in range(1, 20))
@@ -333,7 +330,7 @@ def test_quantiles_ascend_whatever_the_noise(q, epsilon: str, ends: bool) -> Non
     planned = asked("quantile", q=q, value_bounds=ends, epsilon=epsilon)
     people = [[(0, 7 * place % 120, 0, 0)] for place in range(40)]
     for _ in range(3):
-        found = told(planned, people, OpendpNoise())
+        found = rendered(planned, people, OpendpNoise())
         values = [found[name] for name in planned.measurements[0].names]
         assert values == sorted(values)  # type: ignore[type-var]
 
@@ -341,7 +338,7 @@ def test_quantiles_ascend_whatever_the_noise(q, epsilon: str, ends: bool) -> Non
 @pytest.mark.parametrize("q", [MANY[:1], MANY], ids=["choice", "tree"])
 def test_bounds_of_quantiles_stay_inside_the_clamp(q) -> None:
     planned = asked("quantile", q=q, value_bounds=True, clamp=(20, 90), epsilon="0.01")
-    found = told(planned, [[(0, 5, 0, 0)]], OpendpNoise())
+    found = rendered(planned, [[(0, 5, 0, 0)]], OpendpNoise())
     assert all(20 <= value <= 90 for value in found.values())  # type: ignore[operator]
 
 

@@ -7,7 +7,7 @@ from doubles import AGE, BORN, FAMILIES, SEX, TOWN, count, query, register
 
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.plan import plan
-from privacy.query import Accuracy, All, Compare, InvalidQuery, Key, Not, Query, Statistic, TableAsked
+from privacy.query import Accuracy, All, Compare, InvalidQuery, Key, Not, Query, Statistic, WorkloadTable
 from privacy.schema import Number, Schema, Text
 
 HELD = register(*TOWN.columns, Text(name="name"))
@@ -34,7 +34,7 @@ def quantile(*q: object) -> Query:
 
 
 def tables(*keys: tuple[Key, ...], of: Statistic | None = None) -> Query:
-    asked = tuple(TableAsked(name=f"t{place}", group_by=key) for place, key in enumerate(keys))
+    asked = tuple(WorkloadTable(name=f"t{place}", group_by=key) for place, key in enumerate(keys))
     return query(of or count("c"), tables=asked)
 
 
@@ -168,7 +168,7 @@ A = Compare(column="sex", op="=", values=("f",))
         (tables((Key(column="sex"),), (Key(column="sex", missing=True),)), "/tables/1/group_by/0", "cut_differently"),
         (tables((Key(column="shoe"),)), "/tables/0/group_by/0/column", "unknown_column"),
         (tables((), (Key(column="sex"), Key(column="sex"))), "/tables/1/group_by/1/column", "repeated_key"),
-        (query(count("c"), tables=(TableAsked(name="t", group_by=()),) * 2), "/tables/1/as", "repeated_name"),
+        (query(count("c"), tables=(WorkloadTable(name="t", group_by=()),) * 2), "/tables/1/as", "repeated_name"),
         (with_totals(count("c"), count("c_noisy")), "/select/1/as", "repeated_name"),
         (query(named("quantile", column="age", q=(0, 1)), count("s_q0")), "/select/1/as", "repeated_name"),
         (query(Statistic(name="r", agg="ratio", numerator=A), count("r_others")), "/select/1/as", "repeated_name"),

@@ -13,8 +13,8 @@ from privacy.answer import AnswerTable, release, table
 from privacy.budget import Price
 from privacy.notes import NOTES
 from privacy.plan import Plan, plan
-from privacy.query import Compare, Key, Statistic, TableAsked
-from privacy.result_columns import SIZES, expectation, narrower_bound, strategy
+from privacy.query import Compare, Key, Statistic, WorkloadTable
+from privacy.quote import SIZES, expectation, narrower_bound, strategy_comparison
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=25)
 ZCDP = register(SEX, AGE, INCOME, rows=3, measure="zcdp")
@@ -23,7 +23,7 @@ AGES = (Key(column="age", bins=(0, 20, 65, 120)),)
 MEDIAN = Statistic(name="m", agg="median", column="age")
 
 
-def told(planned: Plan) -> AnswerTable:
+def rendered(planned: Plan) -> AnswerTable:
     return table(planned, release(planned, exact_by_hand(planned, []), Silence()))
 
 
@@ -34,7 +34,7 @@ def expected(planned: Plan) -> dict[str, Any]:
 
 def test_a_quote_expects_of_a_count_the_half_width_of_its_bounds() -> None:
     planned = plan(query(), FAMILIES)
-    bounds = {column.name: column.values[0] for column in told(planned).columns}
+    bounds = {column.name: column.values[0] for column in rendered(planned).columns}
     assert expected(planned) == {"of": "n", "confidence": 0.95, "half_width": bounds["n_high"] - bounds["n"]}
 
 
@@ -54,7 +54,7 @@ def test_a_quote_expects_of_a_quantile_the_rows_in_between_as_the_answer_will_te
 ) -> None:
     asked = query(Statistic(name="m", agg="median", column="age", value_bounds=value_bounds))
     planned = plan(asked, TOWN)
-    about = told(planned).columns[0].about
+    about = rendered(planned).columns[0].about
     assert expected(planned)["within_rows"] == about["within_rows"] > 0
     assert expected(planned)["method"] == about["mechanism"]
     assert expected(planned)["resolution"] == about["resolution"] == 1
@@ -62,7 +62,7 @@ def test_a_quote_expects_of_a_quantile_the_rows_in_between_as_the_answer_will_te
 
 def test_a_median_of_dates_has_a_resolution_of_days() -> None:
     planned = plan(query(Statistic(name="m", agg="median", column="born")), TOWN)
-    assert expected(planned)["resolution"] == told(planned).columns[0].about["resolution"] == "1 d"
+    assert expected(planned)["resolution"] == rendered(planned).columns[0].about["resolution"] == "1 d"
 
 
 # zCDP
@@ -97,7 +97,7 @@ def test_a_pure_quote_knows_one_mechanism_and_does_not_speak_of_it() -> None:
 
 
 def test_a_price_is_told_by_the_name_of_its_measure() -> None:
-    pure, zcdp = (told(plan(query(), schema)).columns[0].about for schema in (TOWN, ZCDP))
+    pure, zcdp = (rendered(plan(query(), schema)).columns[0].about for schema in (TOWN, ZCDP))
     assert (pure["epsilon"], "rho" in pure) == ("1", False)
     assert (zcdp["rho"], "epsilon" in zcdp) == ("1", False)
     assert pure["mechanism"] == "discrete_laplace"
@@ -109,26 +109,26 @@ def test_a_price_is_told_by_the_name_of_its_measure() -> None:
 
 def test_a_quote_tells_what_is_measured_at_which_share_and_what_other_ways_would_err() -> None:
     planned = plan(query(group_by=(*BY_SEX, *AGES), totals=True), TOWN)
-    said = strategy(planned)["strategy"]
-    shares = [Decimal(line["share"]) for line in said["measured"]]
+    quoted = strategy_comparison(planned)["strategy"]
+    shares = [Decimal(line["share"]) for line in quoted["measured"]]
     assert sum(shares) == pytest.approx(1, abs=1e-5)
-    errors = said["total_squared_error"]
+    errors = quoted["total_squared_error"]
     assert errors["chosen"] == 1
     assert set(errors) == {"chosen", "each_table_alone", "each_table_alone_best_split", "one_common_table"}
     assert min(error for error in errors.values() if error is not None) >= 0.998
-    assert {"text", "text_ja"} <= set(said)
+    assert {"text", "text_ja"} <= set(quoted)
 
 
 def test_a_single_table_has_no_strategy() -> None:
-    assert strategy(plan(query(group_by=BY_SEX), TOWN)) == {}
+    assert strategy_comparison(plan(query(group_by=BY_SEX), TOWN)) == {}
 
 
 def test_a_quote_expects_an_error_in_every_table() -> None:
-    tables = TableAsked(name="a", group_by=BY_SEX), TableAsked(name="b", group_by=AGES)
+    tables = WorkloadTable(name="a", group_by=BY_SEX), WorkloadTable(name="b", group_by=AGES)
     planned = plan(query(tables=tables), TOWN)
     lines = expected(planned)["tables"]
     assert [line["keys"] for line in lines] == [["sex"], ["age"]]
-    made = told(planned)
+    made = rendered(planned)
     column = {one.name: one.values for one in made.columns}
     for line, place in zip(lines, (0, 3), strict=True):
         reach = (column["n_high"][place] - column["n_low"][place]) / 2
@@ -139,10 +139,10 @@ def test_a_quote_expects_an_error_in_every_table() -> None:
 
 
 def test_a_quote_says_what_a_narrower_bound_means() -> None:
-    said = narrower_bound(plan(query(rows_per_person=1), FAMILIES))["rows_per_person"]
-    assert (said["dataset"], said["asked"]) == (3, 1)
-    assert "3 times narrower" in said["text"]
-    assert "share_kept" in said["text_ja"]
+    quoted = narrower_bound(plan(query(rows_per_person=1), FAMILIES))["rows_per_person"]
+    assert (quoted["dataset"], quoted["asked"]) == (3, 1)
+    assert "3 times narrower" in quoted["text"]
+    assert "share_kept" in quoted["text_ja"]
 
 
 def test_the_datasets_own_bound_needs_no_words() -> None:
@@ -164,7 +164,7 @@ def test_every_question_can_be_quoted_and_told_with_notes_that_have_words(data) 
     schema = data.draw(schemas())
     planned = plan(data.draw(any_query(schema)), schema)
     assert [line["of"] for line in expectation(planned)] == [one.name for one in planned.query.select]
-    made = told(planned)
+    made = rendered(planned)
     assert set(made.notes) <= set(NOTES)
     assert {len(column.values) for column in made.columns} == {planned.cells}
     names = [column.name for column in made.columns]
@@ -173,12 +173,12 @@ def test_every_question_can_be_quoted_and_told_with_notes_that_have_words(data) 
 
 def test_the_answer_tells_the_scale_of_its_noise_in_units() -> None:
     asked = query(Statistic(name="s", agg="sum", column="income"), budget=Price.parse("2"))
-    columns = {column.name: column.about for column in told(plan(asked, TOWN)).columns}
+    columns = {column.name: column.about for column in rendered(plan(asked, TOWN)).columns}
     assert columns["s"]["scale"] == "5"  # 20 steps of 0.5 at ε 2
     ratio = Statistic(name="r", agg="ratio", numerator=Compare(column="sex", op="=", values=("f",)))
-    assert told(plan(query(ratio), FAMILIES)).columns[0].about["scale"] == "3"
+    assert rendered(plan(query(ratio), FAMILIES)).columns[0].about["scale"] == "3"
 
 
 def test_counts_are_the_only_columns_that_may_be_negative() -> None:
-    assert "may_be_negative" in told(plan(query(count()), TOWN)).notes
-    assert "may_be_negative" not in told(plan(query(MEDIAN), TOWN)).notes
+    assert "may_be_negative" in rendered(plan(query(count()), TOWN)).notes
+    assert "may_be_negative" not in rendered(plan(query(MEDIAN), TOWN)).notes

@@ -9,23 +9,12 @@ from typing import Any
 from datasets.descriptor.yamltext import Fault, Path_, Tree, dotted
 from datasets.records.plan.entries import PlanError
 from datasets.records.plan.plan_models import ModelEntry
+from datasets.sources.style import Style
 from privacy.deidentify.models import Model
 from privacy.deidentify.operations.plan import InOrder
 from privacy.deidentify.operations.steps import Operation, Remove
 from privacy.deidentify.table import Role
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How a text file of records is written. Shift_JIS is read as Windows writes it (cp932)."""
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-
-    @property
-    def codec(self) -> str:
-        """The codec's name in Python."""
-        return {"shift_jis": "cp932", "utf-8-sig": "utf-8"}.get(self.encoding, self.encoding)
+from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +53,7 @@ class Attribute:
     @property
     def removed(self) -> bool:
         """Whether the column is left out (項目削除)."""
+        # Removed by any step of several is removed.
         steps = self.operation.steps if isinstance(self.operation, InOrder) else (self.operation,)
         return any(isinstance(step, Remove) for step in steps)
 
@@ -126,7 +116,9 @@ class ProcessingPlan:
     output: Output
     classify: str | None
     notes: tuple[str, ...]
+    # Digested and part of the seed: two texts that ask for the same are the same plan.
     canonical: str
+    # Kept for the places of later faults; its texts are those of the plan file.
     tree: Tree = field(repr=False)
 
     @property
@@ -143,12 +135,13 @@ class ProcessingPlan:
         """SHA-256 of what the plan asks for, the same for any layout of its text."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()
 
-    def refusal(self, path: Path_, message: str) -> PlanError:
+    def refusal(self, path: Path_, message: Words) -> PlanError:
         """The error for something wrong with the place `path` of the plan, or with what holds it."""
         return PlanError([self.fault(path, message)])
 
-    def fault(self, path: Path_, message: str) -> Fault:
+    def fault(self, path: Path_, message: Words) -> Fault:
         """A fault at a place of the plan."""
+        # Whoever edits the plan looks for the key; only the whole text has a value and no key.
         places = self.tree.keys | {path: place for path, place in self.tree.values.items() if not path}
         known = next((path[:size] for size in range(len(path), -1, -1) if path[:size] in places), ())
         return Fault(*places.get(known, (1, 1)), dotted(path), message)

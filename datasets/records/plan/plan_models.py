@@ -8,7 +8,8 @@ from datasets.descriptor.yamltext import Path_
 from datasets.records.plan.entries import PlanEntry
 from privacy.deidentify import models
 from privacy.deidentify.errors import BadModel
-from privacy.deidentify.models import Distance, Estimator, Model, name_of
+from privacy.deidentify.models import Distance, Model, UniquenessEstimator, name_of
+from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ def _one(entry: PlanEntry) -> list[ModelEntry]:
     """The models of one item: `{k_anonymity: 5}`; several keys are several models."""
     made = []
     for name, value in entry.members(*SPELLINGS).items():
+        # A model with a fault is left out, whether the fault was noted by an entry or raised by the model.
         before = len(entry.tree.faults)
         try:
             model = SPELLINGS[name](value)
         except BadModel as fault:
             if len(entry.tree.faults) == before:
-                value.fault(str(fault))
+                # Said by the entry already where it could not be read; the model would only repeat it.
+                value.fault(fault.told())
             continue
         if len(entry.tree.faults) == before:
             made.append(ModelEntry(model, value.path))
@@ -57,6 +60,7 @@ def _merged(found: list[ModelEntry]) -> tuple[list[ModelEntry], list[str]]:
     for kind in (models.KAnonymity, models.KMap):
         same = [model for model in kept if isinstance(model, kind)]
         if len(same) > 1:
+            # Every k below it is implied, and the search would prove it twice.
             strictest = max(same, key=lambda model: model.k)
             for model in same:
                 if model != strictest:
@@ -68,9 +72,10 @@ def _merged(found: list[ModelEntry]) -> tuple[list[ModelEntry], list[str]]:
 def _needed(entry: PlanEntry, members: Mapping[str, PlanEntry], *names: str) -> None:
     missing = [name for name in names if name not in members]
     if missing and entry.is_mapping:
-        entry.fault(f"needs {' and '.join(missing)}")
+        entry.fault(Words(ja=f"{' と '.join(missing)} が必要です", en=f"needs {' and '.join(missing)}"))
     if missing:
-        raise BadModel("incomplete")
+        # Ends the reading of this model only; `_one` sees that the fault is noted.
+        raise BadModel(Words(ja="不完全です", en="incomplete"))
 
 
 def _l_diversity(entry: PlanEntry) -> Model:
@@ -79,7 +84,8 @@ def _l_diversity(entry: PlanEntry) -> Model:
     attribute = members["attribute"].text()
     kind = members["kind"].choice("distinct", "entropy", "recursive") if "kind" in members else "distinct"
     if kind != "recursive" and "c" in members:
-        members["c"].fault("c belongs to recursive (c, l)-diversity", key=True)
+        message = Words(ja="c は再帰的 (c, l)-多様性のものです", en="c belongs to recursive (c, l)-diversity")
+        members["c"].fault(message, key=True)
     if kind == "entropy":
         return models.EntropyDiversity(attribute, members["l"].number(least=1))
     l_wanted = members["l"].whole(least=1)
@@ -118,9 +124,13 @@ def _delta_presence(entry: PlanEntry) -> Model:
 def _population_uniqueness(entry: PlanEntry) -> Model:
     members = entry.members("threshold", "population", "estimator")
     _needed(entry, members, "threshold", "population")
-    estimator = members["estimator"].choice(*map(str, Estimator)) if "estimator" in members else "dankar"
+    estimator = (
+        members["estimator"].choice(*map(str, UniquenessEstimator)) if "estimator" in members else "dankar"
+    )
     return models.PopulationUniqueness(
-        members["threshold"].number(most=1), members["population"].whole(least=1), Estimator(estimator)
+        members["threshold"].number(most=1),
+        members["population"].whole(least=1),
+        UniquenessEstimator(estimator),
     )
 
 
@@ -151,6 +161,7 @@ SPELLINGS: Mapping[str, Callable[[PlanEntry], Model]] = {
     "delta_presence": _delta_presence,
     "k_map": lambda entry: models.KMap(_size(entry)),
     "average_risk": lambda entry: models.AverageRisk(_share(entry)),
+    # Thresholds of single records are k-anonymity and k-map in other words, and are made into them.
     "prosecutor_risk": lambda entry: models.prosecutor_risk(_share(entry)),
     "journalist_risk": lambda entry: models.journalist_risk(_share(entry)),
     "sample_uniqueness": lambda entry: models.SampleUniqueness(_share(entry)),

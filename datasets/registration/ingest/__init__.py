@@ -5,7 +5,7 @@ the bound on rows per person (dp.md 3). Nothing is inferred from the data, and n
 """
 
 from datasets.registration.ingest.joining import JoinedPart
-from datasets.registration.ingest.problems import ImportProblem, Limits
+from datasets.registration.ingest.limits import Limits
 from datasets.registration.ingest.registration import VAULT_FILE, VAULT_FOLDER, check, ingest, ingest_joined
 from datasets.registration.ingest.report import CellProblem, ColumnCounts, IngestReport
 
@@ -14,7 +14,6 @@ __all__ = [
     "VAULT_FOLDER",
     "CellProblem",
     "ColumnCounts",
-    "ImportProblem",
     "IngestReport",
     "JoinedPart",
     "Limits",

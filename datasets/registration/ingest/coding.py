@@ -9,10 +9,11 @@ The code of an undeclared word is a keyed digest of that word alone: never its p
 occur, for then a new word would change other persons' codes, hence the order of their rows and which are kept.
 """
 
-from datasets.descriptor.descriptor import decimals_of
+from datasets.descriptor.columns import decimals_of
 from datasets.registration.ingest.engine import quoted
 from privacy.schema import Category, Column, Date, Number, UndeclaredColumn
 
+# How far below the lowest code a raw code tells "empty" and "not readable".
 EMPTY, STRANGE = 2, 3
 
 _SIGNED = (("TINYINT", 2**7), ("SMALLINT", 2**15), ("INTEGER", 2**31), ("BIGINT", 2**63))
@@ -21,12 +22,13 @@ _PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?)([0-9]+))?$"
 _TIME = r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 _DAY = r"[0-9]{4}(?:-[0-9]{2}-|/[0-9]{2}/)[0-9]{2}" + _TIME
 _EDGES = r"^[\p{Z}\t]+|[\p{Z}\t]+$"
+# Characters of no word: controls, line and paragraph separators, and what turns the direction of text.
 _NO_WORD = r"[\p{Cc}\p{Zl}\p{Zp}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
-"""Characters of no word: controls, line and paragraph separators, and what turns the direction of text."""
 
 
 def integer_type(low: int, high: int) -> str:
     """The smallest signed SQL type that holds low … high."""
+    # Narrow columns are what makes a scan of all rows fast.
     return next(name for name, limit in _SIGNED if -limit <= low and high < limit)
 
 
@@ -45,6 +47,7 @@ def raw_code(column: Column, text: str, key: str = "") -> str:
     `key` are secret hex digits, needed for open columns only.
     """
     empty, strange = column.low - EMPTY, column.low - STRANGE
+    # DuckDB's trim takes no class of characters; spaces and tabs are what spreadsheets leave.
     trimmed = f"trim({text}, e' \\t')"
     if isinstance(column, Category):
         value = _category(column, text)
@@ -70,6 +73,7 @@ def final_code(column: Column, raw: str) -> str:
     other = column.missing
     if isinstance(column, Category) and column.other is not None:
         other = column.values.index(column.other)
+    # Categories have no order to clamp in, so a code below the first is missing.
     below = column.missing if isinstance(column, Category) else column.low
     return (
         f"CASE WHEN {raw} BETWEEN {column.low} AND {column.high} THEN {raw}"
@@ -112,6 +116,8 @@ def _usual_day(column: Date, text: str) -> str:
 
 def _any_day(column: Date, text: str) -> str:
     """YYYY/MM/DD, and a time of day that is cut off."""
+    # The pattern has made sure of ten characters of a day; the cast of the cut text is believed only if it
+    # prints alike, which 30 February does not.
     iso = f"replace(left({text}, 10), '/', '-')"
     return (
         f"CASE WHEN regexp_full_match({text}, {quoted(_DAY)}) AND TRY_CAST({iso} AS DATE)::VARCHAR = {iso}"
@@ -120,6 +126,7 @@ def _any_day(column: Date, text: str) -> str:
 
 
 def _day_number(column: Date, iso: str) -> str:
+    # Days since 1970, as `privacy.schema.day_number` counts them.
     day = f"(TRY_CAST({iso} AS DATE) - DATE '1970-01-01')::BIGINT"
     return _clamped(day, column.low - 1, column.high + 1)
 
@@ -132,11 +139,13 @@ def _usual_number(column: Number, text: str) -> str:
     """
     decimals = decimals_of(column.step)
     reach = max(abs(column.low - 1), abs(column.high + 1)) * column.step
+    # One digit beyond the bounds: larger numbers are rare and take the slow way.
     whole = max(1, min(len(str(int(reach))) + 1, 18 - decimals))
     units = f"TRY_CAST({text} AS BIGINT) * {10**decimals}"
     ways = f" WHEN regexp_full_match({text}, '-?[0-9]{{1,{whole}}}') THEN {_steps(units, column)}"
     for digits in (18, 38):
         width = digits - 1 - decimals
+        # More decimals than 20 are no usual notation; the slow way reads them.
         places = min(width - whole, 20)
         if places < 1:
             continue
@@ -155,6 +164,7 @@ def _any_number(column: Number, text: str) -> str:
 def _steps(units: str, column: Number) -> str:
     """floor(units / step) in low - 1 … high + 1: clamped first, moved to zero and up, then divided."""
     step = int(column.step.scaleb(decimals_of(column.step)))
+    # One step beyond the bounds on each side stays visible, which counts clamped cells.
     low, high = (column.low - 1) * step, (column.high + 1) * step
     inside = f"{_clamped(units, low, high)}::BIGINT"
     return inside if step == 1 else f"({inside} - ({low})) // {step} + ({column.low - 1})"

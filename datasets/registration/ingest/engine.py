@@ -8,9 +8,19 @@ from typing import Any
 import duckdb
 
 from datasets.database.files import size_of
-from datasets.registration.ingest.problems import ImportProblem, Limits
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import Limits
+from privacy.words import Words
 
 POLL_SECONDS = 0.05
+TOO_MUCH_DISK = Words(
+    ja="取込みに必要なディスク容量が上限を超えます",
+    en="the import would take more disk space than it may use",
+)
+TOO_MUCH_MEMORY = Words(
+    ja="取込みに必要なメモリまたはディスク容量が上限を超えます",
+    en="the import needs more memory or disk space than it may use",
+)
 
 Progress = Callable[[str, float], None]
 
@@ -26,12 +36,14 @@ class Watch:
         self.stage, self.share = "", 0.0
 
     def look(self, stage: str, share: float) -> None:
+        # DuckDB limits its spill files only; the vault and the tables grow beside them.
         if size_of(self.folder) > self.bytes_max:
-            raise ImportProblem("the import would take more disk space than it may use")
+            raise ImportProblem(TOO_MUCH_DISK)
         if stage != self.stage:
             if self.stage:
                 self.progress(self.stage, 1.0)
             self.stage, self.share = stage, 0.0
+        # DuckDB's estimate may fall when a later part of a plan begins.
         self.share = max(self.share, min(1.0, share))
         self.progress(stage, self.share)
 
@@ -48,11 +60,13 @@ class Engine:
                 "temp_directory": str(scratch / "spill"),
                 "max_temp_directory_size": f"{watch.bytes_max >> 10}KiB",
                 "threads": limits.threads,
+                # Nothing is ever loaded from the network while personal data is open.
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             },
         )
         for setting in (
+            # query_progress() answers only with the bar on; printing it is another setting.
             "enable_progress_bar = true",
             "enable_progress_bar_print = false",
             "TimeZone = 'UTC'",
@@ -73,6 +87,7 @@ class Engine:
                 self.watch.look(stage, begin + (end - begin) * min(1.0, done))
         finally:
             while query.is_alive():
+                # Again and again: an interrupt that comes before the statement has begun is lost.
                 self.connection.interrupt()
                 query.join(POLL_SECONDS)
         if query.failure is not None:
@@ -101,8 +116,11 @@ class _Query(threading.Thread):
 def problem_of(failure: BaseException) -> ImportProblem:
     """A sentence of ours for an engine's failure: its own text may quote cells, so only its class is named."""
     if isinstance(failure, duckdb.OutOfMemoryException | MemoryError):
-        return ImportProblem("the import needs more memory or disk space than it may use")
-    return ImportProblem(f"the source could not be read ({type(failure).__name__})")
+        return ImportProblem(TOO_MUCH_MEMORY)
+    kind = type(failure).__name__
+    return ImportProblem(
+        Words(ja=f"元データを読み取れませんでした（{kind}）", en=f"the source could not be read ({kind})")
+    )
 
 
 def quoted(text: str) -> str:

@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 from datasets.database.files import create_private, sync
 from datasets.descriptor.descriptor import Descriptor
 from datasets.registration.ingest.engine import Engine, named, quoted
-from datasets.registration.ingest.problems import ROWS_MAX, ImportProblem
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import ROWS_MAX
+from privacy.words import Words
 
 JOINING = "joining"
 
@@ -44,9 +46,15 @@ def fill_joined(descriptor: Descriptor, parts: Sequence[JoinedPart], vault: Path
     """
     expected = engine.run(JOINING, _rows_expected(parts), end=0.2)[0][0] or 0
     if expected > ROWS_MAX:
-        raise ImportProblem("the joined rows would be more than 2^33: join less, or datasets of fewer rows")
+        raise ImportProblem(
+            Words(
+                ja="結合後の行数が 2^33 を超えます。結合を減らすか、行数の少ないデータセットを結合してください",
+                en="the joined rows would be more than 2^33: join less, or datasets of fewer rows",
+            )
+        )
     create_and_close(vault)
     engine.connection.execute("SET preserve_insertion_order = false")  # joined rows have no order to keep
+    # USE_TMP_FILE is off: DuckDB would write a file of its own and rename it over ours of mode 0600.
     engine.run(JOINING, f"COPY ({_joined(descriptor, parts)}) TO {quoted(str(vault))} ({FORMAT})", begin=0.2)
     engine.connection.execute("SET preserve_insertion_order = true")
     sync(vault)
@@ -81,9 +89,11 @@ def _joined(descriptor: Descriptor, parts: Sequence[JoinedPart]) -> str:
     tables, shown = [], {descriptor.schema.unit: "part0.person"}
     for place, part in enumerate(parts):
         columns = [f"{named(part.unit)} AS person"]
+        # Numbers instead of names: a declared name may be a word of SQL or that of another part's column.
         for number, (name, column) in enumerate(part.columns.items()):
             columns.append(f"{named(column)} AS c{number}")
             shown[name] = f"part{place}.c{number}"
+        # Rows without a person would all be joined with each other as if they were one.
         person = f"trim({named(part.unit)}) <> ''"
         tables.append(f"(SELECT {', '.join(columns)} FROM {part.file} WHERE {person}) AS part{place}")
     names = [str(descriptor.schema.unit), *(column.name for column in descriptor.schema.columns)]

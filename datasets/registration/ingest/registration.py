@@ -9,11 +9,13 @@ from pathlib import Path
 from datasets.database.files import private_folder, remove, sync
 from datasets.descriptor.descriptor import Descriptor
 from datasets.registration.ingest.engine import Engine, Watch
+from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.joining import JoinedPart, fill_joined
-from datasets.registration.ingest.problems import ImportProblem, Limits
+from datasets.registration.ingest.limits import Limits
 from datasets.registration.ingest.report import CellProblem, IngestReport
 from datasets.registration.ingest.source import fill_vault, is_parquet, lines_of
 from datasets.registration.ingest.statistics import SALT_BYTES_MIN, Counts, build
+from privacy.words import Words
 
 STATISTICS_FILE = "statistics.duckdb"
 VAULT_FOLDER = "vault"
@@ -42,6 +44,8 @@ def ingest(
     source = source.absolute()
     with _emptied_on_failure(staging, salt) as folder:
         is_parquet(source)  # refuses what is no plain file, before anything is made
+        # Looked at before the first read and after the last: the vault and the line numbers must be of one
+        # file.
         before = _identity(source)
         rows, counts = _make(
             descriptor,
@@ -52,9 +56,12 @@ def ingest(
             limits=limits or Limits(),
             source_bytes=source.stat().st_size,
         )
+        # A second reading for a few line numbers costs less than keeping the numbers of all rows.
         lines = lines_of(descriptor, source, sorted({place for place, _, _ in counts.places}))
         if _identity(source) != before:
-            raise ImportProblem("the source was changed while it was read")
+            raise ImportProblem(
+                Words(ja="読取り中に元データが変更されました", en="the source was changed while it was read")
+            )
         _finish(folder)
     return _report(rows, counts, lines)
 
@@ -67,7 +74,9 @@ def ingest_joined(
     progress: Progress,
     limits: Limits | None = None,
 ) -> IngestReport:
-    """The same from the vaults of registered datasets, joined on the person.
+    """Write `statistics.duckdb` and `vault/vault.parquet` from vaults of registered datasets, joined on the person.
+
+    Files, progress, salt and what is left after a failure are those of `ingest`; raises ImportProblem.
 
     The report names no places: a joined row stands nowhere that an operator could look at.
     """
@@ -94,6 +103,7 @@ def _emptied_on_failure(staging: Path, salt: bytes) -> Iterator[Path]:
         raise ValueError("the staging folder is not empty")
     try:
         yield staging
+    # Ctrl-C too: half a vault is personal data that nobody would look for.
     except BaseException:
         for entry in staging.iterdir():
             remove(entry)
@@ -125,6 +135,7 @@ def _make(
     scratch = private_folder(staging / SCRATCH_FOLDER)
     vault = private_folder(staging / VAULT_FOLDER) / VAULT_FILE
     watch = Watch(folder=staging, bytes_max=limits.staging_bytes(source_bytes), progress=progress)
+    # Memory and disk are bounded here, so that a registration never takes the server down with it.
     engine = Engine(scratch=scratch, limits=limits, watch=watch)
     try:
         rows = fill(vault, engine)
@@ -143,12 +154,14 @@ def _make(
 
 def _finish(staging: Path) -> None:
     remove(staging / SCRATCH_FOLDER)
+    # The files are synced where they are written; here their names in the folders are.
     sync(staging / VAULT_FOLDER)
     sync(staging)
 
 
 def _identity(source: Path) -> tuple[int, int, int]:
     status = source.stat()
+    # No digest: the caller has taken one, and a change between is what these three show.
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -159,6 +172,7 @@ def _report(rows: int, counts: Counts, lines: Mapping[int, int]) -> IngestReport
         rows_kept=counts.rows_kept,
         persons=counts.persons,
         rows_without_person=counts.rows_without_person,
+        # The rest: neither without a person nor kept.
         dropped_by_bound=rows - counts.rows_without_person - counts.rows_kept,
         columns=counts.columns,
         kept_by_bound=counts.kept_by_bound,

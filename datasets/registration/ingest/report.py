@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+# Printed by the command line as they are, and never sent to a client.
 Kind = Literal["missing", "undeclared", "unreadable", "without person"]
 
 
@@ -40,4 +41,5 @@ class IngestReport:
     dropped_by_bound: int
     columns: dict[str, ColumnCounts]
     kept_by_bound: dict[int, float]
+    # At most PROBLEMS_SHOWN_MAX, in the order of the source.
     problems: tuple[CellProblem, ...]

@@ -28,13 +28,18 @@ from datasets.registration.ingest.coding import (
     word,
 )
 from datasets.registration.ingest.engine import Engine, named, quoted
-from datasets.registration.ingest.problems import PROBLEMS_SHOWN_MAX, ImportProblem
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import PROBLEMS_SHOWN_MAX
 from datasets.registration.ingest.report import ColumnCounts, Kind
 from privacy.schema import Category, Column, Schema, UndeclaredColumn
+from privacy.words import Words
 
+# A Mersenne prime: products of two numbers below it stay in 64 bits.
 PRIME = 2**31 - 1
 SALT_BYTES_MIN = 16
+# The planner's work grows with the square of the expressions in one statement.
 COLUMNS_AT_ONCE = 50
+# Small bounds closely, then divisors of months, weeks and years, which registers often have per person.
 SHARES_SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30, 40, 50, 60, 80, 100, 200, 365, 500, 1000)
 
 CODING, BOUNDING, WRITING = "coding", "bounding", "writing"
@@ -69,12 +74,17 @@ def build(
     _write_rows(schema, salt, sizes, engine)
     _write_words(schema, engine)
     kept = engine.run(WRITING, "SELECT count(*) FROM made.rows", begin=0.95)[0][0]
+    # Everything into the one file: it is opened read-only later, when no log could be replayed.
     engine.run(WRITING, "CHECKPOINT made", begin=1.0)
     engine.run(WRITING, "DETACH made", begin=1.0)
     engine.run(WRITING, "DETACH work", begin=1.0)
+    # A log that is left over would mean rows that are not in the file.
     if made.with_name(made.name + ".wal").exists():
-        raise ImportProblem("the statistics table could not be completed")
+        raise ImportProblem(
+            Words(ja="統計表を完成できませんでした", en="the statistics table could not be completed")
+        )
     sync(made)
+    # Under its final name only when complete and synced.
     made.rename(target)
     return Counts(
         rows_kept=kept,
@@ -113,6 +123,7 @@ def _coded(schema: Schema, vault: Path, salt: bytes) -> str:
         f"{word(named(column.name)) if place in opened else named(column.name)} AS t{place}"
         for place, column in enumerate(schema.queryable)
     ]
+    # Each use of the salt has a purpose of its own, so that one derived key tells nothing of another.
     key = _derived(salt, b"words").hex()
     columns = [
         f"{raw_code(column, f't{place}', key)} AS c{place}" for place, column in enumerate(schema.queryable)
@@ -120,6 +131,7 @@ def _coded(schema: Schema, vault: Path, salt: bytes) -> str:
     columns += [f"t{place} AS w{place}" for place in opened]
     if schema.unit is not None:
         texts.append(f"{named(schema.unit)} AS unit_text")
+        # An empty unit names nobody: such rows are counted and left out, never joined into one person.
         columns.append("CASE WHEN trim(unit_text) <> '' THEN unit_text END AS unit")
     file = f"read_parquet({quoted(glob.escape(str(vault)))}, file_row_number = true)"
     source = f"SELECT {', '.join(['file_row_number AS place', *texts])} FROM {file}"
@@ -164,6 +176,7 @@ def _places(
     schema: Schema, counts: Mapping[str, ColumnCounts], without_person: int, engine: Engine
 ) -> tuple[tuple[int, str, Kind], ...]:
     """The first cells of the source that an operator should look at."""
+    # Only kinds that occur are looked for: each costs a pass over the rows.
     faults = list(_faults(schema, counts))
     if schema.unit is not None and without_person:
         faults.append((schema.unit, "without person", "unit IS NULL"))
@@ -215,6 +228,7 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: E
     if schema.rows_per_person > 1:
         definitions.append(f"person {'INTEGER' if sum(sizes.values()) < 2**31 else 'BIGINT'} NOT NULL")
         order = ["rank", "person"]
+    # Nobody has a second row, so nothing is dropped and no person has to be numbered.
     if schema.rows_per_person == 1 and max(sizes, default=1) == 1:
         columns = ", ".join([*_finals(schema), f"1::{_rank_type(schema)} AS rank"])
         rows = f"SELECT {columns} FROM work.coded{'' if schema.unit is None else ' WHERE unit IS NOT NULL'}"
@@ -222,6 +236,7 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: E
         _number_persons(salt, engine)
         _rank(schema, salt, engine)
         rows = f"SELECT * {'EXCLUDE (person)' if schema.rows_per_person == 1 else ''} FROM work.ranked"
+    # The order of the source must not survive: it often is that of registration or of addresses.
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
     engine.run(WRITING, f"CREATE TABLE made.rows ({', '.join(definitions)})", end=0.0)
     engine.run(WRITING, f"INSERT INTO made.rows BY NAME {rows}{ordered}", end=0.95)
@@ -246,6 +261,7 @@ def _write_words(schema: Schema, engine: Engine) -> None:
     """Keep the words of codes that occur in the table, in the order of the secret digests."""
     if not (opened := _open_places(schema)):
         return
+    # Only words of kept rows: a word that the bound has dropped is not in the table either.
     known = " UNION ".join(f"SELECT {place} AS place, c{place} AS code FROM made.rows" for place in opened)
     engine.run(
         WRITING,
@@ -294,9 +310,12 @@ def _rank(schema: Schema, salt: bytes, engine: Engine) -> None:
         begin=0.3,
         end=0.5,
     )
+    # The largest table, not needed any more; what follows sorts and spills to the same disk.
     engine.run(BOUNDING, "DROP TABLE work.coded", begin=0.5, end=0.5)
     names = [name for name, _ in _codes(schema)]
     columns = ", ".join(["person", *names])
+    # By a hash of the content and then the content: no row number takes part, and rows that still tie are
+    # equal.
     within = f"PARTITION BY person ORDER BY {', '.join([content_hash(schema, salt), *names])}"
     engine.run(
         BOUNDING,
@@ -332,4 +351,5 @@ def _number_below_prime(salt: bytes, purpose: bytes) -> int:
 
 
 def _derived(salt: bytes, purpose: bytes) -> bytes:
+    # BLAKE2b takes keys of up to 64 bytes.
     return hashlib.blake2b(purpose, key=salt[:64], digest_size=16).digest()

@@ -15,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.descriptor.descriptor import SourceOptions
-from datasets.registration.ingest.problems import COLUMNS_MAX, LINE_BYTES_MAX, ImportProblem
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.limits import COLUMNS_MAX, LINE_BYTES_MAX
+from privacy.words import Words
 
 CHUNK_BYTES = 4 << 20
+LINE_TOO_LONG = Words(ja="1 MiB を超える行があります", en="a line is longer than 1 MiB")
 _LF, _CR = 10, 13
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.intp]
@@ -43,13 +46,15 @@ class CsvRecords:
     def feed(self, chunk: bytes) -> None:
         """Check the records that end in this chunk; raises ImportProblem."""
         self.rest = self._check(self.rest + chunk)
+        # A record without an end would gather the whole file in memory.
         if len(self.rest) > LINE_BYTES_MAX:
             raise self._too_long(self.rest)
 
     def finish(self) -> None:
         """Check the last record, which may lack its line end."""
         if self.rest and self._check(self.rest + b"\n"):
-            raise ImportProblem("a quote is opened and never closed", line=self.line)
+            message = Words(ja="引用符が閉じられていません", en="a quote is opened and never closed")
+            raise ImportProblem(message, line=self.line)
         self.rest = b""
 
     def _check(self, text: bytes) -> bytes:
@@ -57,6 +62,7 @@ class CsvRecords:
         data = np.frombuffer(text, np.uint8)
         lines = np.flatnonzero(data == _LF)
         inside = self._quoted(text, data, lines)
+        # Line ends inside quotes belong to a value.
         ends = lines if inside is None else lines[~inside[lines]]
         self._refuse_lone_returns(text, data, lines, inside)
         if not len(ends):
@@ -74,6 +80,7 @@ class CsvRecords:
             return None
         is_quote = data == self.quote
         quotes = np.flatnonzero(is_quote)
+        # What stands before the first byte of a record is a line end.
         before = np.where(quotes > 0, data[quotes - 1], _LF)
         after = data[np.minimum(quotes + 1, len(data) - 1)]
         known = quotes + 1 < len(data)
@@ -84,7 +91,11 @@ class CsvRecords:
         bad = np.concatenate([quotes[opens][midway], quotes[opens][: len(unfinished)][unfinished]])
         if len(bad):
             line = self._line_at(lines, int(bad.min()))
-            raise ImportProblem("a quote does not open or close at the edge of its value", line=line)
+            message = Words(
+                ja="引用符が値の端にありません", en="a quote does not open or close at the edge of its value"
+            )
+            raise ImportProblem(message, line=line)
+        # An odd number of quotes so far means inside. A doubled quote flips twice and changes nothing.
         return np.bitwise_xor.accumulate(is_quote)
 
     def _refuse_lone_returns(
@@ -92,12 +103,16 @@ class CsvRecords:
     ) -> None:
         if text.count(b"\r") == text.count(b"\r\n"):
             return
+        # A return as the last byte waits for the next chunk, which shows what follows it.
         returns = np.flatnonzero(data[:-1] == _CR)
         lone = returns[data[returns + 1] != _LF]
         if inside is not None:
             lone = lone[~inside[lone]]
         if len(lone):
-            message = "a carriage return stands alone; lines end in LF or CRLF"
+            message = Words(
+                ja="CR が単独で使われています。行末は LF または CRLF です",
+                en="a carriage return stands alone; lines end in LF or CRLF",
+            )
             raise ImportProblem(message, line=self._line_at(lines, int(lone[0])))
 
     def _count(
@@ -106,7 +121,8 @@ class CsvRecords:
         lengths = ends - starts
         if lengths.max() > LINE_BYTES_MAX:
             place = int(starts[np.argmax(lengths > LINE_BYTES_MAX)])
-            raise ImportProblem("a line is longer than 1 MiB", line=self._line_at(lines, place))
+            raise ImportProblem(LINE_TOO_LONG, line=self._line_at(lines, place))
+        # Empty lines are no records; the reader behind skips them too (ignore_empty_lines).
         blank = (lengths == 0) | ((lengths == 1) & (data[starts] == _CR))
         splits = data == self.delimiter
         if inside is not None:
@@ -115,7 +131,10 @@ class CsvRecords:
         ragged = (counts != self.fields) & ~blank
         if ragged.any():
             first = int(np.argmax(ragged))
-            message = f"has {int(counts[first])} values; the header has {self.fields}"
+            message = Words(
+                ja=f"値が {int(counts[first])} 個あります。ヘッダーは {self.fields} 個です",
+                en=f"has {int(counts[first])} values; the header has {self.fields}",
+            )
             raise ImportProblem(message, line=self._line_at(lines, int(starts[first])))
         self._find(lines, starts[~blank])
 
@@ -131,8 +150,12 @@ class CsvRecords:
 
     def _too_long(self, rest: bytes) -> ImportProblem:
         if b"\n" in rest:
-            return ImportProblem("a quoted value runs on for more than 1 MiB; is it closed?", line=self.line)
-        return ImportProblem("a line is longer than 1 MiB", line=self.line)
+            message = Words(
+                ja="引用符で囲まれた値が 1 MiB を超えています。引用符が閉じているか確認してください",
+                en="a quoted value runs on for more than 1 MiB; is it closed?",
+            )
+            return ImportProblem(message, line=self.line)
+        return ImportProblem(LINE_TOO_LONG, line=self.line)
 
 
 class Characters:
@@ -147,7 +170,10 @@ class Characters:
     def feed(self, raw: bytes, *, final: bool = False) -> bytes:
         if b"\0" in raw:
             line = self.lines + raw.count(b"\n", 0, raw.index(b"\0")) + 1
-            raise ImportProblem("a NUL byte; this is not text", line=line)
+            message = Words(
+                ja="NUL バイトがあります。テキストではありません", en="a NUL byte; this is not text"
+            )
+            raise ImportProblem(message, line=line)
         pending = len(self.decoder.getstate()[0])
         text = self._decode(raw, pending, final=final)
         self.bytes_read += len(raw)
@@ -164,9 +190,13 @@ class Characters:
         else:
             return raw if self.encoding == "utf-8" else text.encode()
         start, whole = broken
+        # The decoder keeps bytes of an unfinished character, so its input may begin before this chunk.
         offset = self.bytes_read + len(raw) - len(whole) + start
         line = self.lines + whole.count(b"\n", 0, start) + 1
-        message = f"the bytes are not {self.encoding} at byte offset {offset}"
+        message = Words(
+            ja=f"バイト位置 {offset} が {self.encoding} として読めません",
+            en=f"the bytes are not {self.encoding} at byte offset {offset}",
+        )
         raise ImportProblem(message, line=line)
 
 
@@ -223,6 +253,7 @@ class CheckedText:
 
     def has_rows(self) -> bool:
         """Whether any byte follows the header and is not part of an empty line."""
+        # pyarrow fails on a file without rows, so whether there is one is found out before.
         while not self.ended and not self.records.rows:
             self._more()
             if not self.records.rows:
@@ -254,6 +285,7 @@ class CheckedText:
         first = self.characters.bytes_read == 0
         text = self.characters.feed(raw, final=self.ended)
         self.progress(min(1.0, self.characters.bytes_read / self.size))
+        # The mark of UTF-8 after decoding, whatever the encoding was.
         return text.removeprefix(codecs.BOM_UTF8) if first else text
 
     def _first_line(self, options: SourceOptions) -> str:
@@ -262,10 +294,15 @@ class CheckedText:
             self.ready += self._next_chunk()
         end = self.ready.find(b"\n")
         line = bytes(self.ready if end < 0 else self.ready[:end])
+        # Counted before the header is parsed: a list of a million names must not be built to be refused.
         if line.count(options.delimiter.encode()) >= COLUMNS_MAX:
-            raise ImportProblem(f"the header has more than {COLUMNS_MAX:,} columns", line=1)
+            message = Words(
+                ja=f"ヘッダーの列数が {COLUMNS_MAX:,} を超えています",
+                en=f"the header has more than {COLUMNS_MAX:,} columns",
+            )
+            raise ImportProblem(message, line=1)
         if len(line) > LINE_BYTES_MAX:
-            raise ImportProblem("a line is longer than 1 MiB", line=1)
+            raise ImportProblem(LINE_TOO_LONG, line=1)
         del self.ready[: len(line) + 1]
         return line.removesuffix(b"\r").decode()
 
@@ -273,7 +310,10 @@ class CheckedText:
 def _names(line: str, options: SourceOptions) -> list[str]:
     """The column names of a header line."""
     if not line.strip():
-        raise ImportProblem("the first line is empty; it must name the columns", line=1)
+        message = Words(
+            ja="1 行目が空です。列名が必要です", en="the first line is empty; it must name the columns"
+        )
+        raise ImportProblem(message, line=1)
     reader = csv.reader(
         io.StringIO(line, newline=""),
         delimiter=options.delimiter,
@@ -286,5 +326,9 @@ def _names(line: str, options: SourceOptions) -> list[str]:
     except csv.Error:
         rows = []
     if len(rows) != 1:
-        raise ImportProblem("the header's quotes do not open and close around names", line=1)
+        message = Words(
+            ja="ヘッダーの引用符が列名を囲んでいません",
+            en="the header's quotes do not open and close around names",
+        )
+        raise ImportProblem(message, line=1)
     return rows[0]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from privacy.deidentify.detectors import digits
 from privacy.deidentify.detectors.digits import Rule
 from privacy.deidentify.detectors.families import FAMILIES, READINGS
+from privacy.words import Words
 
 
 class Confidence(StrEnum):
@@ -29,8 +30,7 @@ class Detector:
     """
 
     key: str
-    ja: str
-    en: str
+    words: Words
     item: int
     """The item of the processing standard: 1 (identifying descriptions) or 2 (個人識別符号)."""
     confidence: Confidence
@@ -69,7 +69,9 @@ _DAY = (
     rf"|{_ERA}|[MTSHR][0-9]{{1,2}}\.[0-9]{{1,2}}\.[0-9]{{1,2}}(?![0-9.]))"
 )
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+# Family names are place names too: 山口県 and 千葉駅 are no persons.
 _PLACE_ENDS = "市区町村郡県府都道駅川橋島丁"
+# The longest first: a pattern takes the first alternative that fits, and 久保田 begins like 久保.
 _FAMILY = "|".join(sorted(FAMILIES, key=len, reverse=True))
 _READING = "|".join(sorted(READINGS, key=len, reverse=True))
 _FAMILIES = frozenset(FAMILIES)
@@ -86,8 +88,7 @@ def _begins_with_a_family_name(text: str) -> bool:
 DETECTORS: tuple[Detector, ...] = (
     Detector(
         key="my_number",
-        ja="個人番号（マイナンバー）",
-        en="Individual Number (My Number)",
+        words=Words(ja="個人番号（マイナンバー）", en="Individual Number (My Number)"),
         item=2,
         confidence=Confidence.HIGH,
         chance=0.1,
@@ -99,8 +100,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="corporate_number",
-        ja="法人番号（個人の番号ではない）",
-        en="corporate number (not of a person)",
+        words=Words(ja="法人番号（個人の番号ではない）", en="corporate number (not of a person)"),
         item=1,
         confidence=Confidence.HIGH,
         chance=0.1,
@@ -112,20 +112,19 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="resident_code",
-        ja="住民票コード",
-        en="resident record code",
+        words=Words(ja="住民票コード", en="resident record code"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=0.1,
         hint=_hint("住民票コード|住基コード|resident_?(record_?)?code"),
+        # Its name before it makes any eleven digits one: the check digit's weights are not official (see `digits`).
         marked=re.compile(r"住民票コード[^0-9\n]{0,6}[0-9]{11}(?![0-9])"),
         run=re.compile(rf"{_LEFT}[0-9]{{10}}{_RIGHT}"),
         rules={11: digits.resident_code},
     ),
     Detector(
         key="driving_licence",
-        ja="運転免許証番号",
-        en="driver's licence number",
+        words=Words(ja="運転免許証番号", en="driver's licence number"),
         item=2,
         confidence=Confidence.HIGH,
         chance=0.1 * len(digits.LICENCE_COMMISSIONS) / 100,
@@ -135,8 +134,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="passport",
-        ja="旅券番号",
-        en="passport number",
+        words=Words(ja="旅券番号", en="passport number"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -145,8 +143,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="residence_card",
-        ja="在留カード等の番号",
-        en="residence card number",
+        words=Words(ja="在留カード等の番号", en="residence card number"),
         item=2,
         confidence=Confidence.HIGH,
         chance=1.0,
@@ -155,20 +152,19 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="insurer_number",
-        ja="保険者番号",
-        en="health insurer's number",
+        words=Words(ja="保険者番号", en="health insurer's number"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=0.1 * len(digits.INSURER_LAWS) / 100 * digits.PREFECTURES / 100,
         hint=_hint("保険者番号|insurer"),
+        # 被保険者番号, which holds this name, is another number.
         run=re.compile(r"(?<!被)保険者番号[^0-9\n]{0,6}(?P<number>[0-9]{8}|[0-9]{6})(?![0-9])"),
         rules={8: digits.insurer_of_eight, 6: digits.insurer_of_six},
         quiet=True,
     ),
     Detector(
         key="insured_number",
-        ja="被保険者証の記号・番号",
-        en="symbol and number of an insured person",
+        words=Words(ja="被保険者証の記号・番号", en="symbol and number of an insured person"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -182,8 +178,9 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="elderly_insured_number",
-        ja="後期高齢者医療の被保険者番号",
-        en="number of a person insured in medical care for the elderly",
+        words=Words(
+            ja="後期高齢者医療の被保険者番号", en="number of a person insured in medical care for the elderly"
+        ),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -194,8 +191,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="care_insured_number",
-        ja="介護保険の被保険者番号",
-        en="number of a person insured in long-term care",
+        words=Words(ja="介護保険の被保険者番号", en="number of a person insured in long-term care"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -206,8 +202,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="pension_number",
-        ja="基礎年金番号",
-        en="basic pension number",
+        words=Words(ja="基礎年金番号", en="basic pension number"),
         item=2,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -220,8 +215,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="phone",
-        ja="電話番号",
-        en="telephone number",
+        words=Words(ja="電話番号", en="telephone number"),
         item=1,
         confidence=Confidence.HIGH,
         chance=0.09,
@@ -238,8 +232,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="email",
-        ja="電子メールアドレス",
-        en="e-mail address",
+        words=Words(ja="電子メールアドレス", en="e-mail address"),
         item=1,
         confidence=Confidence.HIGH,
         chance=1.0,
@@ -249,8 +242,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="address",
-        ja="番地までの住所",
-        en="address down to the block or room",
+        words=Words(ja="番地までの住所", en="address down to the block or room"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -260,24 +252,25 @@ DETECTORS: tuple[Detector, ...] = (
             rf"|[市区町村郡][^\n,、。 ]{{1,20}}?(?:[0-9]+番(?:地|[0-9]+号)|番地|丁目[0-9]+-[0-9]+|[0-9]+-[0-9]+-[0-9]+)"
             rf"|{_ROOM}"
         ),
+        # A column without any of these is not searched: the pattern is slow on long texts.
         needs=("県", "都", "府", "道", "市", "区", "町", "村", "郡", "室", "号"),
     ),
     Detector(
         key="postcode",
-        ja="郵便番号",
-        en="postcode",
+        words=Words(ja="郵便番号", en="postcode"),
         item=1,
         confidence=Confidence.LOW,
         chance=1.0,
+        # No column name makes a postcode identify somebody: the pattern never matches.
         hint=_hint("(?!)"),
         marked=re.compile(rf"〒 ?[0-9]{{3}}-?[0-9]{{4}}(?![0-9])|{_LEFT}[0-9]{{2}}-[0-9]{{4}}{_RIGHT}"),
         needs=("-", "〒"),
+        # 123-4567 is as often a part number or an extension.
         tentative=True,
     ),
     Detector(
         key="birth_date",
-        ja="生年月日（年月日すべて）",
-        en="full date of birth",
+        words=Words(ja="生年月日（年月日すべて）", en="full date of birth"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -287,19 +280,18 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="full_date",
-        ja="年月日",
-        en="full date",
+        words=Words(ja="年月日", en="full date"),
         item=1,
         confidence=Confidence.LOW,
         chance=1.0,
         hint=_hint("生年月日|誕生日|birth|^dob$"),
         marked=re.compile(_DAY),
+        # Most dates in a register are of events, which only the plan's author can tell from births.
         tentative=True,
     ),
     Detector(
         key="person_name",
-        ja="氏名",
-        en="personal name",
+        words=Words(ja="氏名", en="personal name"),
         item=1,
         confidence=Confidence.LOW,
         chance=0.15,
@@ -309,12 +301,12 @@ DETECTORS: tuple[Detector, ...] = (
             rf"|(?:{_READING}) ?[ァ-ヶー]{{2,6}})$",
             re.MULTILINE,
         ),
+        # 林業 and 森林 have the form of a name: only a column with more of such words than chance is one of names.
         rated=True,
     ),
     Detector(
         key="name_in_text",
-        ja="文中の人名",
-        en="personal name within a text",
+        words=Words(ja="文中の人名", en="personal name within a text"),
         item=1,
         confidence=Confidence.LOW,
         chance=1.0,
@@ -322,13 +314,13 @@ DETECTORS: tuple[Detector, ...] = (
         marked=re.compile(
             rf"{_KANJI}{{1,3}} ?(?:{_KANJI}|[ぁ-ん]){{0,3}}? ?(?:さん|様|氏(?!名)|くん|ちゃん|先生)"
         ),
+        # お客様 and 奥さん have the form of a name and an honorific.
         accepts=_begins_with_a_family_name,
         needs=("さん", "様", "氏", "くん", "ちゃん", "先生"),
     ),
     Detector(
         key="bank_account",
-        ja="銀行口座番号",
-        en="bank account",
+        words=Words(ja="銀行口座番号", en="bank account"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -341,8 +333,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="vehicle_plate",
-        ja="自動車登録番号",
-        en="vehicle registration plate",
+        words=Words(ja="自動車登録番号", en="vehicle registration plate"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -353,8 +344,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="card",
-        ja="クレジットカード番号",
-        en="payment card number",
+        words=Words(ja="クレジットカード番号", en="payment card number"),
         item=1,
         confidence=Confidence.HIGH,
         chance=0.028,
@@ -368,8 +358,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="url",
-        ja="URL",
-        en="web address",
+        words=Words(ja="URL", en="web address"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=1.0,
@@ -379,8 +368,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         key="ip_address",
-        ja="IPアドレス",
-        en="IP address",
+        words=Words(ja="IPアドレス", en="IP address"),
         item=1,
         confidence=Confidence.MEDIUM,
         chance=0.45,

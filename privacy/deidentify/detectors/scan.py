@@ -85,9 +85,11 @@ _DECIMAL = re.compile(r"[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?|[-+][0-9]+")
 
 def normalised(text: str) -> str:
     """The text in NFKC, its dashes between digits as hyphens, in one line and without spaces around."""
+    # Most texts are ASCII, which NFKC leaves as it is and takes long for.
     if text.isascii():
         return text.translate(_DASHES).strip()
     plain = unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
+    # ー is a dash only between digits (090ー1234): elsewhere it is the long vowel of ヨーコ.
     return _LONG_VOWEL.sub("-", plain)
 
 
@@ -107,12 +109,14 @@ def _texts(values: Sequence[str]) -> _Texts:
         elif text and not _DECIMAL.fullmatch(text):
             rest.append(text)
             places.append(place)
+    # One more for the line end between the texts.
     lengths = np.fromiter((len(text) + 1 for text in rest), np.intp, len(rest))
     return _Texts(
         len(values),
         {
-            length: (texts, np.array(held, np.intp))
-            for length, (texts, held) in numbers.items()
+            length: (texts, np.array(own, np.intp))
+            for length, (texts, own) in numbers.items()
+            # Some digests have digits alone; a length that mostly holds digests is not one of numbers.
             if len(texts) > opaque[length]
         },
         "\n".join(rest),
@@ -126,6 +130,7 @@ def tail_bound(*, trials: int, passing: int, chance: float) -> float:
 
     exp(-n KL(m/n ‖ p)) (Chernoff 1952; Hoeffding 1963, theorem 1, for unequal chances).
     """
+    # The bound holds above the mean only; below it nothing is remarkable.
     if trials == 0 or passing <= trials * chance:
         return 1.0
     if chance == 0:
@@ -139,6 +144,8 @@ def tail_bound(*, trials: int, passing: int, chance: float) -> float:
 
 @dataclass(slots=True)
 class _Tally:
+    """Independent tries of a check: how many, how many passed, and how many would by chance."""
+
     candidates: int = 0
     tried: int = 0
     expected: float = 0.0
@@ -150,6 +157,8 @@ class _Tally:
         self.expected += float(tested.chance[tested.trials].sum())
 
     def tail(self) -> float:
+        """`tail_bound` of what was counted."""
+        # The theorem for unequal chances needs their mean alone.
         mean = self.expected / self.candidates if self.candidates else 0.0
         return tail_bound(trials=self.candidates, passing=self.tried, chance=mean)
 
@@ -190,6 +199,7 @@ def _runs(detector: Detector, texts: _Texts) -> list[_Runs]:
         group[0].append(number)
         group[1].append(match.start(group_of))
         group[2].append(match.end(group_of))
+    # The line end before the next text is no part of this one.
     ends = np.append(texts.starts[1:] - 1, len(texts.joined))
     found = []
     for length, (numbers, begins, stops) in groups.items():
@@ -201,7 +211,7 @@ def _runs(detector: Detector, texts: _Texts) -> list[_Runs]:
 
 
 def _is_series(runs: Sequence[_Runs], texts: _Texts) -> bool:
-    """Whether most values hold such a number: then it is a serial number with a prefix, to be judged by its rate."""
+    """Whether most values have such a number: then it is a serial number with a prefix, to be judged by its rate."""
     holding = _distinct([run.places for run in runs])
     return len(holding) >= SERIES_LEAST and 2 * len(holding) > texts.values
 
@@ -243,6 +253,7 @@ def _verdict(
         return DetectorResult.NOTE
     if hinted or outright or tail <= TAIL_MAX or (embedded and not detector.tentative):
         return DetectorResult.FINDING
+    # Account numbers have no check digit: in any column of seven digits a question would be raised.
     if detector.quiet and not embedded:
         return None
     return DetectorResult.QUESTION
@@ -261,12 +272,14 @@ def _matched(detector: Detector, texts: _Texts, *, hinted: bool) -> Matched | No
         if detector.marked is not None:
             (wholes if detector.rated else inside).append(_marked(detector, texts))
     whole, embedded = _distinct(wholes), _distinct(inside)
+    # Names have no check: how many values look like one is compared with how many words would.
     if detector.rated:
         tally = _Tally(len(texts.places), len(whole), len(texts.places) * detector.chance)
     places = np.union1d(whole, embedded)
     if not len(places):
         return None
     tail = tally.tail()
+    # In a column that is mostly free text a number that passes is there for itself, not one of a series.
     free = 2 * (len(texts.places) - (tally.candidates - plain)) > texts.values
     outright = free and not (detector.rated or detector.quiet or detector.tentative)
     verdict = _verdict(detector, hinted=hinted, outright=outright, embedded=len(embedded), tail=tail)
@@ -285,6 +298,7 @@ def detect(
     check are a finding if more pass than chance explains (`tail_bound` at most TAIL_MAX), else a question.
     """
     texts = _texts(values)
+    # Names of columns come in full width too: ＴＥＬ.
     called = unicodedata.normalize("NFKC", name)
     found = (_matched(one, texts, hinted=bool(one.hint.search(called))) for one in detectors)
     return tuple(matched for matched in found if matched is not None)

@@ -1,4 +1,7 @@
-"""Hierarchies of Japanese areas, read by rules from addresses, local government codes or postcodes; no register."""
+"""Hierarchies of Japanese areas, read by rules from addresses, local government codes or postcodes.
+
+It refuses what the rules cannot read; no register of towns is at hand, which would age and would have to be shipped.
+"""
 
 import re
 import unicodedata
@@ -7,6 +10,7 @@ from typing import Literal
 
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.parts import Path, choice, items, require, with_unread
+from privacy.words import Words
 
 Kind = Literal["address", "code", "postcode"]
 ADDRESS_LEVELS = ("chome", "town", "ward", "municipality", "prefecture", "region")
@@ -108,7 +112,7 @@ def areas(
 
     **address**: labels are the address up to the level (神奈川県横浜市中区), so that towns of one name in two
     cities stay apart. Everything from the lot number (番地, or 小字) on is cut off, `丸の内1-1-1` too, where nobody
-    can tell whether the first number is a 丁目. A part that an address has not is told by the next coarser one:
+    can tell whether the first number is a 丁目. A part that an address has not gets the label of the next coarser one:
     a city without wards stands on level `ward` itself. Full-width characters, blanks, 大字, digits for 丁目, 条
     and 番町 make no difference, nor whether the district (郡) of a town is written: it is left out, for a town's
     name occurs once in a prefecture (泊村 of Hokkaido and of the northern islands excepted). The prefecture must
@@ -116,14 +120,15 @@ def areas(
     rules; an unlisted merged one of that sort may be cut too early, which never puts it under another prefecture.
 
     **code**: 全国地方公共団体コード of five digits, or six of which the last is the check digit (11 minus the sum of
-    6, 5, 4, 3, 2 times the digits, modulo 11, of that the last digit), which must be right; 13000 is told as its
+    6, 5, 4, 3, 2 times the digits, modulo 11, of that the last digit), which must be right; 13000 gets the label of its
     prefecture, a ward's municipality is its 政令市. The first two digits give the prefecture's name.
 
-    Texts that cannot be read so are refused (counted, not quoted) or, with `unknown`, told by that label.
+    Texts that cannot be read so are refused (counted, not quoted) or, with `unknown`, get that label.
     """
     read = READERS[choice(name, "areas", kind, READERS)]
     known = LEVELS[kind]
     chosen = _chosen(name, known, levels)
+    # Sorted, so that lines do not stand in the order of the rows.
     parts = {text: read(text) for text in sorted(set(values))}
     paths: list[Path] = [
         (text, *(labels[place] for place in chosen)) for text, labels in parts.items() if labels is not None
@@ -135,7 +140,7 @@ def areas(
         levels=len(chosen),
         unread=unread,
         of=len(values),
-        words=f"cannot be read as {kind}",
+        words=Words(ja=f" {kind} として読み取れません", en=f"cannot be read as {kind}"),
         unknown=unknown,
     )
 
@@ -146,7 +151,14 @@ def _chosen(name: str, known: Sequence[str], levels: object) -> list[int]:
     chosen = [
         known.index(choice(name, "levels", str(level), known)) for level in items(name, "levels", levels)
     ]
-    require(chosen == sorted(set(chosen)), name, f"levels must go from fine to coarse: {', '.join(known)}")
+    require(
+        chosen == sorted(set(chosen)),
+        name,
+        Words(
+            ja=f"levels は細かい順に指定してください：{', '.join(known)}。",
+            en=f"levels must go from fine to coarse: {', '.join(known)}",
+        ),
+    )
     return chosen
 
 
@@ -170,8 +182,10 @@ def of_address(text: str) -> Path | None:
 
 def _canonical(text: str) -> str:
     """The address in one spelling, with its prefecture and without its district."""
+    # 大字 is dropped: half of the writers of an address leave it out.
     plain = "".join(unicodedata.normalize("NFKC", text).split()).replace("大字", "")
     plain = COUNTED.sub(lambda found: _numeral(int(found[0])), plain)
+    # Without the prefecture only the designated cities are sure: their names occur once, as 府中市 does not.
     city = next((city for city in DESIGNATED if plain.startswith(city)), None)
     if city is not None:
         plain = PREFECTURES[int(DESIGNATED[city][:2]) - 1] + plain
@@ -184,6 +198,7 @@ def _canonical(text: str) -> str:
 
 def _cuts(plain: str, start: int) -> tuple[int | None, int, int, int]:
     """Where municipality, ward, town and 丁目 end; no municipality where the text behind `start` has none."""
+    # A prefecture alone is an address too: all finer levels take its label.
     if start == len(plain):
         return start, start, start, start
     found = SPECIAL_WARD.match(plain, start) if plain.startswith("東京都") else None
@@ -191,6 +206,7 @@ def _cuts(plain: str, start: int) -> tuple[int | None, int, int, int]:
     if found is None:
         return None, 0, 0, 0
     municipality = found.end()
+    # Only designated cities have wards of this kind: elsewhere 区 is part of a town's name.
     inner = WARD.match(plain, municipality) if found[0] in DESIGNATED else None
     ward = inner.end() if inner else municipality
     return municipality, ward, *_town_cuts(plain, ward)
@@ -200,6 +216,7 @@ def _town_cuts(plain: str, start: int) -> tuple[int, int]:
     chome = CHOME.match(plain, start)
     if chome is not None:
         return start + len(re.sub(rf"[{NUMERAL}]+丁目$", "", chome[0])), chome.end()
+    # Digits without 丁目 are taken for the lot: too short an address is coarser, too long a one names a house.
     lot = LOT.search(plain, start)
     end = lot.start() if lot else len(plain)
     section = SECTION.search(plain, start + 1, end)
@@ -210,11 +227,12 @@ def _numeral(number: int) -> str:
     """A number from 0 to 999 as it is written in names of places."""
     if number == 0:
         return NUMERALS[0]
-    told = ""
+    written = ""
     for unit, sign in ((100, "百"), (10, "十"), (1, "")):
         digit, number = divmod(number, unit)
-        told += "" if digit == 0 else sign if digit == 1 and sign else NUMERALS[digit] + sign
-    return told
+        # 十, not 一十: a one before a unit is not written.
+        written += "" if digit == 0 else sign if digit == 1 and sign else NUMERALS[digit] + sign
+    return written
 
 
 def of_code(text: str) -> Path | None:
@@ -222,6 +240,7 @@ def of_code(text: str) -> Path | None:
     plain = unicodedata.normalize("NFKC", text).strip()
     if re.fullmatch(r"[0-9]{5,6}", plain, re.ASCII) is None or plain[5:] not in ("", check_digit(plain[:5])):
         return None
+    # A wrong check digit is a mistyped code, which would put the person into another town.
     code, place = plain[:5], int(plain[:2])
     if not 1 <= place <= len(PREFECTURES):
         return None
@@ -239,6 +258,7 @@ def check_digit(code: str) -> str:
 
 def _municipality(code: str) -> str:
     """The code of the city that a ward of it belongs to, else the code itself."""
+    # A city's wards are numbered on from its own code, and a prefecture can have several such cities.
     return max((city for city in DESIGNATED.values() if code[:3] == city[:3] and city <= code), default=code)
 
 

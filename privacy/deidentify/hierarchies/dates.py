@@ -17,8 +17,10 @@ from privacy.deidentify.hierarchies.parts import (
     items,
     require,
     spellings,
+    unlike,
     with_unread,
 )
+from privacy.words import Words
 
 Step = Literal["month", "year", "decade", "fiscal_year", "era"]
 STEPS = ("month", "year", "decade", "fiscal_year", "era")
@@ -83,7 +85,7 @@ def dates(
 
     Steps that do not nest are refused: a fiscal year lies in two years, an era begins within a decade. 1912,
     1926, 1989 and 2019 each hold two eras, and July 1912, December 1926 and January 1989 do too; so below `era`
-    a year is the year of an era (平成31年, 令和元年: 2019 is told as two) and a month is a month of it
+    a year is the year of an era (平成31年, 令和元年: 2019 has two labels) and a month is a month of it
     (昭和64年1月, 平成元年1月).
 
     Read are 2024-04-01, 2024/4/1, 2024.4.1, 20240401, 2024年4月1日, 令和6年4月1日, 令和元年…, R6.4.1, R6/4/1 and
@@ -91,27 +93,33 @@ def dates(
     of a change may be written in both (明治45年7月30日, 大正元年7月30日); dates of an era before 1873 are not read,
     since they follow another calendar. Two spellings of one day are two values under the same labels.
 
-    Days outside the range are refused or, with `outside="code"`, told as `<1906-04-02` and `>2026-04-01` from
-    level 1 on; texts that are no dates are refused or, with `unknown`, told by that label from level 1 on.
+    Days outside the range are refused or, with `outside="code"`, labelled `<1906-04-02` and `>2026-04-01` from
+    level 1 on; texts that are no dates are refused or, with `unknown`, get that label from level 1 on.
     """
-    first, last = _limit(name, "from", low), _limit(name, "to", high)
-    require(first <= last, name, f"from {first} to {last} holds no day")
-    count = last.toordinal() - first.toordinal() + 1
-    require(count <= DOMAIN_MAX, name, f"from {first} to {last} are {count:,} days, at most {DOMAIN_MAX:,}")
+    first, last = _range(name, low, high)
     chosen = _nested(name, steps)
     require(
         chosen[-1] != "era" or first >= GREGORIAN,
         name,
-        f"dates: era needs from of at least {GREGORIAN}, not {first}",
+        Words(
+            ja=f"dates：era を使うときの from は {GREGORIAN} 以降でなければなりません（指定された値：{first}）。",
+            en=f"dates: era needs from of at least {GREGORIAN}, not {first}",
+        ),
     )
     known = {text: parsed(text) for text in values}
     days = {text: day for text, day in known.items() if day is not None}
+    # Texts beyond the range are few: they get lines of their own instead of widening the domain for all.
     below, above = [t for t, day in days.items() if day < first], [t for t, day in days.items() if day > last]
     if choice(name, "outside", outside, OUTSIDE) == "refuse" and below + above:
         raise fault(
             name,
-            f"{len(below) + len(above)} of {len(values)} distinct values lie outside {first} to {last} "
-            f"({len(below)} before, {len(above)} after); `outside: code` would code them",
+            Words(
+                ja=f"異なる値 {len(values)} 種のうち {len(below) + len(above)} 種が {first} から {last} までの範囲の"
+                f"外にあります（前 {len(below)}、後 {len(above)}）。`outside: code` を指定すると、範囲外として"
+                "コーディングします。",
+                en=f"{len(below) + len(above)} of {len(values)} distinct values lie outside {first} to {last} "
+                f"({len(below)} before, {len(above)} after); `outside: code` would code them",
+            ),
         )
     paths = _paths({t: day for t, day in days.items() if first <= day <= last}, first, last, chosen)
     for label, texts in ((f"<{first}", below), (f">{last}", above)):
@@ -123,7 +131,7 @@ def dates(
         levels=len(chosen),
         unread=unread,
         of=len(values),
-        words="are not dates that are read here",
+        words=Words(ja="読み取れる日付ではありません", en="are not dates that are read here"),
         unknown=unknown,
     )
 
@@ -134,7 +142,9 @@ def parsed(text: str) -> date | None:
     for pattern in (SEPARATED, COMPACT, WRITTEN):
         if found := pattern.fullmatch(bare):
             return _day(int(found[1]), int(found[3]), int(found[4]))
+    # Letters in either case: r6.4.1 is as common in lists typed by hand as R6.4.1.
     if found := ERA_WRITTEN.fullmatch(bare) or ERA_LETTER.fullmatch(bare.upper()):
+        # 元年 is year 1; an era's year 0 is no date.
         place = next(place for place, era in enumerate(ERAS) if found[1] in (era.name, era.letter))
         return _day_of_era(place, 1 if found[2] == "元" else int(found[2]), int(found[4]), int(found[5]))
     return None
@@ -155,22 +165,49 @@ def _day(year: int, month: int, day: int) -> date | None:
 def _day_of_era(place: int, year: int, month: int, day: int) -> date | None:
     era = ERAS[place]
     found = _day(era.first.year + year - 1, month, day) if year else None
+    # Month and day of an era before 1873 are of the lunisolar calendar: read as Gregorian they would be another day.
     if found is None or found < max(era.first, GREGORIAN):
         return None
     if place + 1 == len(ERAS):
         return found
     after = ERAS[place + 1]
+    # Until Showa the new era began on the very day of the change, which documents write in either era.
     same_day = after.first < date(1989, 1, 1)
     return found if found < after.first or (same_day and found == after.first) else None
 
 
+def _range(name: str, low: object, high: object) -> tuple[date, date]:
+    """The first and last day of the domain."""
+    first, last = _limit(name, "from", low), _limit(name, "to", high)
+    require(
+        first <= last,
+        name,
+        Words(
+            ja=f"from {first} から to {last} までに 1 日もありません。",
+            en=f"from {first} to {last} holds no day",
+        ),
+    )
+    count = last.toordinal() - first.toordinal() + 1
+    require(
+        count <= DOMAIN_MAX,
+        name,
+        Words(
+            ja=f"from {first} から to {last} まで {count:,} 日あります（上限 {DOMAIN_MAX:,} 日）。",
+            en=f"from {first} to {last} are {count:,} days, at most {DOMAIN_MAX:,}",
+        ),
+    )
+    return first, last
+
+
 def _limit(name: str, parameter: str, value: object) -> date:
     """YAML reads 2024-04-01 as a date by itself; a text of that form is as good, a time is not."""
+    # Exactly a date: datetime is a subclass of it.
     if type(value) is date:
         return value
     found = parsed(value) if isinstance(value, str) else None
     if found is None:
-        raise fault(name, f"{parameter} must be a date like 2024-04-01, not {value!r}")
+        wanted = Words(ja=" 2024-04-01 のような日付", en="a date like 2024-04-01")
+        raise fault(name, unlike(parameter, wanted, value))
     return found
 
 
@@ -180,18 +217,25 @@ def _nested(name: str, steps: object) -> list[str]:
         require(
             coarser in NESTS[finer],
             name,
-            f"dates: {coarser} does not nest over {finer}; after {finer} may come {_told(NESTS[finer])}",
+            Words(
+                ja=f"dates：{finer} の次に {coarser} を置くことはできません"
+                f"（{finer} の次に置けるもの：{_listed(NESTS[finer]) or 'なし'}）。",
+                en=f"dates: {coarser} does not nest over {finer}; after {finer} may come "
+                f"{_listed(NESTS[finer]) or 'nothing'}",
+            ),
         )
     return chosen
 
 
-def _told(steps: set[str]) -> str:
-    return ", ".join(step for step in STEPS if step in steps) or "nothing"
+def _listed(steps: set[str]) -> str:
+    return ", ".join(step for step in STEPS if step in steps)
 
 
 def _paths(known: Mapping[str, date], first: date, last: date, steps: Sequence[str]) -> list[Path]:
+    # One set of writers for all levels: below an era, a month that crosses a change must be two labels.
     writers = [(ERA_WRITERS if steps[-1] == "era" else WRITERS)[step] for step in steps]
     places = {text: day.toordinal() for text, day in known.items()}
+    # Every day of the range, not of the data: else the loss of a level would depend on who is in the file.
     days = {place: date.fromordinal(place) for place in range(first.toordinal(), last.toordinal() + 1)}
     canonical = {place: day.isoformat() for place, day in days.items()}
     labels = {place: tuple(write(day) for write in writers) for place, day in days.items()}

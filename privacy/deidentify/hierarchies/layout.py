@@ -6,6 +6,7 @@ from io import StringIO
 
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.hierarchies.parts import fault, require
+from privacy.words import Words
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -21,7 +22,10 @@ def parse(name: str, text: str, delimiter: str = ";") -> Hierarchy:
     require(
         isinstance(delimiter, str) and len(delimiter) == 1 and delimiter not in '"\r\n',
         name,
-        f"delimiter must be one character that is no quote and no line break, not {delimiter!r}",
+        Words(
+            ja=f"delimiter は引用符と改行以外の 1 文字でなければなりません（指定された値：{delimiter!r}）。",
+            en=f"delimiter must be one character that is no quote and no line break, not {delimiter!r}",
+        ),
     )
     lines, paths = [], []
     for line, cells in _records(name, text.removeprefix(BYTE_ORDER_MARK), delimiter):
@@ -31,7 +35,9 @@ def parse(name: str, text: str, delimiter: str = ";") -> Hierarchy:
 
 
 def _records(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    # Newlines are left to the reader: StringIO would turn a carriage return in a cell into a line feed.
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    # A quoted cell may hold line breaks: a record is named by the line on which it begins.
     start = 1
     try:
         for cells in reader:
@@ -39,4 +45,10 @@ def _records(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[s
                 yield start, cells
             start = reader.line_num + 1
     except csv.Error as wrong:
-        raise fault(name, f"line {start} is not CSV: {wrong}") from None
+        raise fault(
+            name,
+            Words(
+                ja=f"{start} 行目は CSV として読み取れません。",
+                en=f"line {start} is not CSV: {wrong}",
+            ),
+        ) from None

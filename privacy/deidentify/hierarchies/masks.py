@@ -5,7 +5,8 @@ from itertools import accumulate
 from typing import Literal
 
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
-from privacy.deidentify.hierarchies.parts import HEIGHT_MAX, Path, choice, items, require, whole
+from privacy.deidentify.hierarchies.parts import HEIGHT_MAX, Path, choice, items, require, unlike, whole
+from privacy.words import Words
 
 Side = Literal["right", "left"]
 SIDES = ("right", "left")
@@ -27,7 +28,7 @@ def masks(
 
     The domain is the distinct `values`. Texts of unequal length are first padded to `length` (of the longest
     text, where it is not given) with `padding` (the mask's `character`): `align="left"` pads on the right,
-    `"right"` on the left; without it the masked side is padded. Whole numbers are told by magnitude with
+    `"right"` on the left; without it the masked side is padded. Whole numbers are grouped by magnitude with
     `align="right", padding="0"` (7, 12 and 105 are 00*, 01* and 10* on level 1).
 
     `steps` is how many characters a level masks more: one number for all levels, or a list with one a level;
@@ -38,6 +39,7 @@ def masks(
     _one_character(name, "padding", filler)
     choice(name, "mask", side, SIDES)
     aligned = choice(name, "align", align or ("left" if side == "right" else "right"), SIDES)
+    # One length for all, so that a level masks as many characters of each.
     texts = sorted(set(values))
     longest = _length(name, texts, length)
     masked = _masked(name, steps, longest)
@@ -52,6 +54,7 @@ def masks(
 
 
 def _path(text: str, padded: str, *, side: str, character: str, masked: Sequence[int]) -> Path:
+    # Level 0 is the text as the data have it, without the padding.
     if side == "right":
         return text, *(padded[: len(padded) - count] + character * count for count in masked), SUPPRESSED
     return text, *(character * count + padded[count:] for count in masked), SUPPRESSED
@@ -59,7 +62,9 @@ def _path(text: str, padded: str, *, side: str, character: str, masked: Sequence
 
 def _one_character(name: str, parameter: str, value: object) -> None:
     require(
-        isinstance(value, str) and len(value) == 1, name, f"{parameter} must be one character, not {value!r}"
+        isinstance(value, str) and len(value) == 1,
+        name,
+        unlike(parameter, Words(ja=" 1 文字", en="one character"), value),
     )
 
 
@@ -70,18 +75,29 @@ def _length(name: str, texts: Sequence[str], length: object) -> int:
     require(
         longer == 0,
         name,
-        f"length: {longer} of {len(texts)} distinct values are longer than {limit} characters",
+        Words(
+            ja=f"length：異なる値 {len(texts)} 種のうち {longer} 種が {limit} 文字を超えています。",
+            en=f"length: {longer} of {len(texts)} distinct values are longer than {limit} characters",
+        ),
     )
     return longest if length is None else limit
 
 
 def _masked(name: str, steps: object, length: int) -> Sequence[int]:
     """How many characters the levels between the values and the top mask; never all of them."""
+    # A level that masks every character would be one label for all texts, which the top already is.
     if isinstance(steps, int):
         by = whole(name, "steps", steps, least=1, most=LENGTH_MAX)
         counts = list(range(by, length, by))
     else:
         given = [whole(name, "steps", step, least=1, most=LENGTH_MAX) for step in items(name, "steps", steps)]
         counts = [count for count in accumulate(given) if count < length]
-    require(len(counts) <= HEIGHT_MAX, name, f"steps: {len(counts)} levels, at most {HEIGHT_MAX} are allowed")
+    require(
+        len(counts) <= HEIGHT_MAX,
+        name,
+        Words(
+            ja=f"steps：段階が {len(counts)} になります（上限 {HEIGHT_MAX}）。",
+            en=f"steps: {len(counts)} levels, at most {HEIGHT_MAX} are allowed",
+        ),
+    )
     return counts

@@ -1,10 +1,11 @@
-"""What the builders share: refusals that name the hierarchy, checked parameters, and values nobody can read."""
+"""What the builders share: refusals that name the hierarchy, checked parameters, and values that cannot be read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from privacy.deidentify.errors import BadHierarchy
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
+from privacy.words import Words
 
 DOMAIN_MAX = 1_000_000
 """The most values that a domain written as `from … to` may have."""
@@ -16,46 +17,62 @@ HEIGHT_MAX = 64
 Path = tuple[str, ...]
 
 
-def fault(name: str, words: str) -> BadHierarchy:
+def fault(name: str, words: Words) -> BadHierarchy:
     """The error to raise about the hierarchy of an attribute."""
-    return BadHierarchy(f"the hierarchy of {name}: {words}")
+    return BadHierarchy(
+        Words(ja=f"項目「{name}」の一般化階層：{words.ja}", en=f"the hierarchy of {name}: {words.en}")
+    )
 
 
-def require(holds: bool, name: str, words: str) -> None:
+def require(holds: bool, name: str, words: Words) -> None:
     """Refuse unless the condition holds."""
     if not holds:
         raise fault(name, words)
 
 
+def unlike(parameter: str, wanted: Words, value: object) -> Words:
+    """The sentence that a parameter must be something else than what the plan says."""
+    return Words(
+        ja=f"{parameter} は{wanted.ja}でなければなりません（指定された値：{value!r}）。",
+        en=f"{parameter} must be {wanted.en}, not {value!r}",
+    )
+
+
 def whole(name: str, parameter: str, value: object, *, least: int, most: int) -> int:
     """A parameter that must be a whole number between two bounds."""
+    # YAML's yes is a bool, which Python counts among the integers.
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
-    raise fault(name, f"{parameter} must be a whole number from {least} to {most:,}, not {value!r}")
+    wanted = Words(ja=f" {least} から {most:,} までの整数", en=f"a whole number from {least} to {most:,}")
+    raise fault(name, unlike(parameter, wanted, value))
 
 
 def number(name: str, parameter: str, value: object) -> Decimal:
     """A parameter that must be a finite number, exactly as it was written: 0.1 is one tenth."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        # Through the text: Decimal(0.1) would be the float's 55 digits, which fit no step.
         exact = Decimal(str(value))
         if exact.is_finite() and exact.adjusted() <= DIGITS_MAX:
             return exact
-    raise fault(name, f"{parameter} must be a number, not {value!r}")
+    raise fault(name, unlike(parameter, Words(ja="数値", en="a number"), value))
 
 
 def items(name: str, parameter: str, value: object) -> Sequence[object]:
     """A parameter that must be a list with something in it."""
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value):
         return value
-    raise fault(name, f"{parameter} must be a list of at least one, not {value!r}")
+    raise fault(
+        name, unlike(parameter, Words(ja="要素が 1 つ以上の一覧", en="a list of at least one"), value)
+    )
 
 
 def choice(name: str, parameter: str, value: object, known: Iterable[str]) -> str:
     """A parameter that must be one of some words."""
-    words = tuple(known)
-    if isinstance(value, str) and value in words:
+    names = tuple(known)
+    if isinstance(value, str) and value in names:
         return value
-    raise fault(name, f"{parameter} must be one of {', '.join(words)}, not {value!r}")
+    listed = ", ".join(names)
+    raise fault(name, unlike(parameter, Words(ja=f"次のいずれか（{listed}）", en=f"one of {listed}"), value))
 
 
 def label(name: str, parameter: str, value: object) -> str:
@@ -64,7 +81,14 @@ def label(name: str, parameter: str, value: object) -> str:
         return str(value)
     if isinstance(value, str) and value:
         return value
-    raise fault(name, f"{parameter} must be texts or whole numbers; {value!r} is neither (put it in quotes)")
+    raise fault(
+        name,
+        Words(
+            ja=f"{parameter} は文字列又は整数でなければなりませんが、{value!r} はいずれでもありません"
+            "（引用符で囲んでください）。",
+            en=f"{parameter} must be texts or whole numbers; {value!r} is neither (put it in quotes)",
+        ),
+    )
 
 
 def spellings(known: Mapping[str, int], canonical: Mapping[int, str]) -> list[tuple[str, int]]:
@@ -74,6 +98,7 @@ def spellings(known: Mapping[str, int], canonical: Mapping[int, str]) -> list[tu
     several ways; then each way is a value of its own below the same labels.
     """
     used: dict[int, list[str]] = {}
+    # Sorted, so that the order of the rows, which may tell of persons, has no part in the hierarchy.
     for text in sorted(known):
         used.setdefault(known[text], []).append(text)
     return [(text, place) for place, own in canonical.items() for text in used.get(place, (own,))]
@@ -86,7 +111,7 @@ def with_unread(
     levels: int,
     unread: Sequence[str],
     of: int,
-    words: str,
+    words: Words,
     unknown: object,
 ) -> Hierarchy:
     """The hierarchy of the paths, and of the values that could not be read: refused, or all under `unknown`.
@@ -98,15 +123,23 @@ def with_unread(
     require(
         unknown is not None or not unread,
         name,
-        f"{len(unread)} of {of} distinct values {words}; `unknown: LABEL` would take them as one group",
+        Words(
+            ja=f"異なる値 {of} 種のうち {len(unread)} 種は{words.ja}。`unknown: ラベル` を指定すると、"
+            "1 つのグループとして扱います。",
+            en=f"{len(unread)} of {of} distinct values {words.en}; `unknown: LABEL` would take them as one group",
+        ),
     )
+    # The top comes on last: `unknown` must meet the other labels there, and only there.
     lines = [(*path, SUPPRESSED) for path in paths]
     if unknown is not None:
         own = label(name, "unknown", unknown)
         require(
             all(own not in path[1:] for path in paths),
             name,
-            f"unknown {own!r} is the label of known values too",
+            Words(
+                ja=f"unknown の「{own}」は、読み取れた値のラベルとしても使われています。",
+                en=f"unknown {own!r} is the label of known values too",
+            ),
         )
         lines += [(value, *[own] * levels, SUPPRESSED) for value in sorted(unread)]
     return Hierarchy.of(name, lines)

@@ -12,6 +12,7 @@ from privacy.deidentify.hierarchies.layout import parse
 from privacy.deidentify.hierarchies.masks import masks
 from privacy.deidentify.hierarchies.orders import orders
 from privacy.deidentify.hierarchies.parts import fault, require
+from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class HierarchyKind:
 
     @property
     def parameters(self) -> Mapping[str, str]:
+        """Every parameter by the plan's word, with the builder's argument."""
         return {**self.needed, **self.optional}
 
 
@@ -64,25 +66,48 @@ def build(spec: Mapping[str, object] | str, *, name: str, values: Sequence[str])
     The builders' docstrings say what each parameter means. Raises `BadHierarchy` for anything else: no kind or
     two, a parameter that the kind does not know or misses, and whatever the builder refuses.
     """
+    # The caller has read the file: this package opens none.
     if isinstance(spec, str):
         return parse(name, spec)
-    require(isinstance(spec, Mapping), name, f"must be a file or a mapping, not {spec!r}")
+    require(
+        isinstance(spec, Mapping),
+        name,
+        Words(
+            ja=f"ファイル又は項目の対応でなければなりません（指定された値：{spec!r}）。",
+            en=f"must be a file or a mapping, not {spec!r}",
+        ),
+    )
     kind = KINDS[_kind(name, spec)]
     for word in kind.needed:
-        require(word in spec, name, f"{_kind(name, spec)} needs {word} too")
+        own = _kind(name, spec)
+        require(word in spec, name, Words(ja=f"{own} には {word} も必要です。", en=f"{own} needs {word} too"))
+    # `from` is a keyword of Python and `dates` is the builder itself, so a plan's words are not the arguments' names.
     return kind.builder(name, values, **{kind.parameters[word]: value for word, value in spec.items()})
 
 
 def _kind(name: str, spec: Mapping[str, object]) -> str:
+    # Two kinds in one mapping would leave it to the order of the words which of them counts.
     kinds = [word for word in spec if word in KINDS]
     if len(kinds) != 1:
-        said = " and ".join(kinds) or ", ".join(map(repr, spec)) or "nothing"
-        raise fault(name, f"must be of one kind of {', '.join(KINDS)}, and it says {said}")
+        given = ", ".join(map(repr, spec))
+        raise fault(
+            name,
+            Words(
+                ja=f"種類は次のうち 1 つだけを指定してください：{', '.join(KINDS)}"
+                f"（指定されたもの：{'、'.join(kinds) or given or 'なし'}）。",
+                en=f"must be of one kind of {', '.join(KINDS)}, and it says "
+                f"{' and '.join(kinds) or given or 'nothing'}",
+            ),
+        )
     known = KINDS[kinds[0]].parameters
     unknown = [word for word in spec if word not in known]
     require(
         not unknown,
         name,
-        f"{kinds[0]} does not know {', '.join(map(repr, unknown))}; it knows {', '.join(known)}",
+        Words(
+            ja=f"{kinds[0]} に {', '.join(map(repr, unknown))} というパラメータはありません"
+            f"（使えるもの：{', '.join(known)}）。",
+            en=f"{kinds[0]} does not know {', '.join(map(repr, unknown))}; it knows {', '.join(known)}",
+        ),
     )
     return kinds[0]

@@ -23,6 +23,7 @@ CELLS_MAX = 1 << 24
 STEPS_MAX = 200_000
 """The most steps (rows / k) of one dynamic programme over all rows."""
 PIECE_ROWS_MIN = 4_096
+"""Long enough that the two groups at a cut are a small part of a piece."""
 K_OPTIMAL_MAX = 1_000
 MDAV_ROWS_MAX = 40_000
 """Up to here MDAV sees all rows at once; above, pieces of at most `MDAV_PIECE_ROWS`."""
@@ -30,7 +31,7 @@ MDAV_PIECE_ROWS = 10_000
 
 
 class Method(StrEnum):
-    """How the groups were found, the surer ones first."""
+    """How the groups were found, the surer ones first: `microaggregation` reports the last of those used."""
 
     OPTIMAL = "optimal"
     """The least within-group sum of squares there is (Hansen & Mukherjee 2003)."""
@@ -61,11 +62,13 @@ def group_one(values: Points, *, k: int, unit: Persons | None = None) -> PersonG
     """
     assert 1 <= k <= len(values)
     order = np.argsort(values, kind="stable")
+    # The theorem counts rows: with several rows a person, runs of 2k - 1 rows may hold fewer than k persons.
     if unit is not None and len(np.unique(unit)) < len(unit):
         return _labelled(order, _cuts_by_persons(unit[order], k), Method.IN_ORDER)
     if k > K_OPTIMAL_MAX:
         return _labelled(order, np.arange(0, len(values) - k + 1, k), Method.IN_ORDER)
     ranked = values[order]
+    # Registers have long runs of one value (an income of 0): shortened, the path is many times quicker.
     place, _ = places_within(_runs(ranked))
     kept = place < max(1, 5 * k - 4)
     cuts, method = _cuts(ranked[kept], k)
@@ -109,6 +112,7 @@ def _labelled(order: NDArray[np.intp], cuts: Ints, method: Method) -> PersonGrou
 def _cuts_by_persons(people: Persons, k: int) -> Ints:
     """Where groups begin if sorted rows are cut as soon as k persons are in; what is left joins the last group."""
     before = _previous(people)
+    # A row counts where its person has none before it in the group: its last row lies before the group's start.
     starts, end, rows = [0], 0, len(people)
     while (end := _end(before, starts[-1], k)) < rows:
         starts.append(end)
@@ -128,6 +132,7 @@ def _previous(people: Persons) -> Ints:
 
 def _end(before: Ints, start: int, k: int) -> int:
     """The row after the first at which k persons are in since `start`, or the number of rows."""
+    # Looked for in doubling windows: usually k persons are within 4k rows, and a whole cumsum a group is quadratic.
     width = 4 * k
     while True:
         fresh = np.cumsum(before[start : start + width] < start)
@@ -146,6 +151,7 @@ def _cuts(ranked: Points, k: int) -> tuple[Ints, Method]:
     width = max(PIECE_ROWS_MIN, 8 * k)
     pieces = rows // width - 1
     batch = max(1, CELLS_MAX // (width * k))
+    # All pieces but the last are equally long, and go through the dynamic programme as lines of one array.
     cuts = [
         found + width * (first + place)
         for first in range(0, pieces, batch)
@@ -165,6 +171,7 @@ def _paths(ranked: Points, k: int) -> list[Ints]:
     """
     lines, rows = ranked.shape
     costs = _costs(ranked, k)
+    # 2k - 1 places of infinite cost lie before row 0, so that a window over them needs no bounds.
     best = np.full((lines, 2 * k + rows), np.inf)
     best[:, 2 * k - 1] = 0.0
     before = sliding_window_view(best, k, axis=1)
@@ -234,6 +241,7 @@ def _count(people: Persons | None, rows: Ints) -> int:
 
 def _pieces(points: Points, k: int, people: Persons | None) -> Iterator[Ints]:
     """Rows cut in two at the median of their widest column, until a piece is small or its halves hold no k persons."""
+    # As in Mondrian (LeFevre et al. 2006): the widest column, cut where both halves are equally large.
     waiting = [np.arange(points.shape[1])]
     while waiting:
         rows = waiting.pop()
@@ -252,9 +260,11 @@ def _mdav(points: Points, k: int, people: Persons | None) -> Iterator[Ints]:
     left = np.arange(points.shape[1])
     while len(left):
         here = points[:, left]
+        # From the edge inwards: groups begun in the middle would leave the far rows to be grouped with each other.
         seed = _farthest(here, here.mean(axis=1))
         taken = _nearest(_distances(here, here[:, seed]), k, None if people is None else people[left])
         rest = left[~taken]
+        # A rest of fewer than k persons is no group: the last one takes it in, and holds fewer than 3k.
         if _count(people, rest) < k:
             yield left
             return
@@ -299,5 +309,6 @@ def _first(distances: Points, count: int) -> NDArray[np.intp]:
     """The `count` nearest rows, nearest first, the earlier of equal ones first; all where there are fewer."""
     if count >= len(distances):
         return np.argsort(distances, kind="stable")
+    # Partitioned and then sorted: only `count` rows of many need an order.
     near = np.flatnonzero(distances <= np.partition(distances, count - 1)[count - 1])
     return near[np.argsort(distances[near], kind="stable")[:count]]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from privacy.words import Words
+
 REPORT = "個人情報保護委員会事務局レポート：匿名加工情報（2017年2月）"
 """The PPC secretariat's report of February 2017, whose table of methods the terms come from."""
 
@@ -15,25 +17,24 @@ REPORT = "個人情報保護委員会事務局レポート：匿名加工情報�
 class Term:
     """A method as the list calls it; `listed` is False where it is only the nearest entry to the operation."""
 
-    ja: str
-    en: str
+    words: Words
     listed: bool = True
     source: str = REPORT
 
 
-_ITEM = Term("項目削除", "removal of an attribute")
-_RECORD = Term("レコード削除", "removal of records")
-_CELL = Term("セル削除", "removal of cells")
-_GENERAL = Term("一般化", "generalisation")
-_TAIL = Term("トップ（ボトム）コーディング", "top and bottom coding")
-_MICRO = Term("ミクロアグリゲーション", "microaggregation")
-_SWAP = Term("データ交換（スワップ）", "data swapping")
-_NOISE = Term("ノイズ（誤差）付加", "addition of noise")
-_PSEUDONYM = Term("仮ID", "pseudonym")
+_ITEM = Term(Words(ja="項目削除", en="removal of an attribute"))
+_RECORD = Term(Words(ja="レコード削除", en="removal of records"))
+_CELL = Term(Words(ja="セル削除", en="removal of cells"))
+_GENERAL = Term(Words(ja="一般化", en="generalisation"))
+_TAIL = Term(Words(ja="トップ（ボトム）コーディング", en="top and bottom coding"))
+_MICRO = Term(Words(ja="ミクロアグリゲーション", en="microaggregation"))
+_SWAP = Term(Words(ja="データ交換（スワップ）", en="data swapping"))
+_NOISE = Term(Words(ja="ノイズ（誤差）付加", en="addition of noise"))
+_PSEUDONYM = Term(Words(ja="仮ID", en="pseudonym"))
 
 
 def _nearest(term: Term) -> Term:
-    return Term(term.ja, term.en, listed=False)
+    return Term(term.words, listed=False)
 
 
 TERMS: Mapping[str, Term] = MappingProxyType(

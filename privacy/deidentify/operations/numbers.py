@@ -14,11 +14,12 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.deidentify.operations.columns import MISSING, Persons, held_places
+from privacy.deidentify.operations.columns import MISSING, Persons, places_in_use
 from privacy.deidentify.operations.edges import Edge, kept_inside
-from privacy.deidentify.operations.errors import BadOperation
+from privacy.deidentify.operations.errors import BadOperation, of_column
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Column
+from privacy.words import Words
 
 DIGITS_MAX = 15
 """Digits of the largest number in units of the column's last decimal place: below 2⁵³, so floats hold it exactly."""
@@ -27,11 +28,15 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 Units = NDArray[np.int64]
 
 
-def rows_named(rows: NDArray[np.bool_]) -> str:
+def rows_named(rows: NDArray[np.bool_]) -> Words:
     """ "3 of 7 rows (1, 4, 6)", the first few of them by number."""
     found = np.flatnonzero(rows)
     named = ", ".join(str(row + 1) for row in found[:ROWS_NAMED_MAX])
-    return f"{len(found)} of {len(rows)} rows ({named}{', …' if len(found) > ROWS_NAMED_MAX else ''})"
+    numbers = f"{named}{', …' if len(found) > ROWS_NAMED_MAX else ''}"
+    return Words(
+        ja=f"全 {len(rows)} 行のうち {len(found)} 行（{numbers} 行目）",
+        en=f"{len(found)} of {len(rows)} rows ({numbers})",
+    )
 
 
 def _read(text: str) -> Decimal | None:
@@ -49,7 +54,7 @@ class Numbers:
     """A column read as whole numbers of units of 10^-places.
 
     `units[v]` belongs to `column.values[v]` and counts only where `known[v]`: the missing text, texts that were
-    asked to be kept, and values that no row holds have no number.
+    asked to be kept, and values without a row have no number.
     """
 
     column: Column
@@ -62,19 +67,28 @@ class Numbers:
         """The numbers of a column; `kept` texts (labels of coded tails) are left alone as missing ones are."""
         read = {
             int(place): _read(column.values[place])
-            for place in held_places(column)
+            for place in places_in_use(column)
             if column.values[place] != MISSING and column.values[place] not in kept
         }
-        _refuse(column, [place for place, number in read.items() if number is None], "are not numbers")
+        _refuse(
+            column,
+            [place for place, number in read.items() if number is None],
+            Words(ja="が数値ではありません", en="are not numbers"),
+        )
         found = {place: number for place, number in read.items() if number is not None}
+        # One scale for the whole column: sums, ranks and noise are then of whole numbers, and exact.
         places = max((_places(number) for number in found.values()), default=0)
         _refuse(
             column,
             [place for place, number in found.items() if number and number.adjusted() + places >= DIGITS_MAX],
-            f"have more than {DIGITS_MAX} digits at {places} decimal places",
+            Words(
+                ja=f"が小数点以下 {places} 桁で {DIGITS_MAX} 桁を超えます",
+                en=f"have more than {DIGITS_MAX} digits at {places} decimal places",
+            ),
         )
         units, known = np.zeros(len(column.values), np.int64), np.zeros(len(column.values), np.bool_)
         for place, number in found.items():
+            # A zero such as 0e5 has an exponent of its own, which scaling would take for digits.
             units[place], known[place] = int(number.scaleb(places)) if number else 0, True
         return cls(column, units, known, places)
 
@@ -83,12 +97,15 @@ class Numbers:
         return self.units[self.column.codes], self.known[self.column.codes]
 
     def finer(self, places: int) -> "Numbers":
-        """The same numbers at no fewer than `places` decimal places."""
+        """These numbers at no fewer than `places` decimal places; raises `BadOperation` where digits run out."""
         more = max(places - self.places, 0)
         widest = max(1, int(np.abs(self.units).max(initial=0)))
         if more and widest * 10**more >= 10**DIGITS_MAX:
             raise BadOperation(
-                f"column {self.column.name} has more than {DIGITS_MAX} digits at {places} decimal places"
+                Words(
+                    ja=f"項目「{self.column.name}」の値が小数点以下 {places} 桁で {DIGITS_MAX} 桁を超えます。",
+                    en=f"column {self.column.name} has more than {DIGITS_MAX} digits at {places} decimal places",
+                )
             )
         return Numbers(self.column, self.units * 10**more, self.known, self.places + more)
 
@@ -99,13 +116,14 @@ class Numbers:
     def written(self, units: Units) -> Column:
         """The column with new numbers in the rows that had one; the others keep their text."""
         here = self.known[self.column.codes]
-        told, places = np.unique(units[here], return_inverse=True)
-        others = [place for place in held_places(self.column) if not self.known[place]]
+        distinct, places = np.unique(units[here], return_inverse=True)
+        others = [place for place in places_in_use(self.column) if not self.known[place]]
+        # Codes of the other texts come after those of the numbers, which are renumbered from 0.
         where = np.zeros(len(self.column.values), dtype=np.int32)
-        where[others] = np.arange(len(told), len(told) + len(others))
+        where[others] = np.arange(len(distinct), len(distinct) + len(others))
         codes = where[self.column.codes]
         codes[here] = places
-        texts = [self.text(unit) for unit in told.tolist()]
+        texts = [self.text(unit) for unit in distinct.tolist()]
         return Column(self.column.name, (*texts, *(self.column.values[place] for place in others)), codes)
 
 
@@ -115,9 +133,11 @@ def _places(number: Decimal) -> int:
     return max(0, -exponent)
 
 
-def _refuse(column: Column, places: Sequence[int], words: str) -> None:
+def _refuse(column: Column, places: Sequence[int], words: Words) -> None:
+    """Refuse the rows with some values: by number, since the values themselves are never quoted."""
     if places:
-        raise BadOperation(f"column {column.name}: {rows_named(np.isin(column.codes, places))} {words}")
+        rows = rows_named(np.isin(column.codes, places))
+        raise of_column(column.name, Words(ja=f"{rows.ja}{words.ja}。", en=f"{rows.en} {words.en}"))
 
 
 class Tail(StrEnum):
@@ -129,7 +149,7 @@ class Tail(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded:
-    """A column whose tail is told as one text: the bound, the text, and how many rows lie there."""
+    """A column whose tail has become one text: the bound, the text, and how many rows lie there."""
 
     column: Column
     bound: str
@@ -140,7 +160,7 @@ class Coded:
 def code_tail(
     column: Column, *, tail: Tail, at: Decimal, label: str | None = None, kept: frozenset[str] = frozenset()
 ) -> Coded:
-    """All numbers from the bound `at` outwards, itself included, told as one text (トップ（ボトム）コーディング).
+    """All numbers from the bound `at` outwards, itself included, as one text (トップ（ボトム）コーディング).
 
     The text is the bound, or `label` with `{bound}` in it replaced by the bound ("{bound}以上").
     """
@@ -158,19 +178,26 @@ def code_tail_of(
     unit: Persons | None = None,
     kept: frozenset[str] = frozenset(),
 ) -> Coded:
-    """The same with the outermost bound that leaves at least `least` persons (rows without `unit`) in the tail.
+    """A tail coded as one text from the outermost bound that leaves at least `least` persons in it.
 
-    The bound is a value of the data: it is processing-method information until the set is published.
+    Rows are counted where `unit` is None; `label` as in `code_tail`. The bound is a value of the data: it is
+    processing-method information (加工方法等情報) until the set is published. Raises `BadOperation` where there are
+    fewer persons with a number.
     """
     numbers = Numbers.of(column, kept=kept)
     units, known = numbers.rows()
     outward = (units if tail is Tail.TOP else -units)[known]
+    # A person with ten rows in the tail is one person: each counts with the outermost of their numbers.
     if unit is not None:
         outward = _outermost(outward, unit[known])
     if not 1 <= least <= len(outward):
         raise BadOperation(
-            f"{tail}_code of column {column.name}: a tail of at least {least} cannot be had from "
-            f"{len(outward)} {'rows' if unit is None else 'persons'} with a number"
+            Words(
+                ja=f"項目「{column.name}」の {tail}_code：数値のある {len(outward)} "
+                f"{'件' if unit is None else '人'}から、{least} 以上の裾を取ることはできません。",
+                en=f"{tail}_code of column {column.name}: a tail of at least {least} cannot be had from "
+                f"{len(outward)} {'rows' if unit is None else 'persons'} with a number",
+            )
         )
     bound = int(np.partition(outward, -least)[-least]) * (1 if tail is Tail.TOP else -1)
     return _coded(numbers, numbers.units, bound, numbers.text(bound), tail, label)
@@ -179,6 +206,7 @@ def code_tail_of(
 def _outermost(outward: Units, unit: Persons) -> Units:
     """Each person's largest number."""
     persons, places = np.unique(unit, return_inverse=True)
+    # `np.maximum.at` takes every row of a person; plain indexing would keep the last one only.
     best = np.full(len(persons), np.iinfo(np.int64).min)
     np.maximum.at(best, places, outward)
     return best
@@ -191,14 +219,16 @@ def _units(number: Decimal, places: int) -> int:
 def _coded(numbers: Numbers, units: Units, bound: int, text: str, tail: Tail, label: str | None) -> Coded:
     column = numbers.column
     beyond = numbers.known & (units >= bound if tail is Tail.TOP else units <= bound)
-    told = text if label is None else label.replace("{bound}", text)
-    texts = [told if out else value for value, out in zip(column.values, beyond, strict=True)]
-    places = held_places(column)
+    # Not str.format: a label is the plan's text, and other braces in it stay as they are.
+    shown = text if label is None else label.replace("{bound}", text)
+    texts = [shown if out else value for value, out in zip(column.values, beyond, strict=True)]
+    # The label may be a value of the column already (the bound itself is): the two become one.
+    places = places_in_use(column)
     known: dict[str, int] = {}
     codes = np.zeros(len(texts), dtype=np.int32)
     codes[places] = [known.setdefault(texts[place], len(known)) for place in places]
     rows = int(beyond[column.codes].sum())
-    return Coded(Column(column.name, tuple(known), codes[column.codes]), text, told, rows)
+    return Coded(Column(column.name, tuple(known), codes[column.codes]), text, shown, rows)
 
 
 class Rounding(StrEnum):
@@ -225,12 +255,23 @@ def round_to(
     Random rounding draws anew for each row and needs `draws`: a number repeated in many rows of a person averages out.
     """
     if not base > 0:
-        raise BadOperation(f"round of column {column.name} needs a base above 0, not {base}")
+        raise BadOperation(
+            Words(
+                ja=f"項目「{column.name}」の round の base は 0 より大きくなければなりません（指定された値：{base}）。",
+                en=f"round of column {column.name} needs a base above 0, not {base}",
+            )
+        )
     numbers = Numbers.of(column, kept=kept).finer(_places(base))
     units, _ = numbers.rows()
     step = _units(base, numbers.places)
     if step >= 10**DIGITS_MAX:
-        raise BadOperation(f"round of column {column.name}: base {base} has more than {DIGITS_MAX} digits")
+        raise BadOperation(
+            Words(
+                ja=f"項目「{column.name}」の round の base {base} は {DIGITS_MAX} 桁を超えます。",
+                en=f"round of column {column.name}: base {base} has more than {DIGITS_MAX} digits",
+            )
+        )
+    # Rounded down by division first: np.divmod floors, so that negative numbers go the same way.
     below, rest = np.divmod(units, step)
     if method is Rounding.NEAREST:
         below += (2 * rest > step) | ((2 * rest == step) & (below % 2 == 1))
@@ -241,7 +282,7 @@ def round_to(
 
 
 class NoiseKind(StrEnum):
-    """The law of additive noise, of mean 0."""
+    """The distribution of additive noise, of mean 0."""
 
     UNIFORM = "uniform"
     """Bounded: uniform in ±√3 standard deviations."""
@@ -249,7 +290,7 @@ class NoiseKind(StrEnum):
     NORMAL = "normal"
 
 
-_LAWS: dict[NoiseKind, Callable[[Draws, float, int], NDArray[np.float64]]] = {
+_DISTRIBUTIONS: dict[NoiseKind, Callable[[Draws, float, int], NDArray[np.float64]]] = {
     NoiseKind.UNIFORM: lambda draws, sd, rows: draws.uniform(-sqrt(3) * sd, sqrt(3) * sd, rows),
     NoiseKind.LAPLACE: lambda draws, sd, rows: draws.laplace(0, sd / sqrt(2), rows),
     NoiseKind.NORMAL: lambda draws, sd, rows: draws.normal(0, sd, rows),
@@ -274,9 +315,9 @@ def add_noise(
     """
     numbers = Numbers.of(column, kept=kept)
     units, _ = numbers.rows()
-    spread = sd * 10**numbers.places
-    _check_spread(column.name, spread)
-    noise = np.rint(_LAWS[kind](draws, spread, len(units))).astype(np.int64)
+    deviation_in_units = sd * 10**numbers.places
+    _check_deviation(column.name, deviation_in_units)
+    noise = np.rint(_DISTRIBUTIONS[kind](draws, deviation_in_units, len(units))).astype(np.int64)
     return numbers.written(_inside(numbers, units + noise, low=low, high=high, edge=edge))
 
 
@@ -292,9 +333,16 @@ def add_correlated_noise(
     units = np.array([numbers.rows()[0] for numbers in read], dtype=np.float64)
     complete = np.logical_and.reduce([numbers.rows()[1] for numbers in read])
     if complete.sum() < 2:
+        names = ", ".join(column.name for column in columns)
         raise BadOperation(
-            f"correlated noise needs 2 rows complete in {_names(columns)}; there are {complete.sum()}"
+            Words(
+                ja=f"相関のあるノイズには、項目 {names} がすべて埋まった行が 2 行以上必要です"
+                f"（該当する行：{complete.sum()}）。",
+                en=f"correlated noise needs 2 rows complete in {names}; there are {complete.sum()}",
+            )
         )
+    # A root of the covariance by its axes: unlike Cholesky's it exists for columns that depend on each other, whose
+    # zero variances rounding may leave a trace below 0.
     variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(units[:, complete])))
     root = axes * np.sqrt(np.maximum(variances, 0)) * relative
     noise = np.rint(root @ draws.standard_normal(units.shape)).astype(np.int64)
@@ -305,31 +353,43 @@ def deviation(column: Column, *, kept: frozenset[str] = frozenset()) -> float:
     """The standard deviation of the numbers of a column, in its unit; 0 for none or one."""
     numbers = Numbers.of(column, kept=kept)
     units, known = numbers.rows()
+    # Of the rows, as noise is drawn for each of them; the units are divided away last to keep them exact.
     return float(units[known].std()) / 10**numbers.places if known.any() else 0.0
 
 
-def _names(columns: Sequence[Column]) -> str:
-    return ", ".join(column.name for column in columns)
-
-
-def _check_spread(name: str, spread: float) -> None:
-    if not 0 < spread < 10**DIGITS_MAX:
+def _check_deviation(name: str, units: float) -> None:
+    # Above the bound noise would leave 64-bit integers; NaN fails both comparisons.
+    if not 0 < units < 10**DIGITS_MAX:
         raise BadOperation(
-            f"noise of column {name} needs a standard deviation above 0 and of the data's size"
+            Words(
+                ja=f"項目「{name}」のノイズの標準偏差は、0 より大きく、データと同程度の大きさでなければなりません。",
+                en=f"noise of column {name} needs a standard deviation above 0 and of the data's size",
+            )
         )
 
 
 def _inside(
     numbers: Numbers, units: Units, *, low: Decimal | None, high: Decimal | None, edge: Edge
 ) -> Units:
+    # Bounds finer than the column's places are taken inwards: results must lie in [low, high] as written.
     least = None if low is None else _whole_units(low, numbers.places, ROUND_CEILING)
     most = None if high is None else _whole_units(high, numbers.places, ROUND_FLOOR)
     if least is not None and most is not None and least > most:
-        raise BadOperation(f"noise of column {numbers.column.name}: no number lies from {low} to {high}")
+        raise BadOperation(
+            Words(
+                ja=f"項目「{numbers.column.name}」のノイズ：{low} から {high} までに入る数値がありません。",
+                en=f"noise of column {numbers.column.name}: no number lies from {low} to {high}",
+            )
+        )
     return kept_inside(units, low=least, high=most, edge=edge)
 
 
 def _whole_units(number: Decimal, places: int, rounding: str) -> int:
     if abs(number.scaleb(places)) >= 10**DIGITS_MAX:
-        raise BadOperation(f"the bound {number} has more than {DIGITS_MAX} digits")
+        raise BadOperation(
+            Words(
+                ja=f"範囲の端 {number} は {DIGITS_MAX} 桁を超えます。",
+                en=f"the bound {number} has more than {DIGITS_MAX} digits",
+            )
+        )
     return int(number.scaleb(places).to_integral_value(rounding=rounding))

@@ -10,10 +10,11 @@ import hmac
 
 import numpy as np
 
-from privacy.deidentify.operations.columns import MISSING, held_places, replaced
+from privacy.deidentify.operations.columns import MISSING, places_in_use, with_texts
 from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Column
+from privacy.words import Words
 
 KEY_BYTES_MIN = 16
 LENGTH_MIN, LENGTH_MAX = 8, 51
@@ -28,33 +29,47 @@ def pseudonyms(column: Column, *, key: bytes, length: int = 16) -> Column:
     HMAC: RFC 2104; base32: RFC 4648.
     """
     if len(key) < KEY_BYTES_MIN:
-        raise BadOperation(f"the key of pseudonyms must have at least {KEY_BYTES_MIN} bytes, not {len(key)}")
+        raise BadOperation(
+            Words(
+                ja=f"仮IDの鍵は {KEY_BYTES_MIN} バイト以上でなければなりません（与えられた鍵：{len(key)} バイト）。",
+                en=f"the key of pseudonyms must have at least {KEY_BYTES_MIN} bytes, not {len(key)}",
+            )
+        )
     if not LENGTH_MIN <= length <= LENGTH_MAX:
-        raise BadOperation(f"a pseudonym has {LENGTH_MIN} to {LENGTH_MAX} characters, not {length}")
-    places = held_places(column)
+        raise BadOperation(
+            Words(
+                ja=f"仮IDの長さは {LENGTH_MIN} 文字から {LENGTH_MAX} 文字まででなければなりません"
+                f"（指定された値：{length}）。",
+                en=f"a pseudonym has {LENGTH_MIN} to {LENGTH_MAX} characters, not {length}",
+            )
+        )
+    places = places_in_use(column)
     full = [_full(column.name, column.values[place], key) for place in places]
-    return replaced(column, places=places, texts=_cut(full, length))
+    return with_texts(column, places=places, texts=_cut(full, length))
 
 
 def renumber(column: Column, *, draws: Draws) -> Column:
-    """Each of the n values held as a number 1 to n, in random order; missing cells stay missing."""
-    places = held_places(column)
+    """Each of the n values as a number 1 to n, in random order; missing cells stay missing."""
+    # In the order of first appearance the numbers would tell the order of the rows.
+    places = places_in_use(column)
     known = np.array([column.values[place] != MISSING for place in places], dtype=np.bool_)
     texts = np.full(len(places), MISSING, dtype=object)
     texts[known] = [str(number) for number in draws.permutation(int(known.sum())) + 1]
-    return replaced(column, places=places, texts=texts.tolist())
+    return with_texts(column, places=places, texts=texts.tolist())
 
 
 def _full(name: str, value: str, key: bytes) -> str:
+    # A pseudonym of "missing" would be the commonest one, and would look like a person.
     if value == MISSING:
         return MISSING
-    told = name.encode()
-    digest = hmac.digest(key, len(told).to_bytes(4, "big") + told + value.encode(), "sha256")
+    column = name.encode()
+    digest = hmac.digest(key, len(column).to_bytes(4, "big") + column + value.encode(), "sha256")
     return base64.b32encode(digest).decode()
 
 
 def _cut(full: list[str], length: int) -> list[str]:
     """The texts cut to the least length from `length` on that keeps them apart."""
+    # All grow together: one longer pseudonym would stand out as one of a pair that collided.
     cut = [text[:length] for text in full]
     while len(set(cut)) < len(full):
         length += 1

@@ -1,6 +1,6 @@
 """Taking away: columns, rows by a condition, cells by a rule, and parts of texts.
 
-A blank cell is told from one that was empty in the source by nothing: both are "".
+Nothing tells a blanked cell from one that was empty in the source: both are "".
 """
 
 from collections.abc import Collection
@@ -11,44 +11,43 @@ from numpy.typing import NDArray
 from privacy.deidentify.operations.columns import (
     MISSING,
     Persons,
-    held_places,
+    mapped,
     persons_per_value,
-    replaced,
-    retold,
+    places_in_use,
+    with_texts,
 )
 from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.table import Column, Table
+from privacy.words import Words
 
 
 def remove_column(table: Table, name: str) -> Table:
     """The table without a column (項目削除)."""
     if name not in table:
-        raise BadOperation(f"there is no column {name} to remove")
+        raise BadOperation(
+            Words(ja=f"削除する項目「{name}」がありません。", en=f"there is no column {name} to remove")
+        )
     return table.without(name)
 
 
-def remove_rows(table: Table, gone: NDArray[np.bool_]) -> Table:
-    """The table without the rows of a mask (レコード削除)."""
-    return table.take(~gone)
-
-
 def holding(column: Column, values: Collection[str]) -> NDArray[np.bool_]:
-    """The rows that hold one of some texts; "" asks for the missing ones."""
+    """The rows with one of some texts; "" asks for the missing ones."""
     asked = frozenset(values)
     wanted = np.fromiter((value in asked for value in column.values), np.bool_, len(column.values))
     return wanted[column.codes] if len(column) else np.zeros(0, dtype=np.bool_)
 
 
 def rare(column: Column, *, least: int, unit: Persons | None = None) -> NDArray[np.bool_]:
-    """The rows whose value fewer than `least` persons hold in the whole column; a missing cell is not rare."""
+    """The rows whose value fewer than `least` persons have in the whole column; a missing cell is not rare."""
     _at_least(least)
     few = persons_per_value(column, unit) < least
+    # A missing value is no description of anybody, however few cells are empty.
     few &= np.fromiter((value != MISSING for value in column.values), np.bool_, len(column.values))
     return few[column.codes] if len(column) else np.zeros(0, dtype=np.bool_)
 
 
 def suppress_values(column: Column, values: Collection[str]) -> tuple[Column, int]:
-    """The column with the cells that hold one of `values` blanked, and how many those are (セル削除)."""
+    """The column with the cells of some `values` blanked, and how many those are (セル削除)."""
     return _blanked(column, holding(column, values))
 
 
@@ -68,9 +67,14 @@ def mask(column: Column, *, keep: int, last: bool = False, sign: str = "*") -> C
     """
     if keep < 0 or len(sign) != 1:
         raise BadOperation(
-            f"mask of column {column.name} needs keep of at least 0 and one character as sign, not {keep} and {sign!r}"
+            Words(
+                ja=f"項目「{column.name}」の mask では、keep は 0 以上、sign は 1 文字でなければなりません"
+                f"（指定された値：{keep}、{sign!r}）。",
+                en=f"mask of column {column.name} needs keep of at least 0 and one character as sign, not {keep} "
+                f"and {sign!r}",
+            )
         )
-    return retold(column, lambda text: _masked(text, keep=keep, last=last, sign=sign))
+    return mapped(column, lambda text: _masked(text, keep=keep, last=last, sign=sign))
 
 
 def _masked(text: str, *, keep: int, last: bool, sign: str) -> str:
@@ -82,13 +86,20 @@ def _masked(text: str, *, keep: int, last: bool, sign: str) -> str:
 
 def _at_least(least: int) -> None:
     if least < 1:
-        raise BadOperation(f"the least number of persons must be at least 1, not {least}")
+        raise BadOperation(
+            Words(
+                ja=f"最少人数（least）は 1 以上でなければなりません（指定された値：{least}）。",
+                en=f"the least number of persons must be at least 1, not {least}",
+            )
+        )
 
 
 def _blanked(column: Column, gone: NDArray[np.bool_]) -> tuple[Column, int]:
+    # By value, not by cell: the masks cover all cells of a value, so that nothing of it stays.
     blank = np.zeros(len(column.values), dtype=np.bool_)
     blank[column.codes[gone]] = True
-    places = held_places(column)
+    places = places_in_use(column)
     texts = [MISSING if blank[place] else column.values[place] for place in places]
+    # Cells that were empty before are not counted as taken away.
     missing = holding(column, (MISSING,))
-    return replaced(column, places=places, texts=texts), int((gone & ~missing).sum())
+    return with_texts(column, places=places, texts=texts), int((gone & ~missing).sum())

@@ -10,6 +10,7 @@ from privacy.deidentify.operations.columns import Persons, places_within
 from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Codes
+from privacy.words import Words
 
 Rows = NDArray[np.intp]
 
@@ -33,11 +34,18 @@ def stratified(strata: Codes, *, size: int, draws: Draws, unit: Persons | None =
     entities = _entities(len(strata), unit)
     count = int(entities.max(initial=-1)) + 1
     _fits(size, count)
+    # The last row's stratum of each person, then every row is held against it.
     own = np.zeros(count, dtype=np.int32)
     own[entities] = strata
     wrong = np.unique(entities[own[entities] != strata])
     if len(wrong):
-        raise BadOperation(f"{len(wrong)} persons have rows in more than one stratum")
+        raise BadOperation(
+            Words(
+                ja=f"{len(wrong)} 人の行が 2 つ以上の層にまたがっています。",
+                en=f"{len(wrong)} persons have rows in more than one stratum",
+            )
+        )
+    # Persons in random order inside each stratum: its first so many are a simple random sample of it.
     order = np.lexsort((draws.random(count), own))
     chosen = np.zeros(count, dtype=np.bool_)
     chosen[order] = places_within(own[order])[0] < shares(np.bincount(own), size)[own[order]]
@@ -46,6 +54,7 @@ def stratified(strata: Codes, *, size: int, draws: Draws, unit: Persons | None =
 
 def shares(sizes: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """`size` split in proportion to `sizes` in whole numbers that add up to it."""
+    # Quotients and remainders in whole numbers: float quotas could tie or not by rounding alone.
     quotas = sizes.astype(np.int64) * size
     total = int(sizes.sum())
     whole, rest = quotas // total, quotas % total
@@ -54,6 +63,7 @@ def shares(sizes: NDArray[np.int64], size: int) -> NDArray[np.int64]:
 
 
 def _entities(rows: int, unit: Persons | None) -> NDArray[np.int64]:
+    """For each row the number of what is drawn: itself, or its person, counted from 0 without gaps."""
     if unit is None:
         return np.arange(rows, dtype=np.int64)
     return np.unique(unit, return_inverse=True)[1].astype(np.int64)
@@ -61,4 +71,9 @@ def _entities(rows: int, unit: Persons | None) -> NDArray[np.int64]:
 
 def _fits(size: int, count: int) -> None:
     if not 1 <= size <= count:
-        raise BadOperation(f"a sample of {size} cannot be taken from {count}")
+        raise BadOperation(
+            Words(
+                ja=f"{count} 件から {size} 件を抽出することはできません。",
+                en=f"a sample of {size} cannot be taken from {count}",
+            )
+        )

@@ -13,6 +13,7 @@ from privacy.deidentify.operations.errors import BadOperation
 from privacy.deidentify.operations.numbers import Numbers
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Codes, Column
+from privacy.words import Words
 
 Ints = NDArray[np.int64]
 
@@ -44,10 +45,15 @@ def rank_swap(
     """
     if not 0 < percent <= 100:
         raise BadOperation(
-            f"swap of column {column.name} needs percent above 0 and up to 100, not {percent:g}"
+            Words(
+                ja=f"項目「{column.name}」の swap の percent は 0 より大きく 100 以下でなければなりません"
+                f"（指定された値：{percent:g}）。",
+                en=f"swap of column {column.name} needs percent above 0 and up to 100, not {percent:g}",
+            )
         )
     rows, order = _orders(column, as_text=as_text, kept=kept)
     strata = np.zeros(len(column), dtype=np.int32) if strata is None else strata
+    # Random keys last: equal values are ranked at random, not by their place in the file.
     ranked = rows[np.lexsort((draws.random(len(rows)), order[rows], strata[rows]))]
     runs = _runs(strata[ranked], percent, draws)
     codes = column.codes.copy()
@@ -57,7 +63,10 @@ def rank_swap(
     alone = int((sizes < 2).sum())
     if alone == len(rows):
         raise BadOperation(
-            f"swap of column {column.name}: {percent:g} % is less than one rank of its {len(rows)} values"
+            Words(
+                ja=f"項目「{column.name}」の swap：{percent:g} % は、値 {len(rows)} 件の順位 1 つ分に足りません。",
+                en=f"swap of column {column.name}: {percent:g} % is less than one rank of its {len(rows)} values",
+            )
         )
     return Swapped(Column(column.name, column.values, codes), alone)
 
@@ -71,17 +80,25 @@ def record_swap(column: Column, *, share: float, draws: Draws, strata: Codes | N
     """
     if not 0 < share <= 1:
         raise BadOperation(
-            f"record_swap of column {column.name} needs a share above 0 and up to 1, not {share:g}"
+            Words(
+                ja=f"項目「{column.name}」の record_swap の share は 0 より大きく 1 以下でなければなりません"
+                f"（指定された値：{share:g}）。",
+                en=f"record_swap of column {column.name} needs a share above 0 and up to 1, not {share:g}",
+            )
         )
     known = np.array([value != MISSING for value in column.values], dtype=np.bool_)
     rows = np.flatnonzero(known[column.codes]) if len(column) else np.zeros(0, dtype=np.intp)
     chosen = np.sort(draws.choice(rows, round(len(rows) * share), replace=False)) if len(rows) else rows
     if len(chosen) < 2:
         raise BadOperation(
-            f"record_swap of column {column.name}: {share:g} of its {len(rows)} values is less than two"
+            Words(
+                ja=f"項目「{column.name}」の record_swap：値 {len(rows)} 件の {share:g} では 2 件に足りません。",
+                en=f"record_swap of column {column.name}: {share:g} of its {len(rows)} values is less than two",
+            )
         )
     strata = np.zeros(len(column), dtype=np.int32) if strata is None else strata
     order = chosen[np.lexsort((draws.random(len(chosen)), column.codes[chosen], strata[chosen]))]
+    # Sorted by value, a shift as long as the commonest value's run takes every record to another value.
     groups = strata[order].astype(np.int64)
     source, sizes = _next_in_group(groups, shift=_largest(groups, column.codes[order]))
     codes = column.codes.copy()
@@ -94,6 +111,7 @@ def _orders(column: Column, *, as_text: bool, kept: frozenset[str]) -> tuple[NDA
     if not as_text:
         order, known = Numbers.of(column, kept=kept).rows()
         return np.flatnonzero(known), order
+    # Sorted twice, positions become ranks.
     places = np.argsort(np.argsort(np.array(column.values, dtype=object))).astype(np.int64)
     known = np.array([value != MISSING and value not in kept for value in column.values], dtype=np.bool_)
     return np.flatnonzero(known[column.codes]), places[column.codes]
@@ -105,9 +123,12 @@ def _runs(strata: Codes, percent: float, draws: Draws) -> Ints:
     Runs are as long as that allows less one, so that a single record left at either end joins its neighbours.
     """
     place, size = places_within(strata)
+    # The trace above keeps 7 % of 100 records at 7, which floats make 7.000000000000001 or 6.999….
     reach = np.floor(size * percent / 100 + 1e-9).astype(np.int64)
+    # A run of `length` records has ranks `length` - 1 apart; one spare rank is kept for a joined single record.
     length = np.where(reach == 1, 2, np.maximum(np.minimum(reach, size), 1))
     stratum = np.cumsum(place == 0) - 1
+    # Cut at a random place: with fixed cuts a reader would know which ranks never change places.
     offset = np.floor(draws.random(int(stratum[-1]) + 1 if len(stratum) else 0)[stratum] * length)
     offset = np.where(reach < 2, 0, offset).astype(np.int64)
     both_ends_lonely = (offset == length - 1) & (size == length + 2)

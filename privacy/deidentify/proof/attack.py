@@ -1,4 +1,4 @@
-"""Attacks run for real on a published table: linkage by quasi-identifiers, joins, nearest records, minimality.
+"""Attacks run for real on a published table: linkage by quasi-identifiers, and minimality.
 
 Each attacker is given the source and never the levels or schemes that were chosen. Figures say how far persons
 were narrowed down; they're evidence, not a promise about other attackers.
@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +18,14 @@ from privacy.deidentify.errors import DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.randomness import Draws
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
-Words = NDArray[np.uint64]
+Bits = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 
 TARGETS_MAX = 50_000
 CELLS_MAX = 1 << 26
 """Targets times published tuples that are laid out at once: 64 MiB as bytes, 8 MiB as bits."""
-SUBSETS_MAX = 2_000
 WORLDS_MAX = 50_000
 
 RANGE = re.compile(r"\[\s*([^\s,;\[\]]+)\s*[,;]\s*([^\s,;\[\]()]+)\s*([\]\[)])")
@@ -43,6 +42,7 @@ def covers(published: Column, source: Column, *, hierarchy: Hierarchy | None = N
     numbers between, `{a, b}` the values listed. A label in use that is none of these is a fault, as an attacker
     who can't read it would look harmless.
     """
+    # A label may have several readings, and an attacker takes all of them: what one reading covers is covered.
     labels = {label: place for place, label in enumerate(published.values)}
     found = np.zeros((len(published.values), len(source.values)), dtype=np.bool_)
     read = np.zeros(len(published.values), dtype=np.bool_)
@@ -51,17 +51,23 @@ def covers(published: Column, source: Column, *, hierarchy: Hierarchy | None = N
             found[labels[value], place] = read[labels[value]] = True
     if hierarchy is not None:
         _cover_leaves(found, read, labels, source, hierarchy)
+    # Texts that are no numbers become NaN, which lies in no range.
     numbers = np.array([_number(value) for value in source.values])
     for place, label in enumerate(published.values):
         covered = _covered(label, source, numbers)
         if covered is not None:
             found[place] |= covered
             read[place] = True
+    # Labels that no row uses may be unreadable: a column keeps the values of the table that it was taken from.
     unread = int((~read & (published.counts() > 0)).sum())
     if unread:
         raise DeidentifyError(
-            f"the attack can't read {unread} published labels of column {published.name}: "
-            "no value of the source, label of the hierarchy, range or set"
+            Words(
+                ja=f"項目 {published.name} の公表されたラベル {unread} 個が、元の値、一般化階層のラベル、範囲、"
+                "値の集合のいずれでもないため、攻撃の試験で解釈できません",
+                en=f"the attack can't read {unread} published labels of column {published.name}: "
+                "no value of the source, label of the hierarchy, range or set",
+            )
         )
     return found
 
@@ -73,9 +79,9 @@ def _cover_leaves(
     leaves = np.array([known.get(value, -1) for value in source.values], dtype=np.intp)
     inside = np.flatnonzero(leaves >= 0)
     for texts, places in zip(hierarchy.labels, hierarchy.maps, strict=True):
-        told = np.array([labels.get(text, -1) for text in texts], dtype=np.intp)
-        read[told[told >= 0]] = True
-        label = told[places[leaves[inside]]]
+        places_published = np.array([labels.get(text, -1) for text in texts], dtype=np.intp)
+        read[places_published[places_published >= 0]] = True
+        label = places_published[places[leaves[inside]]]
         found[label[label >= 0], inside[label >= 0]] = True
 
 
@@ -156,8 +162,14 @@ class MatchedRecords:
         rows = np.arange(self.published.rows)
         if len(rows) <= most:
             return rows
+        # Without a seed the report could not be made again, so there is no default.
         if draws is None:
-            raise DeidentifyError(f"an attack on {most} of {len(rows)} rows needs a seed to draw them by")
+            raise DeidentifyError(
+                Words(
+                    ja=f"{len(rows)} 行のうち {most} 行を選んで攻撃を試すには、抽出のためのシードが必要です",
+                    en=f"an attack on {most} of {len(rows)} rows needs a seed to draw them by",
+                )
+            )
         return np.sort(draws.choice(len(rows), most, replace=False))
 
     def origins(self, rows: Places) -> Places:
@@ -176,11 +188,12 @@ def linkage(
 ) -> Linkage:
     """Attack every person, or `targets_max` of them drawn by `draws`, with all true quasi-identifiers known."""
     rows = records.targets(targets_max, draws)
-    crowd = _Crowd(records, quasi)
-    known = Table([_held(records.source[name].take(records.origins(rows))) for name in quasi])
+    # Targets alike in all quasi-identifiers have the same candidates: the work is by distinct tuples on both sides.
+    crowd = _PublishedTuples(records, quasi)
+    known = Table([_in_use(records.source[name].take(records.origins(rows))) for name in quasi])
     tuples = cl.classes(known, quasi)
     table = known.take(tuples.first)
-    matrices = [covers(crowd.told[name], known[name], hierarchy=hierarchies.get(name)).T for name in quasi]
+    matrices = [covers(crowd.columns[name], known[name], hierarchy=hierarchies.get(name)).T for name in quasi]
     alone, together = np.zeros(len(tuples), dtype=np.int64), np.zeros(len(tuples), dtype=np.int64)
     own = np.zeros(len(rows), dtype=np.bool_)
     order = np.argsort(tuples.of, kind="stable")
@@ -191,6 +204,7 @@ def linkage(
             [(name, m, table[name].codes[some]) for name, m in zip(quasi, matrices, strict=True)]
         )
         alone[some], together[some] = crowd.counted(bits)
+        # `order` sorts targets by tuple, so that those of this step are one slice of it.
         mine = order[slice(*np.searchsorted(tuples.of[order], (start, start + step)))]
         own[mine] = crowd.has(bits, tuples.of[mine] - start, rows[mine])
     return _linked(records, rows, k, alone[tuples.of], together[tuples.of], own)
@@ -203,7 +217,7 @@ def _linked(records: MatchedRecords, rows: Places, k: int, alone: Ints, together
         k=k,
         targets=len(shown),
         suppressed_targets=int(hidden.sum()),
-        least=float(shown.min(initial=2**62)) if len(shown) else math.inf,
+        least=float(shown.min()) if len(shown) else math.inf,
         mean=_mean(shown),
         least_with_suppressed=float(together.min()) if len(together) else math.inf,
         mean_with_suppressed=_mean(together),
@@ -211,6 +225,7 @@ def _linked(records: MatchedRecords, rows: Places, k: int, alone: Ints, together
         unique=_mean(shown == 1),
         correct=_mean((shown == 1) & mine),
         covered=_mean(mine),
+        # A target without candidates cannot be guessed: 0 of 1.
         success=_mean(mine / np.maximum(shown, 1)),
         narrowed_suppressed=_mean(together[hidden] < k),
         rows=np.sort(records.origins(rows[~hidden][shown < k])),
@@ -221,69 +236,82 @@ def _mean(amounts: Mask | Ints | Floats) -> float:
     return float(np.mean(amounts)) if len(amounts) else 0.0
 
 
-def _held(column: Column) -> Column:
-    """The column with only the values that it holds."""
+def _in_use(column: Column) -> Column:
+    """The column with only those values that some row has."""
     places, codes = np.unique(column.codes, return_inverse=True)
     return Column(column.name, tuple(column.values[place] for place in places), codes.astype(np.int32))
 
 
-class _Crowd:
-    """The distinct published tuples as bit positions, and who stands behind each."""
+class _PublishedTuples:
+    """The distinct published tuples as bit positions, and who stands behind each.
+
+    Whether a tuple fits a target is one bit for each column, and the tuples that fit in all columns are the AND of
+    rows of words.
+    """
 
     def __init__(self, records: MatchedRecords, quasi: Sequence[str]) -> None:
         self.classes: Classes = cl.classes(records.published, quasi, rows=~records.suppressed)
-        self.told = Table([_held(records.published[name].take(self.classes.first)) for name in quasi])
+        self.columns = Table([_in_use(records.published[name].take(self.classes.first)) for name in quasi])
         self.words = max(1, -(-len(self.classes) // 64))
         self._suppressed = int(records.suppressed.sum())
         self._planes = self._planes_of(self.classes.sizes)
-        self._people = None if records.units is None else _People(self.classes, records)
-        self._bits: dict[str, Words] = {}
+        self._persons = None if records.units is None else _PersonsOfTuples(self.classes, records)
+        self._bits: dict[str, Bits] = {}
 
     @property
     def pairs(self) -> int:
-        return 0 if self._people is None else len(self._people.of)
+        """The pairs of person and tuple, 0 where records are persons."""
+        return 0 if self._persons is None else len(self._persons.of)
 
-    def _packed(self, flags: Mask) -> Words:
+    def _packed(self, flags: Mask) -> Bits:
         """Flags [n, tuples] as words [n, words]."""
+        # packbits fills bytes; padding to whole words lets eight of them be ANDed at once.
         padded = np.zeros((len(flags), self.words * 8), dtype=np.uint8)
         bits = np.packbits(flags, axis=1, bitorder="little")
         padded[:, : bits.shape[1]] = bits
         return padded.view(np.uint64)
 
-    def _planes_of(self, sizes: Ints) -> Words:
+    def _planes_of(self, sizes: Ints) -> Bits:
         """The binary digits of the sizes, one row of words for each digit."""
         digits = np.arange(int(sizes.max(initial=0)).bit_length())
         return self._packed((sizes[None, :] >> digits[:, None] & 1).astype(np.bool_))
 
-    def fitting(self, columns: Sequence[tuple[str, Mask, Codes]]) -> Words:
+    def fitting(self, columns: Sequence[tuple[str, Mask, Codes]]) -> Bits:
         """The tuples that fit each target: `covers` by value [values, labels] and each target's value, ANDed."""
-        bits: Words | None = None
+        bits: Bits | None = None
         for name, by_value, wanted in columns:
             if name not in self._bits:
-                self._bits[name] = self._packed(by_value[:, self.told[name].codes])
+                self._bits[name] = self._packed(by_value[:, self.columns[name].codes])
+            # Indexing copied the rows, so that they may be ANDed in place.
             one = self._bits[name][wanted]
             if bits is None:
                 bits = one
             else:
                 bits &= one
         if bits is None:
-            raise DeidentifyError("an attack needs at least one quasi-identifier")
+            raise DeidentifyError(
+                Words(
+                    ja="攻撃の試験には準識別子が 1 つ以上必要です",
+                    en="an attack needs at least one quasi-identifier",
+                )
+            )
         return bits
 
-    def counted(self, bits: Words) -> tuple[Ints, Ints]:
+    def counted(self, bits: Bits) -> tuple[Ints, Ints]:
         """The candidates of each target, without and with the suppressed."""
-        if self._people is not None:
-            return self._people.counted(self._flags(bits))
+        if self._persons is not None:
+            return self._persons.counted(self._flags(bits))
+        # The sum of the sizes of the tuples that fit, digit by digit: bit counts instead of a product with each size.
         found = np.zeros(len(bits), dtype=np.int64)
         for digit, plane in enumerate(self._planes):
             found += np.bitwise_count(bits & plane).sum(axis=1, dtype=np.int64) << digit
         return found, found + self._suppressed
 
-    def _flags(self, bits: Words) -> Mask:
+    def _flags(self, bits: Bits) -> Mask:
         found = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little", count=len(self.classes))
         return found.view(np.bool_)
 
-    def has(self, bits: Words, targets: Places, rows: Places) -> Mask:
+    def has(self, bits: Bits, targets: Places, rows: Places) -> Mask:
         """Whether the tuple of a published row is among a target's; not so for a suppressed row."""
         of = self.classes.of[rows]
         words = bits[targets, np.maximum(of, 0) // 64]
@@ -292,8 +320,11 @@ class _Crowd:
         )
 
 
-class _People:
-    """Which persons stand behind each tuple, for tables with several rows a person; the last tuple is suppression."""
+class _PersonsOfTuples:
+    """Which persons stand behind each tuple, for tables with several rows a person; the last tuple is suppression.
+
+    `of` has the tuple of each pair of person and tuple, sorted by person.
+    """
 
     def __init__(self, classes: Classes, records: MatchedRecords) -> None:
         assert records.units is not None
@@ -304,6 +335,7 @@ class _People:
 
     def counted(self, flags: Mask) -> tuple[Ints, Ints]:
         """The different persons behind the flagged tuples [targets, tuples], without and with the suppressed."""
+        # A person is a candidate if any of his tuples is flagged: an OR over his run of pairs.
         alone, together = (
             np.logical_or.reduceat(
                 np.pad(flags, ((0, 0), (0, 1)), constant_values=last)[:, self.of], self._starts, 1
@@ -311,109 +343,6 @@ class _People:
             for last in (False, True)
         )
         return alone.sum(axis=1), together.sum(axis=1)
-
-
-# -- joins and nearest records --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """An exact join on some columns: shares of published persons, `narrowed` to one … k - 1 records, `unique` to
-
-    one, `correct` to one that is theirs.
-    """
-
-    columns: tuple[str, ...]
-    narrowed: float
-    unique: float
-    correct: float
-
-
-def untouched(source: Table, published: Table, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns whose published values, but for `*`, all occur in the source: what a join can use."""
-    return tuple(name for name in names if _in_use(published[name]) - {SUPPRESSED} <= _in_use(source[name]))
-
-
-def _in_use(column: Column) -> set[str]:
-    return {column.values[place] for place in np.flatnonzero(column.counts()).tolist()}
-
-
-def joins(records: MatchedRecords, names: Sequence[str], *, k: int, size: int = 3) -> Iterator[Join]:
-    """Join source and published table on each combination of up to `size` columns and on all of them.
-
-    With columns that only generalisation changed all of them narrow most; after noise or swaps fewer may.
-    """
-    subsets = [s for length in range(1, min(size, len(names)) + 1) for s in combinations(names, length)]
-    subsets += [tuple(names)] if len(names) > size else []
-    if len(subsets) > SUBSETS_MAX:
-        raise DeidentifyError(
-            f"joins on up to {size} of {len(names)} columns are {len(subsets)}; at most {SUBSETS_MAX} are run"
-        )
-    both = Table([cl.joined(records.published[name], records.source[name]) for name in names])
-    shown = np.flatnonzero(~records.suppressed)
-    theirs = records.published.rows + records.origins(shown)
-    for subset in subsets:
-        found = cl.classes(both, subset)
-        counts = np.bincount(found.of[shown], minlength=len(found))[found.of[theirs]]
-        yield Join(
-            columns=tuple(subset),
-            narrowed=_mean((counts > 0) & (counts < k)),
-            unique=_mean(counts == 1),
-            correct=_mean((counts == 1) & (found.of[shown] == found.of[theirs])),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Nearest:
-    """Nearest-record linkage of `targets` persons: `correct` is the expected share of right guesses among the
-
-    records nearest to the truth (ties guessed at random), `chance` that of guessing among all.
-    """
-
-    targets: int
-    correct: float
-    chance: float
-
-
-def nearest(
-    records: MatchedRecords,
-    truth: Floats,
-    told: Floats,
-    *,
-    targets_max: int = 1_000,
-    draws: Draws | None = None,
-) -> Nearest:
-    """Link each target's true numbers to the nearest published ones.
-
-    `truth` is [source rows, columns], `told` [published rows, columns]. Distances are Euclidean in the
-    standard deviations of the source. Rows with NaN, and suppressed ones, link to nobody and are nobody's
-    target.
-    """
-    there = np.flatnonzero(~records.suppressed & ~np.isnan(told).any(axis=1))
-    scale = np.nanstd(truth, axis=0)
-    scale[~(scale > 0)] = 1
-    points, of, sizes = np.unique(told[there] / scale, axis=0, return_inverse=True, return_counts=True)
-    place = np.full(len(told), -1)
-    place[there] = of
-    rows = records.targets(targets_max, draws)
-    aims = truth[records.origins(rows)] / scale
-    usable = (place[rows] >= 0) & ~np.isnan(aims).any(axis=1)
-    rows, aims = rows[usable], aims[usable]
-    right = np.zeros(len(rows))
-    step = max(1, CELLS_MAX // 8 // max(1, len(points)))
-    for start in range(0, len(rows), step):
-        some = slice(start, start + step)
-        right[some] = _guessed(aims[some], points, sizes, place[rows[some]])
-    return Nearest(len(rows), _mean(right), 1 / max(1, len(there)))
-
-
-def _guessed(aims: Floats, points: Floats, sizes: Ints, own: Places) -> Floats:
-    """For each aim the chance that a record drawn from the nearest ones is its own."""
-    far = np.zeros((len(aims), len(points)))
-    for column in range(points.shape[1]):
-        far += (aims[:, column, None] - points[None, :, column]) ** 2
-    closest = far <= far.min(axis=1, keepdims=True) * (1 + 1e-12)
-    return np.asarray(closest[np.arange(len(aims)), own] / (closest @ sizes))
 
 
 # -- minimality -----------------------------------------------------------------------------------------------
@@ -442,12 +371,17 @@ def minimality(table: Table, sensitive: str, publish: Callable[[Table], Table]) 
     it published of the true table, up to the order of rows. Every assignment of the sensitive values that
     makes the program publish just that is to him equally likely. More than 50,000 assignments are a fault.
     """
+    # Not asked for by any report, as it takes a table of a few rows and many runs of the program. Tests ask it of the
+    # search: the margin that the guides advise rests on what it finds.
     column = table[sensitive]
     counts = column.counts()
     total = math.factorial(table.rows) // math.prod(math.factorial(int(count)) for count in counts)
     if total > WORLDS_MAX:
         raise DeidentifyError(
-            f"{table.rows} rows have {total} assignments of {sensitive}; at most {WORLDS_MAX}"
+            Words(
+                ja=f"{table.rows} 行に対する {sensitive} の割当ては {total} 通りで、上限の {WORLDS_MAX} を超えます",
+                en=f"{table.rows} rows have {total} assignments of {sensitive}; at most {WORLDS_MAX}",
+            )
         )
     seen = _released(publish, table)
     tally, worlds = np.zeros((table.rows, len(column.values))), 0
@@ -460,7 +394,7 @@ def minimality(table: Table, sensitive: str, publish: Callable[[Table], Table]) 
 
 
 def _released(publish: Callable[[Table], Table], table: Table) -> list[tuple[str, ...]] | None:
-    """What was published, as sorted rows; None where the program refused."""
+    """What was published, as sorted rows since their order is no evidence; None where the program refused."""
     try:
         published = publish(table)
     except DeidentifyError:

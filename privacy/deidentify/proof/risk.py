@@ -2,7 +2,7 @@
 
 Sizes are persons (or records, where a record is a person) of each published class. Suppressed records are in no
 class: ARX's figures for its reference runs come out only if they are left out of every sum, and if a class whose
-every quasi-identifier is told as the top label is taken for suppressed too.
+every quasi-identifier is published as the top label is taken for suppressed too.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from privacy.deidentify.classes import Ints
 from privacy.deidentify.errors import BadModel
+from privacy.words import Words
 
 Floats = NDArray[np.float64]
-
-NODES = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +35,8 @@ class Risk:
 
 def _risk(chances: Floats, sizes: Ints, threshold: float) -> Risk:
     assert 0 < threshold <= 1
-    held = sizes > 0
-    chances, sizes = chances[held], sizes[held]
+    present = sizes > 0
+    chances, sizes = chances[present], sizes[present]
     total = int(sizes.sum())
     if total == 0:
         return Risk(highest=0, lowest=0, mean=0, at_risk=0, threshold=threshold)
@@ -45,6 +44,7 @@ def _risk(chances: Floats, sizes: Ints, threshold: float) -> Risk:
         highest=float(chances.max()),
         lowest=float(chances.min()),
         mean=float(chances @ sizes) / total,
+        # A chance of 1 / 5 is not above a threshold of 0.2, whatever the last bits of the two say.
         at_risk=int(sizes[chances > threshold * (1 + 1e-12)].sum()) / total,
         threshold=threshold,
     )
@@ -65,47 +65,13 @@ def journalist(sizes: Ints, populations: Ints, *, threshold: float) -> Risk:
     `populations` [classes] are the F; one that is smaller than its class is a fault. The mean is the
     marketer's risk, (1 / n) Σ f / F (the same paper; Dankar & El Emam, PAIS 2010).
     """
+    # Such a population does not contain the table: every 1 / F would be too high, and F = 0 infinite.
     if (populations < sizes).any():
+        smaller = int((populations < sizes).sum())
         raise BadModel(
-            f"in {int((populations < sizes).sum())} classes the population has fewer persons than the table"
+            Words(
+                ja=f"{smaller} 個の組で、母集団の人数が表の人数を下回っています",
+                en=f"in {smaller} classes the population has fewer persons than the table",
+            )
         )
     return _risk(1 / np.maximum(populations, 1), sizes, threshold)
-
-
-def journalist_estimated(sizes: Ints, *, population: int, threshold: float) -> Risk:
-    """The journalist's risk where only the population's size is known: the expectation of 1 / F given f."""
-    total = int(sizes.sum())
-    if population < total:
-        raise BadModel(f"a population of {population} is smaller than the {total} persons of the table")
-    places, of = np.unique(np.maximum(sizes, 1), return_inverse=True)
-    return _risk(
-        expected_inverse(places, fraction=total / population if total else 1.0)[of], sizes, threshold
-    )
-
-
-def expected_inverse(sizes: Ints, *, fraction: float) -> Floats:
-    """E[1 / F | f] for a class with f persons in a sample of a fraction π of the population.
-
-    F given f is negative binomial, P(F = h) = C(h - 1, f - 1) π^f (1 - π)^{h-f} (Benedetti & Franconi 1998), so
-    that E[1 / F] = π ∫₀¹ u^{f-1} / (π + (1 - π) u) du; by Gauss's rule in v, u = v^{4/f}.
-    """
-    assert 0 < fraction <= 1
-    nodes, parts = np.polynomial.legendre.leggauss(NODES)
-    v, weights = (nodes + 1) / 2, parts / 2
-    u = v[None, :] ** (4 / sizes)[:, None]
-    inside = 4 * v**3 / (fraction + (1 - fraction) * u)
-    found: Floats = fraction * (inside @ weights) / sizes
-    return np.minimum(found, 1 / sizes)
-
-
-def marketer(sizes: Ints, *, populations: Ints | None = None) -> float:
-    """The share of persons that an attacker who matches everybody at random in his class finds: (1 / n) Σ f / F.
-
-    Without a population the table is taken for it: classes by persons.
-    """
-    found = (
-        prosecutor(sizes, threshold=1.0)
-        if populations is None
-        else journalist(sizes, populations, threshold=1.0)
-    )
-    return found.mean

@@ -1,5 +1,7 @@
 """The proof: each privacy model computed anew from the published table, apart from the search that made it.
 
+It imports nothing of `search/`: a fault there that lets a failing class pass must not be repeated here.
+
 Counts come from the published texts alone; suppressed rows are left out. It answers with figures, never with a
 sentence about the law.
 """
@@ -36,8 +38,10 @@ from privacy.deidentify.models import (
     TableModel,
     TCloseness,
     name_of,
+    title_of,
 )
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
 Floats = NDArray[np.float64]
 
@@ -81,11 +85,13 @@ class PublishedTable:
         return cl.weights(self.classes, self.units)
 
     def distribution(self, attribute: str) -> ClassValueCounts:
-        """The persons of each class with each value of an attribute, as `told` tells it."""
-        return cl.distribution(self.classes, self.told(attribute)[0], units=self.units)
+        """The persons of each class with each value of an attribute; values are those of `with_reference`."""
+        return cl.distribution(self.classes, self.with_reference(attribute)[0], units=self.units)
 
-    def told(self, attribute: str) -> tuple[Column, Floats]:
+    def with_reference(self, attribute: str) -> tuple[Column, Floats]:
         """An attribute as published, on the values of source and published rows, and each value's share."""
+        # The source is the reference where there is one: what is known of everybody beforehand is the distribution of
+        # the whole table, suppressed rows included.
         column, kept = self.table[attribute], ~self.suppressed
         if self.source is None:
             units = None if self.units is None else self.units[kept]
@@ -100,7 +106,12 @@ class PublishedTable:
     def populated(self) -> tuple[Ints, Ints]:
         """The population's persons in each class, and those of each class that only the population has."""
         if self.population is None:
-            raise BadModel("delta_presence, k_map and journalist_risk need a population table")
+            raise BadModel(
+                Words(
+                    ja="delta_presence、k_map 及び journalist_risk には母集団の表が必要です",
+                    en="delta_presence, k_map and journalist_risk need a population table",
+                )
+            )
         return _populated(self.table, self.classes, self.population, self.quasi)
 
 
@@ -108,6 +119,7 @@ def _populated(table: Table, found: Classes, population: Table, names: Sequence[
     """How many rows of the population have each class's texts, and the counts of the other texts."""
     joined = Table([cl.joined(table[name].take(found.first), population[name]) for name in names])
     both = cl.classes(joined, names)
+    # One row of each class was put in to have its texts; it is not the population's and is taken off again.
     counts = both.sizes.copy()
     mine = both.of[: len(found)]
     counts[mine] -= 1
@@ -134,6 +146,7 @@ def values(model: ClassModel, published: PublishedTable) -> Floats:
 
 def _presences(published: PublishedTable) -> Floats:
     """The share of the population that is published, of each class and then of each that only it has."""
+    # A class that the population lacks has an infinite share, so it fails rather than passes unseen.
     mine, others = published.populated
     with np.errstate(divide="ignore"):
         return np.concatenate([published.sizes / mine, np.zeros(len(others))])
@@ -149,9 +162,9 @@ def _of_attribute(model: SensitiveModel, published: PublishedTable) -> Floats:
         case RecursiveDiversity(l=least):
             return _recursive(counts, least)
         case DeltaDisclosure():
-            return _disclosures(counts, published.told(model.attribute)[1])
+            return _disclosures(counts, published.with_reference(model.attribute)[1])
         case BetaLikeness(enhanced=enhanced):
-            return _gains(counts, published.told(model.attribute)[1], enhanced)
+            return _gains(counts, published.with_reference(model.attribute)[1], enhanced)
         case TCloseness():
             return _distances(model, counts, published)
 
@@ -167,6 +180,7 @@ def _entropies(counts: ClassValueCounts) -> Floats:
 
 def _recursive(counts: ClassValueCounts, least: int) -> Floats:
     """r₁ / (r_l + … + r_m) of each class; infinite where a class has fewer than l values."""
+    # r is the counts of a class from most to least; `tail` marks r_l and all after it.
     order = np.lexsort((-counts.counts, counts.class_of))
     ordered, of = counts.counts[order], counts.class_of[order]
     starts = np.searchsorted(of, np.arange(counts.classes))
@@ -194,6 +208,7 @@ def _disclosures(counts: ClassValueCounts, reference: Floats) -> Floats:
 
 def _gains(counts: ClassValueCounts, reference: Floats, enhanced: bool) -> Floats:
     """The least β that each class would meet: max (p - q) / q, infinite where that exceeds -ln q if enhanced."""
+    # A value with p below q has a negative gain and asks for nothing; one that the reference lacks an infinite one.
     q = reference[counts.value_of]
     with np.errstate(divide="ignore"):
         gains = (_shares(counts) - q) / q
@@ -206,9 +221,10 @@ def _gains(counts: ClassValueCounts, reference: Floats, enhanced: bool) -> Float
 
 
 def _distances(model: TCloseness, counts: ClassValueCounts, published: PublishedTable) -> Floats:
-    column, reference = published.told(model.attribute)
+    column, reference = published.with_reference(model.attribute)
     measure = _measure(model, published, _needed(counts, column, reference))
     found = np.zeros(counts.classes)
+    # In steps, since all classes times all values may not fit into memory.
     step = max(1, CELLS_MAX // counts.values)
     for start in range(0, counts.classes, step):
         found[start : start + step] = measure(_differences(counts, start, step, reference))
@@ -216,10 +232,13 @@ def _distances(model: TCloseness, counts: ClassValueCounts, published: Published
 
 
 def _needed(counts: ClassValueCounts, column: Column, reference: Floats) -> dict[str, int]:
-    """The values that the source or the published rows hold, with their places in the column's values."""
-    held = reference > 0
-    held[counts.value_of] = True
-    return {column.values[place]: place for place in np.flatnonzero(held).tolist()}
+    """The values that some row of source or table has, with their places in the column's values.
+
+    Other values of a domain have a difference of 0, but still are steps of an order or leaves of a tree.
+    """
+    present = reference > 0
+    present[counts.value_of] = True
+    return {column.values[place]: place for place in np.flatnonzero(present).tolist()}
 
 
 CELLS_MAX = 1 << 22
@@ -252,19 +271,24 @@ def _measure(
 
 def _laid(model: TCloseness, needed: dict[str, int], domain: Sequence[str] | None) -> NDArray[np.intp]:
     """For each value of the domain its place in the column, -1 for one that nobody holds."""
+    title, need = title_of(model), NEEDS[model.distance]
     if domain is None:
-        raise BadModel(f"{name_of(model)} needs {NEEDS[model.distance]}")
+        raise BadModel(Words(ja=f"「{title.ja}」には{need.ja}が必要です", en=f"{title.en} needs {need.en}"))
     missing = len(needed.keys() - set(domain))
     if missing:
         raise BadModel(
-            f"{name_of(model)}: {NEEDS[model.distance]} misses {missing} of its {len(needed)} values"
+            Words(
+                ja=f"「{title.ja}」：{need.ja}に、値 {len(needed)} 種類のうち {missing} 種類が含まれていません",
+                en=f"{title.en}: {need.en} misses {missing} of its {len(needed)} values",
+            )
         )
+    # -1 reads the column of zeros that `_taken` adds at the end.
     return np.array([needed.get(value, -1) for value in domain], dtype=np.intp)
 
 
 NEEDS = {
-    Distance.ORDERED: "the order of the attribute's values",
-    Distance.HIERARCHICAL: "the attribute's hierarchy",
+    Distance.ORDERED: Words(ja="値の順序の指定", en="the order of the attribute's values"),
+    Distance.HIERARCHICAL: Words(ja="一般化階層", en="the attribute's hierarchy"),
 }
 
 
@@ -279,16 +303,17 @@ def _equal(differences: Floats) -> Floats:
 
 
 def _ordered(differences: Floats) -> Floats:
-    """Σ |Σ_{j ≤ i} (p_j - q_j)| / (m - 1) over the m values in order (the same paper, section 5.1)."""
+    """Σ |Σ_{j ≤ i} (p_j - q_j)| / (m - 1) over the m values in order (Li et al., ICDE 2007, section 5.1)."""
     steps = np.abs(np.cumsum(differences, axis=1)).sum(axis=1)
     return np.asarray(steps / max(1, differences.shape[1] - 1))
 
 
 def _hierarchical(differences: Floats, tree: Hierarchy) -> Floats:
-    """The distance on a tree (the same paper, section 5.2), of the cost of every label:
+    """The distance on a tree (Li et al., ICDE 2007, section 5.2): the sum over all labels of
 
     height(label) / H · min(Σ of its children's surpluses, Σ of their lacks).
     """
+    # What a label's children cannot exchange among themselves goes up, to be exchanged under a higher label.
     surplus = differences
     cost = np.zeros(len(differences))
     for level in range(1, tree.height):
@@ -304,6 +329,7 @@ def _hierarchical(differences: Floats, tree: Hierarchy) -> Floats:
 
 def _gathered(amounts: Floats, places: NDArray[np.integer], length: int) -> Floats:
     """The amounts [rows, n] summed by the place of each of the n, [rows, length]."""
+    # add.at and not an assignment: several of the n have the same place.
     found = np.zeros((length, len(amounts)))
     np.add.at(found, places, amounts.T)
     return found.T
@@ -363,6 +389,7 @@ def value(model: Model, published: PublishedTable) -> float:
         case KAnonymity() | KMap() | DistinctDiversity() | EntropyDiversity():
             return float(found.min(initial=np.inf))
         case DeltaPresence(low=low, high=high) if len(found):
+            # One figure for two bounds: the side that decides, or would decide first.
             least, most = float(found.min()), float(found.max())
             return least if least - low < high - most else most
         case _:
@@ -371,6 +398,7 @@ def value(model: Model, published: PublishedTable) -> float:
 
 def _of_table(model: TableModel, published: PublishedTable) -> float:
     sizes = published.sizes
+    # An empty table puts nobody at risk; 0 / 0 would say nothing.
     total = int(sizes.sum())
     if total == 0:
         return 0.0

@@ -1,5 +1,7 @@
 """The best full-domain generalisation: one level a column, proven optimal unless stopped before.
 
+The lattice of levels is that of Samarati (IEEE TKDE 13, 2001); bounds and order are of this module.
+
 Nodes of the lattice are looked at from those with the most finer nodes below, after a greedy descent has found a
 first solution. Three facts rule out nodes unseen. (1) A node costs at least its generalisation, known without the
 data. (2) If a node loses a record for certain, every finer one does (hierarchies are trees, so classes only split):
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privacy.deidentify.search.lattice import Lattice, NodeCost
-from privacy.deidentify.search.measure import BY_CLASS, Floats
+from privacy.deidentify.search.loss import BY_CLASS, Floats
 from privacy.deidentify.search.packing import Levels
 
 NODES_MAX = 5_000_000
@@ -54,14 +56,18 @@ class Search:
             self._bound()
 
     def _bound(self) -> None:
+        # low[levels] bounds the loss of every node from below; it starts from generalisation alone, fact (1).
         scale = self.lattice.scale
         self._floors = [
             floor.reshape([-1 if j == axis else 1 for axis in range(len(self.shape))])
             for j, floor in enumerate(scale.base)
         ]
+        # A measure of class sizes has no figure for a node that nobody looked at, so its bound is 0.
         blind = scale.measure.name in BY_CLASS
         low = np.zeros(()) if blind else scale.together(self._floors)
         self.low = np.array(np.broadcast_to(low, self.shape))
+        # With a weighted sum one number carries a node's certain loss to finer nodes; a maximum or a product needs
+        # the figure of each column, since they grow differently with each.
         self._floor = self.low.copy() if scale.additive else None
         self._extras = [] if scale.additive or blind else [np.zeros(self.shape) for _ in self.shape]
         self._seen = np.zeros(self.shape, bool)
@@ -73,8 +79,10 @@ class Search:
 
     def run(self) -> SearchResult:
         """Look until every unseen node is ruled out, or until stopped."""
+        # A search for something better than `below` has its bound already; a descent would only repeat known nodes.
         stopped = self.below == np.inf and not self._descend()
         if self.enumerated:
+            # `_open` reads the bounds while they rise, so that each look shortens the list it comes from.
             for looked, (at, levels) in enumerate(self._open()):
                 if stopped or self.stop():
                     stopped = True
@@ -92,12 +100,14 @@ class Search:
         if not self.enumerated:
             low = float(self.lattice.scale.together([base[0] for base in self.lattice.scale.base]))
             return self.value - low
+        # The true optimum is either seen, and then the best, or unseen, and then at least the lowest bound.
         unseen = self.low[~self._seen]
         lowest = unseen.min() if len(unseen) else np.inf
         return 0.0 if lowest >= self.value - EQUAL else float(self.value - lowest)
 
     def _open(self) -> Iterator[tuple[int, Levels]]:
         """The nodes not ruled out, those with the most nodes below first, as they stand when asked for."""
+        # The number of finer nodes of a node is the product of (level + 1), itself included: what a look may rule out.
         below = np.ones((), np.float64)
         for j, height in enumerate(self.shape):
             below = below * np.arange(1.0, height + 1).reshape(
@@ -109,14 +119,15 @@ class Search:
             chunk = order[begin : begin + CHUNK]
             for at in np.flatnonzero(~seen[chunk] & (low[chunk] < self.value - EQUAL)):
                 place = chunk[at]
+                # Asked again: looks since this chunk was filtered may have ruled it out.
                 if not seen[place] and low[place] < self.value - EQUAL:
                     yield begin + int(at), tuple(int(x) for x in np.unravel_index(place, self.shape))
 
     def _descend(self) -> bool:
         """From the top take the finer neighbour of the lowest bound that is a solution, while there is one."""
         node = tuple(height - 1 for height in self.shape)
-        verdict = self._look(node)
-        if not self._solves(verdict):
+        cost = self._look(node)
+        if not self._solves(cost):
             return True
         while True:
             for finer in self._finer(node):
@@ -124,8 +135,8 @@ class Search:
                     return False
                 if self.enumerated and (self._seen[finer] or self.low[finer] >= self.value - EQUAL):
                     continue
-                verdict = self._look(finer)
-                if self._solves(verdict):
+                cost = self._look(finer)
+                if self._solves(cost):
                     node = finer
                     break
             else:
@@ -141,33 +152,35 @@ class Search:
             ),
         )
 
-    def _solves(self, verdict: NodeCost) -> bool:
-        return verdict.fixable and verdict.suppressed <= self.limit and verdict.suppressed < self.lattice.rows
+    def _solves(self, cost: NodeCost) -> bool:
+        return cost.fixable and cost.suppressed <= self.limit and cost.suppressed < self.lattice.rows
 
     def _look(self, levels: Levels) -> NodeCost:
-        verdict = self.lattice.check(levels, self.limit)
-        if self.nearest is None or (verdict.fixable, -verdict.suppressed) > (
+        cost = self.lattice.check(levels, self.limit)
+        if self.nearest is None or (cost.fixable, -cost.suppressed) > (
             self.nearest.fixable,
             -self.nearest.suppressed,
         ):
-            self.nearest = verdict
-        if self._solves(verdict) and verdict.value < self.value - EQUAL:
-            self.best = verdict
+            self.nearest = cost
+        if self._solves(cost) and cost.value < self.value - EQUAL:
+            self.best = cost
         if self.enumerated:
-            self._rule_out(verdict)
-        return verdict
+            self._rule_out(cost)
+        return cost
 
-    def _rule_out(self, verdict: NodeCost) -> None:
+    def _rule_out(self, cost: NodeCost) -> None:
         """Carry what is certain of a node to all finer ones."""
-        self._seen[verdict.levels] = True
-        below = tuple(slice(0, level + 1) for level in verdict.levels)
-        if verdict.surely > self.limit or not verdict.fixable:
+        self._seen[cost.levels] = True
+        below = tuple(slice(0, level + 1) for level in cost.levels)
+        # Fact (2): what is lost for certain here is lost in every finer node, so none of them can be a solution.
+        if cost.surely > self.limit or not cost.fixable:
             self.low[below] = np.inf
+        # Fact (3): the certain extra loss comes on top of each finer node's own generalisation.
         elif self._floor is not None:
-            more = self.lattice.scale.one(verdict.extra_at_least)
+            more = self.lattice.scale.one(cost.extra_at_least)
             np.maximum(self.low[below], self._floor[below] + more, out=self.low[below])
         elif self._extras:
-            self._raise_columns(below, verdict.extra_at_least)
+            self._raise_columns(below, cost.extra_at_least)
 
     def _raise_columns(self, below: tuple[slice, ...], more: Floats) -> None:
         for extra, its in zip(self._extras, more, strict=True):

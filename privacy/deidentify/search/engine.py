@@ -1,4 +1,8 @@
-"""The engine's door: a table, hierarchies and models in; the recoded table, or why there is none, out."""
+"""The entry of the search: a table, hierarchies and models in; the recoded table, or why there is none, out.
+
+Full-domain recoding is searched for exactly (`branch_and_bound.py`); local recoding is a heuristic (`local.py` with
+`reallocation.py` and `residue.py`), as the best one is NP-hard to find (Meyerson & Williams, PODS 2004).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.deidentify.classes import classes, weights
 from privacy.deidentify.errors import BadHierarchy, BadModel, BadTable, Cancelled, DeidentifyError
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED, Hierarchy
 from privacy.deidentify.models import (
@@ -16,21 +21,24 @@ from privacy.deidentify.models import (
     KMap,
     Model,
     SensitiveModel,
-    name_of,
+    TableModel,
+    title_of,
 )
 from privacy.deidentify.search import ranges
-from privacy.deidentify.search.borrowing import improved
 from privacy.deidentify.search.branch_and_bound import Progress, Search, SearchResult, Stop
 from privacy.deidentify.search.conditions import Conditions
 from privacy.deidentify.search.lattice import Lattice, NodeCost
-from privacy.deidentify.search.local import Assigned, Sweep, by_rows, losses
-from privacy.deidentify.search.measure import Measure, Scale
+from privacy.deidentify.search.local import SchemeAssignment, Sweep, by_rows, losses
+from privacy.deidentify.search.loss import Measure, Scale
 from privacy.deidentify.search.packing import Packing
-from privacy.deidentify.search.placing import placed
+from privacy.deidentify.search.reallocation import reallocate
+from privacy.deidentify.search.residue import assign_residue
 from privacy.deidentify.search.table_models import meets
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
 ROUND = 1e-9
+"""Against products just below a whole number: 0.07 of 100 rows are 7, whatever the last bit says."""
 
 
 class Recoding(StrEnum):
@@ -45,7 +53,7 @@ class Recoding(StrEnum):
     CELLS = "cells"
     """A scheme for every cell that needs one."""
     RANGES = "ranges"
-    """The same, numbers being told by the range of their class instead of a label."""
+    """A scheme for every cell, numbers being published as the range of their class instead of a label."""
 
 
 SHARES = {Recoding.FEW: 0.05, Recoding.SOME: 0.01}
@@ -72,27 +80,61 @@ class Task:
 
     def __post_init__(self) -> None:
         if not self.table.rows:
-            raise BadTable("the table has no rows")
+            raise BadTable(Words(ja="表に行がありません", en="the table has no rows"))
         if not self.quasi:
-            raise BadTable("there is no quasi-identifier, so there is nothing to generalise")
+            raise BadTable(
+                Words(
+                    ja="準識別子がないため、一般化するものがありません",
+                    en="there is no quasi-identifier, so there is nothing to generalise",
+                )
+            )
         for name in (*self.quasi, *filter(None, [self.unit])):
             if name not in self.table:
-                raise BadTable(f"the table has no column {name}")
+                raise BadTable(
+                    Words(ja=f"表に項目 {name} がありません", en=f"the table has no column {name}")
+                )
         if not 0 <= self.suppression <= 1:
-            raise DeidentifyError(f"suppression must lie between 0 and 1, not {self.suppression!r}")
+            raise DeidentifyError(
+                Words(
+                    ja=f"レコード削除の割合は 0 以上 1 以下で指定してください（指定は {self.suppression!r}）",
+                    en=f"suppression must lie between 0 and 1, not {self.suppression!r}",
+                )
+            )
         for model in self.models:
             self._check(model)
 
     def _check(self, model: Model) -> None:
-        if isinstance(model, KAnonymity) and model.k > self.table.rows:
-            raise BadModel(f"{name_of(model)} cannot be met by {self.table.rows} rows")
+        title, rows = title_of(model), self.table.rows
+        if isinstance(model, KAnonymity) and model.k > rows:
+            raise BadModel(
+                Words(
+                    ja=f"{rows} 行の表では「{title.ja}」を満たせません",
+                    en=f"{title.en} cannot be met by {rows} rows",
+                )
+            )
         if isinstance(model, SensitiveModel) and model.attribute in self.quasi:
-            raise BadModel(f"{model.attribute} is a quasi-identifier and cannot also be sensitive")
+            raise BadModel(
+                Words(
+                    ja=f"項目 {model.attribute} は準識別子なので、秘匿したい項目（sensitive）にはできません",
+                    en=f"{model.attribute} is a quasi-identifier and cannot also be sensitive",
+                )
+            )
+        # Local recoding has no one level a column, on which the population could be published too.
         if isinstance(model, KMap | DeltaPresence):
             if self.population is None:
-                raise BadModel(f"{name_of(model)} needs a population table")
+                raise BadModel(
+                    Words(
+                        ja=f"「{title.ja}」には母集団の表が必要です",
+                        en=f"{title.en} needs a population table",
+                    )
+                )
             if self.recoding is not Recoding.FULL_DOMAIN:
-                raise BadModel(f"{name_of(model)} is searched for with full_domain recoding only")
+                raise BadModel(
+                    Words(
+                        ja=f"「{title.ja}」は recoding が full_domain の場合にだけ指定できます",
+                        en=f"{title.en} is searched for with full_domain recoding only",
+                    )
+                )
 
     @property
     def limit(self) -> int:
@@ -104,7 +146,7 @@ class Task:
 class Recoded:
     """The quasi-identifiers as published, and what that took.
 
-    Suppressed rows are told by * in each of them and have scheme -1; scheme s tells column j on level
+    Suppressed rows are published as * in each of them and have scheme -1; scheme s publishes column j on level
     schemes[s][j]. `loss` is the measure asked for (of local recoding: the measure Loss by the arithmetic mean),
     `granularity_loss` the mean over cells of the share of the domain that is blurred, suppressed cells being 1.
     `gap` bounds how much lower the measure could be; it is 0 when proven (`optimal`), and unknown (NaN) for local
@@ -128,17 +170,18 @@ class NoSolution(DeidentifyError):
     """No recoding meets the models within the limit of suppression.
 
     `reasons` say which models fail at the nearest node seen, each with the share of rows that it alone costs;
-    `reasons_ja` the same in Japanese; `nearest` has that node's levels and the share that would have to be suppressed.
+    `nearest` has that node's levels and the share that would have to be suppressed.
     """
 
     code = "no_solution"
 
-    def __init__(
-        self, reasons: Sequence[str], reasons_ja: Sequence[str], nearest: Mapping[str, object] | None
-    ) -> None:
-        super().__init__("; ".join(reasons))
+    def __init__(self, reasons: Sequence[Words], nearest: Mapping[str, object] | None) -> None:
+        super().__init__(
+            Words(
+                ja="；".join(reason.ja for reason in reasons), en="; ".join(reason.en for reason in reasons)
+            )
+        )
         self.reasons = tuple(reasons)
-        self.reasons_ja = tuple(reasons_ja)
         self.nearest = nearest
 
 
@@ -152,6 +195,7 @@ def recode(task: Task, *, progress: Progress, stop: Stop) -> Recoded:
 
 def warm_up(task: Task | None = None) -> None:
     """Compile, or load, the loops that a task needs (all of them without one), so that a search is timed alone."""
+    # Numba compiles for the types of the arguments, not for their sizes: a table of 16 rows loads what millions need.
     values = [str(i) for i in range(8)]
     tree = Hierarchy.of("a", [(value, str(i // 4), "*") for i, value in enumerate(values)])
     table = Table([Column.of("a", values * 2), Column.of("s", ["x", "y"] * 8)])
@@ -165,6 +209,7 @@ def warm_up(task: Task | None = None) -> None:
         for models in (small, guarded) if needs_models else (small,):
             asked = Task(table=table, quasi={"a": tree}, models=models, suppression=0.5, recoding=recoding)
             recode(asked, progress=_silent, stop=_never)
+            # Loops that so small a table would not reach by itself are called on purpose.
             lattice = _lattice(asked)
             lattice.packing.loses_more(lattice.bottom.grouping, (1,), k=2, limit=0)
             if recoding is not Recoding.FULL_DOMAIN:
@@ -181,6 +226,7 @@ def _never() -> bool:
 
 
 def _lattice(task: Task) -> Lattice:
+    # The population's rows are packed with the table's, so that both have the same codes and fall in the same groups.
     table = Table([task.table[name] for name in task.quasi])
     counted = None
     if task.population is not None and any(isinstance(model, KMap | DeltaPresence) for model in task.models):
@@ -204,12 +250,18 @@ def _with_population(
     columns = []
     for name, column in table.items():
         if name not in population:
-            raise BadTable(f"the population table has no column {name}")
+            raise BadTable(
+                Words(
+                    ja=f"母集団の表に項目 {name} がありません",
+                    en=f"the population table has no column {name}",
+                )
+            )
         other = population[name]
         try:
             hierarchies[name].places(other)
         except BadHierarchy as fault:
-            raise BadHierarchy(f"population: {fault}") from None
+            words = fault.told()
+            raise BadHierarchy(Words(ja=f"母集団：{words.ja}", en=f"population: {words.en}")) from None
         places = {value: place for place, value in enumerate(column.values)}
         values = [*column.values, *(value for value in other.values if value not in places)]
         places = {value: place for place, value in enumerate(values)}
@@ -220,6 +272,7 @@ def _with_population(
 
 def _full_domain(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Recoded:
     found = Search(lattice, limit=task.limit, progress=progress, stop=stop).run()
+    # A search that was stopped before it found anything proves nothing: "no solution" would be a claim.
     if found.best is None:
         if stop():
             raise Cancelled
@@ -229,12 +282,12 @@ def _full_domain(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -
     return _recoded(task, lattice, assigned, loss=found.best.value, found=found)
 
 
-def _assigned(lattice: Lattice, best: NodeCost, rows: int) -> Assigned:
+def _assigned(lattice: Lattice, best: NodeCost, rows: int) -> SchemeAssignment:
     """Every row on the one node, those of failing groups left out."""
     groups, of = lattice.of_all_rows(best.levels)
     failed, _, _ = lattice.lost(groups)
     scheme = np.where(failed[of] > 0, -1, 0).astype(np.int32)[:rows]
-    return Assigned(np.array([best.levels], np.intp), scheme)
+    return SchemeAssignment(np.array([best.levels], np.intp), scheme)
 
 
 def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Recoded:
@@ -243,12 +296,15 @@ def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Reco
         _placed(task, lattice, share, _part(progress, at, len(shares)), stop)
         for at, share in enumerate(shares)
     ]
+    # Whoever keeps within the limit comes first, then who loses less.
     assigned, loss = min(tried, key=lambda one: (_left(one[0]) > task.limit, one[1]))
+    # A record set without a record is no solution, even where the limit is 100 %.
     solved = _left(assigned) <= task.limit and _left(assigned) < task.table.rows
     single = _one_scheme(task, lattice, loss if solved else np.inf, stop)
     if single is not None:
         assigned, loss = single
     elif not solved:
+        # The top is the coarsest of all: what fails there fails with any recoding, so its failures are the reasons.
         if stop():
             raise Cancelled
         top = tuple(height - 1 for height in lattice.shape)
@@ -257,8 +313,11 @@ def _local(task: Task, lattice: Lattice, progress: Progress, stop: Stop) -> Reco
     return made if task.recoding is not Recoding.RANGES else _with_ranges(task, lattice, assigned, made)
 
 
-def _one_scheme(task: Task, lattice: Lattice, below: float, stop: Stop) -> tuple[Assigned, float] | None:
+def _one_scheme(
+    task: Task, lattice: Lattice, below: float, stop: Stop
+) -> tuple[SchemeAssignment, float] | None:
     """The best single scheme, and its loss, if it loses less than a local recoding does."""
+    # Both are compared by the measure Loss with the arithmetic mean, the only one of local recoding.
     plain = Measure(weights=task.measure.weights)
     if lattice.scale.measure != plain:
         lattice = Lattice(lattice.packing, Scale(lattice.packing, plain), lattice.conditions)
@@ -285,22 +344,22 @@ def _part(progress: Progress, at: int, of: int) -> Progress:
 
 def _placed(
     task: Task, lattice: Lattice, share: float, progress: Progress, stop: Stop
-) -> tuple[Assigned, float]:
+) -> tuple[SchemeAssignment, float]:
     """A local recoding with the rows left out brought in where too many are, and its loss."""
     sweep = Sweep(lattice, progress=progress, stop=stop)
     few = by_rows(lattice, sweep.few(share)) if share else None
-    assigned = improved(lattice, sweep, sweep.each_cell(), stop) if few is None else few
-    assigned = placed(lattice, assigned, task.limit).compact()
+    assigned = reallocate(lattice, sweep, sweep.each_cell(), stop) if few is None else few
+    assigned = assign_residue(lattice, assigned, task.limit).compact()
     return assigned, float(losses(sweep, assigned).mean())
 
 
-def _left(assigned: Assigned) -> int:
+def _left(assigned: SchemeAssignment) -> int:
     """How many rows are suppressed."""
     return int((assigned.scheme < 0).sum())
 
 
 def _recoded(
-    task: Task, lattice: Lattice, assigned: Assigned, *, loss: float, found: SearchResult | None
+    task: Task, lattice: Lattice, assigned: SchemeAssignment, *, loss: float, found: SearchResult | None
 ) -> Recoded:
     packing = lattice.packing
     columns = [_published(packing, j, assigned, task.table.rows) for j in range(len(packing.columns))]
@@ -320,67 +379,72 @@ def _recoded(
     )
 
 
-def _published(packing: Packing, j: int, assigned: Assigned, rows: int) -> Column:
-    """The column of published texts: each row's label on its scheme's level."""
+def _published(packing: Packing, j: int, assigned: SchemeAssignment, rows: int) -> Column:
+    """The column of published texts: each row's label on its scheme's level, `*` for a suppressed row."""
     codes = packing.columns[j].codes[:rows]
     values: dict[str, int] = {SUPPRESSED: 0}
+    # Equal texts of different levels become one value, as a reader of the file cannot tell their levels apart either.
     by_level = np.zeros((packing.heights[j], len(packing.columns[j].values)), np.int32)
     for level in sorted(set(assigned.nodes[:, j].tolist())):
         texts = packing.published(j, level)
         by_level[level] = [values.setdefault(text, len(values)) for text in texts]
+    # Scheme -1 of suppressed rows picks some node here; what it yields is written over two lines below.
     if len(assigned.nodes) == 1:
-        told = by_level[assigned.nodes[0, j]][codes]
+        published = by_level[assigned.nodes[0, j]][codes]
     else:
-        told = by_level[assigned.nodes[assigned.scheme, j], codes]
-    told[assigned.scheme < 0] = values[SUPPRESSED]
-    return Column(packing.columns[j].name, tuple(values), told)
+        published = by_level[assigned.nodes[assigned.scheme, j], codes]
+    published[assigned.scheme < 0] = values[SUPPRESSED]
+    return Column(packing.columns[j].name, tuple(values), published)
 
 
-def granularity_loss(packing: Packing, assigned: Assigned, rows: int) -> float:
-    """The mean over rows and columns of (leaves - 1) / (domain - 1), 1 for suppressed rows."""
+def granularity_loss(packing: Packing, assigned: SchemeAssignment, rows: int) -> float:
+    """The mean over rows and columns of (leaves - 1) / (domain - 1), 1 for suppressed rows (Iyengar, KDD 2002)."""
     out = assigned.scheme < 0
     total = 0.0
     for j, column in enumerate(packing.columns):
         values = len(column.values)
+        # Counted by scheme and value first: there are far fewer pairs of them than rows.
         at = assigned.scheme[~out].astype(np.int64) * values + column.codes[:rows][~out]
         counts = np.bincount(at, minlength=len(assigned.nodes) * values).reshape(-1, values)
         for node, cells in zip(assigned.nodes, counts, strict=True):
             level = int(node[j])
-            blur = packing.hierarchies[j].loss(level)[packing.told[j][level]][packing.labels[j][level]]
+            blur = packing.hierarchies[j].loss(level)[packing.reached[j][level]][packing.labels[j][level]]
             total += float(blur @ cells)
     return (total / len(packing.columns) + int(out.sum())) / rows
 
 
-def _check_table_models(task: Task, columns: Sequence[Column], assigned: Assigned) -> None:
+def _check_table_models(task: Task, columns: Sequence[Column], assigned: SchemeAssignment) -> None:
     """Models of all class sizes together, which a local recoding is not searched for."""
-    from privacy.deidentify.classes import classes, weights
-    from privacy.deidentify.models import TableModel
-
     wanted = [model for model in task.models if isinstance(model, TableModel)]
     if not wanted or task.recoding is Recoding.FULL_DOMAIN:
         return
+    # From the published texts: two schemes may publish the same text, and their classes are then one.
     found = classes(Table(columns), list(task.quasi), rows=assigned.scheme >= 0)
     persons = weights(found, None if task.unit is None else task.table[task.unit].codes)
     unmet = [model for model in wanted if not meets(model, persons)]
     if unmet:
-        reasons = [f"{name_of(model)} is not met by local recoding; ask for a larger k" for model in unmet]
-        reasons_ja = [
-            f"局所的な一般化では {name_of(model)} を満たせません。k を大きくしてください" for model in unmet
-        ]
-        raise NoSolution(reasons, reasons_ja, None)
+        raise NoSolution([_needs_larger_k(model) for model in unmet], None)
 
 
-def _with_ranges(task: Task, lattice: Lattice, assigned: Assigned, made: Recoded) -> Recoded:
-    """The same classes with numbers told by the range they span in their class."""
-    told = ranges.tightened(lattice.packing, assigned, made.table)
+def _needs_larger_k(model: TableModel) -> Words:
+    title = title_of(model)
+    return Words(
+        ja=f"局所的な一般化では「{title.ja}」を満たせません。k を大きくしてください",
+        en=f"{title.en} is not met by local recoding; ask for a larger k",
+    )
+
+
+def _with_ranges(task: Task, lattice: Lattice, assigned: SchemeAssignment, made: Recoded) -> Recoded:
+    """The classes of a local recoding with numbers published as the range that they span in their class."""
+    narrowed = ranges.tighten(lattice.packing, assigned, made.table)
     return Recoded(
-        table=made.table.replacing(*told.columns),
+        table=made.table.replacing(*narrowed.columns),
         suppressed=made.suppressed,
         levels=None,
         schemes=made.schemes,
         scheme=made.scheme,
-        loss=told.loss(made.loss, lattice.scale.weights),
-        granularity_loss=told.loss(made.granularity_loss, np.ones(len(task.quasi))),
+        loss=narrowed.loss(made.loss, lattice.scale.weights),
+        granularity_loss=narrowed.loss(made.granularity_loss, np.ones(len(task.quasi))),
         optimal=False,
         gap=np.nan,
         nodes=made.nodes,
@@ -390,36 +454,45 @@ def _with_ranges(task: Task, lattice: Lattice, assigned: Assigned, made: Recoded
 
 def _no_solution(task: Task, lattice: Lattice, nearest: NodeCost) -> NoSolution:
     """Which models fail where the fewest records do, and what could be asked for instead."""
+    # Each model is asked alone, so that whoever reads the reasons knows which of several to give way on.
+    lost = [(model, _share_lost(lattice, _alone(task, model), nearest)) for model in task.models]
+    reasons = [_blamed(model, share) for model, share in lost if share > 0]
     groups = lattice.groups(nearest.levels)
-    reasons, reasons_ja = [], []
-    for model in task.models:
-        alone = Conditions(
-            [model],
-            sensitive=task.table,
-            orders=task.sensitive_order,
-            hierarchies=task.sensitive_hierarchies,
-            persons=None if task.unit is None else task.table[task.unit].codes,
-        )
-        lost = _share_lost(lattice, alone, nearest)
-        if lost > 0:
-            attribute = getattr(model, "attribute", None)
-            blamed = f" because of {attribute}" if attribute else ""
-            reasons.append(f"{name_of(model)} fails{blamed} for {lost:.2%} of the rows")
-            blamed = f"項目 {attribute} のため" if attribute else ""
-            reasons_ja.append(f"{blamed}{lost:.2%} の行が {name_of(model)} を満たしません")
     failed, _, _ = lattice.lost(groups)
     share = int(groups.grouping.counts[failed > 0].sum()) / lattice.rows
     levels = dict(zip(task.quasi, nearest.levels, strict=True))
-    told = ", ".join(f"{name} {level}" for name, level in levels.items())
-    reasons.append(
-        f"no level combination suppresses {task.suppression:.2%} of the rows or fewer; "
-        f"the nearest seen suppresses {share:.2%} (levels {told})"
+    reasons.append(_nearest_words(task.suppression, share, levels))
+    return NoSolution(reasons, {"levels": levels, "suppressed": share})
+
+
+def _alone(task: Task, model: Model) -> Conditions:
+    """The conditions of one model of a task."""
+    return Conditions(
+        [model],
+        sensitive=task.table,
+        orders=task.sensitive_order,
+        hierarchies=task.sensitive_hierarchies,
+        persons=None if task.unit is None else task.table[task.unit].codes,
     )
-    reasons_ja.append(
-        f"レコード削除を {task.suppression:.2%} 以内に収める一般化の段階の組合せはありません。"
-        f"見たもののうち最も近い組合せで {share:.2%} です（段階：{told}）"
+
+
+def _blamed(model: Model, share: float) -> Words:
+    title, attribute = title_of(model), getattr(model, "attribute", None)
+    because = f" because of {attribute}" if attribute else ""
+    return Words(
+        ja=f"{share:.2%} の行が「{title.ja}」を満たしません",
+        en=f"{title.en} fails{because} for {share:.2%} of the rows",
     )
-    return NoSolution(reasons, reasons_ja, {"levels": levels, "suppressed": share})
+
+
+def _nearest_words(suppression: float, share: float, levels: Mapping[str, int]) -> Words:
+    listed = ", ".join(f"{name} {level}" for name, level in levels.items())
+    return Words(
+        ja=f"レコード削除を {suppression:.2%} 以内に収める一般化の段階の組合せはありません。"
+        f"調べた中で最も近い組合せでは {share:.2%} を削除することになります（段階：{listed}）",
+        en=f"no level combination suppresses {suppression:.2%} of the rows or fewer; "
+        f"the nearest seen suppresses {share:.2%} (levels {listed})",
+    )
 
 
 def _share_lost(lattice: Lattice, conditions: Conditions, nearest: NodeCost) -> float:

@@ -1,4 +1,7 @@
-"""What groups of records hold besides their size: persons, and the values of sensitive attributes."""
+"""What groups of records hold besides their size: persons, and the values of sensitive attributes.
+
+Contents are kept sparse (codes with weights for each group), as most groups hold few of the many values.
+"""
 
 from dataclasses import dataclass
 
@@ -45,6 +48,7 @@ class Facet:
     @classmethod
     def values_of_persons(cls, attribute: str, codes: Codes, size: int, persons: Codes) -> "Facet":
         """The values of an attribute, each counted once a person."""
+        # Each pair gets a code of its own, so that a person whose rows meet in a coarser group is still counted once.
         pairs, of = np.unique(persons.astype(np.int64) * size + codes, return_inverse=True)
         return cls(attribute, len(pairs), (pairs % size).astype(np.int32), True, of.astype(np.int32))
 
@@ -53,7 +57,10 @@ class Facet:
         n = len(of)
         return self.merged(GroupValues(np.arange(n + 1), self.of_rows, np.ones(n, np.int32)), of, groups)
 
-    def merged(self, held: GroupValues, of: Codes, groups: int) -> GroupValues:
+    def merged(self, contents: GroupValues, of: Codes, groups: int) -> GroupValues:
         """What each coarser group holds, of[finer group] being its coarser one."""
+        # Contents of coarser groups come from finer ones, never from rows: nodes near the top cost next to nothing.
         seen = np.full(self.size, -1, np.int64)
-        return GroupValues(*kernels.merge(of, groups, held.start, held.codes, held.weights, self.once, seen))
+        return GroupValues(
+            *kernels.merge(of, groups, contents.start, contents.codes, contents.weights, self.once, seen)
+        )

@@ -2,12 +2,18 @@
 
 Each function is plain arithmetic over arrays given by its caller; none allocates what grows with the lattice.
 They release the interpreter's lock, so that nodes can be checked side by side. Meaning and shapes of the
-arrays are those of `packing.py` (keys), `facets.py` (what groups hold) and `conditions.py` (models as numbers).
+arrays are those of `packing.py` (keys), `facets.py` (contents of groups) and `conditions.py` (models as numbers).
+
+Some loops are long, and three repeat the lines that make a key and its hash. That is on purpose: a compiled function
+that is loaded from Numba's cache is not inlined where it is called, and a call for each tuple costs ten times as
+much as the lines themselves. Functions called once a node are apart; functions called once a tuple are not.
 """
 
 import numpy as np
 from numba import njit
 
+# Odd constants without pattern: a product with one spreads the low bits of a key over the high bits of its hash.
+# The first is 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, section 6.4).
 MIX_A = np.uint64(0x9E3779B97F4A7C15)
 MIX_B = np.uint64(0xD6E8FEB86659FD93)
 HALF = np.uint64(32)
@@ -24,6 +30,7 @@ K_LIKENESS = 7
 CLOSE = 1e-12
 """Sums of floating-point shares are this near to what they stand for; a threshold met to within it is met."""
 
+# error_model "numpy" leaves out the test for 0 that Python makes before each division.
 jit = njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
 
 
@@ -51,12 +58,13 @@ def group(keys, counts, keep, word, shift, mask, start, tables, slots, bits, of,
 
     keys [words, n]; the new key is what `keep` masks, as it is, and each part p looked up: its code lies in
     word[p] at shift[p] under mask[p], and tables[start[p] + code] is shifted into place. Writes of[n] (the group
-    of each tuple), out_keys [words, groups] and out_counts [groups]; `slots` is scratch of 2^bits.
-    (The key and its hash are worked out in place here and in two more loops below: as a function of their own they
-    are not inlined when compiled code comes from the cache, and cost ten times as much.)
+    of each tuple), out_keys [words, groups] and out_counts [groups]; `slots` is scratch of 2^bits, of which at most
+    half may be taken: an open-addressing hash table with linear probing.
     """
     words = keys.shape[0]
     parts = shift.size
+    # Rows are taken out of the matrices once: a view with one index is read without a multiplication a tuple.
+    # With one word, highs is lows again and never read.
     lows, highs = keys[0], keys[words - 1]
     new_lows, new_highs = out_keys[0], out_keys[words - 1]
     high = np.uint64(0)
@@ -68,6 +76,7 @@ def group(keys, counts, keep, word, shift, mask, start, tables, slots, bits, of,
     for i in range(counts.size):
         own = lows[i]
         low = own & keep[0]
+        # Two loops, so that a key of one word needs no test for the word of each part.
         if words == 1:
             for p in range(parts):
                 low |= tables[start[p] + ((own >> shift[p]) & mask[p])]
@@ -82,6 +91,7 @@ def group(keys, counts, keep, word, shift, mask, start, tables, slots, bits, of,
         mixed = low * MIX_A + high * MIX_B
         mixed ^= mixed >> HALF
         mixed *= MIX_B
+        # The high bits of a product depend on all bits of the key, the low ones on the low ones only.
         at = mixed >> down
         while True:
             found = slots[at]
@@ -136,9 +146,12 @@ def lost_in_part(
         mixed = low * MIX_A + high * MIX_B
         mixed ^= mixed >> HALF
         mixed *= MIX_B
+        # A group is in the part with all of its tuples or with none, as they share a key: so its size is exact.
         if (mixed >> UPPER) >= part:
             continue
+        # The upper 16 bits are below `part` for all that come here, so slots are taken from the bits beneath.
         at = (mixed >> SIXTEEN) & wrap
+        # The part was guessed to fit the slots. Where it does not, 0 proves nothing and is safe to answer.
         if 2 * groups > (1 << bits) - 1:
             return np.int64(0)
         while True:
@@ -164,7 +177,12 @@ def lost_in_part(
 
 @jit
 def group_in_cells(keys, counts, word, shift, mask, start, tables, slots, of, out_cells, out_counts):
-    """The same where all possible keys fit into `slots`: the tables' entries add up to the number of a cell."""
+    """Group tuples where all possible keys fit into `slots`; returns the number of groups.
+
+    Each key is a cell of the product of the columns' labels, and the entries tables[start[p] + code] of a tuple's
+    parts add up to the number of its cell, so that nothing is hashed or compared. Writes of[n], out_cells and
+    out_counts [groups].
+    """
     for at in range(slots.size):
         slots[at] = -1
     groups = 0
@@ -194,7 +212,38 @@ def keys_of_cells(cells, word, shift, stride, size, out_keys):
 
 
 @jit
-def rolled(
+def changing_parts(fine, coarse, columns, first, word, shift, mask, keep):
+    """The parts with a column whose level changes; takes their bits out of keep[words].
+
+    Only these are looked up in tables: the labels of the others are copied under `keep`.
+    """
+    some = np.empty(word.size, np.int64)
+    changing = 0
+    for p in range(word.size):
+        moved = False
+        for c in range(first[p], first[p + 1]):
+            moved |= fine[columns[c]] != coarse[columns[c]]
+        if moved:
+            keep[word[p]] &= ~(mask[p] << shift[p])
+            some[changing] = p
+            changing += 1
+    return some[:changing]
+
+
+@jit
+def strides(coarse, sizes, times, stride, size):
+    """The number of cells at some levels, and for each column its label count and the cells between two labels."""
+    cells = 1
+    for j in range(coarse.size):
+        stride[j] = cells
+        times[j] = np.uint64(cells)
+        size[j] = sizes[j, coarse[j]]
+        cells *= size[j]
+    return cells
+
+
+@jit
+def roll_up(
     keys,
     counts,
     fine,
@@ -218,11 +267,13 @@ def rolled(
 
     Column j lies in `word`, `shift`, `bits`; it has sizes[j, level] labels, and labels[start[j, a, b] + code] is its
     label on level b for a code on level a. The parts of columns are those of `part_tables`. Where there are few
-    possible keys they are numbered, else hashed.
+    possible keys they are numbered, else hashed. One call a node from Python does it all, as on small groupings a
+    call with so many arrays takes longer than its work.
     """
     n = counts.size
     words = keys.shape[0]
     starts = np.empty(fine.size, np.int64)
+    # A float, as the product of many columns' labels exceeds 64 bits.
     cells = 1.0
     for j in range(fine.size):
         starts[j] = start[j, fine[j], coarse[j]]
@@ -231,36 +282,21 @@ def rolled(
     tables = np.empty(part_start[-1], np.uint64)
     of = np.empty(n, np.int32)
     new_counts = np.empty(n, np.int32)
+    # Slots are cleared first, so one a cell only pays while there are not many more cells than tuples.
     if cells <= cells_per_tuple * n:
         stride = np.empty(fine.size, np.int64)
         size = np.empty(fine.size, np.int64)
-        step = 1
-        for j in range(fine.size):
-            stride[j] = step
-            times[j] = np.uint64(step)
-            size[j] = sizes[j, coarse[j]]
-            step *= size[j]
+        slots = np.empty(strides(coarse, sizes, times, stride, size), np.int32)
         part_tables(columns, first, bits, starts, labels, times, part_start, tables)
         numbers = np.empty(n, np.uint64)
-        slots = np.empty(step, np.int32)
         found = group_in_cells(
             keys, counts, part_word, part_shift, part_mask, part_begin, tables, slots, of, numbers, new_counts
         )
         cell_keys = np.zeros((words, found), np.uint64)
         keys_of_cells(numbers[:found], word, shift, stride, size, cell_keys)
         return cell_keys, new_counts[:found].copy(), of
-    some = np.empty(part_word.size, np.int64)
-    moving = 0
     keep = np.full(words, ~np.uint64(0))
-    for p in range(part_word.size):
-        moved = False
-        for c in range(first[p], first[p + 1]):
-            moved |= fine[columns[c]] != coarse[columns[c]]
-        if moved:
-            keep[part_word[p]] &= ~(part_mask[p] << part_shift[p])
-            some[moving] = p
-            moving += 1
-    some = some[:moving]
+    some = changing_parts(fine, coarse, columns, first, part_word, part_shift, part_mask, keep)
     for j in range(fine.size):
         times[j] = ONE << shift[j]
     part_tables(columns, first, bits, starts, labels, times, part_start, tables)
@@ -286,7 +322,7 @@ def rolled(
 
 
 @jit
-def summed(of, groups, extra):
+def sums(of, groups, extra):
     """Sums of a further count over the tuples of each group."""
     out = np.zeros(groups, np.int64)
     for i in range(of.size):
@@ -301,6 +337,7 @@ def merge(of, groups, start, codes, weights, once, seen):
     Tuple i holds codes[start[i]:start[i+1]] with weights; equal codes of one group are added up, or counted
     once where `once`. `seen` is scratch of -1s, one a code, and is left so.
     """
+    # A counting sort of tuples by group, so that `seen` is filled for one group at a time and never cleared whole.
     n = of.size
     first = np.zeros(groups + 1, np.int64)
     for i in range(n):
@@ -331,6 +368,7 @@ def merge(of, groups, start, codes, weights, once, seen):
                     at += 1
                 elif not once:
                     out_weights[place] += weights[e]
+        # Only the marks of this group are taken back: clearing all codes for each group would be quadratic.
         for e in range(begin, at):
             seen[out_codes[e]] = -1
         out_start[g + 1] = at
@@ -338,7 +376,7 @@ def merge(of, groups, start, codes, weights, once, seen):
 
 
 @jit
-def small(counts, k, failed, least):
+def small_groups(counts, k, failed, least):
     """Mark groups of fewer than k; all of their records must go in every finer grouping too."""
     for g in range(counts.size):
         if counts[g] < k:
@@ -347,7 +385,7 @@ def small(counts, k, failed, least):
 
 
 @jit
-def few(start, k, sizes, failed, least):
+def few_persons(start, k, sizes, failed, least):
     """Mark groups that hold fewer than k different codes (persons)."""
     for g in range(failed.size):
         if start[g + 1] - start[g] < k:
@@ -359,9 +397,12 @@ def few(start, k, sizes, failed, least):
 def entropy_kept(sorted_counts, d, needed):
     """The most records of a group that can stay at entropy >= needed: the larger counts cut to a water level.
 
-    Mixtures of groups that meet the model meet it (entropy is concave), so no finer grouping keeps more.
+    Mixtures of groups that meet the model meet it (entropy is concave), so no finer grouping keeps more: what all
+    classes of a finer grouping keep of this group is, together, a part of it with at least that entropy.
     """
     low, high = 0.0, sorted_counts[0]
+    # 40 halvings bring the level to 1e-12 of the largest count. The upper end is taken afterwards, so that rounding
+    # keeps too many rather than too few: a bound may be loose but never wrong.
     for _ in range(40):
         level = 0.5 * (low + high)
         total = 0.0
@@ -383,8 +424,13 @@ def entropy_kept(sorted_counts, d, needed):
 
 @jit
 def recursive_kept(sorted_counts, d, c, l):  # noqa: E741
-    """The same for r1 < c (r_l + … + r_m)."""
+    """The most records of a group that can stay with r1 < c (r_l + … + r_m), the larger counts cut to a level.
+
+    Cutting the largest counts lowers r1 the most for each record that goes. Recursive (c, l)-diversity holds of a
+    mixture of groups of which it holds (Machanavajjhala et al. 2007), so no finer grouping keeps more.
+    """
     low, high = 0.0, sorted_counts[0]
+    # The upper end of the bracket is taken, as for the entropy: too many kept rather than too few.
     for _ in range(40):
         level = 0.5 * (low + high)
         tail = 0.0
@@ -402,7 +448,11 @@ def recursive_kept(sorted_counts, d, c, l):  # noqa: E741
 
 @jit
 def capped_kept(counts, caps, d, n, needed):
-    """The most records m with sum of min(count / m, cap) >= needed; the sum falls as m grows."""
+    """The most records m with sum of min(count / m, cap) >= needed; the sum falls as m grows.
+
+    `counts` and `caps` are of the d values that the group of n records has: value i can keep at most counts[i]
+    records, and in a class that meets the model at most the share caps[i].
+    """
     low, high = 0.0, n
     for _ in range(50):
         m = 0.5 * (low + high)
@@ -440,8 +490,18 @@ def judge(
     hierarchical distance level_labels[level, b] is the label over label b of the level below, level_sizes the
     number of labels a level. Sets failed[g], and least[g]: how many of the group's `sizes[g]` records every
     finer grouping loses; where `mixes` is false (persons counted once) only what holds for subsets is used.
+
+    The bound least[g] rests on mixing: the records of group g that finer classes keep are a mixture of classes that
+    meet the model, and for most models a mixture of such classes meets it too (Machanavajjhala et al. 2007 for
+    entropy and recursive diversity; Li et al. 2007 for the earth mover's distance, which is convex). So at most
+    `kept` records, the most that any part of the group meeting the model has, can stay.
+
+    One function of 140 lines: its kinds share the counts of a group, and a function a kind would be called once a
+    group through the cache, see the note of the module.
     """
     values = whole.size
+    # Scratch of one group. `count` is cleared by `touched` alone after each group, as attributes have many values
+    # and most groups few.
     count = np.zeros(values, np.float64)
     touched = np.empty(values, np.int64)
     mine = np.empty(values, np.float64)
@@ -463,10 +523,12 @@ def judge(
             n += weights[e]
         for q in range(kinds.size):
             kind = kinds[q]
+            # kept: the most records of the group that finer groupings can keep; sure: whether that is proven.
             kept = n
             sure = True
             holds = True
             if kind == K_DISTINCT:
+                # No part of a group has values that the group lacks, so nothing of it can be kept.
                 holds = d >= first[q]
                 kept = 0.0
             elif kind == K_ENTROPY:
@@ -477,6 +539,7 @@ def judge(
                 needed = np.log(first[q])
                 holds = np.log(n) - total / n >= needed - CLOSE
                 if not holds:
+                    # d values have an entropy of log d at most, so with too few of them nothing is kept.
                     kept = 0.0
                     if d >= first[q] - 1e-9:
                         for i in range(d):
@@ -491,10 +554,12 @@ def judge(
                 tail = 0.0
                 for i in range(l - 1, d):
                     tail += mine[i]
+                # The inequality is strict: what equals the bound but for rounding must fail.
                 holds = d >= l and mine[0] < second[q] * tail * (1.0 - CLOSE)
                 if not holds:
                     kept = recursive_kept(mine, d, second[q], l) if d >= l else 0.0
             elif kind == K_EQUAL:
+                # Half the sum of |p - q| is 1 less the sum of min(p, q), to which values not in the group add 0.
                 near = 0.0
                 for i in range(d):
                     near += min(count[touched[i]] / n, whole[touched[i]])
@@ -510,9 +575,13 @@ def judge(
                 for v in range(values):
                     run += count[v] / n - whole[v]
                     moved += abs(run)
+                # No closed form for the most that can be kept: that the whole group fails costs one record at least.
                 holds = moved <= first[q] * max(values - 1, 1) + CLOSE
                 kept = n - 1.0
             elif kind == K_HIERARCHICAL:
+                # Level by level the surplus and the lack below each label cancel as far as they can, at the cost of
+                # the label's height; the rest is passed up (Li, Li & Venkatasubramanian 2007, section 5.2). Two rows
+                # of `extra` are used in turn, as a level only needs the one below.
                 for v in range(values):
                     extra[0, v] = count[v] / n - whole[v]
                 moved = 0.0
@@ -547,14 +616,17 @@ def judge(
                     bound = min(first[q], -np.log(share)) if second[q] > 0.0 else first[q]
                     caps[i] = share * (1.0 + bound)
                     mine[i] = count[touched[i]]
+                    # Values that the group lacks cannot exceed their cap, so the d values of the group are enough.
                     if mine[i] / n > caps[i] + CLOSE:
                         holds = False
                 if not holds:
                     kept = capped_kept(mine, caps, d, n, 1.0)
             if not holds:
                 failed[g] = 1
+                # Less than one record kept is none: every part of the group fails by itself, mixing or not.
                 if kept < 1.0:
                     least[g] = sizes[g]
+                # 1e-6 against rounding up a loss that is whole but for the bisection's last digits.
                 elif mixes and sure:
                     least[g] = max(least[g], min(np.int64(max(np.ceil(n - kept - 1e-6), 1.0)), sizes[g]))
         for i in range(d):
@@ -586,8 +658,14 @@ def small_cost(keys, counts, k, levels, word, shift, mask, cost_start, costs):
 
 
 @jit
-def look(keys, counts, left, word, shift, mask, start, tables, slots, bits, out_keys, of, out_counts):
-    """Group the first `left` open tuples by one node, every column being looked up; returns the number of groups."""
+def group_at_node(
+    keys, counts, left, word, shift, mask, start, tables, slots, bits, out_keys, of, out_counts
+):
+    """Group the first `left` open tuples by one node; returns the number of groups.
+
+    Every column is looked up, from the tuples' own values: table entries of part p begin at start[p]. Writes of[left],
+    out_keys [words, groups] and out_counts [groups]; `slots` is scratch of 2^bits, half of it empty at least.
+    """
     words = keys.shape[0]
     parts = shift.size
     lows, highs = keys[0], keys[words - 1]
@@ -636,8 +714,9 @@ def look(keys, counts, left, word, shift, mask, start, tables, slots, bits, out_
 
 
 @jit
-def fix(own, weight, ident, left, of, accepted, node, scheme):
+def assign(own, weight, ident, left, of, accepted, node, scheme):
     """Give the tuples of accepted groups their node and close the gaps; returns how many stay open."""
+    # In place and in order: tuples are sorted by key, and walks over them stay walks through neighbouring memory.
     words = own.shape[0]
     kept = 0
     for i in range(left):
@@ -684,9 +763,10 @@ def sweep(
     for t in range(first, last):
         if left == 0:
             break
+        # The table of slots shrinks with the open tuples, since it is cleared for every node.
         while bits > 4 and (1 << (bits - 1)) >= 2 * left:
             bits -= 1
-        groups = look(
+        groups = group_at_node(
             own, weight, left, word, shift, mask, starts[t], tables, slots, bits, found_keys, of, sizes
         )
         some = False
@@ -695,21 +775,22 @@ def sweep(
             some |= sizes[g] >= k
         if some:
             takers += 1
-            left = fix(own, weight, ident, left, of, accepted, t, scheme)
+            left = assign(own, weight, ident, left, of, accepted, t, scheme)
     return takers, left
 
 
 @jit
-def ahead(
+def look_ahead(
     own, weight, left, first, last, step, word, shift, mask, starts, tables, slots, found_keys, of, sizes, k
 ):
     """The first node of first, first + step, … below `last` with a group of at least k open records, or `last`.
 
-    Also returns its number of groups; `of` and `sizes` then tell them.
+    Also returns its number of groups; `of` and `sizes` then hold them. Walkers that begin side by side with as large a
+    step share the nodes between them.
     """
     bits = bits_for(left)
     for t in range(first, last, step):
-        groups = look(
+        groups = group_at_node(
             own, weight, left, word, shift, mask, starts[t], tables, slots, bits, found_keys, of, sizes
         )
         for g in range(groups):
@@ -728,7 +809,7 @@ def bits_for(n):
 
 
 @jit
-def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room):
+def gather_groups(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room):
     """All groups of at least k records on some nodes: (nodes done, first, members, blur, node) of the groups.
 
     Group e has members[first[e]:first[e + 1]] (records) and `blur[e]`, the sum over parts p of
@@ -736,9 +817,7 @@ def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room)
     """
     words, n = keys.shape
     nodes = starts.shape[0]
-    bits = 4
-    while (1 << bits) < 2 * n:
-        bits += 1
+    bits = bits_for(n)
     slots = np.empty(1 << bits, np.int32)
     found_keys = np.empty((words, n), np.uint64)
     of = np.empty(n, np.int32)
@@ -753,7 +832,7 @@ def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room)
     used = 0
     made = 0
     for t in range(nodes):
-        groups = look(
+        groups = group_at_node(
             keys, weight, n, word, shift, mask, starts[t], tables, slots, bits, found_keys, of, sizes
         )
         more = 0
@@ -769,12 +848,14 @@ def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room)
                 used += sizes[g]
                 node[made] = t
                 blur[made] = -1.0
+                # The size is spent by now, so its place takes the number of the group among those gathered.
                 sizes[g] = made
                 made += 1
                 first[made] = used
         for i in range(n):
             g = of[i]
             if place[g] >= 0:
+                # All members of a group have the same labels on the node, so its first one tells the blur.
                 if blur[sizes[g]] < 0.0:
                     total = 0.0
                     for p in range(word.size):
@@ -786,32 +867,34 @@ def gather(keys, word, shift, mask, starts, tables, blur_starts, blurs, k, room)
 
 
 @jit
-def borrow(order, first, members, blur, k, hope, loss, group_of, taken):
+def reallocate(order, first, members, blur, k, hope, loss, group_of, taken):
     """Fill classes in the order of their blur, borrowing records that other classes can spare.
 
     A group with k unplaced records becomes a class of them. One with fewer takes what it lacks from classes of
     more than k that lie in it, most blurred records first, if that gains: hope[i] is what record i is expected to
     cost otherwise, 1 in the second round, where nothing else is left. Sets loss[i], group_of[i] (the class, -1
     when unplaced) and taken[class] (its group); returns (classes, unplaced).
+
+    Only k-anonymity is kept so: a class that lends stays at k or more, but may fail any other model. The most blurred
+    records of a lender gain the most by moving to a class of blur `own`, so they are taken first; the sort is
+    stable, so that the result is the same on every machine.
     """
     n = hope.size
     size = np.zeros(taken.size, np.int64)
     spare = np.empty(n, np.int64)
     dearness = np.empty(n, np.float64)
     took = np.empty(n, np.int64)
-    for i in range(n):
-        group_of[i] = -1
-        loss[i] = 1.0
-    made = 0
-    left = n
+    group_of[:] = -1
+    loss[:] = 1.0
+    made, left = 0, n
+    # Groups are gone through twice: by hope, then, whatever it costs, for the records that hope left out.
     for x in range(2 * order.size):
         if left == 0:
             break
         final = x >= order.size
         e = order[x - order.size] if final else order[x]
         own = blur[e]
-        lacking = 0
-        hoped = 0.0
+        lacking, hoped = 0, 0.0
         for a in range(first[e], first[e + 1]):
             i = members[a]
             if group_of[i] < 0:
@@ -825,6 +908,7 @@ def borrow(order, first, members, blur, k, hope, loss, group_of, taken):
             if gain <= 0.0:
                 continue
             others = 0
+            # Of a class of more than k all members are candidates; how many it can spare is looked at below.
             for a in range(first[e], first[e + 1]):
                 i = members[a]
                 if group_of[i] >= 0 and size[group_of[i]] > k:
@@ -845,6 +929,7 @@ def borrow(order, first, members, blur, k, hope, loss, group_of, taken):
                     got += 1
                     if lacking + got == k:
                         break
+            # Not enough, or no longer a gain: sizes are given back, and nothing else has been changed yet.
             if lacking + got < k:
                 for q in range(got):
                     size[group_of[took[q]]] += 1

@@ -1,4 +1,8 @@
-"""One look at a node of the lattice: its groups, which of them fail, and what that costs."""
+"""One look at a node of the lattice: its groups, which of them fail, and what that costs.
+
+Groups of a coarse node are unions of groups of any finer node (roll-up: LeFevre, DeWitt & Ramakrishnan, SIGMOD 2005),
+so that rows are read once and every look starts from groups that are kept.
+"""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -10,7 +14,7 @@ from numpy.typing import NDArray
 from privacy.deidentify.search import kernels
 from privacy.deidentify.search.conditions import Conditions
 from privacy.deidentify.search.facets import GroupValues
-from privacy.deidentify.search.measure import BY_CLASS, Floats, Name, Scale, lost_bits
+from privacy.deidentify.search.loss import BY_CLASS, Floats, MeasureName, Scale, lost_bits
 from privacy.deidentify.search.packing import Grouping, Levels, Packing
 from privacy.deidentify.search.table_models import smallest_dropped
 from privacy.deidentify.table import Codes
@@ -25,21 +29,26 @@ LARGE = 1 << 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NodeGroups:
-    """A grouping and what its groups hold: facets, and how many of the population they stand for."""
+    """A grouping, the contents of its groups by facet, and how many of the population have the same labels."""
 
     grouping: Grouping
-    held: tuple[GroupValues, ...]
+    contents: tuple[GroupValues, ...]
     population: NDArray[np.int64] | None
 
     @property
     def weight(self) -> int:
         """How many entries are kept."""
-        return len(self.grouping) + sum(len(held.codes) for held in self.held)
+        return len(self.grouping) + sum(len(contents.codes) for contents in self.contents)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NodeCost:
-    """What a node costs: records lost, the measure, and what every finer node loses and costs at least."""
+    """What a node costs.
+
+    `suppressed` records are lost on it, `surely` of them on every finer node too; `value` is the measure, and
+    `extra_at_least` [columns] what losing those records adds to every finer node's own generalisation. Where
+    suppression cannot help, `fixable` is false.
+    """
 
     levels: Levels
     suppressed: int
@@ -64,19 +73,20 @@ class Lattice:
         self.counted = counted
         rows, self.of_rows = packing.rows()
         self.rows = len(self.of_rows) if counted is None else int(counted.sum())
+        # Rows of the population make groups as the table's do, but weigh nothing: models ask how many they are.
         population = None
         if counted is not None:
             here = np.bincount(self.of_rows[counted], minlength=len(rows)).astype(np.int32)
             population = np.bincount(self.of_rows[~counted], minlength=len(rows)).astype(np.int64)
             rows = Grouping(rows.levels, rows.keys, here)
         of = self.of_rows if counted is None else self.of_rows[counted]
-        held = tuple(facet.of_groups(of, len(rows)) for facet in conditions.facets)
-        self.bottom = NodeGroups(rows, held, population)
+        contents = tuple(facet.of_groups(of, len(rows)) for facet in conditions.facets)
+        self.bottom = NodeGroups(rows, contents, population)
         self.checked = 0
         self._kept: OrderedDict[Levels, NodeGroups] = OrderedDict()
         self._weight = 0
-        told = [len(levels[0]) for levels in packing.told]
-        self._by_width = sorted(range(len(told)), key=lambda j: -told[j])
+        widths = [len(levels[0]) for levels in packing.reached]
+        self._by_width = sorted(range(len(widths)), key=lambda j: -widths[j])
         self.shape = packing.heights
 
     def groups(self, levels: Levels) -> NodeGroups:
@@ -93,10 +103,12 @@ class Lattice:
             if not levels[j]:
                 continue
             node[j] = levels[j]
+            # From few tuples one step to the node is cheaper than several, and their results are not worth keeping.
             here = tuple(node) if len(at.grouping) > FEW else levels
             kept = self._kept.get(here)
             if kept is None:
-                kept = self.rolled(at, here)
+                kept = self.roll_up(at, here)
+                # The node itself is not kept: a search hardly asks for it again, but for those on the way to others.
                 if i < last:
                     self._keep(here, kept)
             else:
@@ -110,6 +122,7 @@ class Lattice:
         """Whether part of a large grouping is enough to rule the node out."""
         if levels in self._kept:
             return False
+        # The way of `groups`, as far as it has been gone already: the coarsest grouping that costs nothing to get.
         at, node = self.bottom, [0] * len(levels)
         for j in self._by_width:
             if levels[j]:
@@ -123,26 +136,27 @@ class Lattice:
 
     def of_all_rows(self, levels: Levels) -> tuple[NodeGroups, Codes]:
         """The groups of a node, and the group of each row."""
-        groups, of = self._rolled(self.bottom, levels)
+        groups, of = self._roll_up(self.bottom, levels)
         return groups, of[self.of_rows]
 
-    def rolled(self, fine: NodeGroups, levels: Levels) -> NodeGroups:
+    def roll_up(self, fine: NodeGroups, levels: Levels) -> NodeGroups:
         """Coarser groups from finer ones."""
-        return self._rolled(fine, levels)[0]
+        return self._roll_up(fine, levels)[0]
 
-    def _rolled(self, fine: NodeGroups, levels: Levels) -> tuple[NodeGroups, Codes]:
-        """The same, and the coarser group of each finer one."""
+    def _roll_up(self, fine: NodeGroups, levels: Levels) -> tuple[NodeGroups, Codes]:
+        """Coarser groups from finer ones, and of[finer group], the coarser group that it falls in."""
         grouping, of = self.packing.group(fine.grouping, levels)
-        held = tuple(
+        contents = tuple(
             facet.merged(its, of, len(grouping))
-            for facet, its in zip(self.conditions.facets, fine.held, strict=True)
+            for facet, its in zip(self.conditions.facets, fine.contents, strict=True)
         )
-        population = None if fine.population is None else kernels.summed(of, len(grouping), fine.population)
-        return NodeGroups(grouping, held, population), of
+        population = None if fine.population is None else kernels.sums(of, len(grouping), fine.population)
+        return NodeGroups(grouping, contents, population), of
 
     def _keep(self, levels: Levels, groups: NodeGroups) -> None:
         self._kept[levels] = groups
         self._weight += groups.weight
+        # The one not used for longest goes first; the one just made stays, however large.
         while self._weight > CACHED_GROUPS_MAX and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
             self._weight -= dropped.weight
@@ -150,12 +164,14 @@ class Lattice:
     def lost(self, groups: NodeGroups) -> tuple[NDArray[np.uint8], NDArray[np.int64], bool]:
         """Which groups are suppressed, what each surely loses when split, and whether suppression can help."""
         sizes = groups.grouping.counts
-        failed, least, fixable = self.conditions.judge(sizes, groups.held, groups.population)
+        failed, least, fixable = self.conditions.judge(sizes, groups.contents, groups.population)
+        # Models of all classes come last: they are asked of the classes that pass every other model.
         if self.conditions.of_table and not failed.all():
-            persons = self.conditions.persons_of(sizes, groups.held)
+            persons = self.conditions.persons_of(sizes, groups.contents)
             cost = self._cost_of_each(groups.grouping) * sizes
             for model in self.conditions.of_table:
                 smallest_dropped(model, persons, cost, failed)
+        # Suppressing one class of several would leave a class that only the population has, which is too rare then.
         if self.conditions.all_or_nothing and failed.any():
             failed[:] = 1
         return failed, least, fixable
@@ -171,6 +187,7 @@ class Lattice:
     def check(self, levels: Levels, limit: int | None = None) -> NodeCost:
         """Look at a node; only so far as to see that more than `limit` records are lost for certain, if they are."""
         self.checked += 1
+        # Every record counts as lost: a bound above the limit rules the node out, and its value is never looked at.
         if limit is not None and self._hopeless(levels, limit):
             return NodeCost(levels, self.rows, self.rows, np.inf, np.zeros(len(levels)), True)
         groups = self.groups(levels)
@@ -182,6 +199,7 @@ class Lattice:
         gone = grouping.counts * failed
         suppressed, surely = int(gone.sum()), int(least.sum())
         extra = self._extra(grouping, gone)
+        # Of models that stay failed when groups split both are the same, and the sum is made once.
         certain = extra if surely == suppressed else self._extra(grouping, least)
         value = self._value(grouping, failed, self._base(levels) + extra)
         return NodeCost(levels, suppressed, surely, value, certain, fixable)
@@ -189,7 +207,10 @@ class Lattice:
     @property
     def _plain(self) -> bool:
         """Whether a group's size alone decides, and costs are those of the labels."""
-        return self.conditions.by_size_alone and self.scale.measure.name not in (Name.ENTROPY, *BY_CLASS)
+        return self.conditions.by_size_alone and self.scale.measure.name not in (
+            MeasureName.ENTROPY,
+            *BY_CLASS,
+        )
 
     def _small_cost(self, grouping: Grouping) -> tuple[int, Floats]:
         """How many records fail k, and what losing them costs each column: `lost` and `_extra` in one look."""
@@ -212,7 +233,7 @@ class Lattice:
 
     def _extra(self, grouping: Grouping, lost: Codes | NDArray[np.int64]) -> Floats:
         """What each column costs more when `lost[group]` records go."""
-        if self.scale.measure.name is Name.ENTROPY:
+        if self.scale.measure.name is MeasureName.ENTROPY:
             return self._lost_bits(grouping, lost)
         packing, out = self.packing, np.zeros(len(grouping.levels))
         levels = np.array(grouping.levels, np.int64)
@@ -223,6 +244,7 @@ class Lattice:
         return out
 
     def _lost_bits(self, grouping: Grouping, lost: Codes | NDArray[np.int64]) -> Floats:
+        # Bits are not additive over groups: suppressed records' labels are counted together, then summed.
         some = np.flatnonzero(lost)
         columns = range(len(grouping.levels))
         picked = Grouping(grouping.levels, grouping.keys[:, some], grouping.counts[some])
@@ -237,6 +259,7 @@ class Lattice:
             return self.scale.one(columns)
         sizes = grouping.counts[failed == 0].astype(np.float64)
         suppressed = self.rows - sizes.sum()
-        if name is Name.DISCERNIBILITY:
+        if name is MeasureName.DISCERNIBILITY:
+            # As floats: the squares of some million records exceed 64 bits.
             return float((sizes**2).sum() + suppressed * self.rows)
         return self.rows / (len(sizes) + int(suppressed > 0))

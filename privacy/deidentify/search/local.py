@@ -1,9 +1,10 @@
-"""Local recoding: records keep different levels, each the cheapest at which enough records look alike.
+"""Local recoding: records are published on different levels, each the cheapest at which enough records look alike.
 
 Nodes are walked from the least generalised. At each, every group of still open records that meets the models is
 published on that node's levels; the others stay open for a coarser one. What differs is how many nodes may be
 used: a few (each must take a share of what is open) or one for every cell. A published class is always one cell of
-the product of the hierarchies, so that each value stands in its hierarchy and a class is told by its texts alone.
+the product of the hierarchies, so that each value stands in its hierarchy and classes differ in their texts:
+multidimensional recoding in the terms of LeFevre, DeWitt & Ramakrishnan (ICDE 2006), with cells for regions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,10 @@ from privacy.deidentify.search import kernels
 from privacy.deidentify.search.branch_and_bound import Progress, Stop
 from privacy.deidentify.search.facets import GroupValues
 from privacy.deidentify.search.lattice import Lattice
-from privacy.deidentify.search.measure import Floats, Measure, Scale
+from privacy.deidentify.search.loss import Floats, Measure, Scale
 from privacy.deidentify.search.packing import Keys, Packing
 from privacy.deidentify.table import Codes
+from privacy.words import Words
 
 NODES_MAX = 100_000
 """Of a larger lattice every so manieth node is walked, in the order of cost."""
@@ -39,18 +41,19 @@ TUPLES_SHARED = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assigned:
-    """Record i is published on levels nodes[scheme[i]], or left out where scheme[i] is -1."""
+class SchemeAssignment:
+    """Record (or tuple) i is published on levels nodes[scheme[i]], or left out where scheme[i] is -1."""
 
     nodes: NDArray[np.intp]
     scheme: Codes
 
-    def compact(self) -> "Assigned":
+    def compact(self) -> "SchemeAssignment":
         """Only the nodes in use, in the order of their cost."""
         used = np.unique(self.scheme[self.scheme >= 0])
+        # One entry more than there are nodes: index -1, records left out, reads the last one, which stays -1.
         place = np.full(len(self.nodes) + 1, -1, np.int32)
         place[used] = np.arange(len(used), dtype=np.int32)
-        return Assigned(self.nodes[used], place[self.scheme])
+        return SchemeAssignment(self.nodes[used], place[self.scheme])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +86,7 @@ class Cells:
             shift.append(packing.shift[part[0]])
             mask.append((1 << bits) - 1)
             heights = [packing.heights[j] for j in part]
+            # A table for each combination of levels within the part, not for each node: many nodes share them.
             which = np.ravel_multi_index([nodes[:, j] for j in part], heights)
             starts.append(at + which * (1 << bits))
             for levels in np.ndindex(*heights):
@@ -113,6 +117,7 @@ def _parts(packing: Packing) -> Iterator[list[int]]:
         joined = [*part, j]
         bits = sum(packing.bits[i] for i in joined)
         entries = int(np.prod([packing.heights[i] for i in joined])) << bits
+        # Tables grow with 2^bits times the levels' combinations; beyond these limits they leave the caches.
         apart = bool(part) and packing.word[part[0]] != packing.word[j]
         if part and (apart or bits > CELL_BITS or entries > CELL_ENTRIES_MAX):
             yield part
@@ -130,9 +135,10 @@ def _cell_table(
     keys, blur = np.zeros(len(codes), np.uint64), np.zeros(len(codes))
     for j, level in zip(part, levels, strict=True):
         own = (codes >> (packing.shift[j] - packing.shift[part[0]])) & packing.mask[j]
+        # Codes that no value has get label 0: no record asks for them.
         label = np.zeros(int(packing.mask[j]) + 1, np.intp)
         label[packing.labels[j][0]] = packing.labels[j][level]
-        shares = packing.hierarchies[j].loss(level)[packing.told[j][level]]
+        shares = packing.hierarchies[j].loss(level)[packing.reached[j][level]]
         keys |= label[own].astype(np.uint64) << packing.shift[j]
         blur += weights[j] * shares[label[own]]
     return keys, blur
@@ -144,8 +150,10 @@ class Sweep:
     def __init__(self, lattice: Lattice, *, progress: Progress, stop: Stop) -> None:
         self.lattice, self.progress, self.stop = lattice, progress, stop
         packing = lattice.packing
+        # Nodes are always ordered by Loss: a measure of class sizes has no cost of a node by itself.
         self.scale = Scale(packing, Measure(weights=lattice.scale.measure.weights))
         self.cells = Cells.of(packing, self.scale, self._in_order_of_cost())
+        # Copies, as the walk closes the gaps of tuples that are placed.
         tuples = lattice.bottom.grouping
         n = len(tuples)
         self.tuples = tuples
@@ -167,6 +175,7 @@ class Sweep:
         ]
         shape = tuple(len(its) for its in levels)
         order = np.argsort(np.broadcast_to(self.scale.together(axes), shape), axis=None, kind="stable")
+        # Counted from the end, so that the top is always among them: there the last records find company.
         every = -(-len(order) // NODES_MAX)
         picked = np.unravel_index(order[::-1][::every][::-1], shape)
         return np.stack([its[at] for its, at in zip(levels, picked, strict=True)], axis=1)
@@ -176,11 +185,12 @@ class Sweep:
         """How many records have no node yet."""
         return int(self.weight[: self.left].sum())
 
-    def each_cell(self) -> Assigned:
+    def each_cell(self) -> SchemeAssignment:
         """Every group on the cheapest node that takes it, however few others that node takes.
 
         While most nodes take something one walker goes over them; later several look ahead side by side.
         """
+        # Walks of k-anonymity alone are one compiled loop; other models are judged from Python, node by node.
         nodes, judged = len(self.cells.nodes), not self.lattice.conditions.by_size_alone
         at, rare = 0, judged
         with ThreadPoolExecutor(WALKERS) as walkers:
@@ -188,6 +198,7 @@ class Sweep:
                 step = max(NODES_A_STEP_MIN, min(NODES_A_STEP_MAX, LOOKS_A_STEP // self.left))
                 until = min(nodes, at + step)
                 if not rare:
+                    # Once takers become rare, looking ahead in parallel gains more than its calls cost.
                     takers = self._walk(at, until)
                     rare = takers * RARE <= until - at
                     at = until
@@ -198,7 +209,7 @@ class Sweep:
                         self._fix(scratch, found)
                     at = min(found + 1, until)
                 self.progress(at / nodes, f"{self.open_records} records left")
-        return Assigned(self.cells.nodes, self.scheme)
+        return SchemeAssignment(self.cells.nodes, self.scheme)
 
     def _walk(self, first: int, last: int) -> int:
         """Fix whatever some nodes take; returns how many took something."""
@@ -230,7 +241,7 @@ class Sweep:
         step = WALKERS if self.left >= TUPLES_SHARED else 1
 
         def look(scratch: Scratch, begin: int) -> tuple[int, Scratch, int]:
-            node, groups = kernels.ahead(
+            node, groups = kernels.look_ahead(
                 self.keys,
                 self.weight,
                 self.left,
@@ -245,19 +256,21 @@ class Sweep:
             )
             return int(node), scratch, int(groups)
 
+        # Walker i looks at every `step`-th node from first + i. The earliest find is the one that a single walker would
+        # have made, so the result does not depend on the number of walkers.
         looks = [walkers.submit(look, self._scratch[i], first + i) for i in range(1, step)]
         return min(
             [look(self._scratch[0], first), *(each.result() for each in looks)], key=lambda seen: seen[0]
         )
 
-    def few(self, share: float) -> Assigned:
+    def few(self, share: float) -> SchemeAssignment:
         """Few nodes: each takes at least this share of all records, or all that are still open."""
         most = np.full(len(self.cells.nodes), self.open_records, np.int64)
         while self.left:
             if not self._fix_first(share, most):
                 break
             self.progress(1 - self.open_records / self.lattice.rows, f"{self.open_records} records left")
-        return Assigned(self.cells.nodes, self.scheme)
+        return SchemeAssignment(self.cells.nodes, self.scheme)
 
     def _fix_first(self, share: float, most: NDArray[np.int64]) -> bool:
         """Fix what the cheapest node takes that takes enough, if there is one.
@@ -265,6 +278,7 @@ class Sweep:
         What a node costs is counted over the open records; `most[t]` remembers what node t could take, which can
         only become less.
         """
+        # A node that once took too little is not looked at again: open records only become fewer.
         needed = max(min(share * self.lattice.rows, self.open_records), 1)
         worth = np.flatnonzero(most >= needed)
         for t in worth[np.argsort(self._costs()[worth], kind="stable")].tolist():
@@ -283,12 +297,13 @@ class Sweep:
         records, total = self.weight[: self.left], np.zeros(len(nodes))
         for j, weight in enumerate(self.scale.weights):
             codes = (self.keys[packing.word[j], : self.left] >> packing.shift[j]) & packing.mask[j]
-            held = np.bincount(codes.astype(np.intp), records, len(packing.told[j][0]))
-            blur = np.empty((packing.heights[j], len(held)))
+            # By value, then one product for all levels: nodes are many, values and levels few.
+            contents = np.bincount(codes.astype(np.intp), records, len(packing.reached[j][0]))
+            blur = np.empty((packing.heights[j], len(contents)))
             for level in range(packing.heights[j]):
-                shares = packing.hierarchies[j].loss(level)[packing.told[j][level]]
+                shares = packing.hierarchies[j].loss(level)[packing.reached[j][level]]
                 blur[level, packing.labels[j][0]] = shares[packing.labels[j][level]]
-            total += weight * (blur @ held)[nodes[:, j]]
+            total += weight * (blur @ contents)[nodes[:, j]]
         return total
 
     def _parts(self) -> tuple[NDArray[np.int64], Keys, Keys]:
@@ -299,7 +314,7 @@ class Sweep:
         scratch = self._scratch[0]
         slots, found, of, sizes = scratch.arrays()
         bits = kernels.bits_for(self.left)
-        groups = kernels.look(
+        groups = kernels.group_at_node(
             self.keys,
             self.weight,
             self.left,
@@ -316,7 +331,7 @@ class Sweep:
         return scratch, int(groups)
 
     def _fix(self, scratch: "Scratch", node: int) -> None:
-        self.left = kernels.fix(
+        self.left = kernels.assign(
             self.keys,
             self.weight,
             self.ident,
@@ -333,16 +348,17 @@ class Sweep:
         np.greater_equal(scratch.sizes[:groups], conditions.k, out=scratch.accepted[:groups])
         if conditions.by_size_alone:
             return
+        # Only groups that are large enough already are judged: judging costs far more than counting.
         of = scratch.of_tuple[: self.left]
         large = np.flatnonzero(scratch.accepted[:groups])
         place = np.full(groups, -1, np.int32)
         place[large] = np.arange(len(large), dtype=np.int32)
         inside = np.flatnonzero(place[of] >= 0)
-        held = [
-            facet.merged(taken(its, self.ident[inside]), place[of[inside]], len(large))
-            for facet, its in zip(conditions.facets, self.lattice.bottom.held, strict=True)
+        contents = [
+            facet.merged(contents_of(its, self.ident[inside]), place[of[inside]], len(large))
+            for facet, its in zip(conditions.facets, self.lattice.bottom.contents, strict=True)
         ]
-        failed, _, _ = conditions.judge(scratch.sizes[large].astype(np.int32), held, None)
+        failed, _, _ = conditions.judge(scratch.sizes[large].astype(np.int32), contents, None)
         scratch.accepted[large[failed > 0]] = False
 
 
@@ -375,41 +391,47 @@ def thinned(heights: Sequence[int]) -> list[NDArray[np.intp]]:
 
     Levels between the values and the top go first where there are most; too many columns for that are a fault.
     """
+    # The lowest and the top level of a column always stay, so that keeping and giving up a value remain possible.
     levels = [np.arange(height) for height in heights]
     while np.prod([float(len(its)) for its in levels]) > LISTED_MAX:
         longest = max(range(len(levels)), key=lambda j: len(levels[j]))
         if len(levels[longest]) <= 2:
             raise BadTable(
-                f"{len(heights)} quasi-identifiers are too many for local recoding; leave some out"
+                Words(
+                    ja=f"局所的な一般化には準識別子 {len(heights)} 項目は多すぎます。項目を減らしてください",
+                    en=f"{len(heights)} quasi-identifiers are too many for local recoding; leave some out",
+                )
             )
         levels[longest] = np.delete(levels[longest], len(levels[longest]) // 2)
     return levels
 
 
-def taken(held: GroupValues, which: Codes) -> GroupValues:
-    """What some of the tuples hold."""
-    lengths = held.start[which + 1] - held.start[which]
+def contents_of(contents: GroupValues, which: Codes) -> GroupValues:
+    """The contents of some of the tuples."""
+    # Runs of different lengths picked without a loop: each entry is its place in the result, moved to its run's start.
+    lengths = contents.start[which + 1] - contents.start[which]
     start = np.concatenate([[0], np.cumsum(lengths)])
-    picked = np.repeat(held.start[which] - start[:-1], lengths) + np.arange(start[-1])
-    return GroupValues(start, held.codes[picked], held.weights[picked])
+    picked = np.repeat(contents.start[which] - start[:-1], lengths) + np.arange(start[-1])
+    return GroupValues(start, contents.codes[picked], contents.weights[picked])
 
 
-def by_rows(lattice: Lattice, assigned: Assigned) -> Assigned:
-    """What is assigned to tuples, told of rows."""
-    return Assigned(assigned.nodes, assigned.scheme[lattice.of_rows])
+def by_rows(lattice: Lattice, assigned: SchemeAssignment) -> SchemeAssignment:
+    """What is assigned to tuples, by rows."""
+    return SchemeAssignment(assigned.nodes, assigned.scheme[lattice.of_rows])
 
 
-def losses(sweep: Sweep, assigned: Assigned) -> Floats:
+def losses(sweep: Sweep, assigned: SchemeAssignment) -> Floats:
     """The weighted loss of each row, 1 where it is left out."""
     packing, weights = sweep.lattice.packing, sweep.scale.weights / sweep.scale.weights.sum()
     total = np.zeros(len(assigned.scheme))
     out = assigned.scheme < 0
+    # Without a class there may be no node at all, so that nothing can be looked up.
     if out.all():
         return np.ones(len(out))
     for j, column in enumerate(packing.columns):
         by_level = np.stack(
             [
-                packing.hierarchies[j].loss(level)[packing.told[j][level]][packing.labels[j][level]]
+                packing.hierarchies[j].loss(level)[packing.reached[j][level]][packing.labels[j][level]]
                 for level in range(packing.heights[j])
             ]
         )

@@ -1,4 +1,8 @@
-"""Quasi-identifiers packed into one or two 64-bit words a record, and the tables that tell them more coarsely."""
+"""Quasi-identifiers packed into one or two 64-bit words a record, and the tables that generalise packed keys.
+
+A record's codes stand side by side in its key, so that comparing records is comparing words and generalising them is
+a look-up of bits. Only codes that the data has are packed: a hierarchy of a million addresses may need few bits.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from privacy.deidentify.errors import BadTable
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.search import kernels
 from privacy.deidentify.table import Codes, Column
+from privacy.words import Words
 
 WORD_BITS = 64
 WORDS_MAX = 2
@@ -70,7 +75,7 @@ class Parts:
     def arrays(
         self,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Keys, Keys, NDArray[np.int64], Keys]:
-        """What `kernels.rolled` takes."""
+        """What `kernels.roll_up` takes."""
         return self.columns, self.first, self.word, self.shift, self.mask, self.start, self.begin
 
     def changing(
@@ -93,36 +98,45 @@ class Packing:
     """How the columns of some quasi-identifiers lie in the words of a key, on every level.
 
     `labels[j][level]` gives, for each value of column j that the data holds, the place of its label among the
-    labels of that level that the data reaches; `told[j][level]` the hierarchy's label of each such place.
+    labels of that level that the data reaches; `reached[j][level]` the hierarchy's label of each such place.
     """
 
     def __init__(self, columns: Sequence[Column], hierarchies: Sequence[Hierarchy]) -> None:
         self.columns = tuple(columns)
         self.hierarchies = tuple(hierarchies)
         self.heights = tuple(hierarchy.height for hierarchy in hierarchies)
+        # Labels are numbered anew on every level, by those that the data reaches: their codes then need the least bits,
+        # and tables have no gaps.
         self.labels: list[list[Codes]] = []
-        self.told: list[list[NDArray[np.intp]]] = []
+        self.reached: list[list[NDArray[np.intp]]] = []
         for column, hierarchy in zip(columns, hierarchies, strict=True):
             places = hierarchy.places(column)
             pairs = [np.unique(places_on[places], return_inverse=True) for places_on in hierarchy.maps]
             self.labels.append([pair[1].astype(np.int32) for pair in pairs])
-            self.told.append([pair[0].astype(np.intp) for pair in pairs])
+            self.reached.append([pair[0].astype(np.intp) for pair in pairs])
         self._lay_out()
         self._tabulate()
 
     def _lay_out(self) -> None:
         """Give each column its word and bits; wide columns first, so that two words hold the most."""
-        bits = [max(1, (len(levels[0]) - 1).bit_length()) for levels in self.told]
+        # The bits of the values are enough on every level, since a level never has more labels than the one below.
+        bits = [max(1, (len(levels[0]) - 1).bit_length()) for levels in self.reached]
         free = [WORD_BITS] * WORDS_MAX
         self.word = np.zeros(len(bits), np.int64)
         self.shift = np.zeros(len(bits), np.uint64)
+        # Which columns share a word matters only where there are two words to fill.
         for j in (
             sorted(range(len(bits)), key=lambda j: -bits[j]) if sum(bits) > WORD_BITS else range(len(bits))
         ):
             word = next((w for w in range(WORDS_MAX) if free[w] >= bits[j]), None)
             if word is None:
                 raise BadTable(
-                    f"the quasi-identifiers need {sum(bits)} bits together; {WORD_BITS * WORDS_MAX} are the most"
+                    Words(
+                        ja=f"準識別子の値の種類が多すぎます（合わせて {sum(bits)} ビットで、"
+                        f"上限は {WORD_BITS * WORDS_MAX} ビットです）",
+                        en=f"the quasi-identifiers need {sum(bits)} bits together; "
+                        f"{WORD_BITS * WORDS_MAX} are the most",
+                    )
                 )
             self.word[j] = word
             self.shift[j] = WORD_BITS - free[word]
@@ -133,6 +147,7 @@ class Packing:
 
     def _tabulate(self) -> None:
         """Tables from each level to each coarser one, label to label, all in one array; and the parts of columns."""
+        # Any level to any coarser one, not only to the next: one look-up a column takes a kept grouping to its node.
         found: list[Keys] = []
         heights = max(self.heights)
         self.start = np.full((len(self.heights), heights, heights), -1, np.int64)
@@ -140,16 +155,18 @@ class Packing:
         for j, height in enumerate(self.heights):
             for fine in range(height):
                 for coarse in range(fine, height):
-                    table = np.zeros(len(self.told[j][fine]), np.uint64)
+                    table = np.zeros(len(self.reached[j][fine]), np.uint64)
                     table[self.labels[j][fine]] = self.labels[j][coarse].astype(np.uint64)
                     self.start[j, fine, coarse] = at
                     found.append(table)
                     at += len(table)
+        # Tables of several columns are made for all codes of their bits, also those that no label has; what is read
+        # for these lies behind the column's own table, and for the last column in this tail.
         beyond = np.zeros(int(self.mask.max()) + 1, np.uint64)
         self.tables = np.concatenate([*found, beyond])
         self.sizes = np.ones((len(self.heights), heights), np.int64)
-        for j, levels in enumerate(self.told):
-            self.sizes[j, : len(levels)] = [len(told) for told in levels]
+        for j, levels in enumerate(self.reached):
+            self.sizes[j, : len(levels)] = [len(reached) for reached in levels]
         self._bits = np.array(self.bits)
         self.apart = Parts.of(self, [[j] for j in range(len(self.bits))])
         self.together = Parts.of(self, self._neighbours())
@@ -177,6 +194,7 @@ class Packing:
         for j, column in enumerate(self.columns):
             shifted = self.labels[j][0].astype(np.uint64) << self.shift[j]
             keys[self.word[j]] |= shifted[column.codes]
+        # Grouping on level 0 merges equal rows, so that all later work is on distinct tuples.
         bottom = (0,) * len(self.heights)
         found, of = self.group(Grouping(bottom, keys, np.ones(n, np.int32)), bottom)
         order = np.argsort(found.keys[0]) if self.words == 1 else np.lexsort(found.keys)
@@ -187,7 +205,7 @@ class Packing:
     def group(self, fine: Grouping, levels: Levels) -> tuple[Grouping, Codes]:
         """A grouping on coarser levels, and for each finer group the coarser one it falls in."""
         parts = self.together if len(fine) >= PARTS_FROM else self.apart
-        keys, counts, of = kernels.rolled(
+        keys, counts, of = kernels.roll_up(
             fine.keys,
             fine.counts,
             np.array(fine.levels),
@@ -210,7 +228,9 @@ class Packing:
         """
         changing = self.together.changing(self, fine.levels, levels)
         share = FIRST_LOOK
+        # The second look takes a fifth more than the first lets expect, so that chance rarely leaves it just short.
         for _ in range(2):
+            # Half of the slots have to stay empty, with some room for a share that turns out larger than its part.
             bits = max(4, int(3 * len(fine) * share).bit_length())
             slots = np.empty(1 << bits, np.int32)
             keys, counts = np.empty((self.words, len(slots)), np.uint64), np.empty(len(slots), np.int32)
@@ -227,14 +247,14 @@ class Packing:
         return False
 
     def codes(self, grouping: Grouping, j: int) -> NDArray[np.intp]:
-        """The place of each group's label of column j among `told[j][level]`."""
+        """The place of each group's label of column j among `reached[j][level]`."""
         codes: NDArray[np.intp] = ((grouping.keys[self.word[j]] >> self.shift[j]) & self.mask[j]).astype(
             np.intp
         )
         return codes
 
     def published(self, j: int, level: int) -> tuple[str, ...]:
-        """The text that each value of column j is told by on a level."""
+        """The text that is published for each value of column j on a level."""
         names = self.hierarchies[j].labels[level]
-        told = self.told[j][level]
-        return tuple(names[told[label]] for label in self.labels[j][level])
+        reached = self.reached[j][level]
+        return tuple(names[reached[label]] for label in self.labels[j][level])

@@ -18,6 +18,8 @@ def smallest_dropped(
 
     Sizes are in persons; among classes of one size those go first whose records cost least to lose.
     """
+    # Dropping the smallest class lowers each of these risks the most for one class, so a prefix of this order is enough
+    # to try, and halving finds its end.
     kept = np.flatnonzero(failed == 0)
     kept = kept[np.lexsort((cost[kept], sizes[kept]))]
     low, high = 0, len(kept)
@@ -39,6 +41,7 @@ def meets(model: TableModel, sizes: NDArray[Any]) -> bool:
         case SampleUniqueness(threshold=threshold):
             return int((sizes == 1).sum()) / records <= threshold + CLOSE
         case PopulationUniqueness(threshold=threshold):
+            # Imported here: few tasks ask for it, and it brings SciPy.
             from privacy.deidentify.uniqueness import unique_share
 
             return unique_share(model, sizes) <= threshold

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.standard import item3, item4, item5, items1_2
-from privacy.deidentify.standard.context import Setting, Thresholds, setting
+from privacy.deidentify.standard.context import ExaminationContext, Thresholds, context_of
 from privacy.deidentify.standard.findings import Examination, Outcome
 from privacy.deidentify.standard.questions import QUESTIONS
 from privacy.deidentify.table import Role, Table
@@ -31,9 +31,9 @@ def examine(
     output was sampled or shuffled. Without it rows are compared in the source's order, less the records that
     `suppressed` [source rows] marks, where the columns that were not changed agree; where they don't, the
     checks that need it are left open. `unit` is the column that names the person, `reference` a public
-    register. Column names are told, values never. Raises BadExamination if the arguments don't fit.
+    register. Findings name columns and rows, never values. Raises BadExamination if the arguments don't fit.
     """
-    looked_at = setting(
+    context = context_of(
         source,
         published,
         roles,
@@ -44,7 +44,7 @@ def examine(
         reference=reference,
         thresholds=thresholds or Thresholds(),
     )
-    outcomes = tuple(_outcomes(looked_at))
+    outcomes = tuple(_outcomes(context))
     return Examination(
         tuple(done.check for done in outcomes),
         tuple(finding for done in outcomes for finding in done.findings),
@@ -52,28 +52,31 @@ def examine(
     )
 
 
-def _outcomes(looked_at: Setting) -> Iterator[Outcome]:
-    found = items1_2.detected(looked_at)
-    yield items1_2.roles_given(looked_at)
-    yield items1_2.identifiers_replaced(looked_at)
-    yield items1_2.detection(looked_at, found, 1)
-    yield items1_2.codes_gone(looked_at)
-    yield items1_2.detection(looked_at, found, 2)
-    placed = item3.rows_placed(looked_at)
-    yield item3.keys_not_shown(looked_at, placed=placed)
-    yield item3.one_to_one(looked_at, placed=placed)
-    yield item3.codes_dealt_anew(looked_at, placed=placed)
-    yield items1_2.plain_hashes(looked_at, item3.keys(looked_at), item=3)
-    yield item3.no_running_numbers(looked_at)
-    yield item3.rows_shuffled(looked_at, placed=placed)
-    yield item4.rare_values(looked_at)
-    yield item4.tails(looked_at)
-    yield from item4.combined(looked_at)
-    yield item4.large_households(looked_at)
-    yield item5.small_classes(looked_at)
-    yield item5.unique_records(looked_at)
-    yield item5.long_histories(looked_at)
-    yield item5.linked(looked_at)
-    yield item5.homogeneity(looked_at)
-    yield item5.missing_patterns(looked_at)
-    yield item5.labels_known(looked_at)
+def _outcomes(context: ExaminationContext) -> Iterator[Outcome]:
+    # The detectors search every value of the output, the slowest part: once for both items.
+    found = items1_2.detected(context)
+    yield items1_2.roles_given(context)
+    yield items1_2.identifiers_replaced(context)
+    yield items1_2.detection(context, found, 1)
+    yield items1_2.codes_gone(context)
+    yield items1_2.detection(context, found, 2)
+    # Whether rows can be compared at all decides what the checks of item 3 may say, so it is settled before them.
+    placed = item3.rows_placed(context)
+    yield item3.keys_not_shown(context, placed=placed)
+    yield item3.one_to_one(context, placed=placed)
+    yield item3.codes_dealt_anew(context, placed=placed)
+    # Under item 3, for the keys that nobody declared as well: a hash of a receipt number links like the number.
+    yield items1_2.plain_hashes(context, item3.keys(context), item=3)
+    yield item3.no_running_numbers(context)
+    yield item3.rows_shuffled(context, placed=placed)
+    yield item4.rare_values(context)
+    yield item4.tails(context)
+    yield from item4.combined(context)
+    yield item4.large_households(context)
+    yield item5.small_classes(context)
+    yield item5.unique_records(context)
+    yield item5.long_histories(context)
+    yield item5.linked(context)
+    yield item5.homogeneity(context)
+    yield item5.missing_patterns(context)
+    yield item5.labels_known(context)

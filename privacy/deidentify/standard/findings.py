@@ -1,4 +1,4 @@
-"""What an examination says: checks, findings and questions, in counts and row numbers, never in values."""
+"""The results of an examination: checks, findings and questions, in counts and row numbers, never in values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,12 +69,16 @@ class Rows:
     def where(cls, mask: NDArray[np.bool_]) -> "Rows":
         """The rows where a mask over the output holds."""
         found = np.flatnonzero(mask)
+        # A reviewer counts rows from 1, as spreadsheets do.
         return cls(tuple(int(row) + 1 for row in found[:ROWS_NAMED_MAX]), len(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that the standard would have changed; `columns` are names, `rows` numbers."""
+    """One thing that the processing standard asks to change: where, how grave, and what would answer it.
+
+    `columns` are names; `rows` are numbers of output rows, from 1.
+    """
 
     item: int
     code: str
@@ -124,13 +128,16 @@ def outcome(
 ) -> Outcome:
     """A check that found something if it has findings, asks if it is open, and passed otherwise."""
     found = tuple(findings)
+    # A finding outweighs an open question: what was found has to be answered whatever the reviewer decides.
     result = CheckResult.FINDING if found else CheckResult.QUESTION if open_question else CheckResult.PASSED
+    # NumPy's integers are no JSON and have no stable form to sign.
     whole = tuple((name, int(figure)) for name, figure in figures)
     return Outcome(Check(item=item, method=method, tested=tested, result=result, figures=whole), found)
 
 
 def millionths(part: int, whole: int) -> int:
-    """part / whole in millionths, rounded up so that a rare case is never told as none."""
+    """part / whole in millionths, rounded up so that a rare case is never shown as none."""
+    # Minus twice turns floor division into rounding up, in whole numbers.
     return -(-part * 1_000_000 // whole) if whole else 0
 
 
@@ -151,12 +158,16 @@ class Examination:
         )
 
     def passed(self, item: int) -> bool:
-        """Whether every check of an item passed; its questions stay open all the same."""
+        """Whether every check of an item passed; its questions to the reviewer stay open all the same."""
         return all(check.result is CheckResult.PASSED for check in self.item(item).checks)
 
     @property
     def words(self) -> Words:
-        """How many checks passed: the strongest sentence that this program has."""
+        """How many checks passed: the strongest sentence that this program has.
+
+        Whether a record set meets the standard is for the administrative body to judge (APPI article 116(1)).
+        """
+        # Counts and no verdict: "all passed" would be read as "anonymous".
         total = len(self.checks)
         passed = sum(check.result is CheckResult.PASSED for check in self.checks)
         left = len(self.questions)

@@ -1,4 +1,8 @@
-"""Item 5: differences from the other records and the nature of the file: classes, histories, joins, homogeneity."""
+"""Item 5: differences from the other records and the nature of the file: classes, histories, joins, homogeneity.
+
+Rule 62 item 5 of the PPC asks for other suitable measures in view of the file's nature. k-anonymity is Sweeney's
+(2002), homogeneity the attack that l-diversity answers (Machanavajjhala et al. 2007).
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.classes import classes, distribution, grouped, weights
-from privacy.deidentify.standard.context import Setting, blank, present, repeats, rows_holding
+from privacy.deidentify.standard.context import ExaminationContext, blank, present, repeats, rows_holding
 from privacy.deidentify.standard.findings import (
     Finding,
     Outcome,
@@ -43,18 +47,19 @@ def _names(columns: Sequence[Column]) -> list[str]:
     return [column.name for column in columns]
 
 
-def _telling(setting: Setting, columns: Sequence[Column]) -> NDArray[np.bool_]:
-    """The rows that say something in at least one of the columns: a record suppressed whole is in no class."""
+def _filled(context: ExaminationContext, columns: Sequence[Column]) -> NDArray[np.bool_]:
+    """The rows with a value in at least one of the columns: a record suppressed whole is in no class."""
     if not columns:
-        return np.ones(setting.rows, np.bool_)
-    says: NDArray[np.bool_] = np.logical_or.reduce([~blank(column) for column in columns])
-    return says
+        return np.ones(context.rows, np.bool_)
+    filled: NDArray[np.bool_] = np.logical_or.reduce([~blank(column) for column in columns])
+    return filled
 
 
-def small_classes(setting: Setting) -> Outcome:
+def small_classes(context: ExaminationContext) -> Outcome:
     """Every class of equal quasi-identifiers holds at least k persons, `*` being a value like any other."""
-    quasi = setting.kept(Role.QUASI)
-    rows = _telling(setting, quasi)
+    quasi = context.kept(Role.QUASI)
+    rows = _filled(context, quasi)
+    # Nothing to look at is not passed: without quasi-identifiers the reviewer must say whether there are none.
     if not quasi or not rows.any():
         return outcome(
             item=5,
@@ -63,10 +68,11 @@ def small_classes(setting: Setting) -> Outcome:
             figures=[("quasi_identifiers", len(quasi)), ("rows", 0)],
             open_question=True,
         )
-    found = classes(setting.published, _names(quasi), rows=rows)
-    sizes = weights(found, setting.persons)
-    small = np.zeros(setting.rows, np.bool_)
-    small[rows] = (sizes < setting.thresholds.k)[found.of[rows]]
+    found = classes(context.published, _names(quasi), rows=rows)
+    sizes = weights(found, context.persons)
+    # Persons, not rows: a class of five rows of one person hides nobody.
+    small = np.zeros(context.rows, np.bool_)
+    small[rows] = (sizes < context.thresholds.k)[found.of[rows]]
     findings = []
     if small.any():
         findings.append(
@@ -76,8 +82,8 @@ def small_classes(setting: Setting) -> Outcome:
                 small,
                 Severity.HIGH,
                 Words(
-                    ja=f"準識別子が等しい者が {setting.thresholds.k} 人に満たない記録がある。",
-                    en=f"Records share their quasi-identifiers with fewer than {setting.thresholds.k} persons.",
+                    ja=f"準識別子が等しい者が {context.thresholds.k} 人に満たない記録がある。",
+                    en=f"Records share their quasi-identifiers with fewer than {context.thresholds.k} persons.",
                 ),
                 Remedy.GENERALISE,
             )
@@ -90,7 +96,7 @@ def small_classes(setting: Setting) -> Outcome:
             ("quasi_identifiers", len(quasi)),
             ("classes", len(found)),
             ("smallest_class", int(sizes.min())),
-            ("k", setting.thresholds.k),
+            ("k", context.thresholds.k),
             ("records_below_k", int(small.sum())),
         ],
         findings=findings,
@@ -102,10 +108,11 @@ _CLASS_SIZES = Words(
 )
 
 
-def unique_records(setting: Setting) -> Outcome:
+def unique_records(context: ExaminationContext) -> Outcome:
     """How many records differ from every other on all published attributes: a question, as most files have some."""
-    columns = list(setting.published.values())
-    alone = _telling(setting, columns) & (repeats(columns) == 1)
+    # All columns, sensitive ones too: somebody may know a diagnosis and nothing else.
+    columns = list(context.published.values())
+    alone = _filled(context, columns) & (repeats(columns) == 1)
     unique = int(alone.sum())
     return outcome(
         item=5,
@@ -114,31 +121,34 @@ def unique_records(setting: Setting) -> Outcome:
             ja="全公開項目でみて他と異なる記録の割合",
             en="The share of records that differ from all others on all published attributes",
         ),
-        figures=[("unique_records", unique), ("unique_records_micro", millionths(unique, setting.rows))],
+        figures=[("unique_records", unique), ("unique_records_micro", millionths(unique, context.rows))],
         open_question=unique > 0,
     )
 
 
-def long_histories(setting: Setting) -> Outcome:
+def long_histories(context: ExaminationContext) -> Outcome:
     """No person has far more rows than the others: `history_ratio` times the 99.9th percentile of rows a person."""
     tested = Words(
         ja="他の者より著しく記録の多い者（長い履歴）がいないか",
         en="No person has far more rows than the others (a long history)",
     )
-    if setting.persons is None:
-        return outcome(item=5, method="long_histories", tested=tested, open_question=setting.unit is not None)
-    per_person = np.bincount(setting.persons)
-    held = np.sort(per_person[per_person > 0])
-    usual = int(held[max(0, -(-999 * len(held) // 1000) - 1)])
-    usual = int(held[-2]) if usual == held[-1] and len(held) > 1 else usual
-    rows = (per_person > setting.thresholds.history_ratio * usual)[setting.persons]
-    persons = int((per_person > setting.thresholds.history_ratio * usual).sum())
+    if context.persons is None:
+        return outcome(item=5, method="long_histories", tested=tested, open_question=context.unit is not None)
+    per_person = np.bincount(context.persons)
+    # Persons of the source without a row in the output are no persons of the file.
+    counts = np.sort(per_person[per_person > 0])
+    # The nearest-rank percentile in whole numbers: ⌈0.999 n⌉ without a float that could fall beside it.
+    usual = int(counts[max(0, -(-999 * len(counts) // 1000) - 1)])
+    # Below 1,000 persons the percentile is the largest itself, which could never stand out from itself.
+    usual = int(counts[-2]) if usual == counts[-1] and len(counts) > 1 else usual
+    rows = (per_person > context.thresholds.history_ratio * usual)[context.persons]
+    persons = int((per_person > context.thresholds.history_ratio * usual).sum())
     findings = []
     if persons:
         findings.append(
             _finding(
                 "long_history",
-                [setting.unit] if setting.unit else [],
+                [context.unit] if context.unit else [],
                 rows,
                 Severity.MEDIUM,
                 Words(
@@ -152,7 +162,7 @@ def long_histories(setting: Setting) -> Outcome:
         item=5,
         method="long_histories",
         tested=tested,
-        figures=[("persons", len(held)), ("most_rows_usual", usual), ("persons_far_above", persons)],
+        figures=[("persons", len(counts)), ("most_rows_usual", usual), ("persons_far_above", persons)],
         findings=findings,
     )
 
@@ -161,23 +171,28 @@ def _partners(published: Table, reference: Table, names: Sequence[str]) -> NDArr
     """For each row of the output, how many rows of the reference read the same in the named columns."""
     parts = []
     for name in names:
+        # The two tables code the same texts by different numbers: the reference's go into the output's numbering.
         known = {value: place for place, value in enumerate(published[name].values)}
         places = [known.setdefault(value, len(known)) for value in reference[name].values]
-        told = np.array(places, np.int32)[reference[name].codes]
-        parts.append((np.concatenate([published[name].codes, told]), max(1, len(known))))
+        theirs = np.array(places, np.int32)[reference[name].codes]
+        parts.append((np.concatenate([published[name].codes, theirs]), max(1, len(known))))
     ranks, count = grouped(parts, published.rows + reference.rows)
     times: NDArray[np.int64] = np.bincount(ranks[published.rows :], minlength=count).astype(np.int64)
     return times[ranks[: published.rows]]
 
 
-def linked(setting: Setting) -> Outcome:
-    """An exact join with the reference on all columns of the same name, run for real."""
+def linked(context: ExaminationContext) -> Outcome:
+    """An exact join with the reference on all columns of the same name, run for real.
+
+    A record with one partner is identified if the reference names persons. None, or several, is no proof of safety:
+    the reference is one of many that others may hold.
+    """
     tested = Words(
         ja="参照名簿と共通項目で突合し、ちょうど 1 件に一致する記録の数",
         en="Records with exactly one partner in the reference, joined on the common attributes",
     )
-    reference = setting.reference
-    names = [name for name in setting.published if reference is not None and name in reference]
+    reference = context.reference
+    names = [name for name in context.published if reference is not None and name in reference]
     if reference is None or not names or not reference.rows:
         return outcome(
             item=5,
@@ -186,11 +201,12 @@ def linked(setting: Setting) -> Outcome:
             figures=[("common_columns", 0)],
             open_question=True,
         )
-    says = _telling(setting, [setting.published[name] for name in names])
-    partners = np.where(says, _partners(setting.published, reference, names), 0)
+    # A record blank in all common columns matches blanks of the reference, which identifies nobody.
+    filled = _filled(context, [context.published[name] for name in names])
+    partners = np.where(filled, _partners(context.published, reference, names), 0)
     one = partners == 1
     findings = []
-    if int(one.sum()) > setting.thresholds.linked_records:
+    if int(one.sum()) > context.thresholds.linked_records:
         findings.append(
             _finding(
                 "linked_to_reference",
@@ -212,30 +228,31 @@ def linked(setting: Setting) -> Outcome:
             ("common_columns", len(names)),
             ("reference_rows", reference.rows),
             ("records_with_one_partner", int(one.sum())),
-            ("records_with_one_partner_micro", millionths(int(one.sum()), setting.rows)),
+            ("records_with_one_partner_micro", millionths(int(one.sum()), context.rows)),
             ("records_without_partner", int((partners == 0).sum())),
         ],
         findings=findings,
     )
 
 
-def _homogeneous(setting: Setting, quasi: Sequence[Column], column: Column) -> NDArray[np.bool_]:
-    """The rows of classes in which all hold one value of a column, and not all of the file do."""
-    rows = _telling(setting, quasi) & ~blank(column)
-    same = np.zeros(setting.rows, np.bool_)
+def _homogeneous(context: ExaminationContext, quasi: Sequence[Column], column: Column) -> NDArray[np.bool_]:
+    """The rows of classes in which all have one value of a column, and not all of the file do."""
+    rows = _filled(context, quasi) & ~blank(column)
+    same = np.zeros(context.rows, np.bool_)
+    # A value that the whole file shares is known from the file's title; no class gives it away.
     if not rows.any() or np.count_nonzero(np.bincount(column.codes[rows])) == 1:
         return same
-    found = classes(setting.published, _names(quasi), rows=rows)
+    found = classes(context.published, _names(quasi), rows=rows)
     kinds = np.bincount(distribution(found, column).class_of, minlength=len(found))
     same[rows] = (kinds == 1)[found.of[rows]]
     return same
 
 
-def homogeneity(setting: Setting) -> Outcome:
+def homogeneity(context: ExaminationContext) -> Outcome:
     """No class of equal quasi-identifiers agrees on a sensitive value: to find the class would be to learn it."""
-    quasi = setting.kept(Role.QUASI)
-    sensitive = setting.kept(Role.SENSITIVE)
-    same = {column.name: _homogeneous(setting, quasi, column) for column in sensitive} if quasi else {}
+    quasi = context.kept(Role.QUASI)
+    sensitive = context.kept(Role.SENSITIVE)
+    same = {column.name: _homogeneous(context, quasi, column) for column in sensitive} if quasi else {}
     return outcome(
         item=5,
         method="homogeneity",
@@ -265,13 +282,14 @@ def homogeneity(setting: Setting) -> Outcome:
     )
 
 
-def missing_patterns(setting: Setting) -> Outcome:
+def missing_patterns(context: ExaminationContext) -> Outcome:
     """No few records stand out by which of their cells are empty."""
-    columns = [column for column in setting.published.values() if blank(column).any()]
+    columns = [column for column in context.published.values() if blank(column).any()]
     parts = ((blank(column).astype(np.int32), 2) for column in columns)
-    ranks, count = grouped(parts, setting.rows)
+    ranks, count = grouped(parts, context.rows)
     times = np.bincount(ranks, minlength=count)[ranks]
-    rare = (times < setting.thresholds.persons_min) & (times < setting.rows)
+    # A single pattern for all rows is no difference, however short the file is.
+    rare = (times < context.thresholds.persons_min) & (times < context.rows)
     findings = []
     if rare.any():
         findings.append(
@@ -298,12 +316,12 @@ def missing_patterns(setting: Setting) -> Outcome:
     )
 
 
-def labels_known(setting: Setting) -> Outcome:
+def labels_known(context: ExaminationContext) -> Outcome:
     """Every value of a quasi-identifier with a hierarchy is a label of it, so none slipped past generalisation."""
     strangers = {}
-    looked = [column for column in setting.kept(Role.QUASI) if column.name in setting.hierarchies]
+    looked = [column for column in context.kept(Role.QUASI) if column.name in context.hierarchies]
     for column in looked:
-        labels = {label for level in setting.hierarchies[column.name].labels for label in level}
+        labels = {label for level in context.hierarchies[column.name].labels for label in level}
         places = [place for place in present(column) if column.values[place] not in labels]
         if places:
             strangers[column.name] = rows_holding(column, np.array(places, np.intp))

@@ -1,4 +1,8 @@
-"""Items 1 and 2: identifying descriptions are gone or replaced, individual identification codes are gone."""
+"""Items 1 and 2: identifying descriptions are gone or replaced, individual identification codes are gone.
+
+Rule 62 items 1 and 2 of the PPC; individual identification codes (個人識別符号) are those of APPI article 2(2).
+Detectors look at every column, since identifiers hide where nobody declared them.
+"""
 
 import base64
 import hashlib
@@ -10,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.deidentify.detectors import Confidence, DetectorResult, Matched, detect
-from privacy.deidentify.standard.context import Setting, present, rows_holding
+from privacy.deidentify.standard.context import ExaminationContext, present, rows_holding
 from privacy.deidentify.standard.findings import (
     Finding,
     Outcome,
@@ -26,12 +30,13 @@ Found = dict[str, tuple[Matched, ...]]
 """By column of the output what the detectors matched, their places being places in the column's values."""
 
 
-def detected(setting: Setting) -> Found:
+def detected(context: ExaminationContext) -> Found:
     """What the detectors find in every column of the output, whatever its role."""
-    return {name: _in_column(column) for name, column in setting.published.items()}
+    return {name: _in_column(column) for name, column in context.published.items()}
 
 
 def _in_column(column: Column) -> tuple[Matched, ...]:
+    # The detectors judge by rates over distinct values: values that no row has would blur them.
     places = present(column)
     found = detect(column.name, [column.values[place] for place in places])
     return tuple(
@@ -49,10 +54,11 @@ def _in_column(column: Column) -> tuple[Matched, ...]:
     )
 
 
-def roles_given(setting: Setting) -> Outcome:
+def roles_given(context: ExaminationContext) -> Outcome:
     """Every attribute of source and output has a role."""
-    names = dict.fromkeys((*setting.source, *setting.published))
-    missing = [name for name in names if name not in setting.roles]
+    # In the order of the source; a set would report columns in an order of its own each time.
+    names = dict.fromkeys((*context.source, *context.published))
+    missing = [name for name in names if name not in context.roles]
     findings = [
         Finding(
             item=1,
@@ -77,23 +83,25 @@ def roles_given(setting: Setting) -> Outcome:
     )
 
 
-def _still_original(setting: Setting, name: str) -> NDArray[np.bool_]:
-    """The rows of the output that hold, in a column, a value which the source holds in the same column."""
-    source, published = setting.source[name], setting.published[name]
+def _still_original(context: ExaminationContext, name: str) -> NDArray[np.bool_]:
+    """The rows of the output that have, in a column, a value which the source has in the same column."""
+    source, published = context.source[name], context.published[name]
     known = {source.values[place] for place in present(source)}
     kept = [place for place in present(published) if published.values[place] in known]
     return rows_holding(published, np.array(kept, dtype=np.intp))
 
 
-def identifiers_replaced(setting: Setting) -> Outcome:
-    """Columns of identifiers are absent, or hold no value of theirs any more."""
-    declared = [name for name, role in setting.roles.items() if role is Role.IDENTIFIER]
-    left = [name for name in declared if name in setting.published]
+def identifiers_replaced(context: ExaminationContext) -> Outcome:
+    """Columns of identifiers are absent, or have none of their original values any more."""
+    declared = [name for name, role in context.roles.items() if role is Role.IDENTIFIER]
+    # A pseudonym in the column's place is allowed (item 1: removed or replaced), an original value is not.
+    left = [name for name in declared if name in context.published]
     findings = []
     for name in left:
-        if name not in setting.source:
+        if name not in context.source:
             continue
-        rows = _still_original(setting, name)
+        # By value and not by row: one name that moved to another person's row still names its person.
+        rows = _still_original(context, name)
         if rows.any():
             findings.append(_kept_original(name, rows))
     return outcome(
@@ -122,10 +130,10 @@ def _kept_original(name: str, rows: NDArray[np.bool_]) -> Finding:
     )
 
 
-def codes_gone(setting: Setting) -> Outcome:
+def codes_gone(context: ExaminationContext) -> Outcome:
     """Columns of individual identification codes are not in the output: no pseudonym of them is kept either."""
-    declared = [name for name, role in setting.roles.items() if role is Role.CODE]
-    left = [name for name in declared if name in setting.published]
+    declared = [name for name, role in context.roles.items() if role is Role.CODE]
+    left = [name for name in declared if name in context.published]
     return outcome(
         item=2,
         method="codes_removed",
@@ -139,7 +147,7 @@ def codes_gone(setting: Setting) -> Outcome:
                 item=2,
                 code="code_kept",
                 columns=(name,),
-                rows=Rows((), setting.rows),
+                rows=Rows((), context.rows),
                 severity=Severity.HIGH,
                 words=Words(
                     ja="個人識別符号の項目が残っている。",
@@ -161,6 +169,7 @@ _SEVERITIES = {
 
 def _match_finding(column: Column, matched: Matched) -> Finding:
     detector = matched.detector
+    # Mostly whole values are a column of numbers, to be removed; matches within texts leave the rest of use.
     whole = matched.passing > matched.embedded
     return Finding(
         item=detector.item,
@@ -169,8 +178,8 @@ def _match_finding(column: Column, matched: Matched) -> Finding:
         rows=Rows.where(rows_holding(column, matched.places)),
         severity=Severity.HIGH if detector.item == 2 else _SEVERITIES[detector.confidence],
         words=Words(
-            ja=f"{detector.ja}とみられる値がある（確からしさ: {detector.confidence.value}）。",
-            en=f"Values look like: {detector.en} (confidence: {detector.confidence.value}).",
+            ja=f"{detector.words.ja}とみられる値がある（確からしさ: {detector.confidence.value}）。",
+            en=f"Values look like: {detector.words.en} (confidence: {detector.confidence.value}).",
         ),
         operation=Remedy.REMOVE if whole else Remedy.SUPPRESS_CELLS,
     )
@@ -188,10 +197,10 @@ _DETECTED = {
 }
 
 
-def detection(setting: Setting, found: Found, item: int) -> Outcome:
+def detection(context: ExaminationContext, found: Found, item: int) -> Outcome:
     """The detectors of one item over every column of the output."""
     matches = [
-        (setting.published[name], matched)
+        (context.published[name], matched)
         for name, matched_here in found.items()
         for matched in matched_here
         if matched.detector.item == item
@@ -202,13 +211,14 @@ def detection(setting: Setting, found: Found, item: int) -> Outcome:
         for column, matched in matches
         if matched.verdict is DetectorResult.FINDING
     ]
-    searched = sum(len(present(column)) for column in setting.published.values())
+    # Matches no more frequent than chance are put to the reviewer, neither passed nor found.
+    searched = sum(len(present(column)) for column in context.published.values())
     return outcome(
         item=item,
         method="detectors",
         tested=_DETECTED[item],
         figures=[
-            ("columns", len(setting.published)),
+            ("columns", len(context.published)),
             ("distinct_values", searched),
             ("matches_to_remove", len(findings)),
             ("matches_to_judge", len(asked)),
@@ -225,18 +235,21 @@ _ALGORITHMS: tuple[Callable[[bytes], bytes], ...] = (
     lambda text: hashlib.sha256(text).digest(),
     lambda text: hashlib.sha512(text).digest(),
 )
+"""What a reader would try first: numbers of twelve digits are few enough to hash every one of them."""
 _DIGEST = re.compile(r"(?=.*[A-Za-z])[0-9A-Za-z+/_-]{8,128}={0,2}")
 _MIXED = re.compile(r".*(?:[0-9].*[A-Za-z]|[A-Za-z].*[0-9])")
 """Letters and digits both: no column of words is looked up, and few digests have no digit."""
 _HEX_LEAST = 8
+"""Digests cut shorter meet by chance: eight hexadecimal digits are 32 bits."""
 
 
 def _variants(value: str) -> set[str]:
+    """The spellings that a careful programmer may have hashed: trimmed, in one case, normalised."""
     plain = unicodedata.normalize("NFKC", value)
     return {value, value.strip(), value.lower(), value.strip().lower(), value.upper(), plain, plain.strip()}
 
 
-def _tellings(value: str) -> Iterator[str]:
+def _unkeyed_forms(value: str) -> Iterator[str]:
     """Ways to write a value that look like a pseudonym and are none: without a secret, anybody can repeat them."""
     for variant in _variants(value):
         encoded = variant.encode()
@@ -246,14 +259,16 @@ def _tellings(value: str) -> Iterator[str]:
 
 
 def _canonical(value: str) -> str:
+    """A digest in one spelling: base64url as base64, without padding; hexadecimal in lower case."""
     folded = value.replace("-", "+").replace("_", "/").rstrip("=")
     return folded.lower() if re.fullmatch("[0-9A-Fa-f]+", folded) else folded
 
 
-def _suspects(setting: Setting) -> dict[str, list[tuple[str, int]]]:
-    """The output's values that could be a digest, told the same way as `_tellings`, with column and place."""
+def _suspects(context: ExaminationContext) -> dict[str, list[tuple[str, int]]]:
+    """The output's values that could be a digest, spelled as `_unkeyed_forms` spells, with column and place."""
     suspects: dict[str, list[tuple[str, int]]] = {}
-    for name, column in setting.published.items():
+    for name, column in context.published.items():
+        # One value with letters and digits mixed makes the column suspect; a column of words has none.
         shaped = [place for place in present(column) if _DIGEST.fullmatch(column.values[place])]
         if any(_MIXED.match(column.values[place]) for place in shaped):
             for place in shaped:
@@ -261,42 +276,44 @@ def _suspects(setting: Setting) -> dict[str, list[tuple[str, int]]]:
     return suspects
 
 
-def _sample(setting: Setting, names: list[str]) -> Iterator[str]:
+def _sample(context: ExaminationContext, names: list[str]) -> Iterator[str]:
     """Distinct source values of some columns, evenly spread if there are more than `hash_tries`."""
-    limit = setting.thresholds.hash_tries // max(1, len(names))
+    # Evenly spread over the columns and over each: a prefix of the file would miss what was added later.
+    limit = context.thresholds.hash_tries // max(1, len(names))
     for name in names:
-        places = present(setting.source[name])
+        places = present(context.source[name])
         step = max(1, -(-len(places) // max(1, limit)))
-        yield from (setting.source[name].values[place] for place in places[::step])
+        yield from (context.source[name].values[place] for place in places[::step])
 
 
-def _hash_hits(setting: Setting, names: list[str]) -> tuple[dict[str, set[int]], int]:
-    suspects = _suspects(setting)
+def _hash_hits(context: ExaminationContext, names: list[str]) -> tuple[dict[str, set[int]], int]:
+    suspects = _suspects(context)
     lengths = {len(suspect) for suspect in suspects}
+    # Digests may be cut short, so each form is looked up at every length that occurs among the suspects.
     hits: dict[str, set[int]] = {}
     tried = 0
-    for value in _sample(setting, names) if suspects else ():
+    for value in _sample(context, names) if suspects else ():
         tried += 1
-        for telling in _tellings(value):
+        for form in _unkeyed_forms(value):
             for length in lengths:
-                if _HEX_LEAST <= length <= len(telling):
-                    for name, place in suspects.get(telling[:length], ()):
+                if _HEX_LEAST <= length <= len(form):
+                    for name, place in suspects.get(form[:length], ()):
                         hits.setdefault(name, set()).add(place)
     return hits, tried
 
 
-def plain_hashes(setting: Setting, names: list[str], *, item: int) -> Outcome:
+def plain_hashes(context: ExaminationContext, names: list[str], *, item: int) -> Outcome:
     """No output value is an MD5, SHA-1, SHA-256 or SHA-512 (hex or base64, also cut short), or just hex or base64,
 
     of a source value of the named columns, as it stands or trimmed, in another case or in NFKC.
     """
-    hits, tried = _hash_hits(setting, names)
+    hits, tried = _hash_hits(context, names)
     findings = [
         Finding(
             item=item,
             code="plain_hash",
             columns=(name,),
-            rows=Rows.where(rows_holding(setting.published[name], np.array(sorted(places), dtype=np.intp))),
+            rows=Rows.where(rows_holding(context.published[name], np.array(sorted(places), dtype=np.intp))),
             severity=Severity.HIGH,
             words=Words(
                 ja="元の値を鍵なしでハッシュ化又は符号化しただけの値がある。",

@@ -1,4 +1,4 @@
-"""How much a published table still tells of its source: figures of loss and distance, per attribute and together.
+"""How much of its source a published table still shows: figures of loss and distance, per attribute and together.
 
 It refuses to judge: which loss is worth which protection is not decided here. Rows are counted once, as distinct
 tuples; all figures are read from those counts.
@@ -14,22 +14,24 @@ from numpy.typing import NDArray
 from privacy.deidentify.errors import BadTable
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
 from privacy.deidentify.table import Codes, Column, Table
+from privacy.words import Words
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 KEY_MAX = 2**62
+"""Keys stay below it, so that the next multiplication is checked before it overflows 64 bits."""
 JOINT_STEPS_MAX = 300_000_000
 """Schemes x distinct tuples x columns up to which the joint divergence is computed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneralisedTable:
-    """A table told more coarsely: each row's level in the hierarchy of each quasi-identifier, and rows left out.
+    """A table made coarser: each row's level in the hierarchy of each quasi-identifier, and rows left out.
 
     `levels` is one level a column, or `int8` of rows x columns (local recoding, cell suppression as the top level);
-    columns in the order of `hierarchies`. `suppressed[row]` tells that the row is published with no value at all;
-    its levels are then what it would have been published with.
+    columns in the order of `hierarchies`. `suppressed[row]` means that the row is published with no value at all;
+    its levels are then what it would have been published with. Raises `BadTable`.
     """
 
     table: Table
@@ -39,12 +41,22 @@ class GeneralisedTable:
 
     def __post_init__(self) -> None:
         if not self.hierarchies:
-            raise BadTable("no quasi-identifier is given, so there is nothing to measure")
-        absent = [name for name in self.hierarchies if name not in self.table]
+            raise BadTable(
+                Words(
+                    ja="準識別子が指定されていないため、測るものがありません。",
+                    en="no quasi-identifier is given, so there is nothing to measure",
+                )
+            )
+        absent = ", ".join(name for name in self.hierarchies if name not in self.table)
         if absent:
-            raise BadTable(f"the table has no column {', '.join(absent)}, for which there is a hierarchy")
+            raise BadTable(
+                Words(
+                    ja=f"一般化階層のある項目がデータにありません：{absent}。",
+                    en=f"the table has no column {absent}, for which there is a hierarchy",
+                )
+            )
         if not self.table.rows:
-            raise BadTable("the table has no rows")
+            raise BadTable(Words(ja="データに行がありません。", en="the table has no rows"))
         given, rows, columns = np.asarray(self.levels), self.table.rows, len(self.hierarchies)
         assert given.shape in ((columns,), (rows, columns)), "one level a column, or one a row and column"
         assert given.dtype.kind in "iu", "levels are whole numbers"
@@ -67,7 +79,12 @@ class GeneralisedTable:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Loss of all quasi-identifiers together (Iyengar, KDD 2002), by each aggregate that ARX knows."""
+    """Loss of all quasi-identifiers together (Iyengar, KDD 2002), by each aggregate that ARX knows.
+
+    The loss of one is the mean over rows of (leaves - 1) / (domain - 1). The gs-factor is ARX's: below 0.5, the part of
+    a suppressed cell's cost that suppression adds to its label's is multiplied by 2 gs; above 0.5, the cost of
+    published cells by 2 (1 - gs).
+    """
 
     arithmetic_mean: float
     geometric_mean: float
@@ -108,7 +125,7 @@ class AttributeUtility:
     entropy_bits: float
     """Bits lost, summed over rows: non-uniform entropy."""
     entropy: float
-    """The same over the entropy of the source's column, 0 to 1."""
+    """Bits lost over the entropy of the source's column, 0 to 1."""
     distance: float
     """Total variation distance, 0 to 1, of the column's distribution before and after."""
     divergence_bits: float
@@ -157,9 +174,11 @@ def utility(published: GeneralisedTable, *, gs_factor: float = 0.5) -> Utility:
     attributes = tuple(
         _attribute(name, each) for name, each in zip(published.hierarchies, cells, strict=True)
     )
+    # ARX scales its qualities between the source and the table with everything suppressed: both ends are needed.
     source, classes = counted.class_sizes(at_source=True), counted.class_sizes()
     rows, suppressed = counted.total, counted.total_suppressed
     ambiguity, blur = counted.ambiguity(), counted.squared_error()
+    # As floats: the product of ten domains can leave 64 bits.
     worst = float(np.prod([float(len(column.hierarchy.domain)) for column in counted.columns]))
     discernibility = float(classes @ classes) + float(suppressed) * rows
     shown = (rows - suppressed) / len(classes) if len(classes) else 0.0
@@ -191,22 +210,6 @@ def utility(published: GeneralisedTable, *, gs_factor: float = 0.5) -> Utility:
     )
 
 
-def per_attribute(published: GeneralisedTable) -> tuple[AttributeUtility, ...]:
-    """What became of each quasi-identifier, in the order of the hierarchies."""
-    counted = _Counted.of(published)
-    return tuple(_attribute(name, counted.cells(place)) for place, name in enumerate(published.hierarchies))
-
-
-def loss_per_attribute(published: GeneralisedTable, *, gs_factor: float = 0.5) -> dict[str, float]:
-    """Loss of each quasi-identifier: mean over rows of (leaves - 1) / (domain - 1) (Iyengar, KDD 2002).
-
-    The gs-factor is ARX's: below 0.5, the part of a suppressed cell's cost that suppression adds to its label's
-    is multiplied by 2 gs; above 0.5, the cost of published cells by 2 (1 - gs).
-    """
-    counted = _Counted.of(published)
-    return {name: _loss(counted.cells(place), gs_factor) for place, name in enumerate(published.hierarchies)}
-
-
 def aggregated(losses: Sequence[float]) -> Loss:
     """The aggregates of the attributes' losses."""
     found = np.array(losses)
@@ -219,15 +222,15 @@ def aggregated(losses: Sequence[float]) -> Loss:
 
 
 def spread(hierarchy: Hierarchy, cells: Ints) -> Floats:
-    """The rows of `cells` (domain value x level) told by label and shared out evenly among the label's values.
+    """The rows of `cells` (domain value x level) counted by label and shared out evenly among the label's values.
 
     How a reader who knows nothing else must read a label (uniform spreading, Kifer and Gehrke 2006).
     """
     mass = np.zeros(len(hierarchy.domain))
     for level in np.flatnonzero(cells.any(axis=0)).tolist():
         labels = hierarchy.maps[level]
-        held = np.bincount(labels, weights=cells[:, level], minlength=len(hierarchy.labels[level]))
-        mass += (held / hierarchy.leaves(level))[labels]
+        rows = np.bincount(labels, weights=cells[:, level], minlength=len(hierarchy.labels[level]))
+        mass += (rows / hierarchy.leaves(level))[labels]
     return mass
 
 
@@ -250,6 +253,7 @@ def _cells(
     """Rows counted by domain value and level."""
     at = places.astype(np.int64)[codes] * hierarchy.height + levels
     size = len(hierarchy.domain) * hierarchy.height
+    # bincount with weights adds floats, exact below 2⁵³: rounding only restores the type.
     found = np.bincount(at, weights=weights, minlength=size)
     return np.rint(found).astype(np.int64).reshape(len(hierarchy.domain), hierarchy.height)
 
@@ -295,6 +299,7 @@ class _Tuples:
 
     def texts(self) -> NDArray[Any]:
         """A number for each tuple's published text: equal texts of two levels are one."""
+        # Texts, not labels: where a value and its group read alike, the published rows look the same.
         numbers: dict[str, int] = {}
         by_level = [
             np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int32)[labels]
@@ -321,6 +326,7 @@ class _Counted:
         for place, (column, hierarchy) in enumerate(
             zip(columns, published.hierarchies.values(), strict=True)
         ):
+            # One example of each distinct tuple stands for all of its rows.
             level = published.level(place)
             levels = level[first] if published.local else np.full(len(first), level, np.int16)
             tuples.append(_Tuples(hierarchy, hierarchy.places(column)[column.codes[first]], levels))
@@ -346,11 +352,11 @@ class _Counted:
 
     def class_sizes(self, *, at_source: bool = False) -> Ints:
         """Rows of each class of published rows, or of each distinct tuple of the source."""
-        held = np.ones(len(self.rows), bool) if at_source else ~self.suppressed
-        told = (column.places if at_source else column.texts() for column in self.columns)
-        keys = _keys(int(held.sum()), ((each[held], int(each.max()) + 1) for each in told))
+        counted = np.ones(len(self.rows), bool) if at_source else ~self.suppressed
+        shown = (column.places if at_source else column.texts() for column in self.columns)
+        keys = _keys(int(counted.sum()), ((each[counted], int(each.max()) + 1) for each in shown))
         _, classes = np.unique(keys, return_inverse=True)
-        return np.rint(np.bincount(classes, weights=self.rows[held])).astype(np.int64)
+        return np.rint(np.bincount(classes, weights=self.rows[counted])).astype(np.int64)
 
     def ambiguity(self) -> float:
         """Mean over rows of the product of leaves; of a suppressed row, the whole domain."""
@@ -369,6 +375,7 @@ class _Counted:
         for column in self.columns:
             at = column.places.astype(float)
             mean = float(at @ self.rows) / self.total
+            # A column of one value has no unit; divided by infinity it adds nothing.
             deviation = float(np.sqrt(((at - mean) ** 2) @ self.rows / self.total)) or np.inf
             low, high = _ends(column, self.suppressed)
             real += (np.maximum(at - low, high - at) / deviation) ** 2
@@ -389,26 +396,29 @@ class _Counted:
         levels = [column.levels for column in self.columns]
         keys = _keys(len(self.rows), zip(levels, heights, strict=True))
         _, scheme_first, scheme = np.unique(keys, return_index=True, return_inverse=True)
+        # Local recoding can have thousands of schemes: the figure is then left out rather than waited for.
         if len(scheme_first) * len(first) * len(self.columns) > JOINT_STEPS_MAX:
             return None
         domain = np.prod([float(len(column.hierarchy.domain)) for column in self.columns])
-        told = np.full(len(first), self.total_suppressed / domain)
+        # A suppressed row may be any tuple of the domain, so it spreads over all of it.
+        density = np.full(len(first), self.total_suppressed / domain)
         for number, example in enumerate(scheme_first):
             rows = np.flatnonzero((scheme == number) & ~self.suppressed)
-            told += self._density([int(each[example]) for each in levels], first, rows)
-        return _divergence_bits(source, told / self.total)
+            density += self._density([int(each[example]) for each in levels], first, rows)
+        return _divergence_bits(source, density / self.total)
 
     def _density(self, scheme: Sequence[int], asked: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
         """Published rows of one scheme for each tuple asked, spread over the tuples of its class."""
+        # Tuples asked and rows are labelled together, so that equal label tuples get equal class numbers.
         both = np.concatenate([asked, rows])
-        told = list(zip(self.columns, scheme, strict=True))
+        on_level = list(zip(self.columns, scheme, strict=True))
         parts = (
             (column.hierarchy.maps[level][column.places[both]], len(column.hierarchy.labels[level]))
-            for column, level in told
+            for column, level in on_level
         )
         _, classes = np.unique(_keys(len(both), parts), return_inverse=True)
         leaves: Floats = np.ones(len(asked))
-        for column, level in told:
+        for column, level in on_level:
             labels = column.hierarchy.maps[level][column.places[asked]]
             leaves *= column.hierarchy.leaves(level)[labels]
         sizes = np.bincount(classes[len(asked) :], weights=self.rows[rows], minlength=int(classes.max()) + 1)
@@ -417,7 +427,7 @@ class _Counted:
 
 
 def _parts(published: GeneralisedTable) -> Iterator[tuple[NDArray[Any], int]]:
-    """What tells rows apart for every figure: suppressed or not, the values, and the levels if they differ."""
+    """What distinguishes rows for every figure: suppressed or not, the values, and the levels if they differ."""
     yield published.suppressed, 2
     for place, (name, hierarchy) in enumerate(published.hierarchies.items()):
         column = published.table[name]
@@ -430,6 +440,7 @@ def _keys(rows: int, parts: Iterable[tuple[NDArray[Any], int]]) -> Ints:
     """One number for each row's numbers, those of a part lying below its bound; equal exactly where they are."""
     keys, size = np.zeros(rows, dtype=np.int64), 1
     for numbers, bound in parts:
+        # Ranks instead of mixed-radix digits, where the next digit would overflow.
         if size * bound > KEY_MAX:
             keys = np.unique(keys, return_inverse=True)[1].astype(np.int64)
             size = rows
@@ -442,6 +453,7 @@ def _keys(rows: int, parts: Iterable[tuple[NDArray[Any], int]]) -> Ints:
 def _ends(column: _Tuples, suppressed: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """The first and last place of the hierarchy that each tuple's label covers; all of it where suppressed."""
     hierarchy = column.hierarchy
+    # By place in the hierarchy and not by value: labels of categories have an order, and no distance.
     lows, highs = [], []
     every = np.arange(len(hierarchy.domain), dtype=np.int64)
     for labels, texts in zip(hierarchy.maps, hierarchy.labels, strict=True):
@@ -461,6 +473,7 @@ def _loss(cells: _Cells, gs_factor: float) -> float:
     shares = np.stack([hierarchy.loss(i)[hierarchy.maps[i]] for i in range(hierarchy.height)], axis=1)
     published = float((cells.published * shares).sum()) * generalisation
     suppressed = float((cells.suppressed * (shares + suppression * (1 - shares))).sum())
+    # Exactly 1 a cell, which (1 - share) + share need not be in floats.
     if suppression == 1:
         suppressed = float(cells.suppressed.sum())
     return (published + suppressed) / float(cells.source.sum())
@@ -469,6 +482,7 @@ def _loss(cells: _Cells, gs_factor: float) -> float:
 def _attribute(name: str, cells: _Cells) -> AttributeUtility:
     hierarchy, rows = cells.hierarchy, int(cells.source.sum())
     by_level = cells.published.sum(axis=0)
+    # A hierarchy of one level has no height to divide by; nothing can be lost in it.
     top = max(1, hierarchy.height - 1)
     bits, most = _entropy_bits(cells), _bits(cells.source, np.full(len(hierarchy.domain), rows))
     before, after = cells.source / rows, _after(cells) / rows
@@ -489,6 +503,7 @@ def _attribute(name: str, cells: _Cells) -> AttributeUtility:
 
 def _after(cells: _Cells) -> Floats:
     """The published rows shared out over the domain; a suppressed row may be any value."""
+    # A suppressed row says nothing: it is shared out over all values, as a reader must.
     blind = float(cells.suppressed.sum()) / len(cells.hierarchy.domain)
     return spread(cells.hierarchy, cells.published) + blind
 
@@ -519,6 +534,7 @@ def _entropy_bits(cells: _Cells) -> float:
     at the top.
     """
     hierarchy, at = cells.hierarchy, cells.at_top()
+    # Rows above a level take part in the step to it: they have climbed through it, too.
     lost, below = 0.0, 0
     for level in np.flatnonzero(at.any(axis=0)).tolist():
         climbing = at[:, level:].sum(axis=1)
@@ -532,11 +548,12 @@ def _entropy_bits(cells: _Cells) -> float:
 
 
 def _bits(parts: NDArray[Any], wholes: NDArray[Any]) -> float:
-    """Sum of part · log₂(whole / part), parts of nothing left out."""
-    held = parts > 0
-    return float(parts[held] @ np.log2(wholes[held] / parts[held]))
+    """Sum of part · log₂(whole / part), parts of nothing left out: x log x is 0 in the limit."""
+    some = parts > 0
+    return float(parts[some] @ np.log2(wholes[some] / parts[some]))
 
 
-def _divergence_bits(of: Floats, told: Floats) -> float:
+def _divergence_bits(source: Floats, published: Floats) -> float:
     """Kullback-Leibler divergence in bits; never below 0, where rounding could take it."""
-    return max(0.0, -_bits(of, told))
+    # Finite for any recoding: a source value lies in its own published label, so its published mass is above 0.
+    return max(0.0, -_bits(source, published))

@@ -3,10 +3,15 @@
 import sqlalchemy as sa
 from alembic import op
 
+# Databases in use have gone through this file, so it never changes; closed lists stand here as they were
+# then.
 revision = "0001"
 down_revision = None
 
+# Triggers stop programs, not whoever owns the database; against that one helps the hash chain with a head
+# kept elsewhere.
 APPEND_ONLY = {
+    # SQLite has a trigger for one kind of statement only, and no TRUNCATE.
     "sqlite": [
         """
         CREATE TRIGGER journal_kept_as_it_is BEFORE UPDATE ON journal
@@ -55,6 +60,7 @@ def upgrade() -> None:
         sa.Column("head", sa.String(length=64), nullable=False),
         sa.CheckConstraint("kind IN ('dataset', 'organisation', 'user')", name=op.f("ck_accounts_kind")),
         sa.CheckConstraint("granted >= 0", name=op.f("ck_accounts_granted")),
+        # No amount of concurrency spends more than was granted: the transaction that would do so fails here.
         sa.CheckConstraint("spent >= 0 AND spent <= granted", name=op.f("ck_accounts_spent")),
         sa.ForeignKeyConstraint(["lineage"], ["lineages.id"], name=op.f("fk_accounts_lineage")),
         sa.PrimaryKeyConstraint("lineage", "kind", "holder", name=op.f("pk_accounts")),
@@ -90,6 +96,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(length=64), nullable=True),
         sa.Column("at", sa.String(length=32), nullable=False),
         sa.CheckConstraint(
+            # More of a lifetime cap needs a second person even if a program forgets to ask for one.
             "kind <> 'dataset' OR state <> 'effective' OR decided_by IS NOT NULL",
             name=op.f("ck_grants_two_people"),
         ),

@@ -1,0 +1,61 @@
+"""Whether a caller may call a view, and whether the address asks for what the view can give.
+
+The checks stand before every view in one order: identity, rate, role, parameters.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import request
+
+from api.http.identity import identified
+from api.http.limits import count_request
+from api.http.operations import View, declare, operation_of
+from api.http.problems import RequestRefused
+from api.http.wire import escaped
+from privacy.query import Problem
+
+
+def allowed(*roles: str) -> Callable[[View], View]:
+    """Let a view be called by these roles only; by every identified caller if none is named."""
+    refused = ("unauthenticated", "rate_limited", "invalid_query", *(("forbidden",) if roles else ()))
+
+    def mark(view: View) -> View:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            who = identified()
+            # Counted before the role is looked at: whoever may not call this is not free to try without end.
+            count_request(who.name)
+            if roles and who.role not in roles:
+                raise RequestRefused("forbidden", expected=", ".join(roles))
+            _check_parameters(reads_query=operation_of(view).reads_query)
+            _check_path(kwargs)
+            return view(*args, **kwargs)
+
+        return declare(checked, refuses=refused, roles=roles)  # type: ignore[return-value]
+
+    return mark
+
+
+def _check_parameters(*, reads_query: bool) -> None:
+    """Refuse a parameter given twice, and any where none is read."""
+    # A parameter that is overlooked does harm: `?mode=quote` would be charged for as a run.
+    faults = [
+        Problem(
+            pointer=f"/{escaped(name)}",
+            reason="duplicate_key" if reads_query else "unknown_field",
+            given=name,
+        )
+        for name, values in request.args.lists()
+        if len(values) > 1 or not reads_query
+    ]
+    if faults:
+        raise RequestRefused("invalid_query", errors=faults)
+
+
+def _check_path(parts: dict[str, str]) -> None:
+    """Refuse NUL in the path."""
+    # No name holds it, and PostgreSQL cannot even look for it.
+    if any("\0" in part for part in parts.values()):
+        raise RequestRefused("not_found")
