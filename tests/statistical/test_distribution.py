@@ -241,7 +241,7 @@ def test_permute_and_flip_by_hand(scores) -> None:
 @pytest.mark.parametrize(
     ("measure", "sensitivity", "price", "factor"),
     first(
-        2,
+        1,
         [("pure", 1, "1", 1), ("zcdp", 3, "1.125", 1_000), ("pure", 5, "5", 1_000), ("zcdp", 1, "0.125", 1)],
     ),
 )

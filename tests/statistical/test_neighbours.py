@@ -242,15 +242,21 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> DuckdbEngine:
     return DuckdbEngine(threads=1, timeout_s=60, temporary=tmp_path_factory.mktemp("engine"))
 
 
-@SOME
-@given(data=st.data())
-def test_the_same_holds_for_the_real_engine(engine: DuckdbEngine, tmp_path_factory, data) -> None:
-    folder: Path = tmp_path_factory.mktemp("neighbours")
-    schema = data.draw(schemas(wide_columns))
-    here, there = (
-        write_statistics(folder / f"{number}.duckdb", schema, people, types=TYPES[: len(schema.queryable)])
-        for number, people in enumerate(data.draw(neighbours(schema)))
-    )
-    for _ in range(4):
-        planned = plan(data.draw(queries(schema)), schema)
-        assert_private(planned, engine.exact(planned, here), engine.exact(planned, there))
+@pytest.mark.parametrize("often", first(1, [settings(SOME, max_examples=12), SOME]), ids=["a few", "some"])
+def test_the_same_holds_for_the_real_engine(engine: DuckdbEngine, tmp_path_factory, often: settings) -> None:
+    @often
+    @given(data=st.data())
+    def hold(data) -> None:
+        folder: Path = tmp_path_factory.mktemp("neighbours")
+        schema = data.draw(schemas(wide_columns))
+        here, there = (
+            write_statistics(
+                folder / f"{number}.duckdb", schema, people, types=TYPES[: len(schema.queryable)]
+            )
+            for number, people in enumerate(data.draw(neighbours(schema)))
+        )
+        for _ in range(4):
+            planned = plan(data.draw(queries(schema)), schema)
+            assert_private(planned, engine.exact(planned, here), engine.exact(planned, there))
+
+    hold()

@@ -8,6 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from lanes import first
+from racers import migrated
 from sqlalchemy import text
 from town import RESIDENTS, add, residents_csv
 
@@ -41,10 +42,6 @@ def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
     assert not is_current(Store(f"sqlite:///{tmp_path}/new/sudare.db"))
 
 
-def _migrate(url: str) -> None:
-    migrate(Store(url))
-
-
 @pytest.mark.parametrize("kind", first(1, ["postgresql", "sqlite"]))
 def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sudare.db"
@@ -56,7 +53,7 @@ def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest
             tx.exec_driver_sql("CREATE SCHEMA public")
         store.close()
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        pool.map(_migrate, [url] * 4)
+        pool.map(migrated, [url] * 4)
     assert is_current(Store(url))
 
 
