@@ -82,7 +82,7 @@ class Services:
         )
 
     def made(self) -> Self:
-        """The same services with every part made, for a server."""
+        """These services with every part made, which a server does before it forks."""
         # Before threads: two that ask for a part at once would make it twice (cached_property has no lock from
         # Python 3.12 on). Before the fork: workers share the memory of what is imported by then.
         for part in ("people", "queries"):  # queries bring all the others

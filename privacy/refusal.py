@@ -25,10 +25,10 @@ class Refusal(Exception):
         if words is not None:
             self.words = words
 
-    def told(self) -> Words:
+    def message(self) -> Words:
         """What the caller is told."""
         # Words given to one refusal are finished sentences: a brace that the caller sent is no place to fill.
         return self.words if "words" in vars(self) else self.words.filled(**vars(self))
 
     def __str__(self) -> str:
-        return self.told().en
+        return self.message().en

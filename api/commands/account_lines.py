@@ -31,7 +31,7 @@ def account_line(state: "AccountState", members: "Mapping[str, LineageMembers]")
 
 
 def account_text(line: Mapping[str, Any]) -> str:
-    """The same account for people, ρ also as the (ε, δ) that they know."""
+    """An account as a line for people, ρ also as the (ε, δ) that they know."""
     text = f"{line['dataset']}  {line['account']}: {line['spent']} of {line['granted']} spent"
     if line["measure"] == "pure":
         return text

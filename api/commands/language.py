@@ -13,7 +13,7 @@ LOCALE_NAMES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 def refusal_text(refusal: Refusal) -> str:
     """A refusal as a sentence for the operator."""
-    return refusal.told().within(language())
+    return refusal.message().within(language())
 
 
 def language(environment: Mapping[str, str] | None = None) -> Language:

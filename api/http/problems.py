@@ -70,7 +70,7 @@ def render(refusal: RequestRefused) -> Response:
         "code": refusal.problem,
         "title": known.title.within(spoken),
         "status": known.status,
-        "detail": refusal.told().within(spoken),
+        "detail": refusal.message().within(spoken),
     }
     if refusal.errors:
         body["errors"] = [_error(problem, spoken) for problem in refusal.errors[:ERRORS_MAX]]

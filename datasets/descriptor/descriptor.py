@@ -125,7 +125,7 @@ def _amount(tree: Tree, privacy: Mapping[str, Any], key: str) -> Price:
     try:
         return Price.parse(str(privacy[key]))
     except InvalidAmount as error:
-        tree.fault(("privacy", key), error.told())
+        tree.fault(("privacy", key), error.message())
         return Price(0)
 
 
@@ -206,7 +206,7 @@ class _DescriptorReader:
         try:
             return delta.parse(str(self.privacy[key]))
         except delta.InvalidDelta as error:
-            self.tree.fault(("privacy", key), error.told())
+            self.tree.fault(("privacy", key), error.message())
             return None
 
     def _check_purse(self, deltas: Mapping[str, Fraction | None]) -> None:

@@ -240,7 +240,7 @@ def _accuracy(
             draws=draws(secrets.seed, "classifier"),
         )
     except BadTable as fault:
-        raise plan.refusal(("classify",), fault.told()) from None
+        raise plan.refusal(("classify",), fault.message()) from None
 
 
 def _standard(

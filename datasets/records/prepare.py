@@ -155,7 +155,7 @@ def _operated(
     try:
         done, applied = operations.apply(taken, steps, draws_for=draws_for, key=key, unit=plan.unit)
     except DeidentifyError as fault:
-        raise plan.refusal(("attributes",), fault.told()) from None
+        raise plan.refusal(("attributes",), fault.message()) from None
     if not done.rows:
         message = Words(ja="計画の加工の後に行が残りません", en="no row is left after the plan's operations")
         raise plan.refusal(("attributes",), message)
@@ -196,9 +196,9 @@ def _other(
         for name in present:
             trees[name].places(table[name])
     except BadSource as fault:
-        raise plan.refusal((key,), fault.told()) from None
+        raise plan.refusal((key,), fault.message()) from None
     except DeidentifyError as fault:
-        words = fault.told()
+        words = fault.message()
         message = Words(ja=f"{other.path.name}：{words.ja}", en=f"{other.path.name}: {words.en}")
         raise plan.refusal((key,), message) from None
     return checks.grained(plan, table, {name: trees[name] for name in present})[0]

@@ -111,7 +111,7 @@ class Households:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class People:
+class CityPeople:
     """One entry a person; members of a household stand together, the head first.
 
     `household` is the index into `households`, `age` is in completed years on the reference date.
@@ -284,7 +284,7 @@ def draw_households(rng: np.random.Generator, residents: int) -> Households:
     )
 
 
-def draw_people(rng: np.random.Generator, residents: int) -> People:
+def draw_people(rng: np.random.Generator, residents: int) -> CityPeople:
     """Draw `residents` people in households, with relation, sex and age."""
     homes = draw_households(rng, residents)
     household = np.repeat(np.arange(len(homes), dtype=np.int32), homes.size)
@@ -307,7 +307,7 @@ def draw_people(rng: np.random.Generator, residents: int) -> People:
 
     at = np.flatnonzero(relation == OTHER)
     sex[at], age[at] = chance(rng, 0.5, len(at)), model().other.draw(rng, age[at])
-    return People(households=homes, household=household, relation=relation, sex=sex, age=age)
+    return CityPeople(households=homes, household=household, relation=relation, sex=sex, age=age)
 
 
 def draw_children(

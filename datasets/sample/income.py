@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datasets.sample.draw import Bools, Ints, by_age, chance
-from datasets.sample.households import SPOUSE, People
+from datasets.sample.households import SPOUSE, CityPeople
 from datasets.sample.pyramid import FEMALE
 
 # Incomes above this are written as this (top coding), in yen.
@@ -87,7 +87,7 @@ class Incomes:
     missing: Bools
 
 
-def draw_incomes(rng: np.random.Generator, people: People) -> Incomes:
+def draw_incomes(rng: np.random.Generator, people: CityPeople) -> Incomes:
     """Draw log-normal incomes with a heavy tail, correlated within households.
 
     Shape after 国民生活基礎調査 2023 (households: mean about 5.2, median about 4.1 million yen) and
@@ -108,7 +108,7 @@ def draw_incomes(rng: np.random.Generator, people: People) -> Incomes:
     return Incomes(yen=yen, missing=missing)
 
 
-def household_incomes(people: People, incomes: Incomes) -> Ints:
+def household_incomes(people: CityPeople, incomes: Incomes) -> Ints:
     """Return the yen a year of each household, all members together."""
     return np.bincount(people.household, weights=incomes.yen, minlength=len(people.households)).astype(
         np.int64

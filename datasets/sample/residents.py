@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from datasets.sample.columns import coded, dates, day_number, day_numbers, decimals, identifiers, integers
 from datasets.sample.draw import Bools, Draws, Ints, by_age, chance
-from datasets.sample.households import CHILDREN, OTHER, RELATIONS, SPOUSE, People, draw_people
+from datasets.sample.households import CHILDREN, OTHER, RELATIONS, SPOUSE, CityPeople, draw_people
 from datasets.sample.income import Incomes
 from datasets.sample.names import FOREIGN, SURNAME_DRAWS, draw_names, name_table
 from datasets.sample.places import BLOCKS, CHOME_CODES, DISTRICT_CODES, HOUSES, address_table, draw_chome
@@ -73,7 +73,7 @@ class Residents:
     """People with a home, a nationality and a birthday; `first` is the place of the first one in the city."""
 
     first: int
-    people: People
+    people: CityPeople
     district: Ints
     chome: Ints
     nationality: Ints
@@ -100,7 +100,7 @@ def draw_residents(rng: np.random.Generator, *, first: int, count: int) -> Resid
     )
 
 
-def draw_groups(rng: np.random.Generator, people: People) -> Ints:
+def draw_groups(rng: np.random.Generator, people: CityPeople) -> Ints:
     """Draw the nationality group of each household's head: 0 for Japan, then the order of `NATIONALITIES`."""
     age = people.households.head_age
     group = np.zeros(len(age), dtype=np.uint8)
@@ -109,7 +109,7 @@ def draw_groups(rng: np.random.Generator, people: People) -> Ints:
     return group
 
 
-def mix_couples(rng: np.random.Generator, people: People, nationality: Ints) -> Ints:
+def mix_couples(rng: np.random.Generator, people: CityPeople, nationality: Ints) -> Ints:
     """Give some spouses another nationality than the head's."""
     at = np.flatnonzero(people.relation == SPOUSE)
     of_head = nationality[at]
@@ -123,7 +123,7 @@ def mix_couples(rng: np.random.Generator, people: People, nationality: Ints) -> 
     return nationality
 
 
-def kinds_of_household(people: People, group: Ints) -> Ints:
+def kinds_of_household(people: CityPeople, group: Ints) -> Ints:
     """Sort households into the kinds of `District.pull`."""
     homes = people.households
     with_children = CHILDREN[homes.template] > 0
@@ -163,7 +163,7 @@ def draw_moves(rng: np.random.Generator, residents: Residents) -> tuple[Ints, Bo
     return day, missing
 
 
-def draw_surnames(rng: np.random.Generator, people: People) -> Ints:
+def draw_surnames(rng: np.random.Generator, people: CityPeople) -> Ints:
     """Give all members the head's surname, but for those who are neither spouse, child nor parent."""
     surname = SURNAME_DRAWS.draw_alike(rng, len(people.households))[people.household]
     at = np.flatnonzero(people.relation == OTHER)

@@ -96,7 +96,7 @@ FAR = b"p,1,2\n" * 900_000  # beyond the first chunk
 )
 def test_a_broken_text_is_refused_with_its_line(tmp_path, source, line, message):
     problem = refused(tmp_path, source)
-    assert message in problem.message.en
+    assert message in problem.reason.en
     assert problem.line == line
 
 
@@ -104,7 +104,7 @@ def test_a_broken_text_is_refused_with_its_line(tmp_path, source, line, message)
 def test_broken_shift_jis_is_refused_at_its_byte(tmp_path, encoding):
     source = "pid,a,b\np,表,2\n".encode("shift_jis") + b"Hanako,\x81\n"
     problem = refused(tmp_path, source, described(source=f"{{encoding: {encoding}}}"))
-    assert (problem.line, problem.message.en) == (3, f"the bytes are not {encoding} at byte offset 22")
+    assert (problem.line, problem.reason.en) == (3, f"the bytes are not {encoding} at byte offset 22")
 
 
 def test_a_quote_is_a_letter_where_values_are_never_quoted(tmp_path):
@@ -174,7 +174,7 @@ def test_a_parquet_bomb_is_refused(tmp_path):
 def test_a_long_value_in_parquet_is_refused(tmp_path):
     source = parquet(tmp_path, pa.table({"pid": [SECRET * (MIB // 5)], "a": [1], "b": [1]}))
     problem = refused(tmp_path, source)
-    assert (problem.message.en, problem.column) == ("a value is longer than 1 MiB", "pid")
+    assert (problem.reason.en, problem.column) == ("a value is longer than 1 MiB", "pid")
 
 
 # Size and time

@@ -215,7 +215,7 @@ def test_no_solution_has_its_reasons_in_japanese_too() -> None:
     assert blamed == "100.00% の行が「項目 illness の 3-多様性」を満たしません"
     assert nearest.startswith("レコード削除を 0.00% 以内に収める一般化の段階の組合せはありません。")
     assert nearest.endswith("100.00% を削除することになります（段階：ward 1）")
-    assert said.told().ja == "；".join(reason.ja for reason in said.reasons)
+    assert said.message().ja == "；".join(reason.ja for reason in said.reasons)
 
 
 def test_no_solution_tells_of_each_model_what_it_alone_costs() -> None:

@@ -384,4 +384,4 @@ def test_every_description_of_a_value_has_its_japanese_twin():
 def test_a_fault_is_told_in_japanese_too(old: str, new: str, japanese: str) -> None:
     with pytest.raises(DescriptorError) as refused:
         read(changed(old, new))
-    assert japanese in refused.value.told().ja
+    assert japanese in refused.value.message().ja

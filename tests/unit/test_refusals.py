@@ -105,7 +105,7 @@ def test_a_refusal_says_its_fields_in_both_languages() -> None:
         kind="user", holder="ann", needed=Price.parse("2"), remaining=Price.parse("0.5")
     )
     assert str(refusal) == "user:ann needs 2 and has 0.5"
-    assert refusal.told().ja == "user:ann には 2 が必要ですが、残りは 0.5 です"
+    assert refusal.message().ja == "user:ann には 2 が必要ですが、残りは 0.5 です"
 
 
 def test_a_brace_that_a_caller_sent_is_no_place_to_fill() -> None:

@@ -119,7 +119,7 @@ class AttributeReader:
         try:
             operation = operations.parse(entry.plain(), column=name)
         except BadOperation as fault:
-            entry.fault(fault.told())
+            entry.fault(fault.message())
             return None
         # Items 1 and 2 of the processing standard: such a code is replaced by nothing that leads back to it.
         if role is Role.CODE and not isinstance(operation, Remove):

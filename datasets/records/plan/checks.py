@@ -87,7 +87,7 @@ def hierarchies(plan: ProcessingPlan, table: Table, names: Sequence[str]) -> dic
             # Only to be refused early: a value of the data without a place in the tree has no label.
             found[name].places(table[name])
         except DeidentifyError as fault:
-            faults.append(plan.fault(("attributes", name, "hierarchy"), fault.told()))
+            faults.append(plan.fault(("attributes", name, "hierarchy"), fault.message()))
     refuse(iter(faults))
     return found
 
@@ -184,7 +184,7 @@ def _impossible(model: Model, table: Table, persons: int, plan: ProcessingPlan) 
         try:
             order(plan.attributes[model.attribute], table[model.attribute])
         except BadModel as fault:
-            return fault.told()
+            return fault.message()
     return None
 
 

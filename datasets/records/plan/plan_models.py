@@ -42,7 +42,7 @@ def _one(entry: PlanEntry) -> list[ModelEntry]:
         except BadModel as fault:
             if len(entry.tree.faults) == before:
                 # Said by the entry already where it could not be read; the model would only repeat it.
-                value.fault(fault.told())
+                value.fault(fault.message())
             continue
         if len(entry.tree.faults) == before:
             made.append(ModelEntry(model, value.path))

@@ -279,7 +279,7 @@ def _made(kind: type[Operation], given: Mapping[object, object], column: str) ->
     try:
         return kind(**read)
     except BadOperation as fault:
-        raise of_column(column, fault.told()) from None
+        raise of_column(column, fault.message()) from None
 
 
 def _read(kind: type[Operation], field: str, name: str, value: object, column: str) -> object:

@@ -260,7 +260,7 @@ def _with_population(
         try:
             hierarchies[name].places(other)
         except BadHierarchy as fault:
-            words = fault.told()
+            words = fault.message()
             raise BadHierarchy(Words(ja=f"母集団：{words.ja}", en=f"population: {words.en}")) from None
         places = {value: place for place, value in enumerate(column.values)}
         values = [*column.values, *(value for value in other.values if value not in places)]
