@@ -58,6 +58,12 @@ def store_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def sqlite_first_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database, on PostgreSQL in the long lane only: for what does not depend on the database."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A store on `store_url`."""

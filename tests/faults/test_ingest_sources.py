@@ -143,23 +143,23 @@ def test_a_torn_parquet_file_is_refused(tmp_path, good):
         good[:-200] + bytes(192) + good[-8:],
         b"PAR1",
     ):
-        assert "cut off or its footer is broken" in refused(tmp_path, source).message.en
+        assert "cut off or its footer is broken" in refused(tmp_path, source).reason.en
 
 
 def test_torn_parquet_pages_are_refused_in_our_words(tmp_path, good):
-    assert "could not be read" in refused(tmp_path, good[:4] + bytes(300) + good[304:]).message.en
+    assert "could not be read" in refused(tmp_path, good[:4] + bytes(300) + good[304:]).reason.en
 
 
 def test_parquet_columns_must_be_the_declared_ones(tmp_path):
     assert (
-        "b is missing" in refused(tmp_path, parquet(tmp_path, pa.table({"pid": ["p"], "a": [1]}))).message.en
+        "b is missing" in refused(tmp_path, parquet(tmp_path, pa.table({"pid": ["p"], "a": [1]}))).reason.en
     )
     more = pa.table({"pid": ["p"], "a": [1], "b": [1], SECRET: [1]})
-    assert "column 4" in refused(tmp_path, parquet(tmp_path, more)).message.en
+    assert "column 4" in refused(tmp_path, parquet(tmp_path, more)).reason.en
     nested = pa.table({"pid": ["p"], "a": [[1]], "b": [1]})
-    assert "type is not a plain" in refused(tmp_path, parquet(tmp_path, nested)).message.en
+    assert "type is not a plain" in refused(tmp_path, parquet(tmp_path, nested)).reason.en
     wide = pa.table({f"c{number}": [1] for number in range(1001)})
-    assert "more than 1,000 columns" in refused(tmp_path, parquet(tmp_path, wide)).message.en
+    assert "more than 1,000 columns" in refused(tmp_path, parquet(tmp_path, wide)).reason.en
 
 
 def test_a_parquet_bomb_is_refused(tmp_path):
@@ -168,7 +168,7 @@ def test_a_parquet_bomb_is_refused(tmp_path):
     numbers = pa.repeat(pa.scalar(1, pa.int8()), 2_000_000)
     source = parquet(tmp_path, pa.table({"pid": word, "a": numbers, "b": numbers}))
     assert len(source) < MIB
-    assert "unpacks to more than a hundred times" in refused(tmp_path, source).message.en
+    assert "unpacks to more than a hundred times" in refused(tmp_path, source).reason.en
 
 
 def test_a_long_value_in_parquet_is_refused(tmp_path):
@@ -220,6 +220,7 @@ def written(path: Path, begin: bytes, filler: bytes, size: int) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("begin", "filler", "problem"),
     first(

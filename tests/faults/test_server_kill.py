@@ -179,6 +179,7 @@ def ask_and_forget(server: Server) -> None:
         server.ask(ASKED, key="one")
 
 
+@pytest.mark.long
 def test_a_graceful_stop_lets_the_running_request_finish(
     town: Town, ledger: Ledger, servers: list[Server]
 ) -> None:

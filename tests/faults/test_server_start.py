@@ -46,6 +46,7 @@ def refused(server: Server, **settings: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.long
 def test_from_start_to_ready_is_measured(server: Server, record_property: Any) -> None:
     seconds = server.start()
     record_property("seconds_to_ready", round(seconds, 2))

@@ -147,6 +147,7 @@ def crowds_of_values(rows: int) -> list[np.ndarray]:
     return [0 * place, middle, SPAN * (place % 2), place * 37 % (SPAN + 1), few, 0 * place + SPAN]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("agg", ["variance", "stddev"])
 @pytest.mark.parametrize(("measure", "price"), only(TELLING, PRICES))
 def test_bounds_of_a_variance_hold_it_in_cells_of_any_size(agg: str, measure: Measure, price: str) -> None:

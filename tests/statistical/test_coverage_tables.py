@@ -129,6 +129,7 @@ def test_bounds_hold_where_one_draw_outweighs_all_others(measure: Measure, price
     assert min(found.held) >= CONFIDENCE - slack(60 * 90)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("measure", first(1, ["zcdp", "pure"]))
 def test_bounds_of_means_in_a_table_with_margins_hold(measure: Measure) -> None:
     mean = Statistic(name="s", agg="mean", column="v")
@@ -142,6 +143,7 @@ def test_bounds_around_values_made_whole_and_non_negative_hold() -> None:
     assert min(found.held) >= CONFIDENCE - slack(150)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("measure", "price"), [("pure", "0.2"), ("zcdp", "0.05")])
 def test_the_error_of_every_table_is_that_of_theory(measure: Measure, price: str) -> None:
     """The closed form of the variances after least squares, measured within 10 % of each margin's error."""

@@ -142,6 +142,7 @@ def test_noise_of_few_cells_is_of_the_same_kind(mechanism: Mechanism) -> None:
     assert not fits(noise, NoiseDistribution(distribution.kind, 11))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mechanism", first(1, [TEN, additive("discrete_gaussian", "zcdp", 1, "0.005")]))
 def test_noise_of_one_cell_is_of_the_same_kind(mechanism: Mechanism) -> None:
     noise, distribution = (
@@ -238,6 +239,7 @@ def test_permute_and_flip_by_hand(scores) -> None:
         assert distribution[0] == pytest.approx(math.exp(-1 / 2) / 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("measure", "sensitivity", "price", "factor"),
     first(
@@ -257,6 +259,7 @@ def test_choices_follow_their_law_and_none_a_tenth_sharper_or_blunter(
     assert not likely(found, expected(measure, 2 * 1.1))
 
 
+@pytest.mark.long
 def test_each_measure_has_a_law_of_its_own() -> None:
     """Permute-and-flip is the sharper of the two at equal scales, most so between two places."""
     noise, scores = OpendpNoise(), np.array([0, -2])

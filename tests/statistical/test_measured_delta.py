@@ -208,6 +208,7 @@ class Aligned:
         raise AssertionError("nothing is chosen")
 
 
+@pytest.mark.long
 @settings(deadline=None, derandomize=True, max_examples=15)
 @given(
     others=st.lists(words, min_size=1, max_size=5),

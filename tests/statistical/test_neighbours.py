@@ -242,6 +242,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> DuckdbEngine:
     return DuckdbEngine(threads=1, timeout_s=60, temporary=tmp_path_factory.mktemp("engine"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("often", first(1, [settings(SOME, max_examples=12), SOME]), ids=["a few", "some"])
 def test_the_same_holds_for_the_real_engine(engine: DuckdbEngine, tmp_path_factory, often: settings) -> None:
     @often

@@ -44,6 +44,12 @@ ROWS = "id,sex,age\n" + "".join(
 
 
 @pytest.fixture
+def store_url(sqlite_first_url: str) -> str:
+    """What a database decides is tested with the ledger and the store; here its turn comes in the long lane."""
+    return sqlite_first_url
+
+
+@pytest.fixture
 def sudare(store_url, tmp_path, monkeypatch):
     monkeypatch.setenv("SUDARE_DATABASE_URL", store_url)
     monkeypatch.setenv("SUDARE_DATA_DIR", str(tmp_path / "data"))

@@ -112,6 +112,7 @@ def test_exact_integers_of_small_domains_are_those_found_by_hand(engine, files, 
     agree()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("often", FEW_AND_MANY)
 def test_exact_integers_at_the_ends_of_every_width_are_those_found_by_hand(engine, files, often) -> None:
     @often
@@ -134,6 +135,7 @@ def test_exact_integers_at_the_ends_of_every_width_are_those_found_by_hand(engin
     agree()
 
 
+@pytest.mark.long
 @REAL
 @given(data=st.data())
 def test_rehearsals_of_any_question_succeed_in_every_cell(engine, data) -> None:

@@ -403,6 +403,7 @@ records = st.tuples(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("often", first(1, [8, 20]))
 def test_csv_and_parquet_of_the_same_text_agree(imported, often):
     @settings(few_files, max_examples=often)
@@ -556,6 +557,7 @@ def test_no_person_has_more_rows_than_the_bound_and_ranks_are_a_prefix(imported)
     assert set(map(tuple, ranks.values())) == {(1, 2, 3, 4, 5)}
 
 
+@pytest.mark.long
 def test_every_row_of_a_person_is_kept_about_as_often():
     """Equally spaced values too, which a polynomial alone would order unevenly."""
     schema = described({"a": SMALL}, bound=2).schema

@@ -104,6 +104,7 @@ people = st.dictionaries(
 )
 
 
+@pytest.mark.long
 @few_files
 @given(people, st.randoms(use_true_random=False))
 def test_one_person_more_changes_no_other_persons_rows(imported, persons, dice):
@@ -167,6 +168,7 @@ def test_no_word_is_missing_and_nothing_to_worry_about(imported):
     assert fetched(file, "SELECT DISTINCT c0, c2 FROM rows") == [(-1, -1)]
 
 
+@pytest.mark.long
 @few_files
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8"), max_size=20), min_size=1, max_size=60))
 def test_any_text_at_all_can_be_read(imported, texts):

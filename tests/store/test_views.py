@@ -53,6 +53,12 @@ columns:
 RESIDENTS_CSV = "pid,district,weight,name\np1,chuo,50.5,A\np2,no,,B\np3,kita,70,C\n,chuo,1,D\nP1,chuo,9,E\n"
 
 
+@pytest.fixture
+def store_url(sqlite_first_url: str) -> str:
+    """What a database decides is tested with the ledger and the store; here its turn comes in the long lane."""
+    return sqlite_first_url
+
+
 class Shelf:
     """A place to register in."""
 
@@ -413,6 +419,7 @@ def test_a_join_that_would_fill_the_disk_is_refused_before_it_begins(tmp_path: P
     assert list((tmp_path / "made" / "staging").iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_join_keeps_within_little_memory(tmp_path: Path) -> None:
     """Two million joined rows, each with its text, in 200 MiB."""
     first = [(f"p{number % 50}", "1") for number in range(10_000)]

@@ -156,6 +156,7 @@ def shuffled(illness: tuple[str, ...], seed: int) -> tuple[str, ...]:
     return tuple(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recoding", [Recoding.FULL_DOMAIN, Recoding.FEW])
 def test_a_margin_of_one_value_keeps_who_reruns_the_program_at_one_half(recoding: Recoding) -> None:
     """Measured on three tables: run for l = 2 he may become certain of somebody; run for 3 he stays at 1/2 or below.

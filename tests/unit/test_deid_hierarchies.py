@@ -435,6 +435,7 @@ ADDRESSES = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(SMALL, max_examples=500)
 @given(ADDRESSES)
 def test_addresses_pieced_together_from_the_hard_signs_still_make_a_tree(texts: list[str]) -> None:

@@ -88,6 +88,7 @@ def test_the_threshold_grows_with_the_bound_the_noise_and_the_strictness(sigma, 
     assert threshold(sigma, rows, delta, persons=False) >= threshold(sigma, rows, delta, persons=True)
 
 
+@pytest.mark.long
 @MANY
 @given(st.sampled_from((0.5, 0.7, 1.0, 2.5, 9.0, 40.0)), st.integers(1, 6), st.integers(-2, 120))
 def test_no_way_of_having_values_alone_is_told_more_often_than_the_exposure(sigma, rows, at) -> None:
