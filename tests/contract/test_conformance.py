@@ -12,7 +12,7 @@ from datasets.database.store import Store
 from datasets.ledger.ledger import Account, Ledger
 from privacy.budget import Price
 
-FEW, MANY = 3, 8
+FEW, MANY = 1, 8
 """Examples an operation and phase; all roles are asked many in the long lane."""
 
 ANALYST, ADMINISTRATOR, PORTAL = "aoi", "hana", "sora"

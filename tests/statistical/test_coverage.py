@@ -258,7 +258,7 @@ LARGE: dict[str, tuple[Statistic, tuple[int, ...], float, tuple[float, ...]]] = 
 
 
 @pytest.mark.parametrize(("measure", "price"), first(1, [("pure", "0.3"), ("zcdp", "0.05")]))
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", first(2, LARGE))
 def test_the_error_in_a_large_cell_is_that_of_theory(name: str, measure: Measure, price: str) -> None:
     """By the delta method: the root of the summed squares of the derivatives, times the noise's deviation."""
     select, exacts, value, slopes = LARGE[name]

@@ -111,6 +111,15 @@ def test_every_link_inside_the_project_leads_somewhere(file):
         assert (file.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("file", DOCUMENTS, ids=[file.name for file in DOCUMENTS])
+def test_every_file_of_the_code_that_is_named_is_there(file):
+    """Places for what is to come are named as folders."""
+    named = re.findall(
+        r"`((?:api|datasets|privacy|tests|bench|scripts)/[\w./-]+\.\w+)`", file.read_text(encoding="utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_no_committed_text_names_a_registry():
     hosts = re.compile(r"p[y]pi\.org|pythonh[o]sted|registry\.n[p]mjs|deb\.d[e]bian")
     kinds = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg", ""}

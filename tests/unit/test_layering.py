@@ -130,6 +130,7 @@ def test_only_the_list_of_commands_computes_what_it_imports() -> None:
     computing = [
         file
         for file in FILES
+        if any(name in (ROOT / file).read_text(encoding="utf-8") for name in ("import_module", "__import__"))
         for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in IMPORTERS
