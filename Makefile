@@ -43,7 +43,7 @@ test-long: $(DONE) ## what takes minutes: planted faults, the audit of ε from o
 test-fast: $(DONE) ## run the tests that need no other program
 	$(RUN)/python -m pytest -m "not long" tests/unit tests/http
 
-faults: $(DONE) ## only the fault tests: races, kill -9, damaged files, planted mutants
+faults: $(DONE) ## only the fault tests: kill -9, damaged files, planted mutants
 	$(RUN)/python -m pytest tests/faults
 
 audit: $(DONE) ## measure the promised privacy from outside, over HTTP, with more runs than `make test` does

@@ -1,4 +1,4 @@
-"""HTTP, people and formats. `create_app` makes the application; nothing is connected before it is used."""
+"""HTTP, formats and the command line. `create_app` makes the application; nothing is connected before it is used."""
 
 from typing import TYPE_CHECKING
 

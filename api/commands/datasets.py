@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.commands.account_lines import account_line, account_text, all_accounts
+from api.commands.language import sentence
 from api.commands.terminal import StageProgress, as_json, echo, operator
 from api.services import Services
+from privacy.words import Words
 
 if TYPE_CHECKING:
     from datasets.catalog import DatasetVersion
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
     from datasets.registration.ingest import ColumnCounts, IngestReport
     from datasets.registration.registry import Registered
 
-VIEW_HAS_NO_DATA = "this describes a view, which is joined from registered datasets: leave --data out"
-DATA_IS_MISSING = "give --data: the source of the dataset, CSV or Parquet"
+VIEW_HAS_NO_DATA = Words(
+    ja="これは登録済みのデータセットを結合するビューの記述です。--data は指定しないでください",
+    en="this describes a view, which is joined from registered datasets: leave --data out",
+)
+DATA_IS_MISSING = Words(
+    ja="--data でデータセットの元データ（CSV または Parquet）を指定してください",
+    en="give --data: the source of the dataset, CSV or Parquet",
+)
 
 existing = click.Path(exists=True, path_type=Path)
 
@@ -43,7 +51,7 @@ def check_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
 
     described = _described(descriptor)
     if isinstance(described, View) and data is not None:
-        raise click.UsageError(VIEW_HAS_NO_DATA)
+        raise click.UsageError(sentence(VIEW_HAS_NO_DATA))
     if isinstance(described, View) or data is None:
         _show_description(descriptor, described, as_json)
         return
@@ -129,9 +137,11 @@ def _described(file: Path) -> "Descriptor | View":
         # Editors on Windows put a byte order mark before the text; it is no part of it.
         return read(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
-        raise click.ClickException(f"{file} is not UTF-8 text") from None
+        wrong = Words(ja=f"{file} は UTF-8 のテキストではありません", en=f"{file} is not UTF-8 text")
+        raise click.ClickException(sentence(wrong)) from None
     except OSError:
-        raise click.ClickException(f"{file} cannot be read") from None
+        wrong = Words(ja=f"{file} を読み込めません", en=f"{file} cannot be read")
+        raise click.ClickException(sentence(wrong)) from None
 
 
 def _registered(
@@ -143,10 +153,10 @@ def _registered(
     store, data_dir, actor = services.store, services.settings.data_dir, operator()
     if isinstance(described, View):
         if data is not None:
-            raise click.UsageError(VIEW_HAS_NO_DATA)
+            raise click.UsageError(sentence(VIEW_HAS_NO_DATA))
         return register_view(store=store, data_dir=data_dir, view=described, actor=actor, progress=progress)
     if data is None:
-        raise click.UsageError(DATA_IS_MISSING)
+        raise click.UsageError(sentence(DATA_IS_MISSING))
     return register(
         store=store, data_dir=data_dir, descriptor=described, source=data, actor=actor, progress=progress
     )

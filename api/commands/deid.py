@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.commands.language import language as language_of_operator
+from api.commands.language import sentence
 from api.commands.terminal import StageProgress
-from privacy.words import LANGUAGES, Language
+from privacy.words import LANGUAGES, Language, Words
 
 if TYPE_CHECKING:
     from datasets.records.report import Report
 
 NO_SOLUTION = 3
+STOPPED = Words(ja="中止しました。何も書き出していません", en="stopped; nothing was written")
+TOO_LARGE = Words(
+    ja="記憶域が足りません。何も書き出していません",
+    en="there is not enough memory for this; nothing was written",
+)
+STOPPING = Words(
+    ja="中止しています。もう一度 Ctrl-C を押すと直ちに終了します", en="stopping; Ctrl-C again leaves at once"
+)
 
 file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -31,7 +40,9 @@ file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to make.")
 @click.option("--force", is_flag=True, help="Replace an earlier record set in that folder.")
 @click.option("--key-file", type=file, help="The key of pseudonyms (32 bytes or more), kept apart by you.")
-@click.option("--language", type=click.Choice(LANGUAGES), help="Of the report; without it, both.")
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), help="Of the report; without it, as the plan says, or both."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print report.json.")
 def deid(
     plan: Path,
@@ -81,12 +92,14 @@ def _run(
         faults = [fault.placed().within(language_of_operator()) for fault in refusal.faults]
         raise click.ClickException("\n".join(f"{plan}: {fault}" for fault in faults)) from None
     except (Cancelled, KeyboardInterrupt):
-        raise click.ClickException("stopped; nothing was written") from None
+        raise click.ClickException(sentence(STOPPED)) from None
     except MemoryError:
-        raise click.ClickException("there is not enough memory for this; nothing was written") from None
+        raise click.ClickException(sentence(TOO_LARGE)) from None
     # Only what the system says of the cause: the file's name is often that of a draft, which is gone by then.
     except OSError as fault:
-        raise click.ClickException(f"{fault.strerror or fault}; nothing was written") from None
+        cause = fault.strerror or fault
+        failed = Words(ja=f"{cause}（何も書き出していません）", en=f"{cause}; nothing was written")
+        raise click.ClickException(sentence(failed)) from None
 
 
 def _key(file: Path | None) -> bytes | None:
@@ -133,7 +146,7 @@ def _interrupts() -> Iterator[list[int]]:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
-        click.echo("\nstopping; Ctrl-C again leaves at once", err=True)
+        click.echo(f"\n{sentence(STOPPING)}", err=True)
 
     try:
         before = signal.signal(signal.SIGINT, press)

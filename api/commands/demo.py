@@ -14,7 +14,9 @@ from typing import Any
 
 import click
 
+from api.commands.language import sentence
 from api.services import Services
+from privacy.words import Words
 
 START_S_MAX = 30
 QUESTION = {
@@ -79,9 +81,11 @@ def _wait_until_ready(bind: str, server: subprocess.Popen[bytes]) -> None:
             if _call(bind, "GET", "/readyz")[0] == http.client.OK and server.poll() is None:
                 return
         time.sleep(0.05)
-    raise click.ClickException(
-        f"the server did not start on {bind}; see demo-server.log in the data directory"
+    failed = Words(
+        ja=f"サーバーが {bind} で起動しませんでした。データ用フォルダの demo-server.log をご覧ください",
+        en=f"the server did not start on {bind}; see demo-server.log in the data directory",
     )
+    raise click.ClickException(sentence(failed))
 
 
 def _ask(bind: str, key: str) -> dict[str, Any]:
@@ -94,7 +98,9 @@ def _ask(bind: str, key: str) -> dict[str, Any]:
     body = json.dumps({"mode": "run", **QUESTION})
     status, answer = _call(bind, "POST", "/v1/datasets/residents/queries", body, headers)
     if status != http.client.OK:
-        raise click.ClickException(f"the question was refused: {answer['title']}. {answer['detail']}")
+        why = f"{answer['title']}. {answer['detail']}"
+        refused = Words(ja=f"質問が受け付けられませんでした：{why}", en=f"the question was refused: {why}")
+        raise click.ClickException(sentence(refused))
     return answer
 
 

@@ -5,13 +5,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.commands.account_lines import account_line, account_text, all_accounts
+from api.commands.language import sentence
 from api.commands.terminal import PriceParameter, as_json, echo, operator
 from api.services import Services
 from privacy.budget import Price
+from privacy.words import Words
 
 if TYPE_CHECKING:
     from datasets.catalog import DatasetVersion
     from datasets.ledger.ledger import Account, Grant
+
+
+ONE_ACCOUNT = Words(
+    ja="--user、--org、--dataset-cap のどれか一つだけを指定してください",
+    en="give exactly one of --user, --org, --dataset-cap",
+)
 
 
 @click.command()
@@ -40,8 +48,14 @@ def grant(
     version = services.catalog.current(id)
     # An answer of a view is charged to each of its sources: an account of the view itself would pay for nothing.
     if version.is_view:
+        sources = ", ".join(version.sources)
         raise click.ClickException(
-            f"{id} is a view, whose answers its sources pay for: grant on {', '.join(version.sources)}"
+            sentence(
+                Words(
+                    ja=f"{id} はビューです。回答の代価は元のデータセットが支払うため、{sources} に付与してください",
+                    en=f"{id} is a view, whose answers its sources pay for: grant on {sources}",
+                )
+            )
         )
     name, amount = _amount(version, epsilon=epsilon, rho=rho)
     account = _account(version, user=to_user, organisation=to_organisation, cap=dataset_cap)
@@ -65,8 +79,14 @@ def _amount(version: "DatasetVersion", *, epsilon: Price | None, rho: Price | No
     # Never converted: ε and ρ buy different things, so an amount in the other measure is a mistake.
     amount, other = (epsilon, rho) if name == "epsilon" else (rho, epsilon)
     if amount is None or other is not None:
+        measure = version.schema.measure
         raise click.UsageError(
-            f"{version.id} is accounted in {version.schema.measure}: give --{name}, and nothing else"
+            sentence(
+                Words(
+                    ja=f"{version.id} は {measure} で計上されます。--{name} だけを指定してください",
+                    en=f"{version.id} is accounted in {measure}: give --{name}, and nothing else",
+                )
+            )
         )
     return name, amount
 
@@ -78,7 +98,7 @@ def _account(
     from datasets.ledger.ledger import Account
 
     if sum([bool(user), bool(organisation), cap]) != 1:
-        raise click.UsageError("give exactly one of --user, --org, --dataset-cap")
+        raise click.UsageError(sentence(ONE_ACCOUNT))
     if user:
         return Account(kind="user", holder=user)
     if organisation:

@@ -5,15 +5,20 @@ from collections.abc import Mapping
 
 from api.settings import PREFIX, InvalidSetting, Settings
 from privacy.refusal import Refusal
-from privacy.words import Language
+from privacy.words import Language, Words
 
 LOCALE_NAMES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """The first of these that is set decides, as POSIX has it."""
 
 
+def sentence(words: Words) -> str:
+    """A sentence in the operator's language."""
+    return words.within(language())
+
+
 def refusal_text(refusal: Refusal) -> str:
     """A refusal as a sentence for the operator."""
-    return refusal.message().within(language())
+    return sentence(refusal.message())
 
 
 def language(environment: Mapping[str, str] | None = None) -> Language:

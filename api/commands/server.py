@@ -2,11 +2,11 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import click
 
+from api.server.metrics_folder import with_new_folder
 from api.services import Services
 from api.settings import Settings
 
@@ -31,8 +31,7 @@ def serve() -> None:
     """Serve until stopped (gunicorn, threads, loaded before forking)."""
     # Read here only to refuse: gunicorn would wrap a wrong setting in a traceback.
     Settings.read()
-    # Workers count apart; Prometheus adds them up through files in a folder that no earlier run has written to.
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(prefix="sudare-metrics-")}
+    environment = with_new_folder(os.environ)
     command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT)]
     # This process becomes gunicorn, so that SIGTERM of whoever started it reaches the server itself.
     os.execve(sys.executable, [*command, "--config", "python:api.server.gunicorn", "wsgi:app"], environment)

@@ -105,6 +105,8 @@ def _finish(described: dict[str, Any], operation: ApiOperation) -> None:
     for form in operation.formats:
         if form.schema is not None:
             given["200"]["content"][form.media_type] = {"schema": dict(form.schema)}
+    if operation.roles is None:
+        described["security"] = []  # the description's own rule is that every operation needs a key
     if operation.headers:
         described.setdefault("parameters", []).extend(operation.headers)
     described["responses"] = given | _refusals(operation)

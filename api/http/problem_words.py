@@ -88,7 +88,7 @@ PROBLEMS: dict[str, ProblemWords] = {
     "conflict": ProblemWords(
         status=409,
         title=Words(ja="現在の状態では実行できません", en="This cannot be done in the present state"),
-        detail=Words(ja="{expected}", en="{expected}"),
+        detail=Words(ja="現在の状態は「{expected}」です。", en="The present state is {expected}."),
     ),
     "in_progress": ProblemWords(
         status=409,

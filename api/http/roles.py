@@ -38,6 +38,18 @@ def allowed(*roles: str) -> Callable[[View], View]:
     return mark
 
 
+def public(view: View) -> View:
+    """Let a view be called without a key. Its address is checked like that of any other; nobody's rate is counted."""
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        _check_parameters(reads_query=operation_of(view).reads_query)
+        _check_path(kwargs)
+        return view(*args, **kwargs)
+
+    return declare(checked, refuses=("invalid_query",), roles=None)  # type: ignore[return-value]
+
+
 def _check_parameters(*, reads_query: bool) -> None:
     """Refuse a parameter given twice, and any where none is read."""
     # A parameter that is overlooked does harm: `?mode=quote` would be charged for as a run.

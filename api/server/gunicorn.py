@@ -5,6 +5,7 @@ from typing import Any
 
 from prometheus_client import multiprocess
 
+from api.server import metrics_folder
 from api.settings import Settings
 
 _settings = Settings.read()
@@ -31,7 +32,12 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.app.wsgi().extensions["sudare"].store.close()
 
 
+def on_exit(server: Any) -> None:
+    """Remove the counters of this run."""
+    metrics_folder.remove()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Keep a dead worker's counters, drop its gauges."""
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if metrics_folder.VARIABLE in os.environ:
         multiprocess.mark_process_dead(worker.pid)

@@ -17,7 +17,7 @@ from datasets.records.plan.plan import ProcessingPlan
 from datasets.records.prepare import Prepared, Read
 from datasets.records.run_secrets import Secrets
 from privacy.deidentify.hierarchies.hierarchy import Hierarchy
-from privacy.deidentify.models import name_of
+from privacy.deidentify.models import name_of, title_of
 from privacy.deidentify.operations.naming import TERMS
 from privacy.deidentify.proof.attack import Linkage
 from privacy.deidentify.search.engine import NoSolution, Recoded, Recoding
@@ -165,6 +165,7 @@ def solved(
         "models": [
             {
                 "name": verdict.name,
+                "title": title_of(model).as_json(),
                 "met": verdict.met,
                 "value": verdict.value,
                 "words": words_of_model(model).as_json(),
@@ -303,7 +304,13 @@ def unsolved(
         "reasons_ja": [reason.ja for reason in fault.reasons],
         "nearest": None if fault.nearest is None else dict(fault.nearest),
         "models": [
-            {"name": name_of(model), "met": False, "value": None, "words": words_of_model(model).as_json()}
+            {
+                "name": name_of(model),
+                "title": title_of(model).as_json(),
+                "met": False,
+                "value": None,
+                "words": words_of_model(model).as_json(),
+            }
             for model in plan.models
         ],
         "suppression": {"limit": plan.suppression},

@@ -84,10 +84,10 @@ ROOMS = {
         "flask marshmallow",
     ),
     "api.commands": row(
-        "api api.budgets api.description api.records api.services api.settings datasets.catalog "
-        "datasets.database datasets.descriptor datasets.ledger datasets.people datasets.records "
-        "datasets.records.plan datasets.registration datasets.registration.ingest datasets.sample privacy "
-        "privacy.deidentify",
+        "api api.budgets api.description api.records api.server api.services api.settings "
+        "datasets.catalog datasets.database datasets.descriptor datasets.ledger datasets.people "
+        "datasets.records datasets.records.plan datasets.registration datasets.registration.ingest "
+        "datasets.sample privacy privacy.deidentify",
         "click",
     ),
     "api.description": row("api.http", "apispec flask flask_smorest marshmallow werkzeug yaml"),

@@ -1,7 +1,7 @@
 """Turns a source (CSV, Parquet) into a table of integers and a sealed copy. Refuses what it cannot read.
 
 Every promise about people that a later answer makes rests on what happens here, once: coding, clamping and
-the bound on rows per person (dp.md 3). Nothing is inferred from the data, and no cell is ever quoted.
+the bound on rows per person. Nothing is inferred from the data, and no cell is ever quoted.
 """
 
 from datasets.registration.ingest.joining import JoinedPart
