@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from api.settings import Settings
+from api.settings import InvalidSetting, Settings
+from privacy.words import Words
 
 if TYPE_CHECKING:
     from datasets.catalog import Catalog
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from privacy.noise import Noise
 
 ENGINE_THREADS = 2
+DATABASE_URL_IS_WRONG = Words(
+    ja="SUDARE_DATABASE_URL は sqlite:///パス または postgresql://ホスト/名前 のように指定してください",
+    en="SUDARE_DATABASE_URL must read like sqlite:///path or postgresql://host/name",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +41,15 @@ class Services:
 
     @cached_property
     def store(self) -> "Store":
+        from sqlalchemy.exc import ArgumentError
+
         from datasets.database.store import Store
 
-        return Store(self.settings.database_url)
+        try:
+            return Store(self.settings.database_url)
+        # What SQLAlchemy says of an address repeats it, and it may hold a password.
+        except (ValueError, ArgumentError, ImportError):
+            raise InvalidSetting(DATABASE_URL_IS_WRONG) from None
 
     @cached_property
     def people(self) -> "People":

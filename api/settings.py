@@ -14,6 +14,7 @@ PREFIX = "SUDARE_"
 SECRET_LENGTH_MIN = 32
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_BIND = re.compile(r"(?:[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])?:([0-9]{1,5})", re.ASCII)
 _RATE = re.compile(rf"([0-9]{{1,9}}) per ({'|'.join(SECONDS)})", re.ASCII)
 
 
@@ -119,6 +120,13 @@ class Settings:
             if not 1 <= getattr(self, name) <= 1_000:
                 raise _not_within(f"{PREFIX}{name.upper()}", 1, 1_000)
         Rate.read(self.rate_limit)
+        if not _is_bindable(self.bind):
+            raise InvalidSetting(
+                Words(
+                    ja=f"{PREFIX}BIND は 127.0.0.1:8000 または unix:/run/sudare.sock のように指定してください",
+                    en=f"{PREFIX}BIND must read like 127.0.0.1:8000 or unix:/run/sudare.sock",
+                )
+            )
         if not 0 <= self.response_quantum_ms <= 60_000:
             raise _not_within(f"{PREFIX}RESPONSE_QUANTUM_MS", 0, 60_000)
         if self.log_level not in LOG_LEVELS:
@@ -143,6 +151,13 @@ class Settings:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             _write_once(file, secrets.token_hex(32))
         return file.read_text().strip().encode()
+
+
+def _is_bindable(bind: str) -> bool:
+    """Whether gunicorn can listen there at all: a host and a port, or a socket's path."""
+    # Looked at here, since gunicorn tries a host that does not exist again and again without an end.
+    matched = _BIND.fullmatch(bind)
+    return bind.startswith("unix:/") or (matched is not None and 0 < int(matched[1]) < 1 << 16)
 
 
 def _write_once(file: Path, text: str) -> None:

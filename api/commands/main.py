@@ -81,6 +81,14 @@ class OperatorCommands(click.Group):
         except Refusal as refusal:
             # Without `from None` a terminal would show where in the code it was refused, which helps no operator.
             raise click.ClickException(refusal_text(refusal)) from None
+        # click ends quietly where whoever reads the output has gone.
+        except BrokenPipeError:
+            raise
+        except OSError as fault:
+            # Only what the system says, and of which file: a folder that is none, a disk that is full.
+            cause = fault.strerror or type(fault).__name__
+            named = "" if fault.filename is None else f"{fault.filename}: "
+            raise click.ClickException(f"{named}{cause}") from None
 
 
 @click.group(cls=OperatorCommands, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

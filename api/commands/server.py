@@ -30,7 +30,7 @@ def init() -> None:
 def serve() -> None:
     """Serve until stopped (gunicorn, threads, loaded before forking)."""
     # Read here only to refuse: gunicorn would wrap a wrong setting in a traceback.
-    Settings.read()
+    Services.from_environment().store.close()
     environment = with_new_folder(os.environ)
     command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT)]
     # This process becomes gunicorn, so that SIGTERM of whoever started it reaches the server itself.

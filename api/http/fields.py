@@ -244,7 +244,10 @@ def problems(messages: Any, body: Any, pointer: str = "") -> list[Problem]:
     if isinstance(messages, list):
         return [_problem(message, pointer, at(body, pointer)) for message in messages]
     found = []
-    for name, inner in messages.items():
+    # marshmallow finds unknown members in the order of a set, which differs from process to process.
+    for name, inner in sorted(
+        messages.items(), key=lambda item: (item[1] == ["unknown_field"], _unknown(item))
+    ):
         key = str(name)
         if key == "_schema":
             found += problems(inner, body, pointer)
@@ -253,6 +256,11 @@ def problems(messages: Any, body: Any, pointer: str = "") -> list[Problem]:
             place = f"{pointer}{key}" if isinstance(name, Pointer) else f"{pointer}/{escaped(key)}"
             found += problems(inner, body, place)
     return found
+
+
+def _unknown(item: tuple[Any, Any]) -> str:
+    """What unknown members are sorted by; the others stay in the order of their schema."""
+    return str(item[0]) if item[1] == ["unknown_field"] else ""
 
 
 def _problem(message: Any, pointer: str, given: Any) -> Problem:

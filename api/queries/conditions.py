@@ -141,7 +141,7 @@ class ConditionReader:
             return ()
         length = len(value["value"])
         if length == 0 or (op == "between" and length != 2):
-            self._fault(pointer, "wrong_length", "1 or more (between: 2)")
+            self._fault(pointer, "wrong_length", "≥ 1 (between: 2)")
             return ()
         return self._scalars(value["value"], pointer, several=True) if self._counted(length, pointer) else ()
 

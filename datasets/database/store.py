@@ -25,7 +25,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from datasets.database.errors import Unavailable
@@ -107,6 +107,11 @@ def _failing_as_unavailable() -> Iterator[None]:
         yield
     except (OperationalError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError) as error:
         raise Unavailable from error
+    except DatabaseError as error:
+        # SQLite says so of a file that is no database, or a damaged one; what derives from it has causes of its own.
+        if type(error.orig) is sqlite3.DatabaseError:
+            raise Unavailable from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)

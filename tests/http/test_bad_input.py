@@ -323,3 +323,9 @@ def test_thirty_levels_of_not_are_still_answered(stranger: Visitor) -> None:
     for _ in range(30):
         where = {"not": where}
     assert stranger.ask({**COUNT, "mode": "quote", "where": where}).status_code == 200
+
+
+def test_unknown_members_are_named_in_order_whatever_the_process(onlooker: Visitor) -> None:
+    refused = onlooker.post("/v1/grants", dict.fromkeys(("zulu", "alpha", "mike", "kilo", "echo"), 1))
+    unknown = [error["pointer"] for error in refused.json["errors"] if error["reason"] == "unknown_field"]
+    assert unknown == ["/alpha", "/echo", "/kilo", "/mike", "/zulu"]

@@ -219,7 +219,7 @@ def test_a_planted_fault_of_a_sensitivity_is_found(monkeypatch: pytest.MonkeyPat
     asked = query(select, group_by=by_bins if select is PERSONS else ())
     schema = register(WIDE, rows=3, measure=measure)
     if select is OF_ESTIMATOR[Quantiles]:
-        monkeypatch.setattr("privacy.statistics.plan_way", lambda *_, **__: QuantileMethod(branching=11))
+        monkeypatch.setattr("privacy.statistics.plan_method", lambda *_, **__: QuantileMethod(branching=11))
 
     @settings(MANY, phases=[Phase.generate], database=None)
     @given(neighbours(schema))

@@ -311,3 +311,31 @@ def test_a_dataset_never_changes_its_measure(sudare, town):
     (town / "town.yaml").write_text(IN_RHO, encoding="utf-8")
     output = sudare("dataset", "register", town / "town.yaml", "--data", town / "town.csv", exit_code=1)
     assert "a lineage never changes its measure. Keep `measure: pure`" in output
+
+
+@pytest.mark.parametrize(
+    "url", ["", "{x}", "mysql://h/d", "sqlite://", "postgresql://u:p@[bad", "nope+nope://x"]
+)
+def test_an_address_that_is_no_databases_is_refused_without_being_repeated(monkeypatch, tmp_path, url):
+    """It may hold a password."""
+    monkeypatch.setenv("SUDARE_DATABASE_URL", url)
+    monkeypatch.setenv("SUDARE_DATA_DIR", str(tmp_path))
+    result = CliRunner().invoke(main, ["dataset", "list"])
+    assert (result.exit_code, result.exception.__class__) == (1, SystemExit)
+    assert result.output.strip().endswith("must read like sqlite:///path or postgresql://host/name")
+
+
+def test_a_file_that_is_no_database_is_not_available(monkeypatch, tmp_path):
+    (tmp_path / "notes.csv").write_text("a,b\n" * 1_000, encoding="utf-8")
+    monkeypatch.setenv("SUDARE_DATABASE_URL", f"sqlite:///{tmp_path}/notes.csv")
+    result = CliRunner().invoke(main, ["dataset", "list"])
+    assert (result.exit_code, result.output) == (1, "Error: the database is not available\n")
+
+
+def test_a_data_folder_that_is_a_file_is_named(monkeypatch, tmp_path):
+    file = tmp_path / "data"
+    file.write_text("", encoding="utf-8")
+    monkeypatch.setenv("SUDARE_DATABASE_URL", f"sqlite:///{tmp_path}/sudare.db")
+    monkeypatch.setenv("SUDARE_DATA_DIR", str(file))
+    result = CliRunner().invoke(main, ["init"])
+    assert (result.exit_code, result.output) == (1, f"Error: {file}: File exists\n")

@@ -26,7 +26,7 @@ from deid_oracle import (
     task,
     worlds,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from privacy.deidentify.hierarchies.hierarchy import SUPPRESSED
@@ -193,8 +193,18 @@ def test_ranges_tell_the_least_and_the_most_of_each_class_of_cells(world: World)
     assert (ranges.loss, ranges.granularity_loss) == (pytest.approx(lost.mean()), pytest.approx(lost.mean()))
 
 
+# Four records alike and one apart: with a model beside k nothing lends, and the sweep alone ends at the coarsest node.
+ONE_APART = World(
+    trees=({"v0": ("v0", "*"), "v1": ("v1", "*")}, {"v0": ("v0", "*"), "v1": ("v1", "*")}),
+    rows=(*[("v0", "v0")] * 4, ("v0", "v1")),
+    illness=("flu",) * 5,
+    models=(KAnonymity(k=2), DistinctDiversity(attribute="illness", l=1)),
+)
+
+
 @SMALL
 @given(worlds(st.tuples(KS, OF_ILLNESS)), LOCAL)
+@example(ONE_APART, Recoding.FEW)
 def test_local_recoding_never_loses_more_than_the_best_single_scheme(
     world: World, recoding: Recoding
 ) -> None:

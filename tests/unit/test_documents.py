@@ -32,6 +32,21 @@ def test_every_default_in_the_table_is_the_real_one():
         assert str(getattr(Settings(), name.lower())) == default
 
 
+@pytest.mark.parametrize(
+    "bind", ["127.0.0.1:99999", "{x}", "localhost", "127.0.0.1:0", "host name:80", "unix:"]
+)
+def test_an_address_where_nobody_can_listen_stops_the_start(bind):
+    with pytest.raises(InvalidSetting, match="SUDARE_BIND must read like"):
+        Settings.read({"SUDARE_BIND": bind})
+
+
+@pytest.mark.parametrize(
+    "bind", ["127.0.0.1:8000", ":80", "[::1]:8000", "town.example:443", "unix:/run/s.sock"]
+)
+def test_an_address_to_listen_at_is_taken(bind):
+    assert Settings.read({"SUDARE_BIND": bind}).bind == bind
+
+
 def test_an_unknown_setting_stops_the_start():
     with pytest.raises(InvalidSetting, match="SUDARE_WORKRES is not a setting"):
         Settings.read({"SUDARE_WORKRES": "3"})
