@@ -33,7 +33,7 @@ serve: $(READY) ## serve what is registered
 test: $(DONE) ## run the tests, with a real PostgreSQL and a real Chromium where installable
 	@bash scripts/install-test-tools
 	@$(WARM)
-	$(RUN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
+	$(RUN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: $(DONE) ## what takes minutes: planted faults, the audit of ε from outside, and more cases of what `make test` tells once
 	@bash scripts/install-test-tools

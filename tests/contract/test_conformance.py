@@ -12,7 +12,7 @@ from datasets.database.store import Store
 from datasets.ledger.ledger import Account, Ledger
 from privacy.budget import Price
 
-FEW, MANY = 1, 8
+FEW, MANY = 3, 8
 """Examples an operation and phase; all roles are asked many in the long lane."""
 
 ANALYST, ADMINISTRATOR, PORTAL = "aoi", "hana", "sora"
@@ -55,6 +55,7 @@ def configuration(server: Server, tmp_path_factory: pytest.TempPathFactory) -> P
     return file
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("user", "examples"), first(1, [(ANALYST, FEW), (ANALYST, MANY), (ADMINISTRATOR, MANY), (PORTAL, MANY)])
 )
@@ -81,6 +82,7 @@ def test_the_server_keeps_its_description(
     assert '"event": "fault"' not in server.log.read_text()
 
 
+@pytest.mark.long
 def test_nothing_that_was_asked_has_harmed_the_ledger(server: Server, configuration: Path) -> None:
     store = Store(server.town.settings.database_url)
     ledger = Ledger(store)

@@ -35,6 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Town:
     return build(tmp_path_factory.mktemp("neighbours") / "one")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("person", first(1, [PERSON_MORE, ODD_PERSON]), ids=["ordinary", "odd"])
 def test_neighbouring_databases_look_the_same(home: Town, tmp_path: Path, person: str) -> None:
     recorded = RecordedNoise(source=OpendpNoise())

@@ -163,6 +163,7 @@ def test_bounds_of_a_variance_hold_it_in_cells_of_any_size(agg: str, measure: Me
     assert (high - low)[-2 * EACH : -EACH].max() < 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("measure", "price"), only(TELLING, PRICES))
 @pytest.mark.parametrize("agg", ["ratio", "share_kept"])
 def test_bounds_of_a_share_hold_it_in_cells_of_any_size(agg: str, measure: Measure, price: str) -> None:
@@ -257,6 +258,7 @@ LARGE: dict[str, tuple[Statistic, tuple[int, ...], float, tuple[float, ...]]] = 
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("measure", "price"), first(1, [("pure", "0.3"), ("zcdp", "0.05")]))
 @pytest.mark.parametrize("name", first(2, LARGE))
 def test_the_error_in_a_large_cell_is_that_of_theory(name: str, measure: Measure, price: str) -> None:

@@ -155,6 +155,7 @@ def test_quantiles_from_a_tree_are_as_near_as_stated_and_inside_their_bounds(
         assert min(found.inside, default=1) >= least(300)
 
 
+@pytest.mark.long
 def test_the_rows_stated_are_hardly_more_than_they_must_be_at_worst() -> None:
     """Half as many rows would be promised too often where nearly all bins lie just beyond."""
     one = planned(200, ("0.5",), "0.001", "zcdp", 1_300, ends=False)

@@ -106,6 +106,7 @@ def test_bounds_of_a_table_with_margins_hold(measure: Measure, price: str) -> No
     assert min(found.held) >= CONFIDENCE - slack(runs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("measure", "price", "tables"),
     first(

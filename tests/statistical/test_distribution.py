@@ -131,6 +131,7 @@ def test_scales_are_those_of_the_papers(mechanism: Mechanism, scale: float) -> N
     assert mechanism.scale == pytest.approx(scale, rel=1e-12)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mechanism", [TEN, additive("discrete_gaussian", "zcdp", 1, "0.005")])
 def test_noise_of_few_cells_is_of_the_same_kind(mechanism: Mechanism) -> None:
     noise, distribution = (

@@ -142,6 +142,7 @@ def above_only(sigma: float, rows: int, delta: Fraction, *, persons: bool) -> in
     return at
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "newcomer", only([ONE, SAME, PERSON], [ONE, SAME, RARE, APART, PERSON, SOME]), ids=str
 )

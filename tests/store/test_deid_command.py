@@ -116,6 +116,7 @@ def test_the_report_tells_models_levels_loss_and_what_was_suppressed(deid, here)
     assert told["levels"] == {"sex": 0, "age": 1}
     assert told["models"][0] | {"words": None} == {
         "name": "2-anonymity",
+        "title": {"ja": "2-匿名性", "en": "2-anonymity"},
         "met": True,
         "value": 2.0,
         "words": None,

@@ -206,6 +206,7 @@ def test_a_person_in_two_codes_of_one_bin_is_counted_once(engine, files) -> None
     assert found[planned.exact_requests[0]].tolist() == [2, 1]
 
 
+@pytest.mark.long
 def test_persons_in_tens_of_thousands_of_single_values_are_counted_quickly(engine, files) -> None:
     """Each value is its own cell: no tree of comparisons is built, which would take a minute."""
     schema = register(Number(name="n", low=-20_000, high=29_999), rows=2)

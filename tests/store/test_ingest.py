@@ -335,6 +335,7 @@ numerals = st.one_of(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("column", first(2, NUMBERS), ids=lambda column: f"step {column.step}")
 @settings(max_examples=10, deadline=None)
 @given(texts=st.lists(numerals, min_size=50, max_size=200))

@@ -42,6 +42,7 @@ def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
     assert not is_current(Store(f"sqlite:///{tmp_path}/new/sudare.db"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", first(1, ["postgresql", "sqlite"]))
 def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sudare.db"

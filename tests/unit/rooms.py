@@ -106,7 +106,7 @@ ROOMS = {
     "api.services": row(
         "api.settings datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people "
         "datasets.queries privacy",
-        "flask",
+        "flask sqlalchemy",
     ),
     "api.settings": row("privacy"),
 }

@@ -84,6 +84,7 @@ def test_knowing_every_quasi_identifier_narrows_nobody_below_k() -> None:
     assert min(seen.values()) >= 5
 
 
+@pytest.mark.long
 def test_a_record_told_more_finely_than_its_class_is_noticed() -> None:
     """One row of each output told by its true values: the attacker narrows its person, or meets others' cells."""
     noticed = tried = 0

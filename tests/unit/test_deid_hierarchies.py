@@ -252,6 +252,7 @@ def test_a_fiscal_year_begins_in_april() -> None:
     assert told(spec, "2024-04-01")[1] == "2024年度"
 
 
+@pytest.mark.long
 def test_a_year_with_two_eras_is_told_as_two_below_eras() -> None:
     spec = {"dates": ["month", "year", "era"], **DAYS}
     assert told(spec, "2019-04-30") == ("平成31年4月", "平成31年", "平成", "*")

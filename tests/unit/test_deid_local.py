@@ -160,6 +160,7 @@ def test_what_is_published_covers_what_is_true(world: World, recoding: Recoding)
             assert set(told.texts()) <= known | {SUPPRESSED}
 
 
+@pytest.mark.long
 @SMALL
 @given(worlds(st.tuples(KS, OF_ILLNESS), numbers=True))
 def test_ranges_tell_the_least_and_the_most_of_each_class_of_cells(world: World) -> None:

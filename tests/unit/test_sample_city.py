@@ -371,6 +371,7 @@ def test_only_waiting_children_have_no_facility(ask):
     assert ask("SELECT DISTINCT waiting FROM childcare WHERE facility_type <> 'none'") == [("no",)]
 
 
+@pytest.mark.long
 def test_no_child_has_a_place_before_its_birth(ask):
     early = ask(
         "SELECT 1 FROM childcare JOIN residents ON child_id = resident_id"
