@@ -21,7 +21,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from datasets.database.closed_lists import ACCOUNT_KINDS, GRANT_STATES, OUTCOMES, ROLES
+from datasets.database.closed_lists import (
+    ACCOUNT_KINDS,
+    CAPS,
+    CHAINED,
+    GRANT_CHANGES,
+    GRANT_STATES,
+    OUTCOMES,
+    ROLES,
+)
 
 CLUSTERED = {"sqlite_with_rowid": False}  # one page to write instead of two
 PAID = text("charge > 0 AND outcome = 'answered'")  # those that a repeated question may be answered with
@@ -71,7 +79,8 @@ class UserRow(Base):
 class LineageRow(Base):
     """What a lifetime cap belongs to: all versions and names of one body of data, for ever.
 
-    `salt` (hex) keys the choice of rows within a person at registration.
+    `salt` (hex) keys the choice of rows within a person at registration. A population has a row too, whose id begins
+    with `population:` and whose salt is empty, since it has no rows of its own.
     """
 
     __tablename__ = "lineages"
@@ -106,7 +115,8 @@ class VersionRow(Base):
     """One registered import. `folder` is relative to the data directory; `descriptor` is the YAML text.
 
     `sources` is the JSON of {dataset: version} that a view was joined from, NULL where there is a source file;
-    the descriptor of a view is kept with its columns' domains filled in, as they were then.
+    the descriptor of a view is kept with its columns' domains filled in, as they were then. `engine` names who
+    computes exact integers from it.
     """
 
     __tablename__ = "versions"
@@ -118,24 +128,26 @@ class VersionRow(Base):
     source_digest: Mapped[str] = mapped_column(String(64), index=True)
     registered_at: Mapped[str] = mapped_column(String(32))
     sources: Mapped[str | None] = mapped_column(Text)
+    engine: Mapped[str] = mapped_column(String(16), server_default="duckdb")
 
 
 class AccountRow(Base):
-    """A limit on what may be learnt: `spent` never passes `granted`.
+    """A limit on what may be learnt: `spent` never passes `granted`, and NULL there is no limit.
 
-    A dataset's account (holder = the lineage) is its lifetime cap over everybody, and carries the head of
-    the lineage's journal: `entries` counts its lines, `head` is the hash of the last one. It alone may hold δ.
+    A dataset's account (holder = the lineage) is its lifetime cap over everybody. A population's (lineage and holder =
+    `population:` and its name) is the cap over all registers of one body of people. Both carry the head of their
+    own journal: `entries` counts its lines, `head` is the hash of the last one. They alone may hold δ.
     """
 
     __tablename__ = "accounts"
     lineage: Mapped[str] = mapped_column(ForeignKey("lineages.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
     holder: Mapped[str] = mapped_column(String(64), primary_key=True)
-    granted: Mapped[int] = mapped_column(BigInteger)
+    granted: Mapped[int | None] = mapped_column(BigInteger)
     spent: Mapped[int] = mapped_column(BigInteger, default=0)
     entries: Mapped[int] = mapped_column(BigInteger, default=0)
     head: Mapped[str] = mapped_column(String(64), default="")
-    delta_granted: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    delta_granted: Mapped[int | None] = mapped_column(BigInteger, default=0, server_default="0")
     delta_spent: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     __table_args__ = (
         CheckConstraint(one_of("kind", ACCOUNT_KINDS), name="kind"),
@@ -143,9 +155,12 @@ class AccountRow(Base):
         # The last line of defence: a charge that no code refused fails here, and with it its transaction.
         CheckConstraint("spent >= 0 AND spent <= granted", name="spent"),
         CheckConstraint(
-            "delta_granted >= 0 AND (kind = 'dataset' OR delta_granted = 0)", name="delta_granted"
+            f"delta_granted >= 0 AND ({one_of('kind', CHAINED)} OR coalesce(delta_granted, 1) = 0)",
+            name="delta_granted",
         ),
         CheckConstraint("delta_spent >= 0 AND delta_spent <= delta_granted", name="delta_spent"),
+        # A dataset without a cap would answer for ever.
+        CheckConstraint("kind <> 'dataset' OR granted IS NOT NULL", name="dataset_has_a_cap"),
     )
 
 
@@ -177,9 +192,11 @@ class AnswerTableRow(Base):
 class AnswerRow(Base):
     """What was answered, kept for the life of the dataset: a retry and a repeated question read it again.
 
-    The JSON answer is `envelope` (id, dataset, charge …) and the table of `table_digest` joined. `prices` is
-    the JSON of {canonical statistic: nano-ε}; `request_digest` tells whether a retry asks the same;
-    `entry` is the line of the lineage's journal that charged for it.
+    The JSON answer is `envelope` (id, dataset, charge …), the `balances` after the charge put into it, and the table
+    of `table_digest`. `balances` is the JSON list of what each account of the envelope had left, null for one without
+    a limit; NULL where the envelope, written by an earlier version, holds them itself. `prices` is the JSON of
+    {canonical statistic: nano-ε}; `request_digest` tells whether a retry asks the same; `entry` is the line of the
+    lineage's journal that charged for it.
     """
 
     __tablename__ = "answers"
@@ -200,6 +217,7 @@ class AnswerRow(Base):
     question: Mapped[str] = mapped_column(Text)
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
     table_digest: Mapped[str] = mapped_column(String(64))
+    balances: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (
         # Two machines that answer the same request at once meet here: one of them loses and reads the other's
         # answer.
@@ -224,7 +242,7 @@ class AnswerRow(Base):
 class GrantRow(Base):
     """A change of what an account may spend, with its reason and the people who answer for it.
 
-    More of a dataset's lifetime cap takes two people; whoever asked for it may only take it back.
+    More of a cap over everybody takes two people; whoever asked for it may only take it back. Less takes one.
     """
 
     __tablename__ = "grants"
@@ -238,12 +256,16 @@ class GrantRow(Base):
     requested_by: Mapped[str] = mapped_column(String(64))
     decided_by: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[str] = mapped_column(String(32))
+    change: Mapped[str] = mapped_column(String(8), server_default="raise")
+    decision_reason: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (
         CheckConstraint(one_of("kind", ACCOUNT_KINDS), name="kind"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint(one_of("state", GRANT_STATES), name="state"),
+        CheckConstraint(one_of("change", GRANT_CHANGES), name="change"),
         CheckConstraint("state <> 'effective' OR decided_by <> requested_by", name="another_person"),
         CheckConstraint(
-            "kind <> 'dataset' OR state <> 'effective' OR decided_by IS NOT NULL", name="two_people"
+            f"change = 'lower' OR NOT {one_of('kind', CAPS)} OR state <> 'effective' OR decided_by IS NOT NULL",
+            name="two_people",
         ),
     )
