@@ -25,7 +25,8 @@ from api.http.roles import allowed
 from api.services import services
 from datasets.catalog import DatasetVersion, LineageMembers, NoSuchDataset
 from datasets.ledger.journal import JournalEntry
-from datasets.ledger.ledger import Account, Grant
+from datasets.ledger.accounts import Account
+from datasets.ledger.grants import Grant
 from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
 from privacy.schema import Measure

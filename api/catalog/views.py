@@ -14,7 +14,7 @@ from api.http.operations import refuses
 from api.http.roles import allowed
 from api.services import services
 from datasets.catalog import DatasetVersion
-from datasets.ledger.ledger import AccountState
+from datasets.ledger.accounts import AccountState
 from datasets.people.service import Caller
 from datasets.queries.service import account_lines
 from privacy import delta

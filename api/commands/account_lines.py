@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datasets.catalog import LineageMembers
-    from datasets.ledger.ledger import AccountState, Ledger
+    from datasets.ledger.accounts import AccountState
+    from datasets.ledger.service import Ledger
 
 
 def all_accounts(ledger: "Ledger") -> "list[AccountState]":

@@ -3,7 +3,7 @@
 from flask import Response
 
 from api.formats.base import AnswerFormat
-from datasets.ledger.ledger import StoredAnswer
+from datasets.ledger.answers import StoredAnswer
 from datasets.queries.service import joined
 
 

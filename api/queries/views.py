@@ -19,7 +19,7 @@ from api.queries.idempotency import idempotency_key, idempotent
 from api.queries.rendering import stored_response, table_response
 from api.queries.schemas import QUERY_EXAMPLE, WORKLOAD_EXAMPLE, QuerySchema, WorkloadSchema, to_query
 from api.services import services
-from datasets.ledger.ledger import StoredAnswer
+from datasets.ledger.answers import StoredAnswer
 from datasets.queries.errors import AnswerFailed
 from datasets.queries.service import QueryRequest
 from privacy.query import Query

@@ -20,13 +20,10 @@ from datasets.database.locks import LockTaken, alone
 from datasets.database.store import new_id, now
 from datasets.engines.duckdb import DuckdbEngine
 from datasets.ledger.errors import NoAccount, NoAnswer
-from datasets.ledger.ledger import (
-    AccountState,
-    AlreadyAnswered,
-    Ledger,
-    Settlement,
-    StoredAnswer,
-)
+from datasets.ledger.accounts import AccountState
+from datasets.ledger.answers import StoredAnswer
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import AlreadyAnswered, Settlement
 from datasets.people.service import Caller
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
 from privacy import delta

@@ -412,7 +412,7 @@ MUTANTS = (
         """        table_digest = sha256_hex(settlement.table)
         try:
             with self._store.writing() as tx:
-                return _settle(Direct(tx), settlement, table_digest, seal)
+                return _settle(Direct(tx), settlement, table_digest)
 """,
         """        table_digest = sha256_hex(settlement.table)
         read = self.accounts(
@@ -427,7 +427,7 @@ MUTANTS = (
                         text("UPDATE accounts SET spent = :s WHERE kind = :k AND holder = :h"),
                         {"s": state.spent.nano, "k": state.kind, "h": state.holder},
                     )
-                return _settle(Direct(tx), settlement, table_digest, seal)
+                return _settle(Direct(tx), settlement, table_digest)
 """,
         (RACED, f"{QUERIES}::test_two_charges_at_once_are_both_counted"),
     ),
@@ -500,7 +500,7 @@ MUTANTS = (
         """        except AlreadyAnswered as raced:
             stored = raced.stored
         except Exception:
-            from datasets.ledger.ledger import _stored
+            from datasets.ledger.settlement import _stored
 
             stored = _stored(settlement, at=now(), entry=1, envelope=b"{}")
 """,

@@ -15,7 +15,9 @@ from datasets.database.errors import Unavailable
 from datasets.database.store import Store, now
 from datasets.engines.duckdb import EngineFailed
 from datasets.ledger.errors import BudgetExhausted, NoAnswer
-from datasets.ledger.ledger import Account, Ledger, Settlement
+from datasets.ledger.accounts import Account
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import Settlement
 from datasets.people.service import Caller, People
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
 from datasets.queries.service import QueryRequest, QueryService, joined
