@@ -179,7 +179,8 @@ def open_account(tx: Connection, key: AccountKey, *, granted: int | None, delta_
     row = {**key.row, "granted": granted, "spent": 0, "entries": 0, "head": START}
     row |= {"delta_granted": delta_granted, "delta_spent": 0}
     # DO NOTHING: whoever came second keeps the amounts of the first.
-    return tx.execute(insert_or_ignore(tx, _accounts).values(**row)).rowcount == 1
+    kept = insert_or_ignore(tx, _accounts).values(**row).returning(_c.kind)
+    return tx.execute(kept).one_or_none() is not None
 
 
 def insert_or_ignore(tx: Connection, table: Any) -> Any:
