@@ -8,7 +8,7 @@ opened is charged like an answer.
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from datasets.catalog import Catalog, DatasetVersion, NoSuchDataset
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import new_id, now
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.ledger.errors import NoAccount, NoAnswer
+from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount, NoAnswer
 from datasets.ledger.ledger import (
     AccountState,
     AlreadyAnswered,
@@ -28,6 +28,7 @@ from datasets.ledger.ledger import (
     StoredAnswer,
 )
 from datasets.people.service import Caller
+from datasets.queries.answer import Answer, SettledAnswer, settled_answer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
 from privacy import delta
 from privacy.answer import AnswerTable, Released, release, released_codes, renamed_table, table
@@ -105,7 +106,7 @@ class QueryService:
             **narrower_bound(planned),
         }
 
-    def rehearse(self, caller: Caller, id: str, query: Query) -> dict[str, Any]:
+    def rehearse(self, caller: Caller, id: str, query: Query) -> Answer:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
         dataset = self.open_to(caller, id)
         planned = plan(query, dataset.schema)
@@ -114,46 +115,51 @@ class QueryService:
         made = table(
             planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
         )
-        return {
+        envelope = {
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "dummy",
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, NOTHING, 0),
-            **made.as_json(),
         }
+        return Answer(envelope=_json(envelope), made=made)
 
-    def replay(self, *, user: str, key: str, digest: str) -> StoredAnswer:
+    def replay(self, *, user: str, key: str, digest: str) -> SettledAnswer:
         """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
-        return _same(self._ledger.earlier(user=user, key=key), digest)
+        stored, kept = self._ledger.earlier_whole(user=user, key=key)
+        return settled_answer(_same(stored, digest), kept)
 
-    def replay_whole(self, *, user: str, key: str, digest: str) -> tuple[StoredAnswer, bytes]:
-        """What was answered under the same key, with its table. Raises NoAnswer, Conflict or AnswerFailed."""
-        stored, table = self._ledger.earlier_whole(user=user, key=key)
-        return _same(stored, digest), table
+    def again(self, *, user: str, id: str) -> SettledAnswer:
+        """One of the user's own answers as it was given. Raises NoAnswer or AnswerFailed."""
+        stored = self._ledger.answer(id=id, user=user)
+        if stored.outcome == "failed":
+            raise AnswerFailed
+        return settled_answer(stored, self._ledger.load(id=id))
 
-    def answer(self, request: QueryRequest) -> StoredAnswer:
-        """Answer a question that has no replay: charged, kept, committed. See the module's order.
+    def answer(self, request: QueryRequest) -> SettledAnswer:
+        """Answer a question of which the caller has seen that it has no replay: charged, kept, committed.
 
-        Raises NotOpen, Retired, InvalidQuery or one derived from it, BudgetExhausted, InProgress or AnswerFailed.
+        See the module's order. Of several requests with one key that are underway at once the ledger keeps the first
+        answer, and all of them get that one. Raises NotOpen, Retired, InvalidQuery or one derived from it,
+        BudgetExhausted, DeltaExhausted, Conflict, InProgress or AnswerFailed.
         """
+        try:
+            return self._answer(request)
+        except (NotOpen, Retired, BudgetExhausted, DeltaExhausted, InProgress):
+            # Perhaps because this very question was answered, and paid for, since the caller looked for a replay.
+            with suppress(NoAnswer):
+                return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
+            raise
+
+    def _answer(self, request: QueryRequest) -> SettledAnswer:
         dataset = self.open_to(request.caller, request.dataset)
         if dataset.retired:
             raise Retired
         planned = plan(request.query, dataset.schema)
         with self._alone(request):
-            # Asked again under the lock: the answer may have been committed since the endpoint looked.
-            try:
-                return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
-            except NoAnswer:
-                pass
             earlier = self._earlier_answer(request, dataset, planned)
             if earlier is not None:
                 return self._answer_again(request, dataset, planned, earlier)
             return self._measure(request, dataset, planned)
-
-    def table_of(self, stored: StoredAnswer) -> bytes:
-        """The table of a stored answer, as JSON."""
-        return self._ledger.load(id=stored.id)
 
     def _earlier_answer(
         self, request: QueryRequest, dataset: DatasetVersion, planned: Plan
@@ -183,17 +189,17 @@ class QueryService:
 
     def _answer_again(
         self, request: QueryRequest, dataset: DatasetVersion, planned: Plan, earlier: StoredAnswer
-    ) -> StoredAnswer:
+    ) -> SettledAnswer:
         """Give an answer again: free for who paid for it, at the price of a new one for others' own accounts.
 
         The dataset is charged nothing: no new information leaves.
         """
         charge = NOTHING if earlier.user == request.caller.name else planned.price
         self._must_fit(request, dataset, charge=charge, dataset_charge=NOTHING, delta_atto=0)
-        released = renamed_table(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
+        released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).table, planned)
         return self._settle(request, dataset, planned, released, charge=charge, dataset_charge=NOTHING)
 
-    def _measure(self, request: QueryRequest, dataset: DatasetVersion, planned: Plan) -> StoredAnswer:
+    def _measure(self, request: QueryRequest, dataset: DatasetVersion, planned: Plan) -> SettledAnswer:
         """Open the data, add noise, settle. From the first line on, failing costs as much as succeeding."""
         price, delta_atto = planned.price, delta.atto_of(planned.delta)
         self._must_fit(request, dataset, charge=price, dataset_charge=price, delta_atto=delta_atto)
@@ -249,7 +255,7 @@ class QueryService:
         charge: Price,
         dataset_charge: Price,
         delta_atto: int = 0,
-    ) -> StoredAnswer:
+    ) -> SettledAnswer:
         settlement = Settlement(
             id=new_id("q"),
             user=request.caller.name,
@@ -266,13 +272,17 @@ class QueryService:
             dataset_charge=dataset_charge,
             delta_atto=delta_atto,
             question=request.text,
-            table=b"{}" if released is None else _json(released.as_json()),
+            table=b"{}" if released is None else released.as_json(),
         )
         try:
             stored = self._ledger.settle(settlement, _sealer(settlement, dataset, planned))
         except AlreadyAnswered as raced:
-            stored = raced.stored
-        return _same(stored, request.digest)
+            # The table in hand was never told and must not be: the winner's is the answer.
+            stored = _same(raced.stored, request.digest)
+            return settled_answer(stored, self._ledger.load(id=stored.id))
+        if released is None:
+            raise AnswerFailed
+        return settled_answer(stored, settlement.table, made=released)
 
     @contextmanager
     def _alone(self, request: QueryRequest) -> Iterator[None]:
@@ -293,13 +303,6 @@ class QueryService:
                     file.unlink(missing_ok=True)
         except LockTaken:
             raise InProgress from None
-
-
-def joined(stored: StoredAnswer, table: bytes) -> bytes:
-    """The JSON answer of a stored answer and its table, the same bytes each time."""
-    # Two JSON objects joined as text: the table is kept once for many answers, and bytes never change by
-    # parsing.
-    return stored.envelope[:-1] + b", " + table[1:]
 
 
 def _same(stored: StoredAnswer, digest: str) -> StoredAnswer:
