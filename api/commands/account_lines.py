@@ -14,7 +14,8 @@ def all_accounts(ledger: "Ledger") -> "list[AccountState]":
     states: list[AccountState] = []
     while page := ledger.all_accounts(after=states[-1] if states else None):
         states += page
-    return states
+    # An account without a limit only counts, and is nobody's budget.
+    return [state for state in states if state.is_limited]
 
 
 def account_line(state: "AccountState", members: "Mapping[str, LineageMembers]") -> dict[str, Any]:

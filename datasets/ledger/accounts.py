@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from datasets.database.chain import START
@@ -137,7 +137,7 @@ class Accounts:
             return states_of(connection, keys)
 
     def accounts_of_user(self, *, user: str) -> list[AccountState]:
-        """Everything that limits this user: by lineage, then user, organisation, dataset."""
+        """Everything that this user's answers are charged to: by lineage, then user, organisation, dataset."""
         with self._store.reading() as connection:
             return _in_order(connection.execute(OF_USER, {"user": user}))
 
