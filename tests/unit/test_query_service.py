@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from doubles import TOWN, CountingNoise, MadeUpEngine, RacedStore, Shelf, count, query
+from doubles import TOWN, CountingNoise, MadeUpDummy, MadeUpEngine, RacedStore, Shelf, count, query
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from datasets.catalog import DatasetVersion
 from datasets.database.errors import Unavailable
 from datasets.database.store import Store, now
-from datasets.engines.duckdb import EngineFailed
+from datasets.engines.base import Place
+from datasets.engines.errors import EngineFailed
 from datasets.ledger.errors import BudgetExhausted, NoAnswer
 from datasets.ledger.ledger import Account, Ledger, Settlement
 from datasets.people.service import Caller, People
@@ -30,11 +31,11 @@ HELD = DatasetVersion(
     lineages=("town",),
     version=1,
     schema=TOWN,
-    file=Path("town-1"),
+    place=Place("made up", Path("town-1")),
     registered_at="",
     retired=False,
 )
-TWIN = replace(HELD, id="twin", file=Path("twin-1"))
+TWIN = replace(HELD, id="twin", place=Place("made up", Path("twin-1")))
 
 
 class LostAtTheEnd(Ledger):
@@ -94,7 +95,8 @@ def service_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: Datase
     return QueryService(
         ledger=ledger,
         catalog=Shelf(list(held or (HELD, TWIN))),  # type: ignore[arg-type]
-        engine=engine,  # type: ignore[arg-type]
+        engine=engine,
+        dummy_engine=MadeUpDummy(),  # type: ignore[arg-type]
         noise=CountingNoise(),
         data_dir=folder,
     )
@@ -176,7 +178,7 @@ def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
 ) -> None:
     service.answer(asked())
     assert told(service, asked("k2", dataset="twin")) == (102, "1")
-    assert engine.opened == [HELD.file, TWIN.file]
+    assert engine.opened == [HELD.place, TWIN.place]
 
 
 # Refusals read nothing
