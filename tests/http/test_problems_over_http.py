@@ -55,7 +55,7 @@ def broken(visitor: Visitor) -> TestResponse:
 
 def without_data(visitor: Visitor) -> TestResponse:
     file_of(visitor, "residents").unlink()
-    return visitor.ask()
+    return visitor.ask({**COUNT, "reuse": "never"})
 
 
 def decided(visitor: Visitor) -> TestResponse:

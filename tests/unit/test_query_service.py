@@ -14,7 +14,7 @@ from datasets.catalog import DatasetVersion
 from datasets.database.errors import Unavailable
 from datasets.database.store import Store, now
 from datasets.engines.base import Place
-from datasets.engines.errors import EngineFailed
+from datasets.engines.errors import EngineFailed, EngineUnavailable
 from datasets.ledger.errors import BudgetExhausted, NoAnswer
 from datasets.ledger.ledger import Account, Ledger, Settlement
 from datasets.people.service import Caller, People
@@ -237,6 +237,41 @@ def test_a_failure_after_data_was_opened_is_charged_and_stays_one(
         service.answer(asked())
     assert len(engine.opened) == 1
     assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_data_that_cannot_be_opened_costs_nothing_and_the_same_key_is_answered_later(
+    service: QueryService, engine: MadeUpEngine, store: Store
+) -> None:
+    engine.closed = EngineUnavailable()
+    with pytest.raises(EngineUnavailable):
+        service.answer(asked())
+    assert (engine.opened, spent(store), Ledger(store).history(user="aoi")) == ([], {}, [])
+    engine.closed = None
+    assert told(service, asked())[1] == "1"
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_a_question_that_does_not_fit_is_refused_whether_or_not_the_data_could_be_opened(
+    service: QueryService, engine: MadeUpEngine
+) -> None:
+    engine.closed = EngineUnavailable()
+    with pytest.raises(BudgetExhausted):
+        service.answer(asked(about=query(budget=Price.parse("4"))))
+
+
+def test_an_answer_is_given_again_while_the_data_cannot_be_opened(
+    service: QueryService, engine: MadeUpEngine
+) -> None:
+    first = told(service, asked("k1"))
+    engine.closed = EngineUnavailable()
+    assert told(service, asked("k1")) == first
+    assert told(service, asked("k2")) == (first[0], "0")
+
+
+def test_each_question_has_a_run_of_its_own(service: QueryService, engine: MadeUpEngine) -> None:
+    for key in ("k1", "k2"):
+        service.answer(asked(key, about=query(reuse="never")))
+    assert len(set(engine.runs)) == 2
 
 
 def test_a_failed_answer_is_not_told_to_anybody_else(service: QueryService, engine: MadeUpEngine) -> None:
