@@ -390,8 +390,8 @@ MUTANTS = (
     Mutant(
         "dataset charged nothing",
         "datasets/queries/service.py",
-        "            request, dataset, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
-        "            request, dataset, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
+        "payers = opened.payers(charge=price, dataset_charge=price, delta_atto=delta_atto)",
+        "payers = opened.payers(charge=price, dataset_charge=NOTHING, delta_atto=delta_atto)",
         (f"{QUERIES}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
     ),
     Mutant(
@@ -420,14 +420,14 @@ MUTANTS = (
         "datasets/ledger/statements.py",
         "        FOR UPDATE OF account\n",
         "",
-        (f"{SIX}[postgresql-dataset]",),
+        (f"{SETTLED}::test_who_waits_for_a_row_sees_what_was_spent_meanwhile",),
     ),
     Mutant(
-        "rows locked in no order",
+        "rows locked in another order",
         "datasets/ledger/statements.py",
         "        ORDER BY payer.place\n        FOR UPDATE",
-        "        ORDER BY random()\n        FOR UPDATE",
-        (f"{RACES}::test_a_view_and_its_sources_neither_overspend_nor_wait_in_a_circle[postgresql]",),
+        "        ORDER BY payer.place DESC\n        FOR UPDATE",
+        (f"{SETTLED}::test_who_waits_for_the_first_row_holds_no_other",),
     ),
     Mutant(
         "payers that are there pay though another is not",
