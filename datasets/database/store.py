@@ -7,7 +7,6 @@ process that uses them (gunicorn forks after loading).
 import hashlib
 import os
 import re
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -29,26 +28,19 @@ from sqlalchemy.exc import DatabaseError, DisconnectionError, IntegrityError, Op
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from datasets.database.errors import Unavailable
+from datasets.database.ids import new_id as new_id
 
 LOCK_WAIT_MS_MAX = 30_000
 WAL_PAGES = 8_000  # 32 MB between checkpoints; the usual 1,000 come every 80 settlements
 CONNECTIONS_MAX = 32
 IDLE_S_UNTESTED_MAX = 10
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
-BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
 
 
 def now() -> str:
     """The time in UTC, ISO 8601 with microseconds: sorts as text."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def new_id(prefix: str) -> str:
-    """A name nobody can guess that sorts by the time it was made: prefix_ and a ULID."""
-    # 48 bits of milliseconds before 80 random ones: later ids sort later, which the pages by id rely on.
-    number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
-    return f"{prefix}_{''.join(BASE32[number >> shift & 31] for shift in range(125, -1, -5))}"
 
 
 class Store:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from town import RESIDENTS, add, residents_csv
 
 from datasets.database.errors import Unavailable
-from datasets.database.store import Direct, Step, Store, is_current, migrate, new_id, now
+from datasets.database.store import Direct, Step, Store, is_current, migrate, now
 from datasets.database.tables import Base
 
 COUNT = text("SELECT count(*) FROM lineages")
@@ -118,13 +118,6 @@ def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="sqlite:///path or postgresql://host/name"):
         Store(url)
-
-
-def test_ids_sort_by_time_and_are_not_guessable() -> None:
-    ids = [new_id("q") for _ in range(1000)]
-    assert len(set(ids)) == 1000
-    assert {len(id) for id in ids} == {28}
-    assert ids[0][:9] <= ids[-1][:9]
 
 
 def test_times_sort_as_text() -> None:
