@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     reading = [time.time_ns()]
     monkeypatch.setattr(ids, "_clock", ids._AscendingClock())
     with monkeypatch.context() as patched:
-        patched.setattr(ids.time, "time_ns", lambda: reading[0])
+        patched.setattr(time, "time_ns", lambda: reading[0])
         yield reading
 
 

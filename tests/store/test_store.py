@@ -13,7 +13,7 @@ from sqlalchemy import text
 from town import RESIDENTS, add, residents_csv
 
 from datasets.database.errors import Unavailable
-from datasets.database.store import Direct, Step, Store, is_current, migrate, now
+from datasets.database.store import Direct, Step, Store, migrate, now
 from datasets.database.tables import Base
 
 COUNT = text("SELECT count(*) FROM lineages")
@@ -34,12 +34,8 @@ def test_a_migrated_database_is_current_and_migrating_again_changes_nothing(
 ) -> None:
     add(store, tmp_path / "data", RESIDENTS, residents_csv())
     migrate(store)
-    assert is_current(store)
+    store.must_be_current()
     assert count(store) == 1
-
-
-def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
-    assert not is_current(Store(f"sqlite:///{tmp_path}/new/sudare.db"))
 
 
 @pytest.mark.long
@@ -47,15 +43,10 @@ def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
 def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sudare.db"
     if kind == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        store = Store(url)
-        with store.writing() as tx:
-            tx.exec_driver_sql("DROP SCHEMA public CASCADE")
-            tx.exec_driver_sql("CREATE SCHEMA public")
-        store.close()
+        url = request.getfixturevalue("empty_postgres_url")
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         pool.map(migrated, [url] * 4)
-    assert is_current(Store(url))
+    Store(url).must_be_current()
 
 
 def add_and_raise(store: Store, *, directly: bool) -> None:
