@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datasets.catalog import Catalog
     from datasets.database.store import Store
     from datasets.engines.duckdb import DuckdbEngine
-    from datasets.ledger.ledger import Ledger
+    from datasets.ledger.service import Ledger
     from datasets.people.service import People
     from datasets.queries.service import QueryService
     from privacy.noise import Noise
@@ -70,7 +70,7 @@ class Services:
 
     @cached_property
     def ledger(self) -> "Ledger":
-        from datasets.ledger.ledger import Ledger
+        from datasets.ledger.service import Ledger
 
         return Ledger(self.store)
 

@@ -23,7 +23,9 @@ from sqlalchemy import text
 
 from bench import town
 from datasets.database.store import Store, migrate, new_id, sha256_hex
-from datasets.ledger.ledger import Account, AccountState, Ledger, Settlement
+from datasets.ledger.accounts import Account, AccountState
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import Settlement
 from datasets.people.service import People
 from privacy.budget import Price
 from tests.postgres_server import NoPostgres, address, server

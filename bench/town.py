@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from datasets.database.store import Store, migrate
 from datasets.descriptor.descriptor import parse
-from datasets.ledger.ledger import Account, Ledger
+from datasets.ledger.accounts import Account
+from datasets.ledger.service import Ledger
 from datasets.people.service import People
 from datasets.registration.registry import register
 from privacy.budget import Price

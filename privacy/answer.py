@@ -4,7 +4,8 @@
 noisy integers and the plan alone, so it costs nothing and is the same in every rendering.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.result_columns import AnswerColumn
+from privacy.schema import Label
 
 Released = tuple[Integers, ...]
 
@@ -36,21 +38,30 @@ class AnswerTable:
     notes: tuple[str, ...]
     postprocessing: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """The table as it stands in a JSON answer."""
-        # By name and in order: the stored answer must read back to this table, digest for digest.
-        names = [column.name for column in self.columns]
-        rows = zip(*(column.values for column in self.columns), strict=True)
-        return {
-            "columns": [column.description() for column in self.columns],
-            "rows": [dict(zip(names, row, strict=True)) for row in rows],
-            "postprocessing": list(self.postprocessing),
-            "notes": [{"code": code, **NOTES[code].as_texts()} for code in self.notes],
-        }
+    def as_json(self) -> bytes:
+        """The table as it stands in a JSON answer: one object in UTF-8, the same bytes each time."""
+        columns = _text([column.description() for column in self.columns])
+        rest = _text(self.annotations())
+        # The order of members is that of answers which are kept: the same table must give the same digest.
+        return f'{{"columns": {columns}, "rows": [{", ".join(self._rows())}], {rest[1:]}'.encode()
+
+    def annotations(self) -> dict[str, Any]:
+        """What JSON says of the table beside columns and rows: the codes of the postprocessing, notes in words."""
+        notes = [{"code": code, **NOTES[code].as_texts()} for code in self.notes]
+        return {"postprocessing": list(self.postprocessing), "notes": notes}
+
+    def _rows(self) -> Iterator[str]:
+        """One JSON object a row, by name and in the order of the columns."""
+        # Written column by column into a pattern: a dict a row would cost more than all the rest of an answer, and
+        # so many objects at once call the garbage collector time and again.
+        names = [_text(column.name).replace("%", "%%") for column in self.columns]
+        pattern = f"{{{', '.join(f'{name}: %s' for name in names)}}}"
+        texts = (_texts(column.values) for column in self.columns)
+        return map(pattern.__mod__, zip(*texts, strict=True))
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "AnswerTable":
-        """Read back what `as_json` wrote."""
+        """Read back what `as_json` wrote, as JSON values; other members of the object are left alone."""
         columns = tuple(
             AnswerColumn(
                 name=about["name"],
@@ -62,6 +73,23 @@ class AnswerTable:
         )
         notes = tuple(note["code"] for note in body["notes"])
         return cls(columns=columns, notes=notes, postprocessing=tuple(body["postprocessing"]))
+
+
+def _text(value: Any) -> str:
+    """A value as JSON, Japanese as it is read; raises ValueError for NaN and infinities."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _texts(values: Sequence[Label]) -> list[str]:
+    """Each value as JSON."""
+    words = {value for value in values if isinstance(value, str)}
+    if words:
+        # Labels of keys come again and again. Numbers stay out of the dict, where 1 and 1.0 would be one.
+        known: dict[Label, str] = {None: "null"}
+        known.update((word, _text(word)) for word in words)
+        return [known[value] if value in known else _text(value) for value in values]
+    # Numbers and null hold no comma, so one call writes them all.
+    return _text(list(values))[1:-1].split(", ") if values else []
 
 
 def release(plan: Plan, exact: Mapping[ExactRequest, Integers], noise: Noise) -> Released:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -61,10 +60,12 @@ def keys(plan: Plan) -> Iterator[AnswerColumn]:
     for place, axis in enumerate(plan.axes):
         values: list[Label] = []
         for table in tables:
-            labels = [plan.axes[key].labels for key in table.keys]
             if place in table.keys:
+                # The last key changes fastest: each label stands as often as the keys after it have cells.
                 here = table.keys.index(place)
-                values += [cell[here] for cell in product(*labels)]
+                after = _combinations(plan, table.keys[here + 1 :])
+                block = [label for label in axis.labels for _ in range(after)]
+                values += block * _combinations(plan, table.keys[:here])
             else:
                 values += [total_label(axis)] * _cells(plan, table)
         about = {} if plan.layout.direct else {"total": total_label(axis)}
@@ -72,10 +73,12 @@ def keys(plan: Plan) -> Iterator[AnswerColumn]:
 
 
 def _cells(plan: Plan, table: PlannedTable) -> int:
-    count = 1
-    for key in table.keys:
-        count *= len(plan.axes[key].labels)
-    return count
+    return _combinations(plan, table.keys)
+
+
+def _combinations(plan: Plan, keys: Sequence[int]) -> int:
+    """How many combinations of labels these axes have; 1 of none."""
+    return math.prod(len(plan.axes[key].labels) for key in keys)
 
 
 # Values

@@ -17,7 +17,8 @@ import yaml
 
 from datasets.database.store import Store
 from datasets.descriptor.descriptor import View, read
-from datasets.ledger.ledger import Account, Ledger
+from datasets.ledger.accounts import Account
+from datasets.ledger.service import Ledger
 from datasets.people.service import People
 from datasets.registration.registry import Registered, register, register_view
 from privacy.budget import Price

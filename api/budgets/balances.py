@@ -3,7 +3,7 @@
 from typing import Any
 
 from datasets.catalog import LineageMembers
-from datasets.ledger.ledger import AccountState
+from datasets.ledger.accounts import AccountState
 from privacy import delta
 from privacy.budget import Price, epsilon_of, plain_text
 from privacy.schema import Measure

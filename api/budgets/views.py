@@ -24,8 +24,9 @@ from api.http.problems import RequestRefused
 from api.http.roles import allowed
 from api.services import services
 from datasets.catalog import DatasetVersion, LineageMembers, NoSuchDataset
+from datasets.ledger.accounts import Account
+from datasets.ledger.grants import Grant
 from datasets.ledger.journal import JournalEntry
-from datasets.ledger.ledger import Account, Grant
 from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
 from privacy.schema import Measure
@@ -52,7 +53,8 @@ def budgets() -> Response:
             **balance(state, members[state.lineage]),
         }
         for state in states
-        if state.lineage in members
+        # What has no limit limits nobody, so it is no budget of theirs.
+        if state.is_limited and state.lineage in members
         for name in members[state.lineage].names
     ]
     return json_response({"items": items})

@@ -14,9 +14,9 @@ from api.http.operations import refuses
 from api.http.roles import allowed
 from api.services import services
 from datasets.catalog import DatasetVersion
-from datasets.ledger.ledger import AccountState
+from datasets.ledger.accounts import AccountState
 from datasets.people.service import Caller
-from datasets.queries.service import account_lines
+from datasets.queries.service import OpenDataset
 from privacy import delta
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.measurement import CONFIDENCE
@@ -57,10 +57,8 @@ def listing() -> Response:
 @blueprint.response(200, DatasetSchema)
 def one(id: str) -> Response:
     """A dataset's public schema, its limits, your accounts, and how many answers they still buy."""
-    dataset = visible(caller(), id)
-    states = services().ledger.accounts(
-        lineages=dataset.lineages, user=caller().name, organisation=caller().organisation
-    )
+    opened = visible(caller(), id)
+    dataset, states = opened.dataset, opened.states
     return json_response(
         {
             **_item(dataset),
@@ -68,17 +66,17 @@ def one(id: str) -> Response:
             "privacy": _privacy(dataset.schema, states),
             "columns": [_column(column) for column in dataset.schema.columns],
             "limits": LIMITS,
-            "accounts": account_lines(dataset, states),
+            "accounts": opened.account_lines(),
             "answers_left": _answers_left(dataset.schema, states),
         }
     )
 
 
-def visible(who: Caller, id: str) -> DatasetVersion:
+def visible(who: Caller, id: str) -> OpenDataset:
     """A dataset that the caller may know of: its own, or any for an administrator."""
     # Both refuse as "not found", or names of datasets could be guessed from the difference.
     if who.role == "administrator":
-        return services().catalog.current(id)
+        return services().queries.seen_by(who, services().catalog.current(id))
     return services().queries.open_to(who, id)
 
 

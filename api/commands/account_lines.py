@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datasets.catalog import LineageMembers
-    from datasets.ledger.ledger import AccountState, Ledger
+    from datasets.ledger.accounts import AccountState
+    from datasets.ledger.service import Ledger
 
 
 def all_accounts(ledger: "Ledger") -> "list[AccountState]":
@@ -13,7 +14,8 @@ def all_accounts(ledger: "Ledger") -> "list[AccountState]":
     states: list[AccountState] = []
     while page := ledger.all_accounts(after=states[-1] if states else None):
         states += page
-    return states
+    # An account without a limit only counts, and is nobody's budget.
+    return [state for state in states if state.is_limited]
 
 
 def account_line(state: "AccountState", members: "Mapping[str, LineageMembers]") -> dict[str, Any]:

@@ -13,7 +13,8 @@ from privacy.words import Words
 
 if TYPE_CHECKING:
     from datasets.catalog import DatasetVersion
-    from datasets.ledger.ledger import Account, Grant
+    from datasets.ledger.accounts import Account
+    from datasets.ledger.grants import Grant
 
 
 ONE_ACCOUNT = Words(
@@ -95,7 +96,7 @@ def _account(
     version: "DatasetVersion", *, user: str | None, organisation: str | None, cap: bool
 ) -> "Account":
     """The one account that was named; wrong use where it is none or several."""
-    from datasets.ledger.ledger import Account
+    from datasets.ledger.accounts import Account
 
     if sum([bool(user), bool(organisation), cap]) != 1:
         raise click.UsageError(sentence(ONE_ACCOUNT))

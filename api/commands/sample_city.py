@@ -12,7 +12,7 @@ from api.services import Services
 from datasets.catalog import NoSuchDataset
 from datasets.database.store import migrate
 from datasets.descriptor.descriptor import View, parse, read
-from datasets.ledger.ledger import Account
+from datasets.ledger.accounts import Account
 from datasets.people.errors import AlreadyThere
 from datasets.registration.registry import register, register_view
 from datasets.sample import generate

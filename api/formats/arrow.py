@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from api.formats.base import AnswerFormat
-from privacy.answer import AnswerTable
+from api.formats.base import AnswerFormat, RenderableAnswer
 from privacy.schema import Label
 
 if TYPE_CHECKING:
@@ -16,16 +15,15 @@ INT64_MAX = 2**63 - 1
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 
 
-def _arrow(body: bytes) -> bytes:
+def _arrow(answer: RenderableAnswer) -> bytes:
     # Loading pyarrow takes longer than most answers, and few readers want it.
     import pyarrow as pa
 
-    answer = json.loads(body)
-    table = AnswerTable.from_json(answer)
+    table, members = answer.table, answer.members
     metadata = {
-        name: json.dumps(answer[name], ensure_ascii=False)
+        name: json.dumps(members[name], ensure_ascii=False)
         for name in ("id", "dataset", "charge", "notes", "postprocessing")
-        if name in answer
+        if name in members
     }
     columns = [_array(column.values, column.role) for column in table.columns]
     fields = [
@@ -36,7 +34,8 @@ def _arrow(body: bytes) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    return bytes(sink.getvalue())
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
 
 
 def _array(values: Sequence[Label], role: str) -> "pa.Array":
@@ -46,16 +45,21 @@ def _array(values: Sequence[Label], role: str) -> "pa.Array":
     if not values:
         # Only counts by undeclared words can be of no words at all: keys are text, all else whole numbers.
         return pa.array([], pa.string() if role == "key" else pa.int64())
-    kinds = {type(value) for value in values if value is not None}
+    kinds = set(map(type, values)) - {type(None)}
     if str in kinds and len(kinds) > 1:
         # Ages with a total: the total's label is text.
         return pa.array([None if value is None else str(value) for value in values])
     if float in kinds:
         return pa.array([None if value is None else float(value) for value in values])
-    if any(isinstance(value, int) and abs(value) > INT64_MAX for value in values):
+    if kinds == {int} and _leaves_64_bits(values):
         # A sum times a large step; Arrow would fail on it otherwise.
-        return pa.array([Decimal(value) for value in values if value is not None], pa.decimal128(38))
-    return pa.array(list(values))
+        return pa.array([None if value is None else Decimal(value) for value in values], pa.decimal128(38))
+    return pa.array(values)
+
+
+def _leaves_64_bits(values: Sequence[Label]) -> bool:
+    numbers = [value for value in values if isinstance(value, int)]
+    return max(numbers) > INT64_MAX or min(numbers) < -INT64_MAX
 
 
 ARROW = AnswerFormat(

@@ -2,11 +2,9 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 
-from api.formats.base import AnswerFormat
-from privacy.answer import AnswerTable
+from api.formats.base import AnswerFormat, RenderableAnswer
 from privacy.result_columns import AnswerColumn
 from privacy.schema import Label
 
@@ -15,8 +13,8 @@ from privacy.schema import Label
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
 
 
-def _csv(body: bytes) -> bytes:
-    table = AnswerTable.from_json(json.loads(body))
+def _csv(answer: RenderableAnswer) -> bytes:
+    table = answer.table
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([column.name for column in table.columns])

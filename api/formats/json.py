@@ -1,10 +1,10 @@
 """JSON: answers as they are stored, byte for byte."""
 
-from api.formats.base import AnswerFormat
+from api.formats.base import AnswerFormat, RenderableAnswer
 
 
-def _as_stored(body: bytes) -> bytes:
-    return body
+def _as_stored(answer: RenderableAnswer) -> bytes:
+    return answer.body
 
 
 JSON = AnswerFormat(

@@ -15,7 +15,7 @@ from api.http.blueprints import json_body
 from api.http.identity import caller
 from api.http.operations import View, answer_format, declare, takes_header
 from api.http.problems import RequestRefused
-from api.queries.rendering import stored_response
+from api.queries.rendering import settled_response
 from api.services import services
 from datasets.ledger.errors import NoAnswer
 from datasets.queries.errors import Conflict
@@ -49,12 +49,12 @@ def idempotent(view: View) -> View:
             # What cannot be replayed goes on to the view, which refuses it with the right words.
             with contextlib.suppress(NoAnswer, Conflict, wire.NotCanonical):
                 form = answer_format()
-                stored, table = services().queries.replay_whole(
+                answer = services().queries.replay(
                     user=caller().name,
                     key=key.strip('"'),
                     digest=digest_of(kwargs["id"], wire.canonical(body)),
                 )
-                return stored_response(stored, table, form)
+                return settled_response(answer, form)
         return view(*args, **kwargs)
 
     refused = ("idempotency_conflict", "in_progress", "precondition_required")

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Response, g, request
 
-from api.formats.json import JSON
 from api.formats.registry import TABLE_FORMATS
 from api.http import wire
 from api.http.answers import json_response
@@ -16,11 +15,11 @@ from api.http.paging import PageRequest, PageSchema
 from api.http.roles import allowed
 from api.queries.answers import AnswerSchema, HistorySchema
 from api.queries.idempotency import idempotency_key, idempotent
-from api.queries.rendering import stored_response, table_response
+from api.queries.rendering import answer_response, settled_response
 from api.queries.schemas import QUERY_EXAMPLE, WORKLOAD_EXAMPLE, QuerySchema, WorkloadSchema, to_query
 from api.services import services
-from datasets.ledger.ledger import StoredAnswer
-from datasets.queries.errors import AnswerFailed
+from datasets.ledger.answers import StoredAnswer
+from datasets.queries.answer import SettledAnswer
 from datasets.queries.service import QueryRequest
 from privacy.query import Query
 
@@ -69,15 +68,16 @@ def ask_query(query: Query, id: str) -> Response:
     key = idempotency_key(required=query.mode == "run")
     if query.mode == "quote":
         # A quote has no table, so it is JSON in whatever format the answer is wanted.
-        return table_response(wire.dumps(queries.quote(caller(), id, query)), JSON)
+        response = json_response(queries.quote(caller(), id, query))
+        response.headers["Vary"] = "Accept"
+        return response
     if query.mode == "dummy":
-        return table_response(wire.dumps(queries.rehearse(caller(), id, query)), form)
+        return answer_response(queries.rehearse(caller(), id, query), form)
     asked = QueryRequest(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
-    stored = _answered(asked)
-    return stored_response(stored, queries.table_of(stored), form)
+    return settled_response(_answered(asked), form)
 
 
-def _answered(asked: QueryRequest) -> StoredAnswer:
+def _answered(asked: QueryRequest) -> SettledAnswer:
     try:
         return services().queries.answer(asked)
     finally:
@@ -109,10 +109,7 @@ def history(asked: PageRequest) -> Response:
 def again(id: str) -> Response:
     """One of your answers as it was told, in any format, free of charge."""
     form = answer_format()
-    stored = services().ledger.answer(id=id, user=caller().name)
-    if stored.outcome == "failed":
-        raise AnswerFailed
-    response = stored_response(stored, services().queries.table_of(stored), form)
+    response = settled_response(services().queries.again(user=caller().name, id=id), form)
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -6,12 +6,10 @@ process that uses them (gunicorn forks after loading).
 
 import hashlib
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,6 +78,13 @@ class Store:
             yield connection
 
     @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """A connection whose every statement is a transaction of its own: PostgreSQL, without a BEGIN and a COMMIT."""
+        assert not self.is_sqlite, "SQLite takes several statements for what PostgreSQL does in one"
+        with self._refusing(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
     def viewing(self) -> Iterator[Connection]:
         """One unchanging view of the database for many statements, for as long as the block runs."""
         with self._refusing(), self._viewer.begin() as connection:
@@ -127,21 +132,6 @@ class Store:
         self._pid = os.getpid()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a transaction as SQL for both drivers: several statements where SQLite can't combine them."""
-
-    sqlite: tuple[str, ...]
-    postgresql: tuple[str, ...]
-
-    @classmethod
-    def of(cls, *sqlite: str, postgresql: str = "") -> "Step":
-        """From SQL with `:name` parameters; `postgresql` does the same in one statement."""
-        # psycopg writes %(name)s where SQLite writes :name; a cast (::type) is no name.
-        own = (postgresql,) if postgresql else sqlite
-        return cls(sqlite, tuple(re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement) for statement in own))
-
-
 class Direct:
     """A transaction's own driver connection: no layer between, for the few statements that others wait for.
 
@@ -150,47 +140,10 @@ class Direct:
 
     def __init__(self, connection: Connection) -> None:
         self._driver: Any = connection.connection.driver_connection
-        self._is_sqlite = isinstance(self._driver, sqlite3.Connection)
-
-    def rows(self, step: Step, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Run a step; the rows that its statements return, in their order."""
-        found: list[tuple[Any, ...]] = []
-        for statement in step.sqlite if self._is_sqlite else step.postgresql:
-            found += self.execute(statement, values).fetchall()
-        return found
-
-    def run(self, step: Step, values: Mapping[str, Any]) -> None:
-        """Run a step whose rows, if any, nobody wants."""
-        for statement in step.sqlite if self._is_sqlite else step.postgresql:
-            self.execute(statement, values)
 
     def execute(self, statement: str, values: Mapping[str, Any]) -> Any:
         """The driver's cursor of one statement in the driver's notation."""
         return self._driver.execute(statement, values)
-
-    def commit(self) -> None:
-        """Make it last."""
-        self._driver.commit()
-
-    @contextmanager
-    def committing(self) -> Iterator[None]:
-        """Run the block's statements and commit: on PostgreSQL all sent at once, errors come at its end.
-
-        For the last step, while others wait for the rows this transaction has locked: when the machine is
-        busy, each further round trip holds them up for as long as this process waits for its turn.
-        """
-        if self._is_sqlite:
-            yield
-            self.commit()
-            return
-        try:
-            with self._driver.pipeline():
-                yield
-                self.commit()
-        except BaseException:
-            with suppress(psycopg.Error):
-                self._driver.rollback()  # SQLAlchemy can't know that a failed COMMIT here ended nothing
-            raise
 
 
 def sha256_hex(value: str | bytes) -> str:

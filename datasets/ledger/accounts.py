@@ -1,131 +1,219 @@
-"""Accounts, and the journal's lines that charge nothing. Knows neither grants nor answers.
+"""Accounts: whose budget, how much of it is spent, and how one is opened. Charges nothing and grants nothing.
 
-A lineage's dataset account carries the head of its journal, so whoever writes a line changes that row.
+An account belongs to a lineage, or is the one of a population, which stands for all lineages of one body of people. An
+account without a limit counts what it pays and refuses nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 
-from datasets.database.store import Direct, Step, now
-from datasets.ledger import journal
-from datasets.ledger.errors import PERSON_CHARACTERS_MAX, NobodyNamed
+from datasets.database.chain import START
+from datasets.database.closed_lists import ACCOUNT_KINDS
+from datasets.database.store import Store, now
+from datasets.database.tables import AccountRow, LineageRow, UserRow
+from datasets.ledger.errors import PERSON_CHARACTERS_MAX, NoAccount, NobodyNamed
+from datasets.ledger.journal import append, page_rows
 from privacy import delta
-from privacy.budget import Price
+from privacy.budget import PRICE_NANO_MAX, Price
 
-AccountKind = Literal["user", "organisation", "dataset"]
-NOTHING = Price(0)
+AccountKind = Literal["user", "organisation", "contract", "reserve", "dataset", "population"]
+NOTHING, MOST = Price(0), Price(PRICE_NANO_MAX)
+DELTA_MOST_ATTO = 10**18
+POPULATION = "population:"
+"""What the chain of a population is called by, before its name; no lineage begins so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Whose budget: a user's or an organisation's name, or for a dataset the lineage's."""
+    """Whose budget: a user's, an organisation's or a contract's name; for a cap the lineage's or population's."""
 
     kind: AccountKind
     holder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountState:
-    """What an account was ever granted and has ever spent; of δ, in 10^-18, a dataset's alone."""
+class AccountKey:
+    """An account by the lineage or population that it belongs to."""
 
     lineage: str
     kind: AccountKind
     holder: str
-    granted: Price
-    spent: Price
-    delta_granted: int = 0
-    delta_spent: int = 0
-
-    @property
-    def remaining(self) -> Price:
-        return self.granted - self.spent
-
-    @property
-    def delta_remaining(self) -> Fraction:
-        return delta.delta_of(self.delta_granted - self.delta_spent)
 
     @property
     def account(self) -> Account:
         return Account(kind=self.kind, holder=self.holder)
 
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """What everybody sorts by who locks accounts: so nobody waits in a circle. Caps, which all share, come last."""
+        return self.lineage, ACCOUNT_KINDS.index(self.kind), self.holder
 
-# `account_of` takes rows apart by this order, and DEBIT_* return it first.
-ACCOUNT_COLUMNS = "lineage, kind, holder, granted, spent, delta_granted, delta_spent"
-CHARGED = f"RETURNING {ACCOUNT_COLUMNS}, entries, head"
-DEBIT_DATASET = (
-    """
-    UPDATE accounts SET spent = spent + :dataset_charge, entries = entries + 1, head = {head}
-    WHERE lineage = :lineage AND kind = 'dataset' AND holder = :lineage
-        AND spent + :dataset_charge <= granted {and_also}
-"""
-    + CHARGED
+    @property
+    def row(self) -> dict[str, Any]:
+        """The columns that name the row."""
+        return {"lineage": self.lineage, "kind": self.kind, "holder": self.holder}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """What an account was ever granted (None: it has no limit) and has ever spent; δ, in 10^-18, caps alone have."""
+
+    lineage: str
+    kind: AccountKind
+    holder: str
+    granted: Price | None
+    spent: Price
+    delta_granted: int | None = 0
+    delta_spent: int = 0
+
+    @property
+    def is_limited(self) -> bool:
+        return self.granted is not None
+
+    @property
+    def remaining(self) -> Price:
+        """What is left; without a limit of its own, what is left of the limit of amounts."""
+        return (self.granted or MOST) - self.spent
+
+    @property
+    def delta_remaining(self) -> Fraction:
+        """What is left of δ; without a limit of its own, of certainty."""
+        granted = DELTA_MOST_ATTO if self.delta_granted is None else self.delta_granted
+        return delta.delta_of(granted - self.delta_spent)
+
+    @property
+    def key(self) -> AccountKey:
+        return AccountKey(lineage=self.lineage, kind=self.kind, holder=self.holder)
+
+    @property
+    def account(self) -> Account:
+        return self.key.account
+
+
+_accounts = AccountRow.__table__
+_c = _accounts.c
+ACCOUNT_COLUMNS = (_c.lineage, _c.kind, _c.holder, _c.granted, _c.spent, _c.delta_granted, _c.delta_spent)
+# Three lists and not a list of triples, for which SQLite would read the whole table; what else they find is dropped.
+OF_KEYS = select(*ACCOUNT_COLUMNS).where(
+    _c.lineage.in_(bindparam("lineages", expanding=True)),
+    _c.kind.in_(bindparam("kinds", expanding=True)),
+    _c.holder.in_(bindparam("holders", expanding=True)),
 )
-# The head is hashed in the statement that locks the row: a head that was read before could be outdated by
-# then. `sha256_hex` is the function that `store` gives to SQLite.
-NEXT_HEAD = "sha256_hex(head || {digest})"
-NEXT_HEAD_POSTGRESQL = "encode(sha256(convert_to(head || {digest}, 'UTF8')), 'hex')"
-LINK = Step.of(
-    DEBIT_DATASET.format(head=NEXT_HEAD.format(digest=":digest"), and_also=""),
-    postgresql=DEBIT_DATASET.format(head=NEXT_HEAD_POSTGRESQL.format(digest=":digest"), and_also=""),
+_own = select(_c.lineage).where(_c.kind == "user", _c.holder == bindparam("user"))
+_organisation = select(UserRow.organisation).where(UserRow.name == bindparam("user")).scalar_subquery()
+OF_USER = select(*ACCOUNT_COLUMNS).where(
+    _c.lineage.in_(_own),
+    or_(
+        and_(_c.kind == "user", _c.holder == bindparam("user")),
+        and_(_c.kind == "organisation", _c.holder == _organisation),
+        _c.kind == "dataset",
+    ),
 )
-KEEP_ENTRY = """
-    INSERT INTO journal (lineage, number, at, kind, "user", body, head)
-    VALUES (:lineage, :number, :at, :kind, :user, :body, :head)
-"""
-APPEND = Step.of(KEEP_ENTRY)
-ACCOUNT = Step.of(f"""
-    SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE lineage = :lineage AND kind = :kind AND holder = :holder
-""")
-# DO NOTHING returns no row: whoever came second keeps the amounts of the first.
-OPEN = text(f"""
-    INSERT INTO accounts (lineage, kind, holder, granted, spent, entries, head, delta_granted, delta_spent)
-    VALUES (:lineage, :kind, :holder, :granted, 0, 0, '', :delta_granted, 0) ON CONFLICT DO NOTHING
-    RETURNING {ACCOUNT_COLUMNS}
-""")
+PAGE = (
+    select(*ACCOUNT_COLUMNS)
+    .where(
+        tuple_(_c.lineage, _c.kind, _c.holder)
+        > tuple_(bindparam("lineage"), bindparam("kind"), bindparam("holder"))
+    )
+    .order_by(_c.lineage, _c.kind, _c.holder)
+    .limit(bindparam("rows"))
+)
+
+
+class Accounts:
+    """Reads accounts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def states(self, keys: Sequence[AccountKey]) -> list[AccountState]:
+        """The accounts of these keys in the order in which accounts pay; one that is not there is left out."""
+        with self._store.reading() as connection:
+            return states_of(connection, keys)
+
+    def accounts_of_user(self, *, user: str) -> list[AccountState]:
+        """Everything that this user's answers are charged to: by lineage, then user, organisation, dataset."""
+        with self._store.reading() as connection:
+            return _in_order(connection.execute(OF_USER, {"user": user}))
+
+    def all_accounts(self, *, after: AccountState | None = None, limit: int = 100) -> list[AccountState]:
+        """A page of every account there is, ordered by lineage, kind and holder, for administrators."""
+        last = after.key.row if after else {"lineage": "", "kind": "", "holder": ""}
+        with self._store.reading() as connection:
+            return [account_of(row) for row in connection.execute(PAGE, last | {"rows": page_rows(limit)})]
 
 
 def open_dataset(
     tx: Connection, *, lineage: str, cap: Price, actor: str, delta_cap_atto: int = 0
 ) -> AccountState:
     """Open a lineage's dataset account within the transaction that registers it. Never resets one."""
-    key = account_key(lineage, Account(kind="dataset", holder=lineage))
-    limits = {"granted": cap.nano, "delta_granted": delta_cap_atto}
+    key = AccountKey(lineage=lineage, kind="dataset", holder=lineage)
     # An account that is there already has paid for answers: its cap changes by grants only.
-    row = tx.execute(OPEN, key | limits).one_or_none()
-    if row is None:
-        return account_of(Direct(tx).rows(ACCOUNT, key)[0])
-    body = {"kind": "open", "at": now(), "by": person(actor), "amount": str(cap)}
-    append(tx, lineage, body | delta_member(delta_cap_atto))
-    return account_of(row)
+    if open_account(tx, key, granted=cap.nano, delta_granted=delta_cap_atto):
+        body = {"kind": "open", "at": now(), "by": person(actor), "amount": str(cap)}
+        append(tx, lineage, body | delta_member(delta_cap_atto))
+    return state_of(tx, key)
 
 
-def exists(tx: Direct, key: Mapping[str, Any]) -> bool:
-    """Whether there is an account of that `account_key`."""
-    return tx.rows(ACCOUNT, key) != []
+def open_population(tx: Connection, *, name: str, actor: str) -> AccountState:
+    """Open the account over all lineages of one body of people, within a transaction. Its first grant limits it.
+
+    Raises NobodyNamed. A name has 1 to 53 characters.
+    """
+    chain = f"{POPULATION}{name}"
+    key = AccountKey(lineage=chain, kind="population", holder=chain)
+    keep = insert_or_ignore(tx, LineageRow.__table__).values(id=chain, salt="", created_at=now())
+    tx.execute(keep)
+    if open_account(tx, key, granted=None, delta_granted=None):
+        append(tx, chain, {"kind": "open", "at": now(), "by": person(actor), "amount": None})
+    return state_of(tx, key)
+
+
+def open_account(tx: Connection, key: AccountKey, *, granted: int | None, delta_granted: int | None) -> bool:
+    """Open an account that has spent nothing; whether it was opened, False where there is one already."""
+    row = {**key.row, "granted": granted, "spent": 0, "entries": 0, "head": START}
+    row |= {"delta_granted": delta_granted, "delta_spent": 0}
+    # DO NOTHING: whoever came second keeps the amounts of the first.
+    kept = insert_or_ignore(tx, _accounts).values(**row).returning(_c.kind)
+    return tx.execute(kept).one_or_none() is not None
+
+
+def insert_or_ignore(tx: Connection, table: Any) -> Any:
+    """INSERT … ON CONFLICT DO NOTHING, which SQLAlchemy has in each dialect apart."""
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def state_of(tx: Connection, key: AccountKey) -> AccountState:
+    """An account within a transaction. Raises NoAccount."""
+    for state in states_of(tx, [key]):
+        return state
+    raise NoAccount(kind=key.kind, holder=key.holder)
+
+
+def states_of(connection: Connection, keys: Sequence[AccountKey]) -> list[AccountState]:
+    """The accounts of these keys in the order in which accounts pay; one that is not there is left out."""
+    names = {
+        "lineages": sorted({key.lineage for key in keys}),
+        "kinds": sorted({key.kind for key in keys}),
+        "holders": sorted({key.holder for key in keys}),
+    }
+    wanted = set(keys)
+    return [state for state in _in_order(connection.execute(OF_KEYS, names)) if state.key in wanted]
+
+
+def _in_order(rows: Iterable[Any]) -> list[AccountState]:
+    return sorted(map(account_of, rows), key=lambda state: state.key.place)
 
 
 def delta_member(atto: int) -> dict[str, str]:
     """The member of a line that tells an amount of δ; none where there is none."""
     return {"delta": delta.shown(atto)} if atto else {}
-
-
-def place_of(dataset: Sequence[Any]) -> dict[str, Any]:
-    """Where a line stands in its chain, from the row of the dataset that was charged for it."""
-    *_, number, head = dataset
-    return {"number": number, "head": head}
-
-
-def append(tx: Connection, lineage: str, body: Mapping[str, Any]) -> None:
-    """Journal what charges nothing."""
-    line = journal.line(lineage=lineage, body=body)
-    # A charge of zero passes the condition of DEBIT_DATASET whatever was spent, so only the head moves.
-    values = {"lineage": lineage, "digest": line["digest"], "dataset_charge": 0}
-    (dataset,) = Direct(tx).rows(LINK, values)
-    Direct(tx).run(APPEND, line | place_of(dataset))
 
 
 def person(given: str) -> str:
@@ -136,20 +224,14 @@ def person(given: str) -> str:
     return name
 
 
-def account_key(lineage: str, account: Account) -> dict[str, Any]:
-    """The parameters that name an account's row."""
-    return {"lineage": lineage, "kind": account.kind, "holder": account.holder}
-
-
-def account_of(row: Sequence[Any]) -> AccountState:
-    """An account from a row that begins with ACCOUNT_COLUMNS."""
-    lineage, kind, holder, granted, spent, delta_granted, delta_spent, *_ = row
+def account_of(row: Any) -> AccountState:
+    """An account from a row that has ACCOUNT_COLUMNS."""
     return AccountState(
-        lineage=lineage,
-        kind=kind,
-        holder=holder,
-        granted=Price(granted),
-        spent=Price(spent),
-        delta_granted=delta_granted,
-        delta_spent=delta_spent,
+        lineage=row.lineage,
+        kind=row.kind,
+        holder=row.holder,
+        granted=None if row.granted is None else Price(row.granted),
+        spent=Price(row.spent),
+        delta_granted=row.delta_granted,
+        delta_spent=row.delta_spent,
     )

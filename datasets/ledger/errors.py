@@ -6,7 +6,7 @@ LedgerError (Refusal)
 ├── BudgetExhausted   the charge doesn't fit
 ├── DeltaExhausted    the charge of δ doesn't fit
 ├── NoAnswer          no such answer, or another user's
-├── AlreadyAnswered   (ledger) this user has used the idempotency key: `stored` is what it got
+├── AlreadyAnswered   (settlement) this user has used the idempotency key: `stored` is what it got
 ├── NoSuchHolder      a grant for a user or an organisation that doesn't exist
 ├── NoSuchGrant       no grant of that name
 ├── GrantDecided      the grant has been decided already

@@ -5,17 +5,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from datasets.database.store import Direct, Store, new_id, now
+from datasets.database.closed_lists import CAPS
+from datasets.database.store import Store, new_id, now
 from datasets.ledger.accounts import (
-    ACCOUNT_COLUMNS,
     NOTHING,
-    OPEN,
     Account,
-    account_key,
-    append,
-    exists,
+    AccountKey,
+    open_account,
     person,
+    states_of,
 )
+from datasets.ledger.answers import LAST_ID
 from datasets.ledger.errors import (
     REASON_CHARACTERS_MAX,
     GrantDecided,
@@ -25,7 +25,7 @@ from datasets.ledger.errors import (
     NoSuchHolder,
     SamePerson,
 )
-from datasets.ledger.journal import PAGE_ROWS_MAX
+from datasets.ledger.journal import append, page_rows
 from privacy.budget import NOT_POSITIVE, PRICE_NANO_MAX, InvalidAmount, Price
 from privacy.words import Words
 
@@ -33,7 +33,6 @@ PAST_LIMIT = Words(
     ja="口座の生涯合計が金額の上限を超えます",
     en="the account's lifetime total would pass the limit of amounts",
 )
-LAST_ID = "z" * 33  # sorts after every id, whatever the collation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +51,14 @@ class Grant:
 
 
 # The sum is bounded in the statement: two grants at once could each fit and together overflow.
-RAISE = text(f"""
-    UPDATE accounts SET granted = granted + :amount
-    WHERE lineage = :lineage AND kind = :kind AND holder = :holder AND granted + :amount <= :limit
-    RETURNING {ACCOUNT_COLUMNS}
+# A first limit counts from what was spent without one.
+RAISE = text("""
+    UPDATE accounts SET granted = coalesce(granted, spent) + :amount
+    WHERE lineage = :lineage AND kind = :kind AND holder = :holder
+        AND coalesce(granted, spent) + :amount <= :limit
+    RETURNING granted
 """)
+ORGANISATION_OF = text("SELECT organisation FROM users WHERE name = :holder")
 HOLDERS = {
     "user": text("SELECT 1 FROM users WHERE name = :holder"),
     "organisation": text("SELECT 1 FROM organisations WHERE name = :holder"),
@@ -156,13 +158,23 @@ def _carry_out(tx: Connection, grant: Grant, *, at: str) -> None:
 
 
 def _raise(tx: Connection, grant: Grant) -> None:
-    key = account_key(grant.lineage, grant.account)
-    if grant.account.kind != "dataset":
+    key = _key(grant)
+    if grant.account.kind not in CAPS:
         # Opened with nothing first, so that a first grant and a further one are the same statement.
-        tx.execute(OPEN, key | {"granted": 0, "delta_granted": 0})
+        limit = None if grant.account.kind == "organisation" else 0
+        open_account(tx, key, granted=limit, delta_granted=0)
+    if grant.account.kind == "user":
+        # The organisation pays with its users, limited or not, so it has an account wherever one of them has.
+        organisation = tx.execute(ORGANISATION_OF, {"holder": grant.account.holder}).scalar_one()
+        beside = AccountKey(lineage=grant.lineage, kind="organisation", holder=organisation)
+        open_account(tx, beside, granted=None, delta_granted=0)
     amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
-    if tx.execute(RAISE, key | amounts).one_or_none() is None:
+    if tx.execute(RAISE, key.row | amounts).one_or_none() is None:
         raise InvalidAmount(PAST_LIMIT)
+
+
+def _key(grant: Grant) -> AccountKey:
+    return AccountKey(lineage=grant.lineage, kind=grant.account.kind, holder=grant.account.holder)
 
 
 def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
@@ -181,8 +193,7 @@ def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
 
 def _must_exist(tx: Connection, grant: Grant) -> None:
     """A grant is for somebody known, on a lineage that has its cap."""
-    dataset = Account(kind="dataset", holder=grant.lineage)
-    if not exists(Direct(tx), account_key(grant.lineage, dataset)):
+    if not states_of(tx, [AccountKey(lineage=grant.lineage, kind="dataset", holder=grant.lineage)]):
         raise NoAccount(kind="dataset", holder=grant.lineage)
     kind, holder = grant.account.kind, grant.account.holder
     if kind == "dataset":
@@ -204,10 +215,6 @@ def _reason(given: str) -> str:
     if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
         raise NoReason
     return reason
-
-
-def page_rows(limit: int) -> int:
-    return max(1, min(limit, PAGE_ROWS_MAX))
 
 
 def _one_grant(row: Row[Any] | None) -> Grant:

@@ -7,8 +7,8 @@ opened is charged like an answer.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,15 @@ import structlog
 
 from datasets.catalog import Catalog, DatasetVersion, NoSuchDataset
 from datasets.database.locks import LockTaken, alone
-from datasets.database.store import new_id, now
+from datasets.database.store import new_id
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.ledger.errors import NoAccount, NoAnswer
-from datasets.ledger.ledger import (
-    AccountState,
-    AlreadyAnswered,
-    Ledger,
-    Settlement,
-    StoredAnswer,
-)
+from datasets.ledger.accounts import AccountKey, AccountState
+from datasets.ledger.answers import StoredAnswer
+from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount, NoAnswer
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import AlreadyAnswered, Payer, Settlement, must_fit, usual_payers
 from datasets.people.service import Caller
+from datasets.queries.answer import Answer, SettledAnswer, settled_answer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
 from privacy import delta
 from privacy.answer import AnswerTable, Released, release, released_codes, renamed_table, table
@@ -61,6 +59,50 @@ def digest_of(dataset: str, text: str) -> str:
     return hashlib.sha256(f"{dataset}\n{text}".encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDataset:
+    """A dataset and what a caller's answers from it are charged to, as it stood when the question was let in."""
+
+    dataset: DatasetVersion
+    caller: Caller
+    states: tuple[AccountState, ...]
+
+    def payers(self, *, charge: Price, dataset_charge: Price, delta_atto: int = 0) -> tuple[Payer, ...]:
+        """Who pays for an answer, if all of them could when they were read.
+
+        Raises BudgetExhausted, DeltaExhausted, or NotOpen where an account is gone.
+        """
+        payers = _payers(
+            self.dataset, self.caller, charge=charge, dataset_charge=dataset_charge, delta_atto=delta_atto
+        )
+        try:
+            must_fit(self.states, payers)
+        # A caller who lost an account learns no more than others.
+        except NoAccount:
+            raise NotOpen from None
+        return payers
+
+    def affords(self, planned: Plan) -> bool:
+        """Whether every account could pay for a plan."""
+        try:
+            self.payers(
+                charge=planned.price,
+                dataset_charge=planned.price,
+                delta_atto=delta.atto_of(planned.delta),
+            )
+        except (BudgetExhausted, DeltaExhausted):
+            return False
+        return True
+
+    def account_lines(self) -> list[dict[str, str]]:
+        """The accounts that limit the caller, with what each has left."""
+        return [
+            {"account": name, **several, "remaining": str(state.remaining)}
+            for state, (name, several) in zip(self.states, _names(self.dataset, self.states), strict=True)
+            if state.is_limited
+        ]
+
+
 class QueryService:
     """Answers questions about the registered datasets."""
 
@@ -70,90 +112,96 @@ class QueryService:
         self._ledger, self._catalog, self._engine, self._noise = ledger, catalog, engine, noise
         self._underway = data_dir / "underway"
 
-    def open_to(self, caller: Caller, id: str) -> DatasetVersion:
+    def open_to(self, caller: Caller, id: str) -> OpenDataset:
         """A dataset that the caller has an account for, in every lineage if it is a view. Raises NotOpen."""
         try:
             dataset = self._catalog.current(id)
         # One refusal for "not there" and "not yours": ids of datasets must not be found by trying.
         except NoSuchDataset:
             raise NotOpen from None
-        accounts = self._ledger.accounts(
-            lineages=dataset.lineages, user=caller.name, organisation=caller.organisation
-        )
+        found = self.seen_by(caller, dataset)
         # A view is charged in every lineage that it joins, so an account is needed in each of them.
-        if sum(state.kind == "user" for state in accounts) < len(dataset.lineages):
+        if sum(state.kind == "user" for state in found.states) < len(dataset.lineages):
             raise NotOpen
-        return dataset
+        return found
+
+    def seen_by(self, caller: Caller, dataset: DatasetVersion) -> OpenDataset:
+        """A dataset with those of its accounts that the caller's answers are charged to, which may be none."""
+        payers = _payers(dataset, caller, charge=NOTHING, dataset_charge=NOTHING)
+        states = self._ledger.states([payer.key for payer in payers])
+        return OpenDataset(dataset=dataset, caller=caller, states=tuple(states))
 
     def quote(self, caller: Caller, id: str, query: Query) -> dict[str, Any]:
         """What a question would cost and how exact it would be. Opens no data, charges nothing."""
-        dataset = self.open_to(caller, id)
-        planned = plan(query, dataset.schema)
-        states = self._ledger.accounts(
-            lineages=dataset.lineages, user=caller.name, organisation=caller.organisation
-        )
+        opened = self.open_to(caller, id)
+        dataset, planned = opened.dataset, plan(query, opened.dataset.schema)
         return {
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "quote",
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, planned.price, delta.atto_of(planned.delta)),
-            "fits": all(_affords(state, planned) for state in states),
-            "accounts": account_lines(dataset, states),
+            "fits": opened.affords(planned),
+            "accounts": opened.account_lines(),
             "cells": planned.cells,
             "expected": expectation(planned),
             **strategy_comparison(planned),
             **narrower_bound(planned),
         }
 
-    def rehearse(self, caller: Caller, id: str, query: Query) -> dict[str, Any]:
+    def rehearse(self, caller: Caller, id: str, query: Query) -> Answer:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
-        dataset = self.open_to(caller, id)
+        dataset = self.open_to(caller, id).dataset
         planned = plan(query, dataset.schema)
         # Generated codes stand for no values; numbered ones take their place.
         released = release(planned, self._engine.rehearse(planned), self._noise)
         made = table(
             planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
         )
-        return {
+        envelope = {
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "dummy",
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, NOTHING, 0),
-            **made.as_json(),
         }
+        return Answer(envelope=_json(envelope), made=made)
 
-    def replay(self, *, user: str, key: str, digest: str) -> StoredAnswer:
+    def replay(self, *, user: str, key: str, digest: str) -> SettledAnswer:
         """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
-        return _same(self._ledger.earlier(user=user, key=key), digest)
+        stored, kept = self._ledger.earlier_whole(user=user, key=key)
+        return settled_answer(_same(stored, digest), kept)
 
-    def replay_whole(self, *, user: str, key: str, digest: str) -> tuple[StoredAnswer, bytes]:
-        """What was answered under the same key, with its table. Raises NoAnswer, Conflict or AnswerFailed."""
-        stored, table = self._ledger.earlier_whole(user=user, key=key)
-        return _same(stored, digest), table
+    def again(self, *, user: str, id: str) -> SettledAnswer:
+        """One of the user's own answers as it was given. Raises NoAnswer or AnswerFailed."""
+        stored = self._ledger.answer(id=id, user=user)
+        if stored.outcome == "failed":
+            raise AnswerFailed
+        return settled_answer(stored, self._ledger.load(id=id))
 
-    def answer(self, request: QueryRequest) -> StoredAnswer:
-        """Answer a question that has no replay: charged, kept, committed. See the module's order.
+    def answer(self, request: QueryRequest) -> SettledAnswer:
+        """Answer a question of which the caller has seen that it has no replay: charged, kept, committed.
 
-        Raises NotOpen, Retired, InvalidQuery or one derived from it, BudgetExhausted, InProgress or AnswerFailed.
+        See the module's order. Of several requests with one key that are underway at once the ledger keeps the first
+        answer, and all of them get that one. Raises NotOpen, Retired, InvalidQuery or one derived from it,
+        BudgetExhausted, DeltaExhausted, Conflict, InProgress or AnswerFailed.
         """
-        dataset = self.open_to(request.caller, request.dataset)
-        if dataset.retired:
-            raise Retired
-        planned = plan(request.query, dataset.schema)
-        with self._alone(request):
-            # Asked again under the lock: the answer may have been committed since the endpoint looked.
-            try:
+        try:
+            return self._answer(request)
+        except (NotOpen, Retired, BudgetExhausted, DeltaExhausted, InProgress):
+            # Perhaps because this very question was answered, and paid for, since the caller looked for a replay.
+            with suppress(NoAnswer):
                 return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
-            except NoAnswer:
-                pass
-            earlier = self._earlier_answer(request, dataset, planned)
-            if earlier is not None:
-                return self._answer_again(request, dataset, planned, earlier)
-            return self._measure(request, dataset, planned)
+            raise
 
-    def table_of(self, stored: StoredAnswer) -> bytes:
-        """The table of a stored answer, as JSON."""
-        return self._ledger.load(id=stored.id)
+    def _answer(self, request: QueryRequest) -> SettledAnswer:
+        opened = self.open_to(request.caller, request.dataset)
+        if opened.dataset.retired:
+            raise Retired
+        planned = plan(request.query, opened.dataset.schema)
+        with self._alone(request):
+            earlier = self._earlier_answer(request, opened.dataset, planned)
+            if earlier is not None:
+                return self._answer_again(request, opened, planned, earlier)
+            return self._measure(request, opened, planned)
 
     def _earlier_answer(
         self, request: QueryRequest, dataset: DatasetVersion, planned: Plan
@@ -182,21 +230,22 @@ class QueryService:
         return next(iter([*own, *good]), None)
 
     def _answer_again(
-        self, request: QueryRequest, dataset: DatasetVersion, planned: Plan, earlier: StoredAnswer
-    ) -> StoredAnswer:
+        self, request: QueryRequest, opened: OpenDataset, planned: Plan, earlier: StoredAnswer
+    ) -> SettledAnswer:
         """Give an answer again: free for who paid for it, at the price of a new one for others' own accounts.
 
         The dataset is charged nothing: no new information leaves.
         """
         charge = NOTHING if earlier.user == request.caller.name else planned.price
-        self._must_fit(request, dataset, charge=charge, dataset_charge=NOTHING, delta_atto=0)
-        released = renamed_table(AnswerTable.from_json(json.loads(self.table_of(earlier))), planned)
-        return self._settle(request, dataset, planned, released, charge=charge, dataset_charge=NOTHING)
+        payers = opened.payers(charge=charge, dataset_charge=NOTHING)
+        released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).table, planned)
+        return self._settle(request, opened, planned, released, payers)
 
-    def _measure(self, request: QueryRequest, dataset: DatasetVersion, planned: Plan) -> StoredAnswer:
+    def _measure(self, request: QueryRequest, opened: OpenDataset, planned: Plan) -> SettledAnswer:
         """Open the data, add noise, settle. From the first line on, failing costs as much as succeeding."""
         price, delta_atto = planned.price, delta.atto_of(planned.delta)
-        self._must_fit(request, dataset, charge=price, dataset_charge=price, delta_atto=delta_atto)
+        payers = opened.payers(charge=price, dataset_charge=price, delta_atto=delta_atto)
+        dataset = opened.dataset
         try:
             exact = self._engine.exact(planned, dataset.file)
             made = self._table(planned, dataset, release(planned, exact, self._noise))
@@ -204,9 +253,7 @@ class QueryService:
             # Only the class: the message of an engine or of NumPy may quote values of the data.
             log.error("answer_failed", kind=type(failure).__name__, dataset=dataset.id)
             made = None
-        return self._settle(
-            request, dataset, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto
-        )
+        return self._settle(request, opened, planned, made, payers)
 
     def _table(self, planned: Plan, dataset: DatasetVersion, released: Released) -> AnswerTable:
         """The table; values of released codes, where there are any, are looked up after the release only."""
@@ -216,63 +263,44 @@ class QueryService:
         values = self._engine.values(planned, dataset.file, codes) if len(codes) else []
         return table(planned, released, values)
 
-    def _must_fit(
-        self,
-        request: QueryRequest,
-        dataset: DatasetVersion,
-        *,
-        charge: Price,
-        dataset_charge: Price,
-        delta_atto: int,
-    ) -> None:
-        try:
-            self._ledger.fits(
-                lineages=dataset.lineages,
-                user=request.caller.name,
-                organisation=request.caller.organisation,
-                charge=charge,
-                dataset_charge=dataset_charge,
-                delta_atto=delta_atto,
-            )
-        # The account was there when the question was let in; a caller who lost it since learns no more than
-        # others.
-        except NoAccount:
-            raise NotOpen from None
-
     def _settle(
         self,
         request: QueryRequest,
-        dataset: DatasetVersion,
+        opened: OpenDataset,
         planned: Plan,
         released: AnswerTable | None,
-        *,
-        charge: Price,
-        dataset_charge: Price,
-        delta_atto: int = 0,
-    ) -> StoredAnswer:
+        payers: Sequence[Payer],
+    ) -> SettledAnswer:
+        id, dataset = new_id("q"), opened.dataset
+        charges = {payer.kind: payer.charge for payer in payers}
         settlement = Settlement(
-            id=new_id("q"),
+            id=id,
             user=request.caller.name,
             organisation=request.caller.organisation,
             dataset=dataset.id,
-            lineages=dataset.lineages,
+            lineage=dataset.lineage,
             version=dataset.version,
             idempotency_key=request.key,
             request_digest=request.digest,
             fingerprint=planned.fingerprint,
             prices=planned.prices,
             outcome="failed" if released is None else "answered",
-            charge=charge,
-            dataset_charge=dataset_charge,
-            delta_atto=delta_atto,
+            charge=charges["user"],
+            dataset_charge=charges["dataset"],
+            payers=tuple(payers),
             question=request.text,
-            table=b"{}" if released is None else _json(released.as_json()),
+            envelope=_envelope(id, dataset, planned, payers),
+            table=b"{}" if released is None else released.as_json(),
         )
         try:
-            stored = self._ledger.settle(settlement, _sealer(settlement, dataset, planned))
+            stored = self._ledger.settle(settlement)
         except AlreadyAnswered as raced:
-            stored = raced.stored
-        return _same(stored, request.digest)
+            # The table in hand was never told and must not be: the winner's is the answer.
+            stored = _same(raced.stored, request.digest)
+            return settled_answer(stored, self._ledger.load(id=stored.id))
+        if released is None:
+            raise AnswerFailed
+        return settled_answer(stored, settlement.table, made=released)
 
     @contextmanager
     def _alone(self, request: QueryRequest) -> Iterator[None]:
@@ -295,13 +323,6 @@ class QueryService:
             raise InProgress from None
 
 
-def joined(stored: StoredAnswer, table: bytes) -> bytes:
-    """The JSON answer of a stored answer and its table, the same bytes each time."""
-    # Two JSON objects joined as text: the table is kept once for many answers, and bytes never change by
-    # parsing.
-    return stored.envelope[:-1] + b", " + table[1:]
-
-
 def _same(stored: StoredAnswer, digest: str) -> StoredAnswer:
     """A stored answer, if it answered this very request and did not fail."""
     if stored.request_digest != digest:
@@ -311,36 +332,38 @@ def _same(stored: StoredAnswer, digest: str) -> StoredAnswer:
     return stored
 
 
-def _sealer(
-    settlement: Settlement, dataset: DatasetVersion, planned: Plan
-) -> Callable[[list[AccountState]], bytes]:
-    """Makes the envelope of an answer once the balances after the debit are known."""
-    asked_at = now()
+def _payers(
+    dataset: DatasetVersion, caller: Caller, *, charge: Price, dataset_charge: Price, delta_atto: int = 0
+) -> tuple[Payer, ...]:
+    """Who pays for this caller's answers."""
+    return usual_payers(
+        lineages=dataset.lineages,
+        user=caller.name,
+        organisation=caller.organisation,
+        charge=charge,
+        dataset_charge=dataset_charge,
+        delta_atto=delta_atto,
+    )
 
-    def seal(states: list[AccountState]) -> bytes:
-        charged = {"dataset": settlement.dataset_charge}
-        accounts = [
-            {"account": line["account"], "charged": str(charged.get(state.kind, settlement.charge)), **line}
-            for state, line in zip(states, account_lines(dataset, states), strict=True)
-        ]
-        envelope = {
-            "id": settlement.id,
+
+def _envelope(id: str, dataset: DatasetVersion, planned: Plan, payers: Sequence[Payer]) -> bytes:
+    """What an answer says besides its table, but for what `envelope_of` puts in: when, and what is left then."""
+    of_kind = {payer.kind: payer for payer in payers}
+    charge, dataset_charge = of_kind["user"].charge, of_kind["dataset"].charge
+    accounts = [
+        {"account": name, "charged": str(payer.charge), **several}
+        for payer, (name, several) in zip(payers, _names(dataset, payers), strict=True)
+    ]
+    return _json(
+        {
+            "id": id,
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "run",
-            "reused": settlement.dataset_charge == NOTHING,
-            "fingerprint": settlement.fingerprint,
-            "asked_at": asked_at,
-            "charge": {**_charge(planned, settlement.charge, settlement.delta_atto), "accounts": accounts},
+            "reused": dataset_charge == NOTHING,
+            "fingerprint": planned.fingerprint,
+            "charge": {**_charge(planned, charge, of_kind["dataset"].delta_atto), "accounts": accounts},
         }
-        return _json(envelope)
-
-    return seal
-
-
-def _affords(state: AccountState, planned: Plan) -> bool:
-    """Whether an account could pay for a plan now; δ is the dataset's alone to pay."""
-    paid_in_delta = state.kind != "dataset" or planned.delta <= state.delta_remaining
-    return planned.price <= state.remaining and paid_in_delta
+    )
 
 
 def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
@@ -360,14 +383,14 @@ def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
     return charge
 
 
-def account_lines(dataset: DatasetVersion, states: list[AccountState]) -> list[dict[str, str]]:
-    """The accounts as callers see them: a dataset by its id, and for a view which lineage each belongs to."""
-    lines = []
-    for state in states:
-        several = {"lineage": state.lineage} if len(dataset.lineages) > 1 else {}
-        holder = dataset.id if state.kind == "dataset" and not several else state.holder
-        lines.append({"account": f"{state.kind}:{holder}", **several, "remaining": str(state.remaining)})
-    return lines
+def _names(
+    dataset: DatasetVersion, keys: Iterable[AccountKey | AccountState]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Accounts as callers know them: a dataset by its id, and for a view which lineage each belongs to."""
+    for key in keys:
+        several = {"lineage": key.lineage} if len(dataset.lineages) > 1 else {}
+        holder = dataset.id if key.kind == "dataset" and not several else key.holder
+        yield f"{key.kind}:{holder}", several
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -21,7 +21,7 @@ from datasets.database.files import sync
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, View
-from datasets.ledger.ledger import open_dataset
+from datasets.ledger.accounts import open_dataset
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest import (
     VAULT_FILE,

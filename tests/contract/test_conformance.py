@@ -9,7 +9,8 @@ from lanes import first
 from real_server import Server
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import Account, Ledger
+from datasets.ledger.accounts import Account
+from datasets.ledger.service import Ledger
 from privacy.budget import Price
 
 FEW, MANY = 3, 8

@@ -412,7 +412,7 @@ MUTANTS = (
         """        table_digest = sha256_hex(settlement.table)
         try:
             with self._store.writing() as tx:
-                return _settle(Direct(tx), settlement, table_digest, seal)
+                return _settle(Direct(tx), settlement, table_digest)
 """,
         """        table_digest = sha256_hex(settlement.table)
         read = self.accounts(
@@ -427,7 +427,7 @@ MUTANTS = (
                         text("UPDATE accounts SET spent = :s WHERE kind = :k AND holder = :h"),
                         {"s": state.spent.nano, "k": state.kind, "h": state.holder},
                     )
-                return _settle(Direct(tx), settlement, table_digest, seal)
+                return _settle(Direct(tx), settlement, table_digest)
 """,
         (RACED, f"{QUERIES}::test_two_charges_at_once_are_both_counted"),
     ),
@@ -494,13 +494,11 @@ MUTANTS = (
     Mutant(
         "answer told though it could not be settled",
         "datasets/queries/service.py",
-        """        except AlreadyAnswered as raced:
-            stored = raced.stored
+        """        if released is None:
+            raise AnswerFailed
 """,
-        """        except AlreadyAnswered as raced:
-            stored = raced.stored
-        except Exception:
-            from datasets.ledger.ledger import _stored
+        """        except Exception:
+            from datasets.ledger.settlement import _stored
 
             stored = _stored(settlement, at=now(), entry=1, envelope=b"{}")
 """,
@@ -524,14 +522,30 @@ MUTANTS = (
     ),
     Mutant(
         "retry that opens the data again",
+        "api/queries/idempotency.py",
+        "if KEY.fullmatch(key) and isinstance(body, dict)",
+        "if False and isinstance(body, dict)",
+        ("tests/http/test_idempotency.py::test_a_retry_opens_no_data",),
+    ),
+    Mutant(
+        "retry that is refused though it was answered and paid for meanwhile",
         "datasets/queries/service.py",
-        """            try:
+        """            with suppress(NoAnswer):
                 return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
-            except NoAnswer:
-                pass
 """,
         "",
-        (f"{QUERIES}::test_the_same_key_is_told_the_same_bytes_and_opens_no_data",),
+        (
+            f"{QUERIES}::test_a_retry_that_no_longer_fits_because_its_first_answer_was_paid_gets_that_answer",
+        ),
+    ),
+    Mutant(
+        "noise that lost a race given out beside the winner's charge",
+        "datasets/queries/service.py",
+        "return settled_answer(stored, self._ledger.load(id=stored.id))\n        if",
+        "return settled_answer(stored, settlement.table, made=released)\n        if",
+        (
+            f"{QUERIES}::test_a_rival_with_the_same_key_on_another_machine_wins_and_both_tell_its_answer",
+        ),
     ),
     Mutant(
         "an answer retold as another dataset's",

@@ -14,13 +14,15 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "store"))
 from ledger_town import settle_in
-from settlements import LINEAGE, asked, balances, seal
+from settlements import LINEAGE, asked, balances
 
 from datasets.database.store import Direct, Store
+from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.errors import NoAnswer
-from datasets.ledger.ledger import AlreadyAnswered, Ledger, Settlement, StoredAnswer
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import AlreadyAnswered, Settlement
 
-STATEMENTS = {"sqlite": 6, "postgresql": 2}
+STATEMENTS = {"sqlite": 6, "postgresql": 1}
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def settle_dying_before_statement(number: int, settlement: Settlement) -> Callab
             return execute(self, statement, values)
 
         Direct.execute = counted  # type: ignore[method-assign]  # in this child only
-        return Ledger(store).settle(settlement, seal)
+        return Ledger(store).settle(settlement)
 
     return act
 
@@ -69,14 +71,14 @@ def settle_dying_before_statement(number: int, settlement: Settlement) -> Callab
 def settle_dying_before_commit(settlement: Settlement) -> Callable[[Store], object]:
     def act(store: Store) -> object:
         Direct.commit = lambda self: die()  # type: ignore[method-assign]  # in this child only
-        return Ledger(store).settle(settlement, seal)
+        return Ledger(store).settle(settlement)
 
     return act
 
 
 def settle_dying_after_commit(settlement: Settlement) -> Callable[[Store], object]:
     def act(store: Store) -> None:
-        Ledger(store).settle(settlement, seal)
+        Ledger(store).settle(settlement)
         die()
 
     return act
@@ -85,7 +87,7 @@ def settle_dying_after_commit(settlement: Settlement) -> Callable[[Store], objec
 def retry(ledger: Ledger, settlement: Settlement) -> StoredAnswer:
     """What a client that heard nothing does."""
     try:
-        return ledger.settle(settlement, seal)
+        return ledger.settle(settlement)
     except AlreadyAnswered as earlier:
         return earlier.stored
 
@@ -138,7 +140,7 @@ def settle_without_end(tell: int) -> Callable[[Store], object]:
     def act(store: Store) -> object:
         ledger = Ledger(store)
         for number in count():
-            os.write(tell, ledger.settle(asked(number), seal).id.encode() + b"\n")
+            os.write(tell, ledger.settle(asked(number)).id.encode() + b"\n")
         return None
 
     return act

@@ -20,7 +20,8 @@ from real_server import Server
 from small_town import Town, build
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import Account, Ledger
+from datasets.ledger.accounts import Account
+from datasets.ledger.service import Ledger
 from privacy.budget import Price
 
 ASKED: dict[str, Any] = {

@@ -39,6 +39,18 @@ class BrokenEngine:
         raise self.failure
 
 
+class CountingEngine:
+    """Counts how often the data is opened."""
+
+    def __init__(self, real: Any) -> None:
+        self.real, self.calls = real, 0
+
+    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
+        self.calls += 1
+        found: Mapping[ExactRequest, Integers] = self.real.exact(plan, file)
+        return found
+
+
 class WaitingEngine:
     """Opens the data, then waits to be let on."""
 

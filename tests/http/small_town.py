@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from api import create_app
 from api.settings import Settings
 from datasets.database.store import Store, migrate
-from datasets.ledger.ledger import Ledger
+from datasets.ledger.service import Ledger
 from privacy.noise import Noise
 
 COUNT = {"select": [{"as": "residents", "agg": "count"}], "budget": {"epsilon": "0.5"}}

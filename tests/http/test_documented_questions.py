@@ -14,7 +14,8 @@ from api import create_app
 from api.settings import Settings
 from datasets.database.store import Store
 from datasets.descriptor.descriptor import parse
-from datasets.ledger.ledger import Account, Ledger
+from datasets.ledger.accounts import Account
+from datasets.ledger.service import Ledger
 from datasets.people.service import People
 from datasets.registration.registry import register
 from datasets.sample import generate

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine
+from odd_engines import BrokenEngine, CountingEngine, WaitingEngine, engine_of, with_engine
 from small_town import BY_DISTRICT, COUNT, Visitor
 from werkzeug.test import TestResponse
 
@@ -15,6 +15,14 @@ def test_the_same_key_gives_the_same_bytes_and_one_charge(visitor: Visitor) -> N
     first, second = visitor.ask(BY_DISTRICT, key="one"), visitor.ask(BY_DISTRICT, key="one")
     assert second.data == first.data
     assert visitor.spent()["residents/user:aoi"] == "0.5"
+
+
+def test_a_retry_opens_no_data(visitor: Visitor) -> None:
+    engine = CountingEngine(engine_of(visitor))
+    with_engine(visitor, engine)
+    told = [visitor.ask({**COUNT, "reuse": "never"}, key="one").data for _ in range(3)]
+    assert len(set(told)) == 1
+    assert engine.calls == 1
 
 
 def test_the_same_question_written_otherwise_is_the_same_request(visitor: Visitor) -> None:

@@ -12,6 +12,7 @@ from town import PEOPLE_COUNT
 
 from api.formats.arrow import ARROW
 from api.formats.csv import CSV
+from datasets.queries.answer import Answer
 
 MIXED = {
     "select": [
@@ -255,7 +256,9 @@ def test_a_parameter_in_the_address_is_refused_rather_than_ignored(visitor: Visi
 
 def test_a_sum_beyond_64_bits_is_still_told_in_every_format(onlooker: Visitor) -> None:
     dummy = onlooker.ask({**COUNT, "mode": "dummy"}).json
-    huge = json.dumps({**dummy, "rows": [dict.fromkeys(dummy["rows"][0], -(10**23))]}).encode()
+    rows = [dict.fromkeys(dummy["rows"][0], value) for value in (-(10**23), None)]
+    huge = Answer(envelope=b'{"dataset": {}}', kept=json.dumps({**dummy, "rows": rows}).encode())
     table = pyarrow.ipc.open_stream(ARROW.render(huge)).read_all()
     assert [int(value) for value in table.to_pylist()[0].values()] == [-(10**23)] * 3
-    assert CSV.render(huge).decode().splitlines()[1] == ",".join([str(-(10**23))] * 3)
+    assert list(table.to_pylist()[1].values()) == [None] * 3
+    assert CSV.render(huge).decode().splitlines()[1:] == [",".join([str(-(10**23))] * 3), ",,"]

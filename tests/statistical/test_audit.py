@@ -362,7 +362,8 @@ def test_one_person_changes_the_odds_of_an_answer_by_less_than_its_price(town: T
 
 
 def shape_behind(town: Town, dataset: str, planned: Plan) -> object:
-    return shape(table(planned, release(planned, town.exact(dataset, planned), Silence())).as_json())
+    made = table(planned, release(planned, town.exact(dataset, planned), Silence()))
+    return shape(json.loads(made.as_json()))
 
 
 def left_of(bins: int, place: int = 0) -> Callable[[Released], bool]:

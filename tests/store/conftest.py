@@ -12,7 +12,7 @@ from ledger_town import SETTLED, settle_in_both
 from settlements import DELTA_CAP
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import Ledger
+from datasets.ledger.service import Ledger
 
 BEGINNINGS = {
     "settled": SETTLED,

@@ -20,7 +20,7 @@ from town import (
 )
 
 from datasets.database.store import Store
-from datasets.ledger.ledger import Ledger
+from datasets.ledger.service import Ledger
 from privacy.delta import shown
 
 

@@ -4,15 +4,16 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 
-from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWED, asked, seal
+from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWED, asked, changed
 from sqlalchemy import text
 
 from datasets.database.store import Store, migrate
 from datasets.ledger.errors import BudgetExhausted, GrantDecided
-from datasets.ledger.ledger import AlreadyAnswered, Grant, Ledger, Settlement
+from datasets.ledger.grants import Grant
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import AlreadyAnswered, Settlement, must_fit
 
 PROCESSES = 8
 START_S_MAX = 60
@@ -30,14 +31,13 @@ def line_up(barrier: Barrier) -> None:
 
 
 def honest(store: Store, settlement: Settlement) -> object:
-    return Ledger(store).settle(settlement, seal)
+    return Ledger(store).settle(settlement)
 
 
 def naive(store: Store, settlement: Settlement) -> object:
     """The mutant: look whether it fits, then write what was seen plus the charge."""
-    states = Ledger(store).fits(
-        lineages=[LINEAGE], user=settlement.user, organisation="shop", charge=ONE, dataset_charge=ONE
-    )
+    states = Ledger(store).states([payer.key for payer in settlement.payers])
+    must_fit(states, settlement.payers)
     time.sleep(0.005)
     with store.writing() as tx:
         for state in states:
@@ -71,7 +71,7 @@ def settle_many(url: str, number: int, attempts: int, users: tuple[str, ...], se
     return outcomes
 
 
-OF_CARE = replace(ASKED, dataset="care", lineages=(CARE_LINEAGE,))
+OF_CARE = changed(ASKED, dataset="care", lineages=(CARE_LINEAGE,))
 SIDES = {"view": VIEWED, "residents": ASKED, "care": OF_CARE}
 
 
@@ -84,7 +84,7 @@ def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:
         side = list(SIDES)[(number + attempt) % 3]
         user = ("aoi", "mei")[(number + attempt) % 2]
         try:
-            ledger.settle(asked(number * attempts + attempt, SIDES[side], user=user, delta_atto=1), seal)
+            ledger.settle(asked(number * attempts + attempt, SIDES[side], user=user, delta_atto=1))
         except BudgetExhausted as refused:
             outcomes[f"{refused.kind}:{refused.holder}"] += 1
         else:
@@ -99,7 +99,7 @@ def settle_same(url: str, number: int) -> tuple[str, str]:
     connect(store)
     _barrier[0].wait(START_S_MAX)
     try:
-        return "settled", Ledger(store).settle(asked(1, request_digest=str(number)), seal).id
+        return "settled", Ledger(store).settle(asked(1, request_digest=str(number))).id
     except AlreadyAnswered as earlier:
         return "earlier", earlier.stored.id
     finally:
@@ -119,7 +119,7 @@ def do_all(url: str, number: int, attempts: int) -> int:
     for attempt in range(attempts):
         for account in (AOI, SHOP, CAP):
             ledger.grant(lineage=LINEAGE, account=account, amount=ONE, reason="more", requested_by=me)
-        ledger.settle(asked(number * attempts + attempt), seal)
+        ledger.settle(asked(number * attempts + attempt))
         for grant in reversed(pending_grants(ledger)):
             _approve(ledger, grant.id, me if grant.requested_by != me else f"{me}-too")
         done += 1

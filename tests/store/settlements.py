@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 from datasets.database.store import new_id
-from datasets.ledger.ledger import Account, AccountState, Ledger, Settlement
+from datasets.ledger.accounts import Account
+from datasets.ledger.answers import StoredAnswer
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import Settlement, must_fit, usual_payers
 from privacy.budget import Price
 
 LINEAGE = "residents"
@@ -17,12 +20,16 @@ ONE = Price.parse("1")
 DELTA_CAP = 3 * 10**9
 """A lifetime total of 3e-9 in 10^-18."""
 
+PAYING = ("user", "organisation", "charge", "dataset_charge")
+"""What a settlement's usual payers follow from, besides its lineages and δ."""
+
 ASKED = Settlement(
     id="q_1",
     user="aoi",
     organisation="shop",
     dataset="residents",
-    lineages=(LINEAGE,),
+    lineage=LINEAGE,
+    payers=usual_payers(lineages=(LINEAGE,), user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE),
     version=1,
     idempotency_key="key-1",
     request_digest="d" * 64,
@@ -32,20 +39,47 @@ ASKED = Settlement(
     charge=ONE,
     dataset_charge=ONE,
     question='{"select":[{"agg":"count"}]}',
+    envelope=b"{}",
     table=b'{"rows":[1]}',
 )
 
-VIEWED = replace(ASKED, dataset="residents-care", lineages=BOTH)
+
+def changed(of: Settlement = ASKED, **changes: object) -> Settlement:
+    """The settlement with other members, from which its payers follow; `lineages` and `delta_atto` are the payers'."""
+    lineages = changes.pop("lineages", of.chains)
+    delta_atto = changes.pop("delta_atto", max(payer.delta_atto for payer in of.payers))
+    made = replace(
+        of,
+        **changes,
+        lineage=lineages[0],
+        payers=usual_payers(  # type: ignore[arg-type, index]
+            lineages=lineages,
+            **{name: changes.get(name, getattr(of, name)) for name in PAYING},
+            delta_atto=delta_atto,
+        ),
+    )
+    return made
+
+
+VIEWED = changed(dataset="residents-care", lineages=BOTH)
 
 
 def asked(number: int, of: Settlement = ASKED, **changes: object) -> Settlement:
     """The settlement of another question."""
-    return replace(of, id=new_id("q"), idempotency_key=f"key-{number}", **changes)  # type: ignore[arg-type]
+    return changed(of, **{"id": new_id("q"), "idempotency_key": f"key-{number}", **changes})
 
 
-def seal(states: list[AccountState]) -> bytes:
-    """An envelope that tells what remains."""
-    return ",".join(f"{state.kind}:{state.remaining}" for state in states).encode()
+def left(stored: StoredAnswer) -> list[str | None]:
+    """What its payers had left after an answer, None where nothing limits them."""
+    assert stored.balances is not None
+    return [None if price is None else str(price) for price in stored.balances]
+
+
+def fits(ledger: Ledger, settlement: Settlement) -> list[str]:
+    """The kinds of accounts that could pay now. Raises what the ledger refuses."""
+    states = ledger.states([payer.key for payer in settlement.payers])
+    must_fit(states, settlement.payers)
+    return [state.kind for state in states]
 
 
 def balances(ledger: Ledger, *, lineage: str = LINEAGE) -> dict[str, str]:

@@ -7,6 +7,7 @@ from settlements import AOI, CAP, LINEAGE, ONE, SHOP
 from sqlalchemy.exc import IntegrityError
 
 from datasets.database.store import Store
+from datasets.ledger.accounts import Account
 from datasets.ledger.errors import (
     GrantDecided,
     NoAccount,
@@ -16,7 +17,8 @@ from datasets.ledger.errors import (
     NoSuchHolder,
     SamePerson,
 )
-from datasets.ledger.ledger import Account, Grant, Ledger
+from datasets.ledger.grants import Grant
+from datasets.ledger.service import Ledger
 from privacy.budget import InvalidAmount, Price
 
 

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from ledger_town import SETTLED
-from settlements import AOI, CAP, LINEAGE, MEI, SHOP, asked, seal
+from settlements import AOI, CAP, LINEAGE, MEI, SHOP, asked
 
 from datasets.database.store import Store
+from datasets.ledger.accounts import Account
 from datasets.ledger.errors import BudgetExhausted
-from datasets.ledger.ledger import Account, AlreadyAnswered, Ledger
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import AlreadyAnswered
 from privacy.budget import Price
 
 AMOUNTS = st.integers(1, 3_000_000_000)
@@ -43,13 +45,13 @@ class LedgerAgainstModel(RuleBasedStateMachine):
         fits = all(self.spent[account] + cost <= self.granted[account] for account, cost in charges.items())
         if (user, key) in self.answers:
             with pytest.raises(AlreadyAnswered) as earlier:
-                self.ledger.settle(question, seal)
+                self.ledger.settle(question)
             assert earlier.value.stored.id == self.answers[user, key]
         elif not fits:
             with pytest.raises(BudgetExhausted):
-                self.ledger.settle(question, seal)
+                self.ledger.settle(question)
         else:
-            self.answers[user, key] = self.ledger.settle(question, seal).id
+            self.answers[user, key] = self.ledger.settle(question).id
             for account, cost in charges.items():
                 self.spent[account] += cost
 
@@ -84,7 +86,9 @@ class LedgerAgainstModel(RuleBasedStateMachine):
     @invariant()
     def accounts_agree(self) -> None:
         states = {state.account: state for state in self.ledger.all_accounts()}
-        assert {account: state.granted.nano for account, state in states.items()} == self.granted
+        assert {
+            account: state.granted and state.granted.nano for account, state in states.items()
+        } == self.granted
         assert {account: state.spent.nano for account, state in states.items()} == self.spent
 
     @invariant()

@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from settlements import ASKED, LINEAGE, asked, seal
+from settlements import ASKED, LINEAGE, asked
 from sqlalchemy.exc import DBAPIError
 from town import VISITS, add, derived, visits_csv
 
+from datasets.database.chain import next_head
 from datasets.database.store import Store
-from datasets.ledger.journal import PROBLEMS, next_head
-from datasets.ledger.ledger import Ledger, LedgerFinding
+from datasets.ledger.proof import PROBLEMS, LedgerFinding
+from datasets.ledger.service import Ledger
 from privacy.budget import Price
 
 UNLOCK = {
@@ -23,9 +24,9 @@ UNLOCK = {
 def ledger(settled: Ledger) -> Ledger:
     """Four grants and openings, then three answers: lines 5 to 7."""
     ledger = settled
-    ledger.settle(ASKED, seal)
-    ledger.settle(asked(2, user="mei", dataset_charge=Price(0)), seal)
-    ledger.settle(asked(3, table=b'{"rows":[3]}'), seal)
+    ledger.settle(ASKED)
+    ledger.settle(asked(2, user="mei", dataset_charge=Price(0)))
+    ledger.settle(asked(3, table=b'{"rows":[3]}'))
     return ledger
 
 
@@ -88,7 +89,8 @@ def test_the_database_refuses_to_change_the_journal(store: Store, ledger: Ledger
         (
             """
             INSERT INTO answers SELECT 'q_0', "user", 'other', request_digest, dataset, lineage, version, entry,
-                fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope, table_digest
+                fingerprint, charge, dataset_charge, prices, outcome, asked_at, question, envelope, table_digest,
+                balances
             FROM answers WHERE id = 'q_1'
             """,
             (0, "answer_uncharged", ""),

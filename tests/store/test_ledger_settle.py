@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 from ledger_town import settle_in
-from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, seal
+from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, changed, fits, left
+from town import grant
 
 from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted, NoAccount, NoAnswer
-from datasets.ledger.ledger import AlreadyAnswered, Ledger
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import AlreadyAnswered
+from datasets.people.service import People
 from privacy.budget import Price
 
 NOTHING = Price(0)
@@ -16,11 +19,11 @@ NOTHING = Price(0)
 
 def settled(ledger: Ledger, count: int) -> None:
     for number in range(count):
-        ledger.settle(asked(number), seal)
+        ledger.settle(asked(number))
 
 
 def test_settlement_charges_every_account_and_keeps_the_answer(ledger: Ledger) -> None:
-    stored = ledger.settle(ASKED, seal)
+    stored = ledger.settle(ASKED)
     assert balances(ledger) == {
         "dataset:residents": "1",
         "organisation:shop": "1",
@@ -31,14 +34,14 @@ def test_settlement_charges_every_account_and_keeps_the_answer(ledger: Ledger) -
     assert ledger.load(id="q_1") == ASKED.table
 
 
-def test_envelope_states_what_remains_after_the_debit(ledger: Ledger) -> None:
-    assert ledger.settle(ASKED, seal).envelope == b"user:1,organisation:2,dataset:9"
+def test_an_answer_knows_what_its_payers_had_left_after_the_debit(ledger: Ledger) -> None:
+    assert left(ledger.settle(ASKED)) == ["1", "2", "9"]
 
 
 def test_second_charge_with_the_same_key_returns_the_first_answer(ledger: Ledger) -> None:
-    first = ledger.settle(ASKED, seal)
+    first = ledger.settle(ASKED)
     with pytest.raises(AlreadyAnswered) as refused:
-        ledger.settle(replace(ASKED, id="q_2", request_digest="e" * 64), seal)
+        ledger.settle(changed(ASKED, id="q_2", request_digest="e" * 64))
     assert refused.value.stored == first
     assert balances(ledger)["user:aoi"] == "1"
 
@@ -46,15 +49,15 @@ def test_second_charge_with_the_same_key_returns_the_first_answer(ledger: Ledger
 def test_second_charge_with_the_same_key_returns_the_first_answer_even_if_nothing_is_left(
     ledger: Ledger,
 ) -> None:
-    first = ledger.settle(replace(ASKED, charge=Price.parse("2")), seal)
+    first = ledger.settle(changed(ASKED, charge=Price.parse("2")))
     with pytest.raises(AlreadyAnswered) as refused:
-        ledger.settle(replace(ASKED, id="q_2"), seal)
+        ledger.settle(changed(ASKED, id="q_2"))
     assert refused.value.stored == first
 
 
 def test_same_key_of_another_user_is_another_question(ledger: Ledger) -> None:
-    ledger.settle(ASKED, seal)
-    ledger.settle(replace(ASKED, id="q_2", user="mei"), seal)
+    ledger.settle(ASKED)
+    ledger.settle(changed(ASKED, id="q_2", user="mei"))
     assert balances(ledger)["dataset:residents"] == "2"
 
 
@@ -73,7 +76,7 @@ def test_what_does_not_fit_is_refused_at_every_level_and_changes_nothing(
     settled(ledger, 2)
     before = balances(ledger), ledger.journal()
     with pytest.raises(BudgetExhausted) as refused:
-        ledger.settle(asked(3), seal)
+        ledger.settle(asked(3))
     assert (refused.value.kind, refused.value.needed, refused.value.remaining) == (
         refusing,
         ONE,
@@ -85,34 +88,59 @@ def test_what_does_not_fit_is_refused_at_every_level_and_changes_nothing(
 
 def test_the_last_of_a_budget_can_be_spent_to_the_end(store: Store) -> None:
     ledger = settle_in(store, user="1", shop="1", cap="1")
-    ledger.settle(ASKED, seal)
+    ledger.settle(ASKED)
     with pytest.raises(BudgetExhausted):
-        ledger.settle(asked(2, charge=Price(1), dataset_charge=Price(1)), seal)
+        ledger.settle(asked(2, charge=Price(1), dataset_charge=Price(1)))
 
 
 def test_user_without_an_account_is_refused(ledger: Ledger) -> None:
     with pytest.raises(NoAccount) as refused:
-        ledger.settle(replace(ASKED, user="eve"), seal)
+        ledger.settle(changed(ASKED, user="eve"))
     assert refused.value.kind == "user"
 
 
-def test_organisation_without_an_account_limits_nobody(ledger: Ledger) -> None:
-    stored = ledger.settle(replace(ASKED, organisation="museum"), seal)
-    assert stored.envelope == b"user:1,dataset:9"
-    assert balances(ledger)["organisation:shop"] == "0"
+def test_an_organisation_that_was_granted_nothing_pays_without_a_limit(store: Store, ledger: Ledger) -> None:
+    people = People(store, b"a secret for tests only")
+    people.add_organisation("museum")
+    people.add_user("hiro", organisation="museum", role="analyst")
+    grant(store, [(LINEAGE, "user", "hiro", "2")], by="mayor")
+    stored = ledger.settle(changed(ASKED, user="hiro", organisation="museum"))
+    assert left(stored) == ["1", None, "9"]
+    assert balances(ledger)["organisation:museum"] == "1"
     assert ledger.verify() == []
 
 
+def test_a_first_limit_counts_from_what_was_spent_without_one(store: Store, ledger: Ledger) -> None:
+    people = People(store, b"a secret for tests only")
+    people.add_organisation("museum")
+    people.add_user("hiro", organisation="museum", role="analyst")
+    grant(store, [(LINEAGE, "user", "hiro", "9")], by="mayor")
+    of_hiro = {"user": "hiro", "organisation": "museum"}
+    ledger.settle(asked(1, **of_hiro))
+    grant(store, [(LINEAGE, "organisation", "museum", "1")], by="mayor")
+    assert left(ledger.settle(asked(2, **of_hiro))) == ["7", "0", "8"]
+    with pytest.raises(BudgetExhausted) as refused:
+        ledger.settle(asked(3, **of_hiro))
+    assert (refused.value.kind, refused.value.holder) == ("organisation", "museum")
+    assert ledger.verify() == []
+
+
+def test_a_payer_that_has_no_account_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(NoAccount) as refused:
+        ledger.settle(changed(ASKED, organisation="museum"))
+    assert (refused.value.kind, refused.value.holder) == ("organisation", "museum")
+
+
 def test_answer_of_another_user_told_again_costs_the_dataset_nothing(ledger: Ledger) -> None:
-    ledger.settle(ASKED, seal)
-    ledger.settle(asked(2, user="mei", dataset_charge=NOTHING), seal)
+    ledger.settle(ASKED)
+    ledger.settle(asked(2, user="mei", dataset_charge=NOTHING))
     assert balances(ledger)["user:mei"] == "1"
     assert balances(ledger)["dataset:residents"] == "1"
 
 
 def test_own_answer_told_again_is_free_and_stands_in_history_and_journal(ledger: Ledger) -> None:
-    ledger.settle(ASKED, seal)
-    again = ledger.settle(asked(2, charge=NOTHING, dataset_charge=NOTHING), seal)
+    ledger.settle(ASKED)
+    again = ledger.settle(asked(2, charge=NOTHING, dataset_charge=NOTHING))
     assert balances(ledger)["user:aoi"] == "1"
     assert ledger.history(user="aoi", limit=1) == [again] or again in ledger.history(user="aoi")
     assert ledger.journal(lineage=LINEAGE)[-1].kind == "replay"
@@ -120,36 +148,23 @@ def test_own_answer_told_again_is_free_and_stands_in_history_and_journal(ledger:
 
 
 def test_failure_after_data_was_opened_is_charged(ledger: Ledger) -> None:
-    ledger.settle(replace(ASKED, outcome="failed", table=b""), seal)
+    ledger.settle(changed(ASKED, outcome="failed", table=b""))
     assert balances(ledger)["dataset:residents"] == "1"
     assert ledger.journal(lineage=LINEAGE)[-1].kind == "failed"
-
-
-def test_nothing_is_charged_if_the_envelope_can_not_be_made(ledger: Ledger) -> None:
-    class Broken(Exception):
-        pass
-
-    def breaks(states: object) -> bytes:
-        raise Broken
-
-    with pytest.raises(Broken):
-        ledger.settle(ASKED, breaks)
-    assert balances(ledger)["user:aoi"] == "0"
-    assert ledger.verify() == []
 
 
 def test_fits_agrees_with_settle(ledger: Ledger) -> None:
     settled(ledger, 2)
     with pytest.raises(BudgetExhausted) as refused:
-        ledger.fits(lineages=[LINEAGE], user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
+        fits(ledger, asked(3))
     assert (refused.value.kind, refused.value.holder) == ("user", "aoi")
-    fitting = ledger.fits(lineages=[LINEAGE], user="mei", organisation="shop", charge=ONE, dataset_charge=ONE)
-    assert [state.kind for state in fitting] == ["user", "organisation", "dataset"]
+    fitting = fits(ledger, asked(3, user="mei"))
+    assert fitting == ["user", "organisation", "dataset"]
 
 
 def test_fits_refuses_those_without_an_account(ledger: Ledger) -> None:
     with pytest.raises(NoAccount):
-        ledger.fits(lineages=[LINEAGE], user="eve", organisation="shop", charge=ONE, dataset_charge=ONE)
+        fits(ledger, asked(3, user="eve"))
 
 
 def test_accounts_of_a_user_are_its_own_and_those_above_it(ledger: Ledger) -> None:
@@ -162,14 +177,14 @@ def test_accounts_of_a_user_are_its_own_and_those_above_it(ledger: Ledger) -> No
 
 
 def test_earlier_finds_what_the_key_was_answered(ledger: Ledger) -> None:
-    stored = ledger.settle(ASKED, seal)
+    stored = ledger.settle(ASKED)
     assert ledger.earlier(user="aoi", key="key-1") == stored
     with pytest.raises(NoAnswer):
         ledger.earlier(user="mei", key="key-1")
 
 
 def test_answers_of_others_are_not_there(ledger: Ledger) -> None:
-    ledger.settle(ASKED, seal)
+    ledger.settle(ASKED)
     with pytest.raises(NoAnswer):
         ledger.answer(id="q_1", user="mei")
     with pytest.raises(NoAnswer):
@@ -177,18 +192,18 @@ def test_answers_of_others_are_not_there(ledger: Ledger) -> None:
 
 
 def test_same_question_lists_paid_answers_to_it_alone(ledger: Ledger) -> None:
-    paid = ledger.settle(ASKED, seal)
-    shared = ledger.settle(asked(2, user="mei", charge=Price(5), dataset_charge=NOTHING), seal)
-    ledger.settle(asked(3, charge=NOTHING, dataset_charge=NOTHING), seal)
-    ledger.settle(asked(4, outcome="failed", charge=Price(5), dataset_charge=NOTHING), seal)
-    ledger.settle(asked(5, fingerprint="sha256:other", charge=Price(5), dataset_charge=NOTHING), seal)
+    paid = ledger.settle(ASKED)
+    shared = ledger.settle(asked(2, user="mei", charge=Price(5), dataset_charge=NOTHING))
+    ledger.settle(asked(3, charge=NOTHING, dataset_charge=NOTHING))
+    ledger.settle(asked(4, outcome="failed", charge=Price(5), dataset_charge=NOTHING))
+    ledger.settle(asked(5, fingerprint="sha256:other", charge=Price(5), dataset_charge=NOTHING))
     same = ledger.same_question(lineage=LINEAGE, version=1, fingerprint=ASKED.fingerprint)
     assert same == [paid, shared]
 
 
 def test_history_turns_its_pages_newest_first(ledger: Ledger) -> None:
     settled(ledger, 2)
-    ledger.settle(asked(9, charge=NOTHING, dataset_charge=NOTHING), seal)
+    ledger.settle(asked(9, charge=NOTHING, dataset_charge=NOTHING))
     newest = ledger.history(user="aoi", limit=2)
     oldest = ledger.history(user="aoi", limit=2, after=newest[-1].id)
     ids = [stored.id for stored in newest + oldest]
@@ -197,7 +212,7 @@ def test_history_turns_its_pages_newest_first(ledger: Ledger) -> None:
 
 
 def test_a_table_told_twice_is_kept_once(ledger: Ledger, store: Store) -> None:
-    ledger.settle(ASKED, seal)
-    ledger.settle(asked(2), seal)
+    ledger.settle(ASKED)
+    ledger.settle(asked(2))
     with store.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM answer_tables").scalar() == 1

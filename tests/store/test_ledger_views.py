@@ -6,13 +6,27 @@ from fractions import Fraction
 
 import pytest
 from ledger_town import settle_in_both
-from settlements import AOI, ASKED, BOTH, CARE_LINEAGE, DELTA_CAP, LINEAGE, ONE, VIEWED, asked, balances, seal
+from settlements import (
+    AOI,
+    ASKED,
+    BOTH,
+    CARE_LINEAGE,
+    DELTA_CAP,
+    LINEAGE,
+    VIEWED,
+    asked,
+    balances,
+    changed,
+    fits,
+    left,
+)
 from sqlalchemy.exc import IntegrityError
 
+from datasets.database.chain import next_head
 from datasets.database.store import Store
 from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount
-from datasets.ledger.journal import next_head
-from datasets.ledger.ledger import AlreadyAnswered, Ledger
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import AlreadyAnswered, Payer
 from privacy.budget import Price
 
 NOTHING = Price(0)
@@ -40,24 +54,24 @@ def last(ledger: Ledger, lineage: str) -> dict:
 
 
 def test_every_lineage_of_a_view_pays_the_same(ledger: Ledger) -> None:
-    ledger.settle(VIEWED, seal)
+    ledger.settle(VIEWED)
     assert spent(ledger) == (
-        {"dataset:care": "1", "user:aoi": "1", "user:mei": "0"},
+        {"dataset:care": "1", "organisation:shop": "1", "user:aoi": "1", "user:mei": "0"},
         {"dataset:residents": "1", "organisation:shop": "1", "user:aoi": "1", "user:mei": "0"},
     )
     assert ledger.verify() == []
 
 
-def test_the_envelope_states_the_accounts_of_all_lineages(ledger: Ledger) -> None:
-    assert ledger.settle(VIEWED, seal).envelope == b"user:1,dataset:9,user:1,organisation:2,dataset:9"
+def test_an_answer_knows_what_the_payers_of_all_lineages_had_left(ledger: Ledger) -> None:
+    assert left(ledger.settle(VIEWED)) == ["1", None, "9", "1", "2", "9"]
 
 
 def test_each_journal_has_a_line_and_the_others_name_the_first(ledger: Ledger) -> None:
-    stored = ledger.settle(VIEWED, seal)
+    stored = ledger.settle(VIEWED)
     first, other = last(ledger, CARE_LINEAGE), last(ledger, LINEAGE)
     assert (first["kind"], first["linked"]) == ("charge", [LINEAGE])
     assert (other["kind"], other["query"]) == ("linked", stored.id)
-    assert other["of"] == {"lineage": CARE_LINEAGE, "entry": stored.entry}
+    assert other["of"] == {"lineage": CARE_LINEAGE}
     assert other["charged"] == {"user": "1", "organisation": "1", "dataset": "1"}
     assert (stored.lineage, stored.dataset) == (CARE_LINEAGE, "residents-care")
 
@@ -75,12 +89,12 @@ def test_what_does_not_fit_in_one_lineage_is_paid_in_none(
     store: Store, limits: dict[str, str], refusing: tuple[str, str]
 ) -> None:
     ledger = settle_in_both(store, **limits)
-    ledger.settle(VIEWED, seal)
+    ledger.settle(VIEWED)
     before = spent(ledger), ledger.journal()
     with pytest.raises(BudgetExhausted) as settling:
-        ledger.settle(asked(2, VIEWED), seal)
+        ledger.settle(asked(2, VIEWED))
     with pytest.raises(BudgetExhausted) as looking:
-        ledger.fits(lineages=BOTH, user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
+        fits(ledger, asked(2, VIEWED))
     for refused in (settling.value, looking.value):
         assert (refused.kind, refused.holder, refused.remaining) == (*refusing, Price.parse("0.5"))
     assert (spent(ledger), ledger.journal()) == before
@@ -90,16 +104,16 @@ def test_a_user_needs_an_account_in_every_lineage(store: Store, ledger: Ledger) 
     with store.writing() as tx:
         tx.exec_driver_sql(f"DELETE FROM accounts WHERE lineage = '{LINEAGE}' AND holder = 'aoi'")
     with pytest.raises(NoAccount):
-        ledger.fits(lineages=BOTH, user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE)
+        fits(ledger, asked(2, VIEWED))
     with pytest.raises(NoAccount):
-        ledger.settle(VIEWED, seal)
+        ledger.settle(VIEWED)
     assert spent(ledger)[0]["user:aoi"] == "0"
 
 
 def test_an_answer_told_to_another_user_costs_no_lineage_anything(ledger: Ledger) -> None:
-    ledger.settle(VIEWED, seal)
-    ledger.settle(asked(2, VIEWED, user="mei", dataset_charge=NOTHING), seal)
-    ledger.settle(asked(3, VIEWED, charge=NOTHING, dataset_charge=NOTHING), seal)
+    ledger.settle(VIEWED)
+    ledger.settle(asked(2, VIEWED, user="mei", dataset_charge=NOTHING))
+    ledger.settle(asked(3, VIEWED, charge=NOTHING, dataset_charge=NOTHING))
     care, residents = spent(ledger)
     assert (care["dataset:care"], residents["dataset:residents"]) == ("1", "1")
     assert (care["user:mei"], residents["user:mei"], residents["user:aoi"]) == ("1", "1", "1")
@@ -107,38 +121,34 @@ def test_an_answer_told_to_another_user_costs_no_lineage_anything(ledger: Ledger
 
 
 def test_a_key_that_was_used_before_is_paid_in_no_lineage(ledger: Ledger) -> None:
-    first = ledger.settle(ASKED, seal)
+    first = ledger.settle(ASKED)
     with pytest.raises(AlreadyAnswered) as refused:
-        ledger.settle(replace(VIEWED, id="q_2"), seal)
+        ledger.settle(changed(VIEWED, id="q_2"))
     assert refused.value.stored == first
     assert spent(ledger)[0]["user:aoi"] == "0"
     assert ledger.verify() == []
 
 
 def test_views_and_their_sources_share_what_is_left(ledger: Ledger) -> None:
-    ledger.settle(VIEWED, seal)
-    ledger.settle(asked(2), seal)
+    ledger.settle(VIEWED)
+    ledger.settle(asked(2))
     with pytest.raises(BudgetExhausted):
-        ledger.settle(asked(3, VIEWED), seal)
+        ledger.settle(asked(3, VIEWED))
     assert spent(ledger)[0]["user:aoi"] == "1"
     assert ledger.verify() == []
 
 
-def test_accounts_come_lineage_by_lineage(ledger: Ledger) -> None:
-    states = ledger.accounts(lineages=BOTH, user="aoi", organisation="shop")
+def test_accounts_come_in_the_order_in_which_they_pay(ledger: Ledger) -> None:
+    states = ledger.states([payer.key for payer in reversed(VIEWED.payers)])
     assert [(state.lineage, state.kind) for state in states] == [
-        (CARE_LINEAGE, "user"),
-        (CARE_LINEAGE, "dataset"),
-        (LINEAGE, "user"),
-        (LINEAGE, "organisation"),
-        (LINEAGE, "dataset"),
+        (lineage, kind) for lineage in BOTH for kind in ("user", "organisation", "dataset")
     ]
 
 
-@pytest.mark.parametrize("lineages", [(), (LINEAGE, CARE_LINEAGE), (CARE_LINEAGE, CARE_LINEAGE)])
-def test_a_settlement_names_its_lineages_once_and_sorted(lineages: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("payers", [(), VIEWED.payers[::-1], VIEWED.payers * 2, VIEWED.payers[3:]])
+def test_a_settlement_names_its_payers_once_and_in_order(payers: tuple[Payer, ...]) -> None:
     with pytest.raises(AssertionError):
-        replace(VIEWED, lineages=lineages)
+        replace(VIEWED, payers=payers)
 
 
 # Proof
@@ -163,7 +173,7 @@ LINE = f"lineage = '{LINEAGE}' AND kind = 'linked'"
         (f"UPDATE journal SET body = replace(body, 'aoi', 'mei') WHERE {LINE}", (5, "chain", "")),
         (f"UPDATE journal SET body = replace(body, 'aoi', 'mei') WHERE {LINE}", (0, "balance", "user:aoi")),
         (
-            f"UPDATE journal SET body = replace(body, '\"entry\":4', '\"entry\":3') WHERE {LINE}",
+            f"""UPDATE journal SET body = replace(body, '"lineage":"care"', '"lineage":"visits"') WHERE {LINE}""",
             (5, "link_differs", ""),
         ),
         (f"DELETE FROM journal WHERE {LINE} AND number = 5", (6, "gap", "")),
@@ -182,8 +192,8 @@ LINE = f"lineage = '{LINEAGE}' AND kind = 'linked'"
 def test_what_was_changed_about_a_view_is_found(
     store: Store, ledger: Ledger, change: str, finding: tuple[int, str, str]
 ) -> None:
-    ledger.settle(replace(VIEWED, delta_atto=DELTA), seal)
-    ledger.settle(asked(2, VIEWED, delta_atto=DELTA), seal)
+    ledger.settle(changed(VIEWED, delta_atto=DELTA))
+    ledger.settle(asked(2, VIEWED, delta_atto=DELTA))
     assert ledger.verify() == []
     tampered(store, change)
     entry, problem, account = finding
@@ -196,7 +206,7 @@ def test_a_linked_line_that_was_taken_out_without_a_trace_in_its_journal_is_miss
 ) -> None:
     """Somebody removes the last line, and makes head and balances agree: the answer gives them away."""
     before = ledger.journal(lineage=LINEAGE)[-1]
-    ledger.settle(VIEWED, seal)
+    ledger.settle(VIEWED)
     tampered(
         store,
         f"DELETE FROM journal WHERE {LINE}",
@@ -209,8 +219,8 @@ def test_a_linked_line_that_was_taken_out_without_a_trace_in_its_journal_is_miss
 
 def test_a_linked_line_that_was_written_twice_is_found(store: Store, ledger: Ledger) -> None:
     """In the place of another one, so that numbers and balances agree."""
-    ledger.settle(VIEWED, seal)
-    ledger.settle(asked(2, VIEWED), seal)
+    ledger.settle(VIEWED)
+    ledger.settle(asked(2, VIEWED))
     first, second = ledger.journal(lineage=LINEAGE)[-2:]
     head = next_head(first.head, first.body)
     tampered(
@@ -230,7 +240,7 @@ def deltas(ledger: Ledger) -> dict[str, int]:
 
 
 def test_the_delta_of_an_answer_is_paid_by_the_dataset_and_stands_in_the_journal(ledger: Ledger) -> None:
-    ledger.settle(replace(ASKED, delta_atto=DELTA), seal)
+    ledger.settle(changed(ASKED, delta_atto=DELTA))
     assert deltas(ledger) == {CARE_LINEAGE: 0, LINEAGE: DELTA}
     assert last(ledger, LINEAGE)["delta"] == "0.000000001"
     written: list[str] = []
@@ -240,7 +250,7 @@ def test_the_delta_of_an_answer_is_paid_by_the_dataset_and_stands_in_the_journal
 
 
 def test_the_delta_of_a_view_is_paid_in_every_lineage(ledger: Ledger) -> None:
-    ledger.settle(replace(VIEWED, delta_atto=DELTA), seal)
+    ledger.settle(changed(VIEWED, delta_atto=DELTA))
     assert deltas(ledger) == {CARE_LINEAGE: DELTA, LINEAGE: DELTA}
     assert last(ledger, LINEAGE)["delta"] == "0.000000001"
     assert ledger.verify() == []
@@ -249,14 +259,12 @@ def test_the_delta_of_a_view_is_paid_in_every_lineage(ledger: Ledger) -> None:
 def test_delta_above_its_lifetime_total_is_refused_and_changes_nothing(store: Store) -> None:
     ledger = settle_in_both(store, user="9", shop="9", delta_cap_atto=DELTA_CAP)
     for number in range(3):
-        ledger.settle(asked(number, delta_atto=DELTA), seal)
+        ledger.settle(asked(number, delta_atto=DELTA))
     before = balances(ledger), deltas(ledger), ledger.journal()
     with pytest.raises(DeltaExhausted) as settling:
-        ledger.settle(asked(3, delta_atto=1), seal)
+        ledger.settle(asked(3, delta_atto=1))
     with pytest.raises(DeltaExhausted) as looking:
-        ledger.fits(
-            lineages=[LINEAGE], user="aoi", organisation="shop", charge=ONE, dataset_charge=ONE, delta_atto=1
-        )
+        fits(ledger, asked(3, delta_atto=1))
     for refused in (settling.value, looking.value):
         assert (refused.needed, refused.remaining) == (Fraction(1, 10**18), 0)
     assert (balances(ledger), deltas(ledger), ledger.journal()) == before
@@ -265,7 +273,7 @@ def test_delta_above_its_lifetime_total_is_refused_and_changes_nothing(store: St
 def test_a_dataset_without_a_purse_pays_no_delta(store: Store) -> None:
     ledger = settle_in_both(store)
     with pytest.raises(DeltaExhausted):
-        ledger.settle(replace(ASKED, delta_atto=1), seal)
+        ledger.settle(changed(ASKED, delta_atto=1))
     assert balances(ledger)["user:aoi"] == "0"
 
 

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from settlements import ASKED, LINEAGE, asked, balances, seal
+from settlements import ASKED, LINEAGE, asked, balances
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from datasets.database.chain import next_head
 from datasets.database.errors import NotInitialised
 from datasets.database.store import Store, migrate
 from datasets.ledger.errors import DeltaExhausted
-from datasets.ledger.journal import line, next_head
-from datasets.ledger.ledger import Ledger
+from datasets.ledger.journal import Line
+from datasets.ledger.service import Ledger
 from datasets.people.service import People
 
 AT = "2026-10-01T00:00:00.000000Z"
@@ -47,9 +48,9 @@ def fill(store: Store) -> None:
     people.add_user("aoi", organisation="shop", role="analyst")
     head, lines = "", []
     for number, body in enumerate((OPENED, GRANTED), start=1):
-        written = line(lineage=LINEAGE, body=body)
-        head = next_head(head, written["body"])
-        lines.append(written | {"number": number, "head": head})
+        written = Line.of(LINEAGE, body)
+        head = next_head(head, written.body)
+        lines.append(written.placed(number=number, head=head))
     with store.writing() as tx:
         tx.execute(text("INSERT INTO lineages VALUES (:lineage, '00', :at)"), {"lineage": LINEAGE, "at": AT})
         tx.execute(
@@ -94,6 +95,7 @@ def test_what_was_granted_and_written_stays_and_is_proved(old: Store) -> None:
     assert [entry.kind for entry in ledger.journal(lineage=LINEAGE)] == ["open", "grant"]
     assert {state.holder: str(state.granted) for state in ledger.all_accounts()} == {
         LINEAGE: "10",
+        "shop": "None",
         "aoi": "2",
     }
 
@@ -101,10 +103,10 @@ def test_what_was_granted_and_written_stays_and_is_proved(old: Store) -> None:
 def test_accounts_of_before_are_charged_as_ever_and_hold_no_delta(old: Store) -> None:
     migrate(old)
     ledger = Ledger(old)
-    ledger.settle(ASKED, seal)
-    assert balances(ledger) == {"dataset:residents": "1", "user:aoi": "1"}
+    ledger.settle(ASKED)
+    assert balances(ledger) == {"dataset:residents": "1", "organisation:shop": "1", "user:aoi": "1"}
     with pytest.raises(DeltaExhausted):
-        ledger.settle(asked(2, delta_atto=1), seal)
+        ledger.settle(asked(2, delta_atto=1))
     with pytest.raises(IntegrityError), old.writing() as tx:
         tx.exec_driver_sql("UPDATE accounts SET delta_spent = 1")
     assert ledger.verify() == []

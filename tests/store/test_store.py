@@ -13,7 +13,7 @@ from sqlalchemy import text
 from town import RESIDENTS, add, residents_csv
 
 from datasets.database.errors import Unavailable
-from datasets.database.store import Direct, Step, Store, migrate, now
+from datasets.database.store import Direct, Store, migrate, now
 from datasets.database.tables import Base
 
 COUNT = text("SELECT count(*) FROM lineages")
@@ -52,7 +52,7 @@ def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest
 def add_and_raise(store: Store, *, directly: bool) -> None:
     with store.writing() as tx:
         if directly:
-            Direct(tx).run(Step.of("INSERT INTO lineages VALUES (:id, '', '')"), {"id": "l"})
+            Direct(tx).execute("INSERT INTO lineages VALUES ('l', '', '')", {})
         else:
             tx.execute(text("INSERT INTO lineages VALUES ('l', '', '')"))
         raise ZeroDivisionError

@@ -19,7 +19,7 @@ from town import CARE, CARE_CSV, add, join
 from datasets.catalog import Catalog, DatasetVersion
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, parse, read
-from datasets.ledger.ledger import Ledger
+from datasets.ledger.service import Ledger
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest import IngestReport, JoinedPart, Limits, ingest_joined
 from datasets.registration.ingest.errors import ImportProblem

@@ -1,5 +1,7 @@
 """Answers: what becomes of released integers, and nothing else."""
 
+import json
+import math
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +18,7 @@ from privacy.budget import Price
 from privacy.plan import Plan, plan
 from privacy.query import Compare, Key, Query, Statistic, WorkloadTable
 from privacy.quote import expectation
+from privacy.result_columns import AnswerColumn
 from privacy.schema import Number
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=30)
@@ -114,8 +117,49 @@ def test_json_reads_back_as_the_same_table(data) -> None:
     schema = data.draw(schemas())
     planned = plan(data.draw(queries(schema)), schema)
     made = table(planned, release(planned, exact_by_hand(planned, data.draw(crowds(schema))), Silence()))
-    assert AnswerTable.from_json(made.as_json()) == made
-    assert len(made.as_json()["rows"]) == planned.cells
+    written = made.as_json()
+    assert AnswerTable.from_json(json.loads(written)) == made
+    assert len(json.loads(written)["rows"]) == planned.cells
+    assert written == dumped(made)
+
+
+def dumped(made: AnswerTable) -> bytes:
+    """The table as the standard library writes it, a dict a row."""
+    names = [column.name for column in made.columns]
+    rows = zip(*(column.values for column in made.columns), strict=True)
+    whole = {
+        "columns": [column.description() for column in made.columns],
+        "rows": [dict(zip(names, row, strict=True)) for row in rows],
+        **made.annotations(),
+    }
+    return json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
+
+
+def test_json_is_written_as_the_standard_library_writes_it_whatever_stands_in_a_column() -> None:
+    columns = {
+        "100 % 件数": [1, -(10**30), None],
+        'quoted "name" %s\\': ["a, b", "é\u2028\n", None],
+        "mixed": [1, 1.0, "1"],
+        "fractions": [0.1, -0.0, 1e-300],
+        "empty": [None, None, None],
+    }
+    made = AnswerTable(
+        columns=tuple(
+            AnswerColumn(name=name, role="value", values=values, about={"unit": "%"})
+            for name, values in columns.items()
+        ),
+        notes=("totals",),
+        postprocessing=("mean_from_sums",),
+    )
+    assert made.as_json() == dumped(made)
+    none = replace(made, columns=tuple(replace(column, values=[]) for column in made.columns))
+    assert none.as_json() == dumped(none)
+
+
+def test_what_is_no_number_is_never_written() -> None:
+    column = AnswerColumn(name="n", role="value", values=[1, math.nan], about={})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        AnswerTable(columns=(column,), notes=(), postprocessing=()).as_json()
 
 
 @SMALL

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from doubles import TOWN, CountingNoise, MadeUpEngine, RacedStore, Shelf, count, query
@@ -14,11 +16,15 @@ from datasets.catalog import DatasetVersion
 from datasets.database.errors import Unavailable
 from datasets.database.store import Store, now
 from datasets.engines.duckdb import EngineFailed
+from datasets.ledger.accounts import Account
+from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.errors import BudgetExhausted, NoAnswer
-from datasets.ledger.ledger import Account, Ledger, Settlement
+from datasets.ledger.service import Ledger
+from datasets.ledger.settlement import Settlement
 from datasets.people.service import Caller, People
+from datasets.queries.answer import SettledAnswer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
-from datasets.queries.service import QueryRequest, QueryService, joined
+from datasets.queries.service import QueryRequest, QueryService
 from privacy.budget import Price
 from privacy.query import InvalidQuery, Query, Statistic
 
@@ -40,7 +46,7 @@ TWIN = replace(HELD, id="twin", file=Path("twin-1"))
 class LostAtTheEnd(Ledger):
     """A ledger that loses its database when an answer is to be settled."""
 
-    def settle(self, settlement: Settlement, seal: object) -> object:  # type: ignore[override]
+    def settle(self, settlement: Settlement) -> StoredAnswer:
         raise Unavailable
 
 
@@ -107,15 +113,23 @@ def asked(
     return QueryRequest(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
 
 
+def looked_and_asked(service: QueryService, question: QueryRequest) -> SettledAnswer:
+    """As the endpoint asks: what was answered under the key before, or else an answer."""
+    with suppress(NoAnswer):
+        return service.replay(user=question.caller.name, key=question.key, digest=question.digest)
+    return service.answer(question)
+
+
 def told(service: QueryService, question: QueryRequest) -> tuple[int, str]:
     """The first value of an answer and what it was charged."""
-    stored = service.answer(question)
-    answer = json.loads(joined(stored, service.table_of(stored)))
+    answer = json.loads(service.answer(question).body)
     return answer["rows"][0][answer["columns"][0]["name"]], answer["charge"]["amount"]
 
 
 def spent(store: Store) -> dict[str, str]:
-    return {state.holder: str(state.spent) for state in Ledger(store).all_accounts() if state.spent.nano}
+    """What those have spent that have a limit, which their shop has not."""
+    states = Ledger(store).all_accounts()
+    return {state.holder: str(state.spent) for state in states if state.spent.nano and state.is_limited}
 
 
 NEVER = query(reuse="never")
@@ -129,9 +143,20 @@ def test_an_answer_is_charged_to_the_user_and_the_dataset(service: QueryService,
 def test_the_same_key_is_told_the_same_bytes_and_opens_no_data(
     service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
-    first, second = service.answer(asked(about=NEVER)), service.answer(asked(about=NEVER))
-    assert second == first
+    first, second = (looked_and_asked(service, asked(about=NEVER)) for _ in range(2))
+    assert (second.stored, second.body) == (first.stored, first.body)
+    assert second.table == first.table
     assert len(engine.opened) == 1
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+@pytest.mark.parametrize("reuse", ["prefer", "never"])
+def test_a_retry_that_looked_before_its_first_answer_was_kept_gets_that_answer(
+    service: QueryService, store: Store, reuse: Literal["prefer", "never"]
+) -> None:
+    first = service.answer(asked(about=query(reuse=reuse)))
+    second = service.answer(asked(about=query(reuse=reuse)))
+    assert (second.stored, second.body) == (first.stored, first.body)
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
@@ -215,7 +240,7 @@ def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
     service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
     assert service.quote(AOI, "town", query())["charge"]["amount"] == "1"
-    assert service.rehearse(AOI, "town", query(mode="dummy"))["charge"]["amount"] == "0"
+    assert service.rehearse(AOI, "town", query(mode="dummy")).members["charge"]["amount"] == "0"
     assert engine.opened == []
     assert spent(store) == {}
 
@@ -232,8 +257,11 @@ def test_a_failure_after_data_was_opened_is_charged_and_stays_one(
         service.answer(asked())
     engine.failure = None
     with pytest.raises(AnswerFailed):
-        service.answer(asked())
+        looked_and_asked(service, asked())
     assert len(engine.opened) == 1
+    # Nor is a retry that looked too early told anything better.
+    with pytest.raises(AnswerFailed):
+        service.answer(asked())
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
@@ -288,9 +316,44 @@ def test_a_rival_with_the_same_key_on_another_machine_wins_and_both_tell_its_ans
 ) -> None:
     elsewhere = service_of(Ledger(store), engine, tmp_path / "elsewhere")
     store.rival = lambda: elsewhere.answer(asked(about=NEVER))
-    stored = service.answer(asked(about=NEVER))
-    assert stored == elsewhere.answer(asked(about=NEVER))
+    told_here = service.answer(asked(about=NEVER))
+    told_there = looked_and_asked(elsewhere, asked(about=NEVER))
+    assert (told_here.stored, told_here.body) == (told_there.stored, told_there.body)
+    # The noise that lost is in nothing that is given out, in whatever format.
+    assert told_here.table == told_there.table
     assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_a_retry_that_no_longer_fits_because_its_first_answer_was_paid_gets_that_answer(
+    service: QueryService, engine: MadeUpEngine, store: Store
+) -> None:
+    three = query(budget=Price.parse("3"), reuse="never")
+    first = service.answer(asked(about=three))
+    assert service.answer(asked(about=three)).body == first.body
+    assert len(engine.opened) == 1
+    with pytest.raises(BudgetExhausted):
+        service.answer(asked("k2", about=three))
+    with pytest.raises(Conflict):
+        service.answer(asked(about=query(count("m"), budget=Price.parse("3"))))
+    assert spent(store) == {"aoi": "3", "town": "3"}
+
+
+def test_a_retry_is_answered_though_the_dataset_was_retired_or_closed_to_the_caller_since(
+    service: QueryService, store: Store, engine: MadeUpEngine, tmp_path: Path
+) -> None:
+    first = service.answer(asked())
+    retired = service_of(Ledger(store), engine, tmp_path, replace(HELD, retired=True))
+    assert retired.answer(asked()).body == first.body
+    closed = service_of(Ledger(store), engine, tmp_path, TWIN)
+    assert closed.answer(asked()).body == first.body
+
+
+def test_a_retry_that_meets_its_first_request_still_at_work_gets_what_that_has_kept(
+    service: QueryService,
+) -> None:
+    first = service.answer(asked())
+    with service._alone(asked()):
+        assert service.answer(asked()).body == first.body
 
 
 def test_a_question_underway_is_not_begun_a_second_time(service: QueryService) -> None:

@@ -1,0 +1,176 @@
+"""Answers as they were settled: kept for the life of the dataset, found by key, by question and by user."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
+
+from datasets.database import chain
+from datasets.database.store import Store
+from datasets.database.tables import AnswerRow, AnswerTableRow
+from datasets.ledger.errors import NoAnswer
+from datasets.ledger.journal import page_rows
+from privacy.budget import Price
+
+SAME_QUESTION_ROWS_MAX = 1_000
+LAST_ID = "z" * 33  # sorts after every id, whatever the collation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRecord:
+    """What is charged and kept of an answer, named as the columns of its row; its table is kept apart.
+
+    `charge` is what the user pays, `dataset_charge` what the dataset does: zero if the table was released before and
+    is only given again. `prices` are those of the plan, by canonical statistic, in nano-ε or nano-ρ.
+    """
+
+    id: str
+    user: str
+    idempotency_key: str
+    request_digest: str
+    dataset: str
+    lineage: str
+    version: int
+    fingerprint: str
+    prices: Mapping[str, int]
+    outcome: str
+    charge: Price
+    dataset_charge: Price
+    question: str
+    envelope: bytes
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The columns, as both databases keep them."""
+        values = {member.name: getattr(self, member.name) for member in fields(AnswerRecord)}
+        values["prices"] = chain.canonical(self.prices)
+        values["charge"], values["dataset_charge"] = self.charge.nano, self.dataset_charge.nano
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer(AnswerRecord):
+    """An answer as it was settled: by which line of the journal, when, and what its accounts had left then.
+
+    `balances` has a member for each account of the envelope, None for one without a limit; it is None for an answer
+    of an earlier version, whose envelope holds them.
+    """
+
+    entry: int
+    asked_at: str
+    balances: tuple[Price | None, ...] | None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """From a row that has STORED."""
+        values = {member.name: getattr(row, member.name) for member in fields(cls)}
+        values["prices"] = json.loads(row.prices)
+        values["charge"], values["dataset_charge"] = Price(row.charge), Price(row.dataset_charge)
+        values["envelope"] = bytes(row.envelope)
+        values["balances"] = balances_of(row.balances)
+        return cls(**values)
+
+
+def balances_of(written: str | None) -> tuple[Price | None, ...] | None:
+    """Balances as the settlement writes them: a JSON list of nano-ε, null for an account without a limit."""
+    if written is None:
+        return None
+    return tuple(None if left is None else Price(left) for left in json.loads(written))
+
+
+_c, _t = AnswerRow.__table__.c, AnswerTableRow.__table__.c
+STORED = [_c[member.name] for member in fields(StoredAnswer)]
+_table = (_t.lineage == _c.lineage) & (_t.digest == _c.table_digest)
+_of_key = (_c.user == bindparam("of_user")) & (_c.idempotency_key == bindparam("key"))
+
+
+def _answers(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(*STORED).where(*conditions)
+
+
+OF_KEY = _answers(_of_key)
+OF_KEY_WHOLE = select(*STORED, _t.content).where(_of_key, _table)
+OF_ID = _answers(_c.id == bindparam("of_id"), _c.user == bindparam("of_user"))
+OF_ID_WHOLE = select(*STORED, _t.content).where(
+    _c.id == bindparam("of_id"), _c.user == bindparam("of_user"), _table
+)
+# The condition is that of the partial index ix_answers_paid, which serves it. Free replays are left out, since the
+# answer that they repeat is in the list.
+SAME_QUESTION = (
+    _answers(
+        _c.lineage == bindparam("of_lineage"),
+        _c.version == bindparam("of_version"),
+        _c.fingerprint == bindparam("of_fingerprint"),
+        _c.charge > 0,
+        _c.outcome == "answered",
+    )
+    .order_by(_c.charge.desc(), _c.id)
+    .limit(SAME_QUESTION_ROWS_MAX)
+)
+OF_USER = (
+    _answers(_c.user == bindparam("of_user"), _c.id < bindparam("after"))
+    .order_by(_c.id.desc())
+    .limit(bindparam("rows"))
+)
+TABLE = select(_t.content).where(_c.id == bindparam("of_id"), _table)
+
+
+class Answers:
+    """Finds answers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def earlier(self, *, user: str, key: str) -> StoredAnswer:
+        """What this user was answered under this idempotency key; raises NoAnswer if nothing."""
+        with self._store.reading() as connection:
+            return _found(connection, OF_KEY, {"of_user": user, "key": key})
+
+    def earlier_whole(self, *, user: str, key: str) -> tuple[StoredAnswer, bytes]:
+        """An earlier answer and its table in one statement, for retries; raises NoAnswer if there is none."""
+        return self._whole(OF_KEY_WHOLE, {"of_user": user, "key": key})
+
+    def same_question(self, *, lineage: str, version: int, fingerprint: str) -> list[StoredAnswer]:
+        """Paid answers of anybody to this question on this version, the dearest (most accurate) first."""
+        question = {"of_lineage": lineage, "of_version": version, "of_fingerprint": fingerprint}
+        with self._store.reading() as connection:
+            return [StoredAnswer.of(row) for row in connection.execute(SAME_QUESTION, question)]
+
+    def answer(self, *, id: str, user: str) -> StoredAnswer:
+        """One of this user's own answers; raises NoAnswer otherwise."""
+        with self._store.reading() as connection:
+            return _found(connection, OF_ID, {"of_id": id, "of_user": user})
+
+    def answer_whole(self, *, id: str, user: str) -> tuple[StoredAnswer, bytes]:
+        """One of this user's own answers with its table, in one statement; raises NoAnswer otherwise."""
+        return self._whole(OF_ID_WHOLE, {"of_id": id, "of_user": user})
+
+    def load(self, *, id: str) -> bytes:
+        """The table of an answer; raises NoAnswer if there is none."""
+        with self._store.reading() as connection:
+            content = connection.execute(TABLE, {"of_id": id}).scalar_one_or_none()
+        if content is None:
+            raise NoAnswer
+        return bytes(content)
+
+    def history(self, *, user: str, after: str | None = None, limit: int = 100) -> list[StoredAnswer]:
+        """The user's answers, newest first; `after` is the id of the last one seen."""
+        page = {"of_user": user, "after": after or LAST_ID, "rows": page_rows(limit)}
+        with self._store.reading() as connection:
+            return [StoredAnswer.of(row) for row in connection.execute(OF_USER, page)]
+
+    def _whole(self, statement: Select[Any], wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
+        with self._store.reading() as connection:
+            row = connection.execute(statement, wanted).one_or_none()
+        if row is None:
+            raise NoAnswer
+        return StoredAnswer.of(row), bytes(row.content)
+
+
+def _found(connection: Connection, statement: Select[Any], wanted: Mapping[str, str]) -> StoredAnswer:
+    row = connection.execute(statement, wanted).one_or_none()
+    if row is None:
+        raise NoAnswer
+    return StoredAnswer.of(row)

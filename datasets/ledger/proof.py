@@ -1,0 +1,388 @@
+"""The proof: chains, balances and answers recomputed from the journal. Changes nothing and trusts no text it reads."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, text, union
+
+from datasets.database.chain import ChainWalk
+from datasets.database.closed_lists import CHAINED
+from datasets.database.store import Store, sha256_hex
+from datasets.database.tables import AccountRow, AnswerRow, JournalRow, LineageRow, ViewLineageRow
+from datasets.ledger.accounts import POPULATION
+from datasets.ledger.journal import CHARGES, LINKED, JournalEntry, pages
+from privacy import delta
+from privacy.budget import Price
+
+FINDINGS_MAX = 1_000
+PROBLEMS = {
+    "gap": "lines are missing before this one, or stand in the wrong order",
+    "chain": "the line's hash doesn't follow from its text and the line before",
+    "columns": "the line's columns differ from its text",
+    "unreadable": "the line's text is not what the ledger writes",
+    "opened_again": "the account was opened more than once",
+    "overspent": "more was spent than had been granted by then",
+    "end": "the journal's last line is not the one that the account knows",
+    "balance": "the account differs from what its lines add up to",
+    "answer_missing": "a charge without its answer",
+    "answer_differs": "the answer is not the one that was charged for",
+    "answer_uncharged": "answers without a charge",
+    "link_missing": "answers of other journals whose charge isn't here",
+    "link_differs": "the charge is not that of the answer it names",
+    "links_differ": "the line names other lineages than the view belongs to",
+    "table_differs": "a table of an answer was changed",
+}
+NO_EFFECT = ("grant_requested", "grant_declined", "grant_returned")
+# They have no limit until they are granted one; every other account begins with nothing.
+UNLIMITED_AT_FIRST = ("organisation", "population")
+_answers = AnswerRow.__table__.c
+# From all four tables: a lineage whose row was deleted must still be found by what is left of it.
+LINEAGES = union(
+    select(LineageRow.id.label("lineage")),
+    select(AccountRow.lineage),
+    select(JournalRow.lineage),
+    select(AnswerRow.lineage),
+)
+BALANCES = select(AccountRow.__table__)
+VIEWS = select(ViewLineageRow.dataset, ViewLineageRow.lineage)
+ANSWERS = select(
+    *(column for column in _answers if column.name not in ("envelope", "balances", "idempotency_key"))
+)
+ANSWERS_COUNTED = select(_answers.lineage, func.count()).group_by(_answers.lineage)
+# Hashed by the database, since the tables of all answers may be larger than memory.
+TABLES_CHANGED = {
+    "sqlite": text("SELECT DISTINCT lineage FROM answer_tables WHERE digest <> sha256_hex(content)"),
+    "postgresql": text(
+        "SELECT DISTINCT lineage FROM answer_tables WHERE digest <> encode(sha256(content), 'hex')"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFinding:
+    """A contradiction in the records. `entry` is 0 and `account` empty where no single one is meant."""
+
+    lineage: str
+    problem: str
+    entry: int = 0
+    account: str = ""
+
+    def __str__(self) -> str:
+        place = f" line {self.entry}" if self.entry else ""
+        return f"{self.lineage}{place} {self.account}: {PROBLEMS[self.problem]}".replace(" :", ":")
+
+
+class Proof:
+    """Proves the ledger."""
+
+    _store: Store
+
+    def verify(self, progress: Callable[[int], None] = lambda lines: None) -> list[LedgerFinding]:
+        """Recompute every chain and balance in one unchanging view; no findings means that all agrees.
+
+        `progress` is called with the number of lines read so far.
+        """
+        with self._store.viewing() as connection:
+            return findings(connection, progress)
+
+
+def findings(connection: Connection, progress: Callable[[int], None]) -> list[LedgerFinding]:
+    """Everything that doesn't agree, at most FINDINGS_MAX; `progress` is called with the lines read so far."""
+    found = [_changed_table(lineage) for lineage in _lineages_of_changed_tables(connection)]
+    # Counted before the pages are read; the view of the database does not change meanwhile.
+    answers_counted = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
+    views = _views(connection)
+    links_named, links_found = Counter[str](), Counter[str]()
+    read = 0
+    # Sorted here: databases differ in what comes first.
+    for lineage in sorted(connection.execute(LINEAGES).scalars()):
+        recount = _Recount(lineage, views)
+        for lines in pages(connection, lineage=lineage):
+            answers = _answers_of(connection, lines)
+            for entry in lines:
+                found += recount.add(entry, answers)
+            read += len(lines)
+            progress(read)
+            # A broken chain has a finding a line: a long journal must not fill memory with them.
+            del found[FINDINGS_MAX:]
+        rows = connection.execute(BALANCES.where(AccountRow.lineage == lineage))
+        found += recount.close(rows, answers=answers_counted.get(lineage, 0))
+        links_named += recount.links_named
+        links_found[lineage] = recount.links
+    # A link may stand in a chain that was read before the one that names it.
+    found += [_finding(lineage, "link_missing") for lineage in sorted(links_named - links_found)]
+    return found[:FINDINGS_MAX]
+
+
+def _lineages_of_changed_tables(connection: Connection) -> list[str]:
+    return list(connection.execute(TABLES_CHANGED[connection.dialect.name]).scalars())
+
+
+def _changed_table(lineage: str) -> LedgerFinding:
+    return _finding(lineage, "table_differs")
+
+
+def _finding(lineage: str, problem: str, *, account: str = "") -> LedgerFinding:
+    return LedgerFinding(lineage=lineage, problem=problem, account=account)
+
+
+def _views(connection: Connection) -> dict[str, list[str]]:
+    """The lineages of every view, sorted here: databases differ in what comes first."""
+    views: dict[str, list[str]] = {}
+    for dataset, lineage in connection.execute(VIEWS):
+        views.setdefault(dataset, []).append(lineage)
+    return {dataset: sorted(lineages) for dataset, lineages in views.items()}
+
+
+def _answers_of(connection: Connection, lines: Iterable[JournalEntry]) -> dict[str, Row[Any]]:
+    ids = [body["query"] for entry in lines if isinstance((body := _read(entry.body)).get("query"), str)]
+    return {row.id: row for row in connection.execute(ANSWERS.where(AnswerRow.id.in_(ids)))}
+
+
+def _read(body: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@dataclass(slots=True)
+class _Balance:
+    """An account as lines add up to; None is no limit."""
+
+    granted: int | None = 0
+    spent: int = 0
+    delta_granted: int | None = 0
+    delta_spent: int = 0
+
+    @classmethod
+    def first(cls, kind: str) -> "_Balance":
+        """As an account of this kind begins."""
+        return cls(
+            granted=None if kind in UNLIMITED_AT_FIRST else 0,
+            delta_granted=None if kind == "population" else 0,
+        )
+
+    @property
+    def is_overspent(self) -> bool:
+        return _above(self.spent, self.granted) or _above(self.delta_spent, self.delta_granted)
+
+    def grant(self, nano: int) -> None:
+        """Grant more. A first limit counts from what was spent by then."""
+        self.granted = (self.spent if self.granted is None else self.granted) + nano
+
+
+def _above(spent: int, granted: int | None) -> bool:
+    return granted is not None and spent > granted
+
+
+@dataclass(slots=True)
+class _Recount:
+    """One chain's accounts as its lines add up to."""
+
+    lineage: str
+    views: Mapping[str, list[str]]
+    walk: ChainWalk = field(default_factory=ChainWalk)
+    answers: int = 0
+    links: int = 0
+    links_named: Counter[str] = field(default_factory=Counter)
+    linked_to: dict[str, int] = field(default_factory=dict)
+    balances: dict[tuple[str, str], _Balance] = field(default_factory=dict)
+
+    def add(self, entry: JournalEntry, answers: Mapping[str, Row[Any]]) -> list[LedgerFinding]:
+        body = _read(entry.body)
+        problems = [*self.walk.step(entry.number, entry.head, entry.body), *self._columns(entry, body)]
+        try:
+            problems += self._apply(body)
+        # A tampered line may hold anything. Whatever it does to our reading is a finding, not a crash.
+        except (KeyError, TypeError, ValueError, AttributeError):
+            problems.append("unreadable")
+        if body.get("kind") in CHARGES:
+            problems += self._answer(entry, body, answers)
+        elif body.get("kind") == LINKED:
+            problems += self._link(body, answers)
+        return [
+            LedgerFinding(lineage=self.lineage, entry=entry.number, problem=problem) for problem in problems
+        ]
+
+    def _columns(self, entry: JournalEntry, body: Mapping[str, Any]) -> Iterator[str]:
+        columns = (entry.lineage, entry.at, entry.kind, entry.user)
+        if columns != tuple(body.get(name) for name in ("lineage", "at", "kind", "user")):
+            yield "columns"
+
+    def _apply(self, body: Mapping[str, Any]) -> Iterator[str]:
+        """What a line does to the accounts."""
+        problems = []
+        if body["kind"] == "open":
+            # Opening is the first line of a chain: any balance before it means that a cap was set anew.
+            problems += ["opened_again"] if self.balances else []
+            self._open(body)
+        elif body["kind"] in ("grant", "grant_lowered"):
+            named, nano = body["account"], _nano(body["amount"])
+            balance = self._balance(named["kind"], named["holder"])
+            balance.grant(nano if body["kind"] == "grant" else -nano)
+            problems += ["overspent"] if balance.is_overspent else []
+        elif body["kind"] in (*CHARGES, LINKED):
+            problems += self._spend(body)
+        elif body["kind"] not in NO_EFFECT:
+            raise ValueError("no such kind of line")
+        return iter(problems)
+
+    def _open(self, body: Mapping[str, Any]) -> None:
+        """The chain's own account: a dataset's begins with its cap, a population's without a limit."""
+        account = self._balance("population" if self._is_population else "dataset", self.lineage)
+        if not self._is_population:
+            account.grant(_nano(body["amount"]))
+            account.delta_granted = _atto(body)
+
+    @property
+    def _is_population(self) -> bool:
+        return self.lineage.startswith(POPULATION)
+
+    def _spend(self, body: Mapping[str, Any]) -> Iterator[str]:
+        own = dict.fromkeys(CHAINED, self.lineage)
+        holders = {
+            "user": body["user"],
+            "organisation": body["organisation"],
+            **own,
+            **body.get("holders", {}),
+        }
+        for kind, amount in body["charged"].items():
+            balance = self._balance(kind, holders[kind])
+            balance.spent += _nano(amount)
+            if kind in CHAINED:
+                balance.delta_spent += _atto(body)
+            # Checked after each line, not only at the end: a later grant must not cover what was overspent by
+            # then.
+            if balance.is_overspent:
+                yield "overspent"
+
+    def _balance(self, kind: str, holder: str) -> _Balance:
+        return self.balances.setdefault((kind, holder), _Balance.first(kind))
+
+    def _answer(
+        self, entry: JournalEntry, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]
+    ) -> Iterator[str]:
+        self.answers += 1
+        answer = answers.get(body.get("query", ""))
+        if answer is None:
+            yield "answer_missing"
+        elif _of_answer(answer) != _of_line(entry, body):
+            yield "answer_differs"
+        linked = body.get("linked", [])
+        self.links_named.update(linked)
+        # A dataset that is no view is charged in its own lineage alone, and perhaps to a population.
+        lineages = self.views.get(body.get("dataset", ""), [self.lineage])
+        if lineages != [self.lineage, *(name for name in linked if not name.startswith(POPULATION))]:
+            yield "links_differ"
+
+    def _link(self, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]) -> Iterator[str]:
+        """A charge for an answer of another chain: the answer's line there makes the pairing one to one.
+
+        Both lines are written while both chains' accounts are locked, so that the numbers of those lines only grow.
+        """
+        self.links += 1
+        answer = answers.get(body.get("query", ""))
+        if answer is None:
+            yield "answer_missing"
+        elif not _is_link(answer, body) or answer.entry <= self.linked_to.get(answer.lineage, 0):
+            yield "link_differs"
+        else:
+            self.linked_to[answer.lineage] = answer.entry
+
+    def close(self, rows: Iterable[Row[Any]], *, answers: int) -> list[LedgerFinding]:
+        """Compare with the accounts as they stand, and with the number of answers."""
+        found = []
+        accounts = {(row.kind, row.holder): row for row in rows}
+        for kind, holder in sorted(accounts.keys() | self.balances.keys()):
+            if self._differs(accounts.get((kind, holder)), kind, holder):
+                found.append(_finding(self.lineage, "balance", account=f"{kind}:{holder}"))
+        own = next((row for (kind, _), row in accounts.items() if kind in CHAINED), None)
+        if not self.walk.ends_at(own.entries, own.head) if own else self.walk.number:
+            found.append(_finding(self.lineage, "end"))
+        # Fewer answers than lines was noticed line by line (answer_missing); more of them only a count can
+        # tell.
+        if answers > self.answers:
+            found.append(_finding(self.lineage, "answer_uncharged"))
+        return found
+
+    def _differs(self, account: Row[Any] | None, kind: str, holder: str) -> bool:
+        balance = self.balances.get((kind, holder))
+        if balance is None and kind in UNLIMITED_AT_FIRST:
+            # Opened beside a user's, or by an earlier version's upgrade, and named by no line yet.
+            balance = _Balance.first(kind)
+        if account is None or balance is None:
+            return True
+        names = ("granted", "spent", "delta_granted", "delta_spent")
+        return any(getattr(account, name) != getattr(balance, name) for name in names)
+
+
+def _nano(amount: str) -> int:
+    return 0 if amount == "0" else Price.parse(amount).nano
+
+
+def _atto(body: Mapping[str, Any]) -> int:
+    """The δ of a line; most have none."""
+    return delta.read(body["delta"]) if "delta" in body else 0
+
+
+def _is_link(answer: Row[Any], body: Mapping[str, Any]) -> bool:
+    """Whether a linked line and the answer it names agree in what both of them tell."""
+    of, charged = body.get("of", {}), body.get("charged", {})
+    told = {
+        "lineage": of.get("lineage"),
+        # Lines of earlier versions name the answer's line, too.
+        "entry": of.get("entry", answer.entry),
+        **{name: body.get(name) for name in ("at", "user", "dataset", "version")},
+        # A population is charged nothing but itself.
+        "charge": charged.get("user", str(Price(answer.charge))),
+        "dataset_charge": charged.get("dataset", charged.get("population")),
+    }
+    kept = {
+        "lineage": answer.lineage,
+        "entry": answer.entry,
+        "at": answer.asked_at,
+        "user": answer.user,
+        "dataset": answer.dataset,
+        "version": answer.version,
+        "charge": str(Price(answer.charge)),
+        "dataset_charge": str(Price(answer.dataset_charge)),
+    }
+    return told == kept
+
+
+def _of_answer(answer: Row[Any]) -> tuple[Any, ...]:
+    """What an answer and its line must agree in. The line's number makes the pairing one to one."""
+    return (
+        answer.lineage,
+        answer.entry,
+        answer.asked_at,
+        answer.user,
+        answer.dataset,
+        answer.version,
+        answer.fingerprint,
+        answer.request_digest,
+        answer.table_digest,
+        sha256_hex(answer.question),
+        sha256_hex(answer.prices),
+        str(Price(answer.charge)),
+        str(Price(answer.dataset_charge)),
+        answer.outcome == "failed",
+    )
+
+
+def _of_line(entry: JournalEntry, body: Mapping[str, Any]) -> tuple[Any, ...]:
+    charged = body.get("charged", {})
+    texts = ("at", "user", "dataset", "version", "fingerprint", "request", "table", "question", "prices")
+    return (
+        entry.lineage,
+        entry.number,
+        *(body.get(name) for name in texts),
+        charged.get("user"),
+        charged.get("dataset"),
+        body.get("kind") == "failed",
+    )
