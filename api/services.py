@@ -4,6 +4,7 @@ A part is imported and made when it is first asked for, and connects when it is 
 what it needs, and a server's workers open connections of their own after the fork.
 """
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -37,7 +38,17 @@ class Services:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """As the environment's settings say. Raises InvalidSetting."""
+        """For a command, as the environment's settings say; raises InvalidSetting.
+
+        Logs to standard error, since a command's output is its result.
+        """
+        import structlog
+
+        structlog.configure(
+            processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer()],
+            # Asked for at each line: standard error may be another one by then.
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        )
         return cls(settings=Settings.read())
 
     @cached_property

@@ -21,9 +21,13 @@ def _nowhere(refusal: Any) -> Sequence[Problem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemOf:
-    """A problem code; `given` and `expected` of its detail as templates over the refusal's fields; its places."""
+    """A problem code; `given` and `expected` of its detail as templates over the refusal's fields; its places.
+
+    The detail is the refusal's own sentence instead where `own_words` says so.
+    """
 
     problem: str
+    own_words: bool = False
     given: str = ""
     expected: str = ""
     places: Callable[[Any], Sequence[Problem]] = _nowhere
@@ -83,4 +87,6 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "grant_decided": ProblemOf(problem="conflict", expected="{state}"),
     # the server
     "unavailable": ProblemOf(problem="unavailable"),
+    # Whoever asks can tell the operator: "try again later" would be wrong.
+    "not_initialised": ProblemOf(problem="unavailable", own_words=True),
 }

@@ -786,4 +786,26 @@ MUTANTS = (
         "        within_part:\n",
         (f"{DESCRIBED}::test_several_quantiles_say_by_what_share_of_the_rows_a_rank_may_be_off",),
     ),
+    # The database
+    Mutant(
+        "ids that follow a clock which is set back",
+        "datasets/database/ids.py",
+        "max(time.time_ns() // 1_000, self._last + 1)",
+        "time.time_ns() // 1_000",
+        ("tests/store/test_ids.py::test_names_ascend_when_the_clock_is_set_back",),
+    ),
+    Mutant(
+        "fault of ours told as a database to be initialised",
+        "datasets/database/store.py",
+        "                return self._mismatch()\n",
+        '                return self._mismatch() or NotInitialised("none")\n',
+        ("tests/store/test_database_failures.py::test_a_wrong_statement_of_ours_is_no_refusal",),
+    ),
+    Mutant(
+        "password of the database in the log",
+        "datasets/database/failures.py",
+        "    for password in _passwords(url):\n",
+        "    for password in ():\n",
+        ("tests/store/test_database_failures.py::test_a_password_that_a_driver_repeats_is_not_logged",),
+    ),
 )  # fmt: skip

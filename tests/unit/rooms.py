@@ -42,7 +42,7 @@ ROOMS = {
     ),
     "datasets": row(),
     "datasets.catalog": row("datasets.database datasets.descriptor datasets.engines privacy", "sqlalchemy"),
-    "datasets.database": row("privacy", "alembic psycopg sqlalchemy"),
+    "datasets.database": row("privacy", "alembic psycopg sqlalchemy structlog"),
     "datasets.descriptor": row("privacy", "jsonschema yaml"),
     "datasets.engines": row("privacy", "duckdb numpy sqlglot"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
@@ -100,13 +100,11 @@ ROOMS = {
         "api.formats api.http api.services datasets.ledger datasets.queries privacy", "flask marshmallow"
     ),
     "api.records": row("api.formats datasets.records privacy privacy.deidentify.utility", "jinja2"),
-    "api.server": row(
-        "api.http api.services api.settings datasets.database", "flask gunicorn prometheus_client structlog"
-    ),
+    "api.server": row("api.http api.services api.settings", "flask gunicorn prometheus_client structlog"),
     "api.services": row(
         "api.settings datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people "
         "datasets.queries privacy",
-        "flask sqlalchemy",
+        "flask sqlalchemy structlog",
     ),
     "api.settings": row("privacy"),
 }
