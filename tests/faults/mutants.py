@@ -71,8 +71,8 @@ MUTANTS = (
     Mutant(
         "noise of half the scale where cells are many",
         "privacy/noise.py",
-        "            return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])",
-        "            return (np.concatenate([np.array(part, dtype=np.int64) for part in noisy]) + exact) // 2",
+        "        return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])",
+        "        return (np.concatenate([np.array(part, dtype=np.int64) for part in noisy]) + exact) // 2",
         (f"{FIT}::test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger[discrete_laplace-pure-1-0.3]",),
     ),
     Mutant(
@@ -92,9 +92,9 @@ MUTANTS = (
     Mutant(
         "every thread's noise the same",
         "privacy/noise.py",
-        "            noisy = threads.map(lambda chunk: measurement(chunk.tolist()), chunks)",
+        "            noisy = [measurement(chunks[0].tolist()), *(other.result() for other in others)]",
         "            once = np.array(measurement([0] * len(chunks[0])))\n"
-        "            noisy = threads.map(lambda chunk: chunk + once[: len(chunk)], chunks)",
+        "            noisy = [chunk + once[: len(chunk)] for chunk in chunks]",
         (f"{FIT}::test_threads_do_not_share_their_noise",),
     ),
     Mutant(
