@@ -8,10 +8,11 @@ line; the journals of the others, and of a population, get a `linked` line that 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from datasets.database import chain
 from datasets.database.closed_lists import CHAINED
 from datasets.database.store import REFUSED, Direct, Store, now, sha256_hex
 from datasets.ledger import statements
@@ -151,15 +152,11 @@ class Settlements:
         write = self._write_sqlite if self._store.is_sqlite else self._write_postgresql
         try:
             for _ in range(SETTLE_ATTEMPTS_MAX):
-                asked_at = now()
-                paid = write(settlement, _lines(settlement, asked_at), asked_at)
-                if paid:
-                    return _stored(settlement, paid, asked_at)
+                if stored := write(settlement, now()):
+                    return stored
                 # If they can pay after all, somebody has been granted more since; then once more.
-                must_fit(
-                    Accounts(self._store).states([payer.key for payer in settlement.payers]),
-                    settlement.payers,
-                )
+                keys = [payer.key for payer in settlement.payers]
+                must_fit(Accounts(self._store).states(keys), settlement.payers)
         # A constraint fails when another process has written the same key first; an account is too low,
         # perhaps because that very process was paid. Either way the winner's answer is the caller's.
         except (*REFUSED, BudgetExhausted, DeltaExhausted):
@@ -167,36 +164,37 @@ class Settlements:
             raise
         raise AssertionError("accounts that can pay were refused again and again")
 
-    def _write_sqlite(self, settlement: Settlement, lines: Sequence[Line], asked_at: str) -> list[_Paid]:
+    def _write_sqlite(self, settlement: Settlement, asked_at: str) -> StoredAnswer:
         """Statement after statement; the first payer that cannot pay ends the transaction, and nothing was done."""
-        by_chain = {line.lineage: line for line in lines}
+        lines = _lines(settlement, asked_at)
         digest = sha256_hex(settlement.table)
         kept = {"lineage": settlement.lineage, "table_digest": digest, "content": settlement.table}
         with self._store.writing() as connection:
-            tx = Direct(connection)
-            paid = []
+            tx, paid = Direct(connection), []
             for payer in settlement.payers:
-                line = by_chain[payer.lineage] if payer.carries_chain else None
-                row = tx.execute(statements.DEBIT_SQLITE, _debit(payer, line)).fetchone()
-                if row is None:
+                line = lines[payer.lineage] if payer.carries_chain else None
+                # All rows, of which there is one: SQLite ends a statement only when its last row is fetched.
+                rows = tx.execute(statements.DEBIT_SQLITE, _debit(payer, line)).fetchall()
+                if not rows:
                     must_fit(states_of(connection, [payer.key]), [payer])
                     raise AssertionError("a payer that can pay was refused")
-                paid.append(_Paid(remaining=row[0], number=row[1], head=row[2]))
+                paid += [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]
                 if line is not None:
-                    tx.execute(statements.KEEP_LINE_SQLITE, line.placed(number=row[1], head=row[2]))
-            tx.execute(statements.KEEP_TABLE_SQLITE, kept)
+                    place = line.placed(number=paid[-1].number, head=paid[-1].head)
+                    tx.execute(statements.KEEP_LINE_SQLITE, place)
             stored = _stored(settlement, paid, asked_at)
-            row = stored.row | {"table_digest": digest, "balances": _written(paid)}
-            tx.execute(statements.KEEP_ANSWER_SQLITE, row | {"entry": stored.entry, "asked_at": asked_at})
-        return paid
+            added = {"table_digest": digest, "entry": stored.entry, "asked_at": asked_at}
+            tx.execute(statements.KEEP_TABLE_SQLITE, kept)
+            tx.execute(statements.KEEP_ANSWER_SQLITE, settlement.row | added | {"balances": _written(paid)})
+        return stored
 
-    def _write_postgresql(self, settlement: Settlement, lines: Sequence[Line], asked_at: str) -> list[_Paid]:
-        """The one statement; no row if somebody cannot pay."""
+    def _write_postgresql(self, settlement: Settlement, asked_at: str) -> StoredAnswer | None:
+        """The one statement; None if somebody cannot pay."""
+        values = _parameters(settlement, _lines(settlement, asked_at), asked_at)
         with self._store.at_once() as connection:
-            cursor = Direct(connection).execute(
-                statements.SETTLE_POSTGRESQL, _parameters(settlement, lines, asked_at)
-            )
-            return [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in cursor.fetchall()]
+            rows = Direct(connection).execute(statements.SETTLE_POSTGRESQL, values).fetchall()
+        paid = [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]
+        return _stored(settlement, paid, asked_at) if paid else None
 
     def _refuse_repeated(self, settlement: Settlement) -> None:
         """Whoever lost a race for the idempotency key gets the winner's answer, not the reason it lost."""
@@ -218,10 +216,9 @@ def _debit(payer: Payer, line: Line | None) -> dict[str, Any]:
     }
 
 
-def _parameters(settlement: Settlement, lines: Sequence[Line], asked_at: str) -> dict[str, Any]:
+def _parameters(settlement: Settlement, lines: Mapping[str, Line], asked_at: str) -> dict[str, Any]:
     payers = settlement.payers
-    by_chain = {line.lineage: line for line in lines}
-    of_payers = [by_chain[payer.lineage] if payer.carries_chain else None for payer in payers]
+    of_payers = [lines[payer.lineage] if payer.carries_chain else None for payer in payers]
     return settlement.row | {
         "payers": len(payers),
         "lineages": [payer.lineage for payer in payers],
@@ -256,13 +253,13 @@ def _written(paid: Sequence[_Paid]) -> str:
 # Lines
 
 
-def _lines(settlement: Settlement, asked_at: str) -> list[Line]:
-    """The line of the answer, and those of the other chains that it is charged to."""
+def _lines(settlement: Settlement, asked_at: str) -> dict[str, Line]:
+    """By chain the line of the answer, and those of the other chains that it is charged to."""
     first, *others = settlement.chains
-    return [
-        Line.of(first, _charge_body(settlement, asked_at)),
-        *(Line.of(lineage, _link_body(settlement, lineage, asked_at)) for lineage in others),
-    ]
+    return {
+        first: Line.of(first, _charge_body(settlement, asked_at)),
+        **{lineage: Line.of(lineage, _link_body(settlement, lineage, asked_at)) for lineage in others},
+    }
 
 
 def _charge_body(settlement: Settlement, asked_at: str) -> dict[str, Any]:
@@ -274,7 +271,7 @@ def _charge_body(settlement: Settlement, asked_at: str) -> dict[str, Any]:
         "request": settlement.request_digest,
         "table": sha256_hex(settlement.table),
         "question": sha256_hex(settlement.question),
-        "prices": sha256_hex(settlement.row["prices"]),
+        "prices": sha256_hex(chain.canonical(settlement.prices)),
         **({"linked": others} if others else {}),
     }
 

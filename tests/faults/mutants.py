@@ -492,8 +492,8 @@ MUTANTS = (
     Mutant(
         "a settlement that commits payer after payer",
         "datasets/ledger/settlement.py",
-        "                paid.append(_Paid(remaining=row[0], number=row[1], head=row[2]))\n",
-        """                paid.append(_Paid(remaining=row[0], number=row[1], head=row[2]))
+        "                paid += [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]\n",
+        """                paid += [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]
                 tx.execute("COMMIT", {})
                 tx.execute("BEGIN IMMEDIATE", {})
 """,
