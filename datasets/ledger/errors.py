@@ -14,12 +14,14 @@ LedgerError (Refusal)
 ├── AboveUnspent      more is to be taken back than is left unspent
 ├── NotLimited        an account without a limit has nothing to take back
 └── NoReason          a grant without a reason, or with one that is too long
+
+AboveLimit (InvalidAmount)  the account's lifetime total would pass the limit of amounts
 """
 
 from fractions import Fraction
 
 from privacy import delta
-from privacy.budget import Price
+from privacy.budget import InvalidAmount, Price
 from privacy.refusal import Refusal
 from privacy.words import Words
 
@@ -169,3 +171,17 @@ class NoReason(LedgerError):
         ja=f"付与の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
         en=f"give a reason for the grant, in 1 to {REASON_CHARACTERS_MAX:,} characters",
     )
+
+
+class AboveLimit(InvalidAmount):
+    """The account's lifetime total would pass the limit of amounts; `amount` is what was to be added."""
+
+    code = "above_limit"
+    words = Words(
+        ja="口座の生涯合計が金額の上限を超えます",
+        en="the account's lifetime total would pass the limit of amounts",
+    )
+
+    def __init__(self, amount: Price) -> None:
+        super().__init__()
+        self.amount = amount

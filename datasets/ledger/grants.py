@@ -22,6 +22,7 @@ from datasets.ledger.accounts import (
 from datasets.ledger.answers import LAST_ID
 from datasets.ledger.errors import (
     REASON_CHARACTERS_MAX,
+    AboveLimit,
     AboveUnspent,
     GrantDecided,
     NoReason,
@@ -32,13 +33,8 @@ from datasets.ledger.errors import (
 )
 from datasets.ledger.journal import append, page_rows
 from privacy.budget import NOT_POSITIVE, PRICE_NANO_MAX, InvalidAmount, Price
-from privacy.words import Words
 
 Change = Literal["raise", "lower"]
-PAST_LIMIT = Words(
-    ja="口座の生涯合計が金額の上限を超えます",
-    en="the account's lifetime total would pass the limit of amounts",
-)
 BY_ANOTHER_PERSON = ("effective", "returned")
 """Decisions that whoever asked for a grant cannot make: it may only take it back, which declines it."""
 
@@ -97,7 +93,7 @@ class Grants:
         """Give an account more. A cap over everybody waits for a second person unless `approved_by` names one.
 
         An account below a cap is opened by its first grant. Raises NoReason, NobodyNamed, SamePerson, NoAccount,
-        NoSuchHolder or InvalidAmount.
+        NoSuchHolder, AboveLimit or InvalidAmount.
         """
         # A lifetime cap is what protects the people in the data, so no single person raises it.
         waits = account.kind in CAPS and approved_by is None
@@ -143,7 +139,7 @@ class Grants:
         return self._make(grant)
 
     def approve(self, *, grant_id: str, decided_by: str, reason: str | None = None) -> Grant:
-        """Make a pending grant effective. Raises SamePerson, NoSuchGrant, GrantDecided, NoReason or InvalidAmount."""
+        """Make a pending grant effective. Raises SamePerson, NoSuchGrant, GrantDecided, NoReason or AboveLimit."""
         return self._decide(grant_id, "effective", person(decided_by), reason)
 
     def decline(self, *, grant_id: str, decided_by: str, reason: str | None = None) -> Grant:
@@ -208,7 +204,7 @@ def _raise(tx: Connection, grant: Grant) -> None:
     raised = func.coalesce(_a.granted, _a.spent) + grant.amount.nano
     # The sum is bounded in the statement: two grants at once could each fit and together overflow.
     if not _set_granted(tx, key, raised, only_if=raised <= PRICE_NANO_MAX):
-        raise InvalidAmount(PAST_LIMIT)
+        raise AboveLimit(grant.amount)
     if key.kind == "user":
         # The organisation pays with its users, limited or not, so it has an account wherever one of them has.
         user = UserRow.__table__.c
