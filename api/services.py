@@ -4,6 +4,7 @@ A part is imported and made when it is first asked for, and connects when it is 
 what it needs, and a server's workers open connections of their own after the fork.
 """
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from datasets.budgets.service import Budgets
     from datasets.catalog import Catalog
     from datasets.database.store import Store
-    from datasets.engines.duckdb import DuckdbEngine
+    from datasets.engines.base import Engine, EngineLimits
+    from datasets.engines.rehearsal import DummyEngine
     from datasets.ledger.service import Ledger
     from datasets.people.service import People
     from datasets.queries.service import QueryService
@@ -37,7 +39,17 @@ class Services:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """As the environment's settings say. Raises InvalidSetting."""
+        """For a command, as the environment's settings say; raises InvalidSetting.
+
+        Logs to standard error, since a command's output is its result.
+        """
+        import structlog
+
+        structlog.configure(
+            processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer()],
+            # Asked for at each line: standard error may be another one by then.
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        )
         return cls(settings=Settings.read())
 
     @cached_property
@@ -77,14 +89,16 @@ class Services:
         return Budgets(ledger=self.ledger, catalog=self.catalog)
 
     @cached_property
-    def engine(self) -> "DuckdbEngine":
-        from datasets.engines.duckdb import DuckdbEngine
+    def engine(self) -> "Engine":
+        from datasets.engines.engines import Engines
 
-        return DuckdbEngine(
-            threads=ENGINE_THREADS,
-            timeout_s=self.settings.query_timeout_s,
-            temporary=self.settings.data_dir / "temporary",
-        )
+        return Engines(self._engine_limits())
+
+    @cached_property
+    def dummy_engine(self) -> "DummyEngine":
+        from datasets.engines.rehearsal import DummyEngine
+
+        return DummyEngine(self._engine_limits())
 
     @cached_property
     def queries(self) -> "QueryService":
@@ -95,8 +109,18 @@ class Services:
             ledger=self.ledger,
             catalog=self.catalog,
             engine=self.engine,
+            dummy_engine=self.dummy_engine,
             noise=self.noise or OpendpNoise(),
             data_dir=self.settings.data_dir,
+        )
+
+    def _engine_limits(self) -> "EngineLimits":
+        from datasets.engines.base import EngineLimits
+
+        return EngineLimits(
+            threads=ENGINE_THREADS,
+            timeout_s=self.settings.query_timeout_s,
+            temporary=self.settings.data_dir / "temporary",
         )
 
     def made(self) -> Self:

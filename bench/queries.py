@@ -14,6 +14,7 @@ from bench.serving import Client, serving
 from bench.town import Town, build
 from datasets.catalog import Catalog
 from datasets.database.store import Store
+from datasets.engines.base import EngineLimits
 from datasets.engines.duckdb import DuckdbEngine
 from privacy.plan import plan
 
@@ -81,7 +82,8 @@ def run(
 def _measure(town: Town, runs: int, warm_up: int) -> list[dict[str, Any]]:
     store = Store(town.database_url)
     held = Catalog(store, town.data_dir).current("town")
-    engine = DuckdbEngine(threads=2, timeout_s=600, temporary=town.data_dir / "temporary")
+    limits = EngineLimits(threads=2, timeout_s=600, temporary=town.data_dir / "temporary")
+    engine = DuckdbEngine(limits)
     plain = duckdb.connect()
     plain.execute("SET threads = 2")
     plain.execute(f"CREATE VIEW raw AS FROM read_parquet('{town.raw}')")
@@ -94,13 +96,13 @@ def _measure(town: Town, runs: int, warm_up: int) -> list[dict[str, Any]]:
             exact, raw = _interleaved(
                 runs,
                 warm_up,
-                lambda planned=planned: engine.exact(planned, held.file),
+                lambda planned=planned: engine.exact(planned, held.place, "bench"),
                 lambda sql=sql: plain.execute(sql).fetchall(),
             )
             beside, answer = _interleaved(
                 runs,
                 warm_up,
-                lambda planned=planned: engine.exact(planned, held.file),
+                lambda planned=planned: engine.exact(planned, held.place, "bench"),
                 lambda asked=asked: client.ask(asked),
             )
             rows.append(

@@ -52,6 +52,23 @@ def postgres_url(postgres: str, beginning: Beginning) -> Iterator[str]:
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def empty_postgres_url(postgres: str) -> Iterator[str]:
+    """A PostgreSQL database without tables."""
+    name = f"sudare_{next(_numbers)}"
+    execute(postgres, f"CREATE DATABASE {name}")
+    yield address(postgres, name)
+    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that was never initialised, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.db"
+    return str(request.getfixturevalue("empty_postgres_url"))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
     """A fresh, migrated database, once on SQLite and once on PostgreSQL."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -29,12 +30,22 @@ def init() -> None:
 @click.command()
 def serve() -> None:
     """Serve until stopped (gunicorn, threads, loaded before forking)."""
-    # Read here only to refuse: gunicorn would wrap a wrong setting in a traceback.
-    Services.from_environment().store.close()
+    _refuse_what_can_never_serve()
     environment = with_new_folder(os.environ)
     command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT)]
     # This process becomes gunicorn, so that SIGTERM of whoever started it reaches the server itself.
     os.execve(sys.executable, [*command, "--config", "python:api.server.gunicorn", "wsgi:app"], environment)
+
+
+def _refuse_what_can_never_serve() -> None:
+    """Raise InvalidSetting or NotInitialised: gunicorn would wrap a wrong setting in a traceback."""
+    from datasets.database.errors import Unavailable
+
+    store = Services.from_environment().store
+    # A database that is away may come back while the server runs; /readyz says so until then.
+    with suppress(Unavailable):
+        store.must_be_current()
+    store.close()
 
 
 @click.command()

@@ -21,9 +21,13 @@ def _nowhere(refusal: Any) -> Sequence[Problem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemOf:
-    """A problem code; `given` and `expected` of its detail as templates over the refusal's fields; its places."""
+    """A problem code; `given` and `expected` of its detail as templates over the refusal's fields; its places.
+
+    The detail is the refusal's own sentence instead where `own_words` says so.
+    """
 
     problem: str
+    own_words: bool = False
     given: str = ""
     expected: str = ""
     places: Callable[[Any], Sequence[Problem]] = _nowhere
@@ -112,6 +116,7 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),
     "answer_failed": ProblemOf(problem="internal"),
+    "engine_unavailable": ProblemOf(problem="engine_unavailable"),
     # grants
     "no_such_holder": ProblemOf(problem="invalid_query", places=_holder),
     "same_person": ProblemOf(problem="invalid_query", places=_decision),
@@ -127,4 +132,6 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "nothing_granted": ProblemOf(problem="invalid_query", places=_member("holder", "dataset")),
     # the server
     "unavailable": ProblemOf(problem="unavailable"),
+    # Whoever asks can tell the operator: "try again later" would be wrong.
+    "not_initialised": ProblemOf(problem="unavailable", own_words=True),
 }

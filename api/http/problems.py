@@ -15,7 +15,7 @@ from api.http.problem_of_refusal import PROBLEM_OF, ProblemOf, Verbatim
 from api.http.problem_words import PROBLEMS, REASONS
 from privacy.query import Problem
 from privacy.refusal import Refusal
-from privacy.words import Language
+from privacy.words import Language, Words
 
 SPOKEN = ("en", "ja")
 """English first: the answer to a reader who takes any language."""
@@ -34,13 +34,17 @@ CODE_OF_STATUS = {
     429: "rate_limited",
     503: "unavailable",
 }
-RETRY_AFTER_S = {"in_progress": "1", "unavailable": "5"}
+# A file or an engine that is gone takes somebody to bring it back.
+RETRY_AFTER_S = {"in_progress": "1", "unavailable": "5", "engine_unavailable": "60"}
 ERRORS_MAX = 50
 log = structlog.get_logger("sudare")
 
 
 class RequestRefused(Refusal):
-    """A refusal on the closed list of problems. `given`, `expected` fill the detail; `errors` name the places."""
+    """A refusal on the closed list of problems. `given`, `expected` fill the detail; `errors` name the places.
+
+    `detail` is a whole sentence in place of the problem's own.
+    """
 
     code = "request_refused"
 
@@ -52,8 +56,9 @@ class RequestRefused(Refusal):
         expected: object = None,
         errors: Sequence[Problem] = (),
         headers: Mapping[str, str] | None = None,
+        detail: Words | None = None,
     ) -> None:
-        super().__init__(PROBLEMS[problem].detail.filled(given=given, expected=expected))
+        super().__init__(detail or PROBLEMS[problem].detail.filled(given=given, expected=expected))
         self.problem, self.errors, self.headers = problem, errors, headers or {}
 
 
@@ -118,6 +123,7 @@ def _as_request_refused(refusal: Refusal, known: ProblemOf) -> RequestRefused:
         given=known.given.format(**fields),
         expected=known.expected.format(**fields),
         errors=known.places(refusal),
+        detail=refusal.message() if known.own_words else None,
     )
 
 

@@ -2,13 +2,14 @@
 
 import os
 
+import structlog
 from flask import Blueprint, Response
 
 from api.http.answers import json_response
 from api.http.problems import RequestRefused
 from api.services import services
-from datasets.database.store import is_current
 
+log = structlog.get_logger("sudare")
 blueprint = Blueprint("health", __name__)
 
 
@@ -20,9 +21,11 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """The database answers and is at the newest revision, and the data directory is there."""
+    """The database answers and its tables are this program's, and the data directory is there."""
     found = services()
-    # The cause stays in here: this needs no key, and a stranger is not to learn how the server is set up.
-    if not (is_current(found.store) and os.access(found.settings.data_dir, os.R_OK | os.W_OK)):
+    found.store.must_be_current()
+    if not os.access(found.settings.data_dir, os.R_OK | os.W_OK):
+        # Only the log says where: this needs no key, and a stranger is not to learn how the server is set up.
+        log.error("data directory unavailable", folder=str(found.settings.data_dir))
         raise RequestRefused("unavailable")
     return json_response({"status": "ready"})

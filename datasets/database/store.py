@@ -6,47 +6,38 @@ process that uses them (gunicorn forks after loading).
 
 import hashlib
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, DisconnectionError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DisconnectionError, IntegrityError
 
-from datasets.database.errors import Unavailable
+from datasets.database.errors import NotInitialised, Unavailable
+from datasets.database.failures import DATABASE_FAILURES, DatabaseFailure, described, meaning_of
+from datasets.database.ids import new_id as new_id
+from datasets.database.revision import migrations, mismatch
 
 LOCK_WAIT_MS_MAX = 30_000
 WAL_PAGES = 8_000  # 32 MB between checkpoints; the usual 1,000 come every 80 settlements
 CONNECTIONS_MAX = 32
 IDLE_S_UNTESTED_MAX = 10
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
-BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
+log = structlog.get_logger("sudare")
 
 
 def now() -> str:
     """The time in UTC, ISO 8601 with microseconds: sorts as text."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def new_id(prefix: str) -> str:
-    """A name nobody can guess that sorts by the time it was made: prefix_ and a ULID."""
-    # 48 bits of milliseconds before 80 random ones: later ids sort later, which the pages by id rely on.
-    number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
-    return f"{prefix}_{''.join(BASE32[number >> shift & 31] for shift in range(125, -1, -5))}"
 
 
 class Store:
@@ -77,46 +68,68 @@ class Store:
 
         SQLite: BEGIN IMMEDIATE, one writer at a time. PostgreSQL: READ COMMITTED.
         """
-        with _failing_as_unavailable(), self._writer.begin() as connection:
+        with self._refusing(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for single statements, each of which sees all that is committed by then."""
-        with _failing_as_unavailable(), self._reader.connect() as connection:
+        with self._refusing(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def at_once(self) -> Iterator[Connection]:
         """A connection whose every statement is a transaction of its own: PostgreSQL, without a BEGIN and a COMMIT."""
         assert not self.is_sqlite, "SQLite takes several statements for what PostgreSQL does in one"
-        with _failing_as_unavailable(), self._reader.connect() as connection:
+        with self._refusing(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def viewing(self) -> Iterator[Connection]:
         """One unchanging view of the database for many statements, for as long as the block runs."""
-        with _failing_as_unavailable(), self._viewer.begin() as connection:
+        with self._refusing(), self._viewer.begin() as connection:
             yield connection
+
+    def must_be_current(self) -> None:
+        """Raise NotInitialised unless the tables are those that this program was written for."""
+        with self._refusing():
+            refusal = self._mismatch()
+        if refusal is not None:
+            raise refusal
+
+    def _mismatch(self) -> NotInitialised | None:
+        with self._reader.connect() as connection:
+            return mismatch(connection)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Raise Unavailable or NotInitialised for what the driver raises of a database that can't be used.
+
+        Raises everything else as it is: constraints, and faults of ours.
+        """
+        try:
+            yield
+        except DATABASE_FAILURES as failure:
+            refusal = self._refusal(failure)
+            if refusal is None:
+                raise
+            # The caller learns no more than the refusal's sentence, so the log has to hold the cause.
+            log.error(f"database {refusal.code}", **described(failure, self.url))
+            raise refusal from failure
+
+    def _refusal(self, failure: DatabaseFailure) -> Unavailable | NotInitialised | None:
+        meaning = meaning_of(failure)
+        if meaning == "tables":
+            # No table or column of that name: because the tables are others, or because our statement is wrong.
+            with suppress(*DATABASE_FAILURES):
+                return self._mismatch()
+        return Unavailable() if meaning == "unavailable" else None
 
     def close(self) -> None:
         """Close every connection; in a forked child, forget those of the parent without touching them."""
         # Closing a connection sends bytes: a child that did so would end the session of its parent.
         self.engine.dispose(close=self._pid == os.getpid())
         self._pid = os.getpid()
-
-
-@contextmanager
-def _failing_as_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError) as error:
-        raise Unavailable from error
-    except DatabaseError as error:
-        # SQLite says so of a file that is no database, or a damaged one; what derives from it has causes of its own.
-        if type(error.orig) is sqlite3.DatabaseError:
-            raise Unavailable from error
-        raise
 
 
 class Direct:
@@ -143,6 +156,7 @@ def _sqlite(url: URL) -> Engine:
     engine = create_engine(
         url,
         pool_size=CONNECTIONS_MAX,
+        hide_parameters=True,  # SQLAlchemy's errors would show them: names, questions, digests of keys
         connect_args={
             "timeout": LOCK_WAIT_MS_MAX / 1000,
             "isolation_level": None,
@@ -188,6 +202,7 @@ def _postgres(url: URL) -> Engine:
         url,
         isolation_level="READ COMMITTED",
         pool_size=CONNECTIONS_MAX,
+        hide_parameters=True,
         connect_args={"options": f"-c lock_timeout={LOCK_WAIT_MS_MAX} -c synchronous_commit=on"},
     )
 
@@ -212,32 +227,19 @@ def _answers(engine: Engine, connection: Any) -> bool:
         return False
 
 
-@cache
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_configuration())
-
-
-def _configuration() -> Config:
-    configuration = Config()
-    configuration.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-    )
-    return configuration
-
-
 def migrate(store: Store, *, revision: str = "head") -> None:
-    """Bring the database to the newest (or that) revision, or leave it as it was. Two at once: one waits."""
-    configuration = _configuration()
+    """Bring the database to the newest (or that) revision, or leave it as it was. Two at once: one waits.
+
+    Raises NotInitialised if the database is newer than this program.
+    """
+    configuration = migrations()
     with store.writing() as connection:
         if not store.is_sqlite:
             # DDL of PostgreSQL takes no lock that a second upgrade would wait for; on SQLite BEGIN IMMEDIATE
             # is that lock.
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        found = mismatch(connection)
+        if found is not None and found.tables == "later":
+            raise found
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
-
-
-def is_current(store: Store) -> bool:
-    """Whether the database is at the revision this program was written for."""
-    with store.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == _scripts().get_current_head()

@@ -6,12 +6,14 @@ the journal means the same person for ever.
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Row, text
+from sqlalchemy import Select, Table, bindparam, func, select, update
 
 from datasets.database.closed_lists import ROLES
+from datasets.database.inserts import insert_if_new
 from datasets.database.store import Store, now
+from datasets.database.tables import OrganisationRow, UserRow
 from datasets.people import keys
 from datasets.people.errors import (
     AlreadyThere,
@@ -25,29 +27,15 @@ from datasets.people.errors import (
 PAGE_ROWS_MAX = 1_000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
 
+ORGANISATION = cast(Table, OrganisationRow.__table__)
+USER = cast(Table, UserRow.__table__)
+
 # The key's digest is looked up, never compared with a user's: time tells nothing about whose key it nearly
-# is.
-AUTHENTICATE = text("""
-    SELECT name, organisation, role FROM users WHERE key_digest = :digest AND disabled_at IS NULL
-""")
-ADD_ORGANISATION = text("""
-    INSERT INTO organisations (name, created_at) VALUES (:name, :at) ON CONFLICT DO NOTHING RETURNING name
-""")
-FIND_ORGANISATION = text("SELECT 1 FROM organisations WHERE name = :name")
-ORGANISATIONS = text("SELECT name FROM organisations WHERE name > :after ORDER BY name LIMIT :limit")
-ADD_USER = text("""
-    INSERT INTO users (name, organisation, role, key_digest, created_at, disabled_at)
-    VALUES (:name, :organisation, :role, :digest, :at, NULL) ON CONFLICT (name) DO NOTHING RETURNING name
-""")
-# One statement, so that at no moment both keys or none are valid.
-ROTATE = text("UPDATE users SET key_digest = :digest WHERE name = :name RETURNING name")
-# COALESCE keeps the first date: when somebody lost access must not move by disabling twice.
-DISABLE = text("""
-    UPDATE users SET disabled_at = COALESCE(disabled_at, :at) WHERE name = :name RETURNING name
-""")
-USER_COLUMNS = "name, organisation, role, created_at, disabled_at"
-USER = text(f"SELECT {USER_COLUMNS} FROM users WHERE name = :name")
-USERS = text(f"SELECT {USER_COLUMNS} FROM users WHERE name > :after ORDER BY name LIMIT :limit")
+# is. Made once, since every request asks it: it then costs no more than text of SQL.
+AUTHENTICATE = select(USER.c.name, USER.c.organisation, USER.c.role).where(
+    USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None)
+)
+PERSON = select(USER.c.name, USER.c.organisation, USER.c.role, USER.c.created_at, USER.c.disabled_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +78,16 @@ class People:
 
     def add_organisation(self, name: str) -> None:
         """Add an organisation; raises InvalidName or AlreadyThere."""
+        row = {"name": _name(name), "created_at": now()}
         with self._store.writing() as tx:
-            if tx.execute(ADD_ORGANISATION, {"name": _name(name), "at": now()}).one_or_none() is None:
+            if not insert_if_new(tx, ORGANISATION, row):
                 raise AlreadyThere(name)
 
     def organisations(self, *, after: str = "", limit: int = 100) -> list[str]:
         """A page of names in order; `after` is the last one seen. For `org list` and the console, which come."""
         with self._store.reading() as connection:
-            return list(connection.execute(ORGANISATIONS, _page(after, limit)).scalars())
+            found = connection.execute(_page(select(ORGANISATION.c.name), ORGANISATION, after, limit))
+            return list(found.scalars())
 
     def add_user(self, name: str, *, organisation: str, role: str) -> str:
         """Add a user and return its key, which can't be shown again.
@@ -107,19 +97,21 @@ class People:
         if role not in ROLES:
             raise InvalidRole
         key = keys.new_key()
-        user = {"name": _name(name), "organisation": organisation, "role": role}
+        row = {"name": _name(name), "organisation": organisation, "role": role}
+        row |= {"key_digest": self._digest(key), "created_at": now()}
         with self._store.writing() as tx:
             # Asked in the same transaction as the insert; the foreign key would refuse too, but not say why.
-            if tx.execute(FIND_ORGANISATION, {"name": organisation}).one_or_none() is None:
+            known = select(ORGANISATION.c.name).where(ORGANISATION.c.name == organisation)
+            if tx.execute(known).one_or_none() is None:
                 raise NoSuchOrganisation(organisation)
-            if tx.execute(ADD_USER, user | {"digest": self._digest(key), "at": now()}).one_or_none() is None:
+            if not insert_if_new(tx, USER, row):
                 raise AlreadyThere(name)
         return key
 
     def user(self, name: str) -> Person:
         """One user; raises NoSuchUser."""
         with self._store.reading() as connection:
-            row = connection.execute(USER, {"name": name}).one_or_none()
+            row = connection.execute(PERSON.where(USER.c.name == name)).one_or_none()
         if row is None:
             raise NoSuchUser(name)
         return Person(**row._asdict())
@@ -127,21 +119,25 @@ class People:
     def users(self, *, after: str = "", limit: int = 100) -> list[Person]:
         """A page of users by name; `after` is the last name seen."""
         with self._store.reading() as connection:
-            return [Person(**row._asdict()) for row in connection.execute(USERS, _page(after, limit))]
+            found = connection.execute(_page(PERSON, USER, after, limit))
+            return [Person(**row._asdict()) for row in found]
 
     def rotate(self, name: str) -> str:
         """Give the user a new key, end the old one at once. A disabled user stays disabled."""
         key = keys.new_key()
-        with self._store.writing() as tx:
-            _must_be_somebody(
-                tx.execute(ROTATE, {"name": name, "digest": self._digest(key)}).one_or_none(), name
-            )
+        # One statement, so that at no moment both keys or none are valid.
+        self._change(name, key_digest=self._digest(key))
         return key
 
     def disable(self, name: str) -> None:
         """End the user's access at once and for good; what it spent and was answered stays."""
+        # The first date stays: when somebody lost access must not move by disabling twice.
+        self._change(name, disabled_at=func.coalesce(USER.c.disabled_at, now()))
+
+    def _change(self, name: str, **values: Any) -> None:
         with self._store.writing() as tx:
-            _must_be_somebody(tx.execute(DISABLE, {"name": name, "at": now()}).one_or_none(), name)
+            if not tx.execute(update(USER).where(USER.c.name == name).values(values)).rowcount:
+                raise NoSuchUser(name)
 
 
 def _name(given: str) -> str:
@@ -150,10 +146,6 @@ def _name(given: str) -> str:
     return given
 
 
-def _must_be_somebody(row: Row[Any] | None, name: str) -> None:
-    if row is None:
-        raise NoSuchUser(name)
-
-
-def _page(after: str, limit: int) -> dict[str, Any]:
-    return {"after": after, "limit": max(1, min(limit, PAGE_ROWS_MAX))}
+def _page(of: Select[Any], table: Table, after: str, limit: int) -> Select[Any]:
+    """The rows whose name comes after that one, in order."""
+    return of.where(table.c.name > after).order_by(table.c.name).limit(max(1, min(limit, PAGE_ROWS_MAX)))

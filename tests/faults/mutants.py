@@ -17,7 +17,9 @@ PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
 CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all"
 VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_and_measures.py"
-RACED = f"{QUERIES}::test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused"
+RACES = "tests/store/test_ledger_races.py"
+SIX = f"{RACES}::test_of_six_payers_none_ever_pays_more_than_it_has"
+SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
 FITS = f"{FIT}::test_noise_of_few_cells_is_of_the_same_kind"
 QUANTILES, LAYOUT = "tests/unit/test_quantiles.py", "tests/unit/test_layout.py"
 LEAST_SQUARES = "tests/unit/test_margins.py::test_fit_agrees_with_numpy_least_squares"
@@ -388,55 +390,84 @@ MUTANTS = (
     Mutant(
         "dataset charged nothing",
         "datasets/queries/service.py",
-        "            request, dataset, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
-        "            request, dataset, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
+        "payers = opened.payers(charge=price, dataset_charge=price, delta_atto=delta_atto)",
+        "payers = opened.payers(charge=price, dataset_charge=NOTHING, delta_atto=delta_atto)",
         (f"{QUERIES}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
     ),
     Mutant(
         "data opened before the budget is looked at",
         "datasets/queries/service.py",
-        "        self._must_fit(request, dataset, charge=price, dataset_charge=price, delta_atto=delta_atto)\n",
-        "",
+        "            must_fit(self.states, payers)\n",
+        "            pass\n",
         (f"{QUERIES}::test_a_refusal_opens_no_data_and_costs_nothing",),
     ),
     Mutant(
-        "lifetime cap without a condition",
-        "datasets/ledger/accounts.py",
-        "        AND spent + :dataset_charge <= granted {and_also}",
-        "        {and_also}",
-        (f"{QUERIES}::test_the_lifetime_cap_holds_between_users_that_race",),
+        "debit without a condition",
+        "datasets/ledger/statements.py",
+        "        AND spent + :charge <= coalesce(granted, {PRICE_NANO_MAX})\n",
+        "",
+        (f"{SIX}[sqlite-contract]", f"{QUERIES}::test_the_lifetime_cap_holds_between_users_that_race"),
+    ),
+    Mutant(
+        "debit without a condition in the one statement",
+        "datasets/ledger/statements.py",
+        "            spent + charge <= coalesce(granted, {PRICE_NANO_MAX})\n            AND delta_spent",
+        "            delta_spent",
+        (f"{SIX}[postgresql-population]",),
     ),
     Mutant(
         "debit that was read before and is written after",
-        "datasets/ledger/ledger.py",
-        """        table_digest = sha256_hex(settlement.table)
-        try:
-            with self._store.writing() as tx:
-                return _settle(Direct(tx), settlement, table_digest)
-""",
-        """        table_digest = sha256_hex(settlement.table)
-        read = self.accounts(
-            lineages=settlement.lineages, user=settlement.user, organisation=settlement.organisation
-        )
-        for state in read:
-            _must_fit(state, settlement.charge)
-        try:
-            with self._store.writing() as tx:
-                for state in read:
-                    tx.execute(
-                        text("UPDATE accounts SET spent = :s WHERE kind = :k AND holder = :h"),
-                        {"s": state.spent.nano, "k": state.kind, "h": state.holder},
-                    )
-                return _settle(Direct(tx), settlement, table_digest)
-""",
-        (RACED, f"{QUERIES}::test_two_charges_at_once_are_both_counted"),
+        "datasets/ledger/statements.py",
+        "        FOR UPDATE OF account\n",
+        "",
+        (f"{SETTLED}::test_who_waits_for_a_row_sees_what_was_spent_meanwhile",),
     ),
     Mutant(
-        "debit without a condition",
-        "datasets/ledger/ledger.py",
-        "kind = 'user' AND holder = :user AND spent + :charge <= granted {and_also}",
-        "kind = 'user' AND holder = :user {and_also}",
-        (RACED,),
+        "rows locked in another order",
+        "datasets/ledger/statements.py",
+        "        ORDER BY payer.place\n        FOR UPDATE",
+        "        ORDER BY payer.place DESC\n        FOR UPDATE",
+        (f"{SETTLED}::test_who_waits_for_the_first_row_holds_no_other",),
+    ),
+    Mutant(
+        "payers that are there pay though another is not",
+        "datasets/ledger/statements.py",
+        "SELECT count(*) = %(payers)s::bigint AND bool_and(",
+        "SELECT bool_and(",
+        ("tests/store/test_ledger_settle.py::test_a_payer_that_has_no_account_is_refused[postgresql]",),
+    ),
+    Mutant(
+        "an answer kept though somebody could not pay",
+        "datasets/ledger/statements.py",
+        "|| ']' FROM paid)\n        FROM fits WHERE all_pay",
+        "|| ']' FROM paid)\n        FROM fits",
+        (f"{SETTLED}::test_what_does_not_fit_is_refused_at_every_level_and_changes_nothing[postgresql-limits0-user]",),
+    ),
+    Mutant(
+        "a settlement that commits payer after payer",
+        "datasets/ledger/settlement.py",
+        "                paid.append(_Paid(remaining=row[0], number=row[1], head=row[2]))\n",
+        """                paid.append(_Paid(remaining=row[0], number=row[1], head=row[2]))
+                tx.execute("COMMIT", {})
+                tx.execute("BEGIN IMMEDIATE", {})
+""",
+        (f"{KILLED}::test_killed_before_any_statement_nothing_happened[sqlite-three registers]",),
+    ),
+    Mutant(
+        "an account without a limit that refuses",
+        "datasets/ledger/accounts.py",
+        "        return (self.granted or MOST) - self.spent",
+        "        return (self.granted or self.spent) - self.spent",
+        (
+            f"{QUERIES}::test_an_answer_is_charged_to_the_user_and_the_dataset",
+        ),
+    ),
+    Mutant(
+        "a first limit that forgets what was spent without one",
+        "datasets/ledger/proof.py",
+        "(self.spent if self.granted is None else self.granted)",
+        "(self.granted or 0)",
+        (f"{SETTLED}::test_a_first_limit_counts_from_what_was_spent_without_one[sqlite]",),
     ),
     Mutant(
         "overspending that the database lets through",
@@ -447,21 +478,21 @@ MUTANTS = (
     ),
     Mutant(
         "view that only its first lineage pays for",
-        "datasets/ledger/ledger.py",
-        "    for lineage in settlement.lineages[1:]:\n",
-        "    for lineage in ():\n",
-        (f"{VIEWS}::test_every_lineage_of_a_view_pays_the_same[sqlite]",),
+        "datasets/ledger/settlement.py",
+        "    for lineage in lineages:\n        payers += [",
+        "    for lineage in lineages[:1]:\n        payers += [",
+        (f"{OVER_HTTP}::test_a_question_to_a_view_is_charged_in_every_lineage",),
     ),
     Mutant(
         "view open to whoever has an account in one lineage",
         "datasets/queries/service.py",
-        'if sum(state.kind == "user" for state in accounts) < len(dataset.lineages):',
-        'if not any(state.kind == "user" for state in accounts):',
+        'if sum(state.kind == "user" for state in found.states) < len(dataset.lineages):',
+        'if not any(state.kind == "user" for state in found.states):',
         (f"{OVER_HTTP}::test_a_view_is_open_to_those_who_have_an_account_everywhere",),
     ),
     Mutant(
         "proof that overlooks the other lineages' lines",
-        "datasets/ledger/journal.py",
+        "datasets/ledger/proof.py",
         """        elif body.get("kind") == LINKED:
             problems += self._link(body, answers)
 """,
@@ -470,18 +501,18 @@ MUTANTS = (
     ),
     Mutant(
         "proof that does not count the other lineages' lines",
-        "datasets/ledger/journal.py",
-        "if links > self.links:",
-        "if False:",
+        "datasets/ledger/proof.py",
+        "sorted(links_named - links_found)",
+        "()",
         (
             f"{VIEWS}::test_a_linked_line_that_was_taken_out_without_a_trace_in_its_journal_is_missed[sqlite]",
         ),
     ),
     Mutant(
         "delta that is never charged",
-        "datasets/ledger/ledger.py",
-        "    if settlement.delta_atto:\n",
-        "    if False:\n",
+        "datasets/ledger/settlement.py",
+        "                delta_atto=delta_atto,\n",
+        "",
         (f"{VIEWS}::test_the_delta_of_a_view_is_paid_in_every_lineage[sqlite]",),
     ),
     Mutant(
@@ -498,9 +529,10 @@ MUTANTS = (
             raise AnswerFailed
 """,
         """        except Exception:
-            from datasets.ledger.settlement import _stored
+            from datasets.ledger.settlement import _Paid, _stored
 
-            stored = _stored(settlement, at=now(), entry=1, envelope=b"{}")
+            free = _Paid(remaining=0, number=1, head="")
+            stored = _stored(settlement, [free] * len(payers), "")
 """,
         (f"{QUERIES}::test_what_could_not_be_settled_is_not_told",),
     ),
@@ -515,7 +547,7 @@ MUTANTS = (
         "replay that draws fresh noise",
         "datasets/queries/service.py",
         """            if earlier is not None:
-                return self._answer_again(request, dataset, planned, earlier)
+                return self._answer_again(request, opened, planned, earlier)
 """,
         "",
         (f"{QUERIES}::test_the_same_question_again_is_free_and_tells_the_same",),
@@ -753,5 +785,27 @@ MUTANTS = (
         "        within_share:\n",
         "        within_part:\n",
         (f"{DESCRIBED}::test_several_quantiles_say_by_what_share_of_the_rows_a_rank_may_be_off",),
+    ),
+    # The database
+    Mutant(
+        "ids that follow a clock which is set back",
+        "datasets/database/ids.py",
+        "max(time.time_ns() // 1_000, self._last + 1)",
+        "time.time_ns() // 1_000",
+        ("tests/store/test_ids.py::test_names_ascend_when_the_clock_is_set_back",),
+    ),
+    Mutant(
+        "fault of ours told as a database to be initialised",
+        "datasets/database/store.py",
+        "                return self._mismatch()\n",
+        '                return self._mismatch() or NotInitialised("none")\n',
+        ("tests/store/test_database_failures.py::test_a_wrong_statement_of_ours_is_no_refusal",),
+    ),
+    Mutant(
+        "password of the database in the log",
+        "datasets/database/failures.py",
+        "    for password in _passwords(url):\n",
+        "    for password in ():\n",
+        ("tests/store/test_database_failures.py::test_a_password_that_a_driver_repeats_is_not_logged",),
     ),
 )  # fmt: skip

@@ -109,11 +109,11 @@ class Visitor:
         return self.post(f"/v1/datasets/{dataset}/queries", body, user, **with_key, **headers)
 
     def spent(self) -> dict[str, str]:
-        """What every account has spent so far, those who spent nothing left out."""
+        """What every account with a limit has spent so far, those who spent nothing left out."""
         return {
             f"{state.lineage}/{state.kind}:{state.holder}": str(state.spent)
             for state in self.ledger.all_accounts()
-            if state.spent.nano
+            if state.spent.nano and state.is_limited
         }
 
     def granted(self, account: str) -> str:

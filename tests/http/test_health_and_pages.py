@@ -23,9 +23,37 @@ def test_the_server_is_ready_when_database_and_data_are_there(town: Town) -> Non
     assert town.open().get("/readyz", user=None).status_code == 503
 
 
-def test_a_database_that_was_never_migrated_is_not_ready(town: Town) -> None:
-    settings = replace(town.settings, database_url=f"{town.settings.database_url}.other")
-    assert Town(settings=settings, keys=town.keys).open().get("/readyz", user=None).status_code == 503
+@pytest.fixture
+def at_an_empty_database(town: Town, empty_url: str) -> Visitor:
+    return Town(settings=replace(town.settings, database_url=empty_url), keys=town.keys).open()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v1/datasets"])
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "run sudare init"), ("ja", "sudare init を実行してください")]
+)
+def test_a_database_that_was_never_initialised_is_told_apart_from_one_that_is_away(
+    at_an_empty_database: Visitor, path: str, language: str, told: str
+) -> None:
+    refused = at_an_empty_database.get(path, Accept_Language=language)
+    assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
+    assert told in refused.json["detail"]
+
+
+def test_a_database_of_a_later_version_is_not_ready(town: Town) -> None:
+    visitor = town.open()
+    with visitor.services.store.writing() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    refused = visitor.get("/readyz", user=None)
+    assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
+    assert "later version than this program" in refused.json["detail"]
+
+
+def test_a_table_that_is_missing_from_our_own_version_is_a_fault_of_ours(town: Town) -> None:
+    visitor = town.open()
+    with visitor.services.store.writing() as tx:
+        tx.exec_driver_sql("ALTER TABLE users RENAME TO persons")
+    assert visitor.get("/v1/datasets").json["code"] == "internal"
 
 
 def test_metrics_need_an_administrator(onlooker: Visitor) -> None:

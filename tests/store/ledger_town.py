@@ -5,22 +5,29 @@ from pathlib import Path
 
 from databases import Beginning
 from settlements import CARE_LINEAGE, LINEAGE
+from sqlalchemy import Connection, update
 from town import (
     CARE,
     CARE_CSV,
     IN_RHO,
     RESIDENTS,
     RESIDENTS_CARE,
+    VISITS,
     add,
     derived,
     enrol,
     grant,
     join,
     residents_csv,
+    visits_csv,
 )
 
-from datasets.database.store import Store
+from datasets.database.store import Store, now
+from datasets.database.tables import AccountRow
+from datasets.ledger.accounts import AccountKey, open_account, open_population
+from datasets.ledger.journal import append
 from datasets.ledger.service import Ledger
+from privacy.budget import Price
 from privacy.delta import shown
 
 
@@ -61,6 +68,62 @@ def settle_in_both(
     _live(store, user=user, shop=shop)
     grant(store, [(CARE_LINEAGE, "user", holder, care) for holder in ("aoi", "mei")], by="mayor")
     return Ledger(store)
+
+
+def settle_in_six(
+    store: Store,
+    *,
+    user: str = "2",
+    shop: str = "3",
+    contract: str = "9",
+    reserve: str = "9",
+    cap: str = "10",
+    population: str | None = "9",
+) -> Ledger:
+    """The town where a contract, a reserve and a population pay beside Aoi, Mei, their shop and the register."""
+    ledger = settle_in(store, user=user, shop=shop, cap=cap)
+    with store.writing() as tx:
+        chain = open_population(tx, name="city", actor="mayor").lineage
+    with store.writing() as tx:
+        limit(tx, AccountKey(lineage=LINEAGE, kind="contract", holder="k-1"), contract)
+        limit(tx, AccountKey(lineage=LINEAGE, kind="reserve", holder="r-1"), reserve)
+        if population is not None:
+            limit(tx, AccountKey(lineage=chain, kind="population", holder=chain), population)
+    return ledger
+
+
+def limit(tx: Connection, key: AccountKey, amount: str) -> None:
+    """A first limit for an account that no register of holders is there for yet, as a grant would journal it."""
+    open_account(tx, key, granted=0, delta_granted=0)
+    tx.execute(
+        update(AccountRow)
+        .where(
+            AccountRow.lineage == key.lineage, AccountRow.kind == key.kind, AccountRow.holder == key.holder
+        )
+        .values(granted=Price.parse(amount).nano)
+    )
+    account = {"kind": key.kind, "holder": key.holder}
+    append(tx, key.lineage, {"kind": "grant", "at": now(), "account": account, "amount": amount})
+
+
+def settle_in_three(store: Store, *, purse: str = "9", visits: str = "9") -> Ledger:
+    """The town with care and visits beside the residents, and the view that joins all three."""
+    with tempfile.TemporaryDirectory(prefix="sudare-town-") as folder:
+        data_dir = Path(folder) / "data"
+        for descriptor, rows in ((RESIDENTS, residents_csv()), (CARE, CARE_CSV), (VISITS, visits_csv())):
+            add(store, data_dir, terms(descriptor, "9"), rows)
+        join(store, data_dir, RESIDENTS_CARE_VISITS)
+    enrol(store)
+    purses = {CARE_LINEAGE: purse, LINEAGE: purse, "visits": visits}
+    grant(store, [(lineage, "user", "aoi", amount) for lineage, amount in purses.items()], by="mayor")
+    return Ledger(store)
+
+
+RESIDENTS_CARE_VISITS = derived(
+    RESIDENTS_CARE,
+    id="residents-care-visits",
+    view={"of": ["residents", "care", "visits"]},
+)
 
 
 def terms(descriptor: str, cap: str, delta_cap_atto: int = 0) -> str:

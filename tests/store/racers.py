@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 
-from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWED, asked, changed
+from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWED, asked, changed, of_six
 from sqlalchemy import text
 
 from datasets.database.store import Store, migrate
@@ -34,6 +34,10 @@ def line_up(barrier: Barrier) -> None:
 
 def honest(store: Store, settlement: Settlement) -> object:
     return Ledger(store).settle(settlement)
+
+
+def honest_of_six(store: Store, settlement: Settlement) -> object:
+    return Ledger(store).settle(of_six(settlement))
 
 
 def naive(store: Store, settlement: Settlement) -> object:
@@ -75,6 +79,7 @@ def settle_many(url: str, number: int, attempts: int, users: tuple[str, ...], se
 
 OF_CARE = changed(ASKED, dataset="care", lineages=(CARE_LINEAGE,))
 SIDES = {"view": VIEWED, "residents": ASKED, "care": OF_CARE}
+SIX = {"population": of_six(), "residents": ASKED}
 
 
 def settle_all_sides(url: str, number: int, attempts: int) -> Counter[str]:

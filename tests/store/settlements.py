@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from datasets.database.store import new_id
-from datasets.ledger.accounts import Account
+from datasets.ledger.accounts import POPULATION, Account
 from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.service import Ledger
-from datasets.ledger.settlement import Settlement, must_fit, usual_payers
+from datasets.ledger.settlement import Payer, Settlement, must_fit, usual_payers
 from privacy.budget import Price
 
 LINEAGE = "residents"
@@ -62,6 +62,26 @@ def changed(of: Settlement = ASKED, **changes: object) -> Settlement:
 
 
 VIEWED = changed(dataset="residents-care", lineages=BOTH)
+
+THREE_LINEAGES = (CARE_LINEAGE, LINEAGE, "visits")
+VIEWED_BY_THREE = changed(dataset="residents-care-visits", lineages=THREE_LINEAGES)
+POPULATION_CHAIN = f"{POPULATION}city"
+
+
+def of_six(settlement: Settlement = ASKED) -> Settlement:
+    """The settlement with a contract, a reserve and a population paying, too: six payers in one lineage."""
+    more = (
+        Payer(lineage=LINEAGE, kind="contract", holder="k-1", charge=settlement.charge),
+        Payer(lineage=LINEAGE, kind="reserve", holder="r-1", charge=settlement.dataset_charge),
+        Payer(
+            lineage=POPULATION_CHAIN,
+            kind="population",
+            holder=POPULATION_CHAIN,
+            charge=settlement.dataset_charge,
+        ),
+    )
+    payers = sorted((*settlement.payers, *more), key=lambda payer: payer.place)
+    return replace(settlement, payers=tuple(payers))
 
 
 def asked(number: int, of: Settlement = ASKED, **changes: object) -> Settlement:

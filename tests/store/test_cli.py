@@ -329,7 +329,40 @@ def test_a_file_that_is_no_database_is_not_available(monkeypatch, tmp_path):
     (tmp_path / "notes.csv").write_text("a,b\n" * 1_000, encoding="utf-8")
     monkeypatch.setenv("SUDARE_DATABASE_URL", f"sqlite:///{tmp_path}/notes.csv")
     result = CliRunner().invoke(main, ["dataset", "list"])
-    assert (result.exit_code, result.output) == (1, "Error: the database is not available\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    *logged, told = result.stderr.splitlines()
+    assert told == "Error: the database is not available"
+    assert 'cause="file is not a database"' in "".join(logged)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["org", "add", "shop"], ["dataset", "list"], ["ledger", "verify"], ["budget", "show"], ["serve"]],
+)
+def test_before_init_every_command_says_what_to_run(monkeypatch, tmp_path, empty_url, words):
+    monkeypatch.setenv("SUDARE_DATABASE_URL", empty_url)
+    monkeypatch.setenv("SUDARE_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("os.execve", lambda *_: pytest.fail("a server was started"))
+    result = CliRunner().invoke(main, words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "Error: the database is not initialised: run sudare init"
+
+
+def test_a_database_newer_than_the_program_is_left_as_it_is(monkeypatch, sudare, store):
+    with store.writing() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert "upgrade the program" in sudare("init", exit_code=1)
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert "プログラムを更新してください" in sudare("serve", exit_code=1)
+
+
+def test_serving_begins_while_the_database_is_away(monkeypatch, tmp_path):
+    monkeypatch.setenv("SUDARE_DATABASE_URL", f"postgresql://nobody@/none?host={tmp_path}")
+    monkeypatch.setenv("SUDARE_DATA_DIR", str(tmp_path))
+    begun = []
+    monkeypatch.setattr("os.execve", lambda program, words, environment: begun.append(words))
+    assert CliRunner().invoke(main, ["serve"]).exit_code == 0
+    assert "wsgi:app" in begun[0]
 
 
 def test_a_data_folder_that_is_a_file_is_named(monkeypatch, tmp_path):

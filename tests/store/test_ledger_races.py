@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from multiprocessing.pool import Pool
 
 import pytest
-from ledger_town import settle_in, settle_in_both
+from ledger_town import settle_in, settle_in_both, settle_in_six
 from racers import (
     PROCESSES,
     Settle,
     do_all,
     honest,
+    honest_of_six,
     line_up,
     lower_many,
     naive,
@@ -19,7 +20,7 @@ from racers import (
     settle_many,
     settle_same,
 )
-from settlements import CARE_LINEAGE, balances
+from settlements import CARE_LINEAGE, POPULATION_CHAIN, balances, of_six
 
 from datasets.database.store import Store
 
@@ -55,6 +56,23 @@ def test_exactly_as_many_settle_as_fit(
     outcomes = race(racers, store_url, users, honest)
     assert outcomes == {"settled": ADMITTED, level: PROCESSES * ATTEMPTS - ADMITTED}
     assert balances(ledger)["dataset:residents"] == str(ADMITTED)
+    assert ledger.verify() == []
+
+
+@pytest.mark.parametrize("level", ["user", "organisation", "contract", "reserve", "dataset", "population"])
+def test_of_six_payers_none_ever_pays_more_than_it_has(
+    racers: Pool, store: Store, store_url: str, level: str
+) -> None:
+    """Each in turn has just enough for some of those who ask at once; the other five have plenty."""
+    names = {"organisation": "shop", "dataset": "cap"}
+    limits = dict.fromkeys(("user", "shop", "contract", "reserve", "cap", "population"), "99")
+    ledger = settle_in_six(store, **limits | {names.get(level, level): str(ADMITTED)})
+    outcomes = race(racers, store_url, ("aoi",) if level == "user" else ("aoi", "mei"), honest_of_six)
+    assert outcomes == {"settled": ADMITTED, level: PROCESSES * ATTEMPTS - ADMITTED}
+    spent = balances(ledger) | balances(ledger, lineage=POPULATION_CHAIN)
+    of_payers = {payer.kind: f"{payer.kind}:{payer.holder}" for payer in of_six().payers}
+    paid = {kind: spent[name] for kind, name in of_payers.items() if kind != "user"}
+    assert paid == dict.fromkeys(paid, str(ADMITTED))
     assert ledger.verify() == []
 
 

@@ -43,7 +43,7 @@ ROOMS = {
     "datasets": row(),
     "datasets.budgets": row("datasets.catalog datasets.ledger privacy"),
     "datasets.catalog": row("datasets.database datasets.descriptor datasets.engines privacy", "sqlalchemy"),
-    "datasets.database": row("privacy", "alembic psycopg sqlalchemy"),
+    "datasets.database": row("privacy", "alembic psycopg sqlalchemy structlog"),
     "datasets.descriptor": row("privacy", "jsonschema yaml"),
     "datasets.engines": row("privacy", "duckdb numpy sqlglot"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
@@ -64,12 +64,12 @@ ROOMS = {
         "numpy",
     ),
     "datasets.registration": row(
-        "datasets.catalog datasets.database datasets.descriptor datasets.ledger "
+        "datasets.catalog datasets.database datasets.descriptor datasets.engines datasets.ledger "
         "datasets.registration.ingest privacy",
         "sqlalchemy",
     ),
     "datasets.registration.ingest": row(
-        "datasets.database datasets.descriptor privacy", "duckdb numpy pyarrow"
+        "datasets.database datasets.descriptor datasets.engines privacy", "duckdb numpy pyarrow"
     ),
     "datasets.sample": row("", "numpy pyarrow"),
     "datasets.sources": row("privacy privacy.deidentify", "numpy pyarrow"),
@@ -104,13 +104,11 @@ ROOMS = {
         "api.formats api.http api.services datasets.ledger datasets.queries privacy", "flask marshmallow"
     ),
     "api.records": row("api.formats datasets.records privacy privacy.deidentify.utility", "jinja2"),
-    "api.server": row(
-        "api.http api.services api.settings datasets.database", "flask gunicorn prometheus_client structlog"
-    ),
+    "api.server": row("api.http api.services api.settings", "flask gunicorn prometheus_client structlog"),
     "api.services": row(
         "api.settings datasets.budgets datasets.catalog datasets.database datasets.engines datasets.ledger "
         "datasets.people datasets.queries privacy",
-        "flask sqlalchemy",
+        "flask sqlalchemy structlog",
     ),
     "api.settings": row("privacy"),
 }
