@@ -31,6 +31,14 @@ WAL_PAGES = 8_000  # 32 MB between checkpoints; the usual 1,000 come every 80 se
 CONNECTIONS_MAX = 32
 IDLE_S_UNTESTED_MAX = 10
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
+SESSION = {
+    "lock_timeout": LOCK_WAIT_MS_MAX,
+    "synchronous_commit": "on",
+    # Planning a settlement anew takes half as long as settling; ours are look-ups by key, whatever the values are.
+    "plan_cache_mode": "force_generic_plan",
+}
+"""Of every session with PostgreSQL."""
+
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
 log = structlog.get_logger("sudare")
 
@@ -203,7 +211,7 @@ def _postgres(url: URL) -> Engine:
         isolation_level="READ COMMITTED",
         pool_size=CONNECTIONS_MAX,
         hide_parameters=True,
-        connect_args={"options": f"-c lock_timeout={LOCK_WAIT_MS_MAX} -c synchronous_commit=on"},
+        connect_args={"options": " ".join(f"-c {name}={value}" for name, value in SESSION.items())},
     )
 
     @event.listens_for(engine, "checkin")

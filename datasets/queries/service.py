@@ -184,10 +184,10 @@ class QueryService:
 
     def again(self, *, user: str, id: str) -> SettledAnswer:
         """One of the user's own answers as it was given. Raises NoAnswer or AnswerFailed."""
-        stored = self._ledger.answer(id=id, user=user)
+        stored, kept = self._ledger.answer_whole(id=id, user=user)
         if stored.outcome == "failed":
             raise AnswerFailed
-        return settled_answer(stored, self._ledger.load(id=id))
+        return settled_answer(stored, kept)
 
     def answer(self, request: QueryRequest) -> SettledAnswer:
         """Answer a question of which the caller has seen that it has no replay: charged, kept, committed.

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from small_town import Visitor
 
 from datasets.engines.base import Place
@@ -77,6 +78,13 @@ def file_of(visitor: Visitor, dataset: str) -> Path:
     """The statistics file of a dataset."""
     location: Path = visitor.services.catalog.current(dataset).place.location
     return location / STATISTICS_FILE
+
+
+def lose_rows(visitor: Visitor, dataset: str) -> None:
+    """From now on a dataset that nobody has asked yet can be opened, and has no table."""
+    file = file_of(visitor, dataset)
+    file.unlink()
+    duckdb.connect(str(file)).close()
 
 
 def with_engine(visitor: Visitor, engine: Any) -> Visitor:

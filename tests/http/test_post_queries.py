@@ -6,7 +6,7 @@ import json
 
 import pyarrow.ipc
 import pytest
-from odd_engines import NoEngine, with_engine
+from odd_engines import NoEngine, lose_rows, with_engine
 from small_town import BY_DISTRICT, COUNT, Town, Visitor
 from town import PEOPLE_COUNT
 
@@ -173,13 +173,19 @@ def test_a_dummy_answer_is_marked_and_comes_from_no_data(visitor: Visitor) -> No
     assert visitor.spent() == {}
 
 
-def test_quote_and_dummy_work_without_the_data_and_the_run_that_fails_is_charged(town: Town) -> None:
+def test_quote_and_dummy_work_without_the_data_and_the_run_that_cannot_open_it_is_free(town: Town) -> None:
     for file in town.settings.data_dir.glob("residents/v1/*.duckdb"):
         file.unlink()
     visitor = town.open()
     assert visitor.ask({**COUNT, "mode": "quote"}).status_code == 200
     assert visitor.ask({**COUNT, "mode": "dummy"}).status_code == 200
     assert visitor.spent() == {}
+    assert visitor.ask(COUNT).json["code"] == "engine_unavailable"
+    assert visitor.spent() == {}
+
+
+def test_a_run_that_fails_after_the_data_was_opened_is_charged(visitor: Visitor) -> None:
+    lose_rows(visitor, "residents")
     assert visitor.ask(COUNT).status_code == 500
     assert visitor.spent()["residents/user:aoi"] == "0.5"
 
