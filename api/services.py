@@ -13,6 +13,7 @@ from api.settings import InvalidSetting, Settings
 from privacy.words import Words
 
 if TYPE_CHECKING:
+    from datasets.budgets.service import Budgets
     from datasets.catalog import Catalog
     from datasets.database.store import Store
     from datasets.engines.base import Engine, EngineLimits
@@ -82,6 +83,12 @@ class Services:
         return Catalog(self.store, self.settings.data_dir)
 
     @cached_property
+    def budgets(self) -> "Budgets":
+        from datasets.budgets.service import Budgets
+
+        return Budgets(ledger=self.ledger, catalog=self.catalog)
+
+    @cached_property
     def engine(self) -> "Engine":
         from datasets.engines.engines import Engines
 
@@ -120,7 +127,7 @@ class Services:
         """These services with every part made, which a server does before it forks."""
         # Before threads: two that ask for a part at once would make it twice (cached_property has no lock from
         # Python 3.12 on). Before the fork: workers share the memory of what is imported by then.
-        for part in ("people", "queries"):  # queries bring all the others
+        for part in ("people", "queries", "budgets"):  # queries bring all the others
             getattr(self, part)
         return self
 

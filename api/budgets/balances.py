@@ -6,21 +6,19 @@ from datasets.catalog import LineageMembers
 from datasets.ledger.accounts import AccountState
 from privacy import delta
 from privacy.budget import Price, epsilon_of, plain_text
-from privacy.schema import Measure
-
-PRICE_NAMES: dict[Measure, str] = {"pure": "epsilon", "zcdp": "rho"}
 
 
 def balance(state: AccountState, members: LineageMembers) -> dict[str, Any]:
     """Granted, spent and remaining of an account, the measure, and for zcdp what the spent ρ amounts to.
 
-    `delta_cap` and `delta_spent` are the lifetime total of δ that answers with undeclared keys cost beside.
+    `delta_cap` and `delta_spent` are the lifetime total of δ that answers with undeclared keys cost beside. Without a
+    limit nothing is said to be granted or to remain (None).
     """
     line: dict[str, Any] = {
         "measure": members.measure,
-        "granted": str(state.granted),
+        "granted": str(state.granted) if state.is_limited else None,
         "spent": str(state.spent),
-        "remaining": str(state.remaining),
+        "remaining": str(state.remaining) if state.is_limited else None,
     }
     if members.delta is not None:
         line["spent_as"] = {"epsilon": _epsilon(state.spent, members), "delta": _shown(members)}

@@ -7,38 +7,50 @@ from marshmallow import fields, validate
 from api.http.answers import ExtensibleSchema, SpentAs
 from api.http.fields import AMOUNT, AmountField, ChoiceField, FlagField, LengthBetween, Strict, TextField
 from api.http.paging import PagedSchema
+from datasets.budgets.errors import NotOneAccount
+from datasets.budgets.service import AboveCap
+from datasets.database.closed_lists import GRANT_CHANGES, GRANT_STATES
 
 REASON_LENGTH_MAX = 1_000
-DECISIONS = ("approve", "decline")
-STATES = ["pending", "effective", "declined"]
+DECISIONS = ("approve", "decline", "return")
+NOT_BLANK = re.compile(r"(?s).*\S")
 
 
-class GrantSchema(Strict):
-    """More budget, with a reason. Exactly one of user, organisation, dataset_cap; epsilon or rho, as measured."""
-
-    exactly_one = ("user", "organisation", "dataset_cap")
-
-    dataset = TextField(required=True)
-    user = TextField()
-    organisation = TextField()
-    dataset_cap = FlagField(metadata={"type": "boolean", "description": "Raise the cap over everybody."})
-    epsilon = AmountField(metadata={**AMOUNT, "example": "2.0"})
-    rho = AmountField(metadata={**AMOUNT, "example": "0.1"})
-    reason = TextField(
-        required=True,
-        validate=[
-            LengthBetween(most=REASON_LENGTH_MAX),
-            # Whoever audits a grant later has nothing but this line, so blanks are no reason.
-            validate.Regexp(re.compile(r"(?s).*\S"), error="blank"),
-        ],
+def reason_field(*, required: bool = False) -> TextField:
+    """A reason: whoever audits a grant later has nothing but this line, so blanks are none."""
+    return TextField(
+        required=required,
+        validate=[LengthBetween(most=REASON_LENGTH_MAX), validate.Regexp(NOT_BLANK, error="blank")],
         metadata={"pattern": r"\S"},
     )
 
 
+class GrantSchema(Strict):
+    """More budget or less, with a reason. One of user, organisation, dataset_cap; epsilon or rho, as measured."""
+
+    exactly_one = NotOneAccount.choices
+
+    dataset = TextField(required=True)
+    user = TextField()
+    organisation = TextField()
+    dataset_cap = FlagField(
+        metadata={"type": "boolean", "enum": [True], "description": "Change the cap over everybody."}
+    )
+    change = ChoiceField(
+        GRANT_CHANGES,
+        load_default="raise",
+        metadata={"description": "`lower` takes back at once what is not spent."},
+    )
+    epsilon = AmountField(metadata={**AMOUNT, "example": "2.0"})
+    rho = AmountField(metadata={**AMOUNT, "example": "0.1"})
+    reason = reason_field(required=True)
+
+
 class DecisionSchema(Strict):
-    """What a second administrator decides on a pending grant."""
+    """What a second administrator decides on a pending grant. To return it says what is missing."""
 
     decision = ChoiceField(DECISIONS, required=True)
+    reason = reason_field()
 
 
 class BudgetLine(ExtensibleSchema):
@@ -61,19 +73,32 @@ class BudgetsSchema(ExtensibleSchema):
     items = fields.List(fields.Nested(BudgetLine), required=True)
 
 
+class GrantNoticeSchema(ExtensibleSchema):
+    """Something to know about a grant that was made all the same."""
+
+    code = fields.String(required=True, metadata={"enum": [AboveCap.code]})
+    account = fields.String(required=True)
+    remaining = fields.String(required=True)
+    text = fields.String(required=True)
+    text_ja = fields.String(required=True)
+
+
 class GrantAnswerSchema(ExtensibleSchema):
-    """A grant; a dataset's cap stays `pending` until a second administrator decides."""
+    """A grant; more of a dataset's cap stays `pending` until a second administrator decides."""
 
     id = fields.String(required=True)
     dataset = fields.String(required=True)
     account = fields.String(required=True)
+    change = fields.String(required=True, metadata={"enum": list(GRANT_CHANGES)})
     epsilon = fields.String(metadata={"description": "Of a dataset whose measure is pure."})
     rho = fields.String(metadata={"description": "Of a dataset whose measure is zcdp."})
     reason = fields.String(required=True)
-    state = fields.String(required=True, metadata={"enum": STATES})
+    state = fields.String(required=True, metadata={"enum": list(GRANT_STATES)})
     requested_by = fields.String(required=True)
     decided_by = fields.String(required=True, allow_none=True)
+    decision_reason = fields.String(required=True, allow_none=True)
     at = fields.String(required=True)
+    notices = fields.List(fields.Nested(GrantNoticeSchema))
 
 
 class GrantsSchema(PagedSchema):

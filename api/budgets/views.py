@@ -1,11 +1,10 @@
 """Budgets and the journal: GET /v1/budgets for everybody, grants and the journal for administrators."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
 
-from api.budgets.balances import PRICE_NAMES, balance
+from api.budgets.balances import balance
 from api.budgets.schemas import (
     BudgetsSchema,
     DecisionSchema,
@@ -23,13 +22,9 @@ from api.http.paging import PageRequest, PageSchema
 from api.http.problems import RequestRefused
 from api.http.roles import allowed
 from api.services import services
-from datasets.catalog import DatasetVersion, LineageMembers, NoSuchDataset
-from datasets.ledger.accounts import Account
-from datasets.ledger.grants import Grant
+from datasets.budgets.service import GrantRequest
 from datasets.ledger.journal import JournalEntry
-from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem
-from privacy.schema import Measure
 
 blueprint = Blueprint("budgets", __name__, description="Privacy budgets, grants and the journal.")
 NUMBER_DIGITS_MAX = 18  # of what fits 64 bits
@@ -65,27 +60,14 @@ def budgets() -> Response:
 @blueprint.arguments(GrantSchema)
 @blueprint.response(201, GrantAnswerSchema)
 def grant(asked: dict[str, Any]) -> Response:
-    """Grant budget with a reason.
+    """Grant budget with a reason, or take back what is unspent.
 
     To a user or an organisation it takes effect at once, under the dataset's cap; raising the cap itself
-    waits for a second administrator. The dataset is named by its id. The amount is `epsilon`, or `rho` where
-    the dataset's measure is zcdp.
+    waits for a second administrator. Lowering takes effect at once and never goes below what was spent. The
+    dataset is named by its id. The amount is `epsilon`, or `rho` where the dataset's measure is zcdp.
     """
-    dataset = _dataset(asked["dataset"])
-    account = _account(asked, dataset.lineage)
-    name, amount = _amount(asked, dataset.schema.measure)
-    try:
-        made = services().ledger.grant(
-            lineage=dataset.lineage,
-            account=account,
-            amount=amount,
-            reason=asked["reason"],
-            requested_by=caller().name,
-        )
-    except InvalidAmount:
-        # Only here is it known under which name the amount was sent.
-        raise _refused(f"/{name}", "above_lifetime_limit", str(amount)) from None
-    return _granted(made, 201)
+    made = services().budgets.grant(GrantRequest(**asked, requested_by=caller().name))
+    return json_response(made.as_json(), 201)
 
 
 @blueprint.route("/v1/grants", methods=["GET"])
@@ -94,10 +76,9 @@ def grant(asked: dict[str, Any]) -> Response:
 @blueprint.response(200, GrantsSchema)
 def grants(asked: PageRequest) -> Response:
     """All grants, newest first, with the people who answer for them."""
-    found = services().ledger.grants(after=asked.after, limit=asked.rows_wanted)
-    page = asked.cut(found, lambda made: made.id)
-    members = services().catalog.lineage_members()
-    return json_response({"items": [_grant(made, members) for made in page.rows], "next": page.next})
+    found = services().budgets.grants(after=asked.after, limit=asked.rows_wanted)
+    page = asked.cut(found, lambda made: made.grant.id)
+    return json_response({"items": [made.as_json() for made in page.rows], "next": page.next})
 
 
 @blueprint.route("/v1/grants/<id>/decision", methods=["POST"])
@@ -106,10 +87,9 @@ def grants(asked: PageRequest) -> Response:
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, GrantAnswerSchema)
 def decide(asked: dict[str, Any], id: str) -> Response:
-    """Approve or decline a pending grant. Whoever asked for it cannot approve it."""
-    ledger = services().ledger
-    act = ledger.approve if asked["decision"] == "approve" else ledger.decline
-    return _granted(act(grant_id=id, decided_by=caller().name), 200)
+    """Approve or decline a pending grant, or return it with what is missing. Whoever asked may only decline it."""
+    made = services().budgets.decide(grant_id=id, decided_by=caller().name, **asked)
+    return json_response(made.as_json())
 
 
 @blueprint.route("/v1/journal", methods=["GET"])
@@ -136,65 +116,6 @@ def _place(after: str | None) -> tuple[str, int] | None:
     # From the right: a number holds no colon, whatever a lineage may hold one day.
     lineage, _, number = after.rpartition(":")
     if not (number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS_MAX):
-        raise _refused("/after", "bad_place", after)
+        place = Problem(pointer="/after", reason="bad_place", given=after)
+        raise RequestRefused("invalid_query", errors=[place])
     return lineage, int(number)
-
-
-def _account(asked: dict[str, Any], lineage: str) -> Account:
-    # By truth and not by presence: `"dataset_cap": false` beside a user chooses nothing.
-    named = [name for name in GrantSchema.exactly_one if asked.get(name)]
-    if len(named) != 1:
-        raise _refused("", "choose_one", None, ", ".join(GrantSchema.exactly_one))
-    if named[0] == "dataset_cap":
-        return Account(kind="dataset", holder=lineage)
-    return Account(kind=named[0], holder=asked[named[0]])  # type: ignore[arg-type]
-
-
-def _amount(asked: dict[str, Any], measure: Measure) -> tuple[str, Price]:
-    """The amount and under which name it was given: the one that fits the measure."""
-    given = [name for name in PRICE_NAMES.values() if name in asked]
-    if len(given) != 1:
-        raise _refused("", "choose_one", None, ", ".join(PRICE_NAMES.values()))
-    # Nobody may grant one for the other by mistake: 1 of ρ amounts to some 10 of ε.
-    if given[0] != PRICE_NAMES[measure]:
-        raise _refused(f"/{given[0]}", "wrong_measure", given[0], PRICE_NAMES[measure])
-    return given[0], asked[given[0]]
-
-
-def _dataset(id: str) -> DatasetVersion:
-    """A dataset with accounts of its own."""
-    try:
-        dataset = services().catalog.current(id)
-    except NoSuchDataset:
-        # In a body a name that does not exist is a wrong value, not a missing page.
-        raise _refused("/dataset", "unknown_dataset", id) from None
-    if dataset.is_view:
-        raise _refused("/dataset", "is_a_view", id, ", ".join(dataset.sources))
-    return dataset
-
-
-def _granted(made: Grant, status: int) -> Response:
-    return json_response(_grant(made, services().catalog.lineage_members()), status)
-
-
-def _grant(made: Grant, members: Mapping[str, LineageMembers]) -> dict[str, Any]:
-    family = members[made.lineage]
-    # Datasets of one lineage share its accounts; the first name stands for all of them.
-    dataset = family.names[0]
-    holder = dataset if made.account.kind == "dataset" else made.account.holder
-    return {
-        "id": made.id,
-        "dataset": dataset,
-        "account": f"{made.account.kind}:{holder}",
-        PRICE_NAMES[family.measure]: str(made.amount),
-        "reason": made.reason,
-        "state": made.state,
-        "requested_by": made.requested_by,
-        "decided_by": made.decided_by,
-        "at": made.at,
-    }
-
-
-def _refused(pointer: str, reason: str, given: object, expected: object = None) -> RequestRefused:
-    place = Problem(pointer=pointer, reason=reason, given=given, expected=expected)
-    return RequestRefused("invalid_query", errors=[place])

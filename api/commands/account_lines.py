@@ -3,10 +3,29 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from api.commands.language import sentence
+from privacy.words import Words
+
 if TYPE_CHECKING:
     from datasets.catalog import LineageMembers
     from datasets.ledger.accounts import AccountState
     from datasets.ledger.service import Ledger
+
+SPENT = Words(
+    ja="{dataset}  {account}: {granted} のうち {spent} 使用済み",
+    en="{dataset}  {account}: {spent} of {granted} spent",
+)
+SPENT_WITHOUT_LIMIT = Words(
+    ja="{dataset}  {account}: {spent} 使用済み（上限なし）",
+    en="{dataset}  {account}: {spent} spent, without a limit",
+)
+SPENT_AS = Words(
+    ja="（ρ）。δ {spent_as[delta]} のとき ε {spent_as[epsilon]} に相当",
+    en=" (ρ), which is ε {spent_as[epsilon]} at δ {spent_as[delta]}",
+)
+DELTA_SPENT = Words(
+    ja="。δ は {delta_cap} のうち {delta_spent} 使用済み", en="; {delta_spent} of {delta_cap} spent of δ"
+)
 
 
 def all_accounts(ledger: "Ledger") -> "list[AccountState]":
@@ -14,8 +33,7 @@ def all_accounts(ledger: "Ledger") -> "list[AccountState]":
     states: list[AccountState] = []
     while page := ledger.all_accounts(after=states[-1] if states else None):
         states += page
-    # An account without a limit only counts, and is nobody's budget.
-    return [state for state in states if state.is_limited]
+    return states
 
 
 def account_line(state: "AccountState", members: "Mapping[str, LineageMembers]") -> dict[str, Any]:
@@ -34,12 +52,10 @@ def account_line(state: "AccountState", members: "Mapping[str, LineageMembers]")
 
 def account_text(line: Mapping[str, Any]) -> str:
     """An account as a line for people, ρ also as the (ε, δ) that they know."""
-    text = f"{line['dataset']}  {line['account']}: {line['spent']} of {line['granted']} spent"
-    if line["measure"] == "pure":
-        return text
-    shown = line["spent_as"]
-    text += f" (ρ), which is ε {shown['epsilon']} at δ {shown['delta']}"
+    parts = [SPENT_WITHOUT_LIMIT if line["granted"] is None else SPENT]
+    if line["measure"] == "zcdp":
+        parts.append(SPENT_AS)
     # Only where a dataset limits δ for life; without that limit none of it is spent.
     if "delta_cap" in line:
-        text += f"; {line['delta_spent']} of {line['delta_cap']} spent of δ"
-    return text
+        parts.append(DELTA_SPENT)
+    return "".join(sentence(words.filled(**line)) for words in parts)

@@ -1,119 +1,182 @@
-"""`sudare grant` and `sudare budget`: budget given with a reason, and what is spent of it."""
+"""`sudare grant` and `sudare budget`: budget given or taken back with a reason, and what is spent of it."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from api.commands.account_lines import account_line, account_text, all_accounts
 from api.commands.language import sentence
 from api.commands.terminal import PriceParameter, as_json, echo, operator
 from api.services import Services
+from datasets.database.closed_lists import GRANT_STATES
 from privacy.budget import Price
 from privacy.words import Words
 
 if TYPE_CHECKING:
-    from datasets.catalog import DatasetVersion
-    from datasets.ledger.accounts import Account
-    from datasets.ledger.grants import Grant
+    from datasets.budgets.service import DatasetGrant
 
+OPTIONS = {
+    "user": "--user",
+    "organisation": "--org",
+    "dataset_cap": "--dataset-cap",
+    "epsilon": "--epsilon",
+    "rho": "--rho",
+    "approved_by": "--approved-by",
+}
+"""What the members of a grant are called on the command line."""
 
-ONE_ACCOUNT = Words(
-    ja="--user、--org、--dataset-cap のどれか一つだけを指定してください",
-    en="give exactly one of --user, --org, --dataset-cap",
+GRANTED = Words(
+    ja="{dataset} について {account} に {price_name} {amount} を付与しました",
+    en="granted {price_name} {amount} to {account} on {dataset}",
+)
+LOWERED = Words(
+    ja="{dataset} について {account} から {price_name} {amount} を取り消しました",
+    en="took {price_name} {amount} back from {account} on {dataset}",
+)
+WAITS = Words(
+    ja="{id}: {dataset} の生涯上限を {price_name} {amount} 引き上げるには 2 人目の承認が必要です。管理者が "
+    "POST /v1/grants/{id}/decision で承認するか、--approved-by で 2 人目を指定してください",
+    en="{id}: {price_name} {amount} more for the cap of {dataset} waits for a second person: an administrator "
+    "approves it by POST /v1/grants/{id}/decision, or name one by --approved-by",
+)
+LINE = Words(
+    ja="{id}  {at}  {dataset}  {account}: {price_name} {amount} {change}、{state}"
+    "（申請 {requested_by}{decided}）: {reason}",
+    en="{id}  {at}  {dataset}  {account}: {change} by {price_name} {amount}, {state} "
+    "(asked by {requested_by}{decided}): {reason}",
+)
+DECIDED = Words(ja="、決定 {decided_by}", en=", decided by {decided_by}")
+CHANGES = {"raise": Words(ja="増額", en="raised"), "lower": Words(ja="減額", en="lowered")}
+STATES = dict(
+    zip(
+        GRANT_STATES,
+        (
+            Words(ja="承認待ち", en="pending"),
+            Words(ja="有効", en="effective"),
+            Words(ja="却下", en="declined"),
+            Words(ja="差戻し", en="returned"),
+        ),
+        strict=True,
+    )
+)
+NO_GRANTS = Words(ja="付与はありません", en="no grants")
+NO_ACCOUNTS = Words(ja="口座はありません", en="no accounts")
+LIST_ALONE = Words(
+    ja="list の前にオプションは指定できません", en="options of a new grant do not go before list"
 )
 
 
-@click.command()
-@click.option("--dataset", "id", required=True)
+@click.group(invoke_without_command=True)
+@click.option("--dataset", "id", help="Required.")
 @click.option("--user", "to_user")
 @click.option("--org", "to_organisation")
-@click.option("--dataset-cap", is_flag=True, help="Raise the cap over everybody; needs a second person.")
+@click.option(
+    "--dataset-cap", is_flag=True, help="Change the cap over everybody; more needs a second person."
+)
 @click.option("--epsilon", type=PriceParameter(), help="How much, where the measure is pure.")
 @click.option("--rho", type=PriceParameter(), help="How much, where the measure is zcdp.")
-@click.option("--reason", required=True)
-@click.option("--approved-by", help="The second person, for --dataset-cap.")
+@click.option("--reason", help="Required.")
+@click.option("--lower", is_flag=True, help="Take back what is unspent, at once.")
+@click.option("--approved-by", help="The second person, for more of --dataset-cap.")
 @as_json
+@click.pass_context
 def grant(
-    id: str,
+    context: click.Context,
+    id: str | None,
     to_user: str | None,
     to_organisation: str | None,
     dataset_cap: bool,
     epsilon: Price | None,
     rho: Price | None,
-    reason: str,
+    reason: str | None,
+    lower: bool,
     approved_by: str | None,
     as_json: bool,
 ) -> None:
     """Grant budget, with a reason, to a user, an organisation, or a dataset's cap."""
-    services = Services.from_environment()
-    version = services.catalog.current(id)
-    # An answer of a view is charged to each of its sources: an account of the view itself would pay for nothing.
-    if version.is_view:
-        sources = ", ".join(version.sources)
-        raise click.ClickException(
-            sentence(
-                Words(
-                    ja=f"{id} はビューです。回答の代価は元のデータセットが支払うため、{sources} に付与してください",
-                    en=f"{id} is a view, whose answers its sources pay for: grant on {sources}",
-                )
-            )
-        )
-    name, amount = _amount(version, epsilon=epsilon, rho=rho)
-    account = _account(version, user=to_user, organisation=to_organisation, cap=dataset_cap)
-    made = services.ledger.grant(
-        lineage=version.lineage,
-        account=account,
-        amount=amount,
-        reason=reason,
+    if context.invoked_subcommand is not None:
+        _must_be_alone(context)
+        return
+    from datasets.budgets.errors import WrongMembers
+    from datasets.budgets.service import GrantRequest
+
+    request = GrantRequest(
+        dataset=_required(context, "id", id),
+        user=to_user,
+        organisation=to_organisation,
+        # A flag that is not given chooses nothing, while False would be a choice.
+        dataset_cap=dataset_cap or None,
+        epsilon=epsilon,
+        rho=rho,
+        reason=_required(context, "reason", reason),
+        change="lower" if lower else "raise",
         requested_by=operator(),
         approved_by=approved_by,
     )
-    text = _outcome(made, f"{name} {amount}", id=id, account=account)
-    echo({"id": made.id, "state": made.state, name: str(amount)}, as_json=as_json, text=text)
+    try:
+        made = Services.from_environment().budgets.grant(request)
+    except WrongMembers as refusal:
+        raise click.UsageError(sentence(refusal.naming(OPTIONS))) from None
+    lines = [_outcome(made, request.dataset), *(sentence(notice.message()) for notice in made.notices)]
+    echo(made.as_json(), as_json=as_json, text="\n".join(lines))
 
 
-def _amount(version: "DatasetVersion", *, epsilon: Price | None, rho: Price | None) -> tuple[str, Price]:
-    """The one amount that was given, with its name; wrong use where it is not in the dataset's measure."""
-    from api.budgets.balances import PRICE_NAMES
+@grant.command("list")
+@click.option("--pending", is_flag=True, help="Only those that wait for a second person.")
+@as_json
+def list_grants(pending: bool, as_json: bool) -> None:
+    """List grants, newest first."""
+    budgets = Services.from_environment().budgets
+    found: list[DatasetGrant] = []
+    while page := budgets.grants(after=found[-1].grant.id if found else None):
+        found += page
+    shown = [made for made in found if made.grant.state == "pending" or not pending]
+    text = "\n".join(map(_line, shown)) or sentence(NO_GRANTS)
+    echo([made.as_json() for made in shown], as_json=as_json, text=text)
 
-    name = PRICE_NAMES[version.schema.measure]
-    # Never converted: ε and ρ buy different things, so an amount in the other measure is a mistake.
-    amount, other = (epsilon, rho) if name == "epsilon" else (rho, epsilon)
-    if amount is None or other is not None:
-        measure = version.schema.measure
-        raise click.UsageError(
-            sentence(
-                Words(
-                    ja=f"{version.id} は {measure} で計上されます。--{name} だけを指定してください",
-                    en=f"{version.id} is accounted in {measure}: give --{name}, and nothing else",
-                )
-            )
+
+def _required(context: click.Context, name: str, given: str | None) -> str:
+    """An option that a new grant needs and the list does not: click knows no such option."""
+    if given is None:
+        (option,) = (option for option in context.command.params if option.name == name)
+        raise click.MissingParameter(ctx=context, param=option)
+    return given
+
+
+def _must_be_alone(context: click.Context) -> None:
+    # Or they would be ignored, and somebody believe that the list is of one dataset.
+    if any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in context.params):
+        raise click.UsageError(sentence(LIST_ALONE))
+
+
+def _outcome(made: "DatasetGrant", dataset: str) -> str:
+    """What happened, on the dataset by the name that the operator called it."""
+    from datasets.budgets.service import account_name
+
+    words = LOWERED if made.grant.change == "lower" else GRANTED
+    return sentence(
+        (WAITS if made.grant.state == "pending" else words).filled(
+            id=made.grant.id,
+            dataset=dataset,
+            account=account_name(made.grant.account, dataset),
+            price_name=made.price_name,
+            amount=made.grant.amount,
         )
-    return name, amount
+    )
 
 
-def _account(
-    version: "DatasetVersion", *, user: str | None, organisation: str | None, cap: bool
-) -> "Account":
-    """The one account that was named; wrong use where it is none or several."""
-    from datasets.ledger.accounts import Account
-
-    if sum([bool(user), bool(organisation), cap]) != 1:
-        raise click.UsageError(sentence(ONE_ACCOUNT))
-    if user:
-        return Account(kind="user", holder=user)
-    if organisation:
-        return Account(kind="organisation", holder=organisation)
-    return Account(kind="dataset", holder=version.lineage)
-
-
-def _outcome(made: "Grant", amount: str, *, id: str, account: "Account") -> str:
-    if made.state == "pending":
-        return (
-            f"{made.id}: {amount} more for the cap of {id} waits for a second person: an administrator "
-            f"approves it by POST /v1/grants/{made.id}/decision, or name one by --approved-by"
-        )
-    return f"granted {amount} to {account.kind}:{account.holder} on {id}"
+def _line(made: "DatasetGrant") -> str:
+    body = made.as_json()
+    decided = "" if made.grant.decided_by is None else sentence(DECIDED.filled(**body))
+    shown = body | {
+        "price_name": made.price_name,
+        "amount": made.grant.amount,
+        "change": sentence(CHANGES[made.grant.change]),
+        "state": sentence(STATES[made.grant.state]),
+        "decided": decided,
+    }
+    return sentence(LINE.filled(**shown))
 
 
 @click.group()
@@ -136,4 +199,5 @@ def show_budgets(id: str | None, of_user: str | None, as_json: bool) -> None:
         states = [state for state in states if state.lineage in lineages]
     members = catalog.lineage_members()
     lines: list[dict[str, Any]] = [account_line(state, members) for state in states]
-    echo(lines, as_json=as_json, text="\n".join(map(account_text, lines)) or "no accounts")
+    text = "\n".join(map(account_text, lines)) or sentence(NO_ACCOUNTS)
+    echo(lines, as_json=as_json, text=text)

@@ -54,8 +54,44 @@ def _holder(refusal: Any) -> Sequence[Problem]:
     return [Problem(pointer=f"/{refusal.kind}", reason="unknown_holder", given=refusal.holder)]
 
 
+def _without_limit(refusal: Any) -> Sequence[Problem]:
+    given = f"{refusal.kind}:{refusal.holder}"
+    return [Problem(pointer=_pointer(refusal.kind), reason="not_limited", given=given)]
+
+
 def _decision(refusal: Any) -> Sequence[Problem]:
     return [Problem(pointer="/decision", reason="same_person")]
+
+
+def _reason(refusal: Any) -> Sequence[Problem]:
+    return [Problem(pointer="/reason", reason="required")]
+
+
+def _one_account(refusal: Any) -> Sequence[Problem]:
+    return [Problem(pointer="", reason="choose_one", expected=", ".join(refusal.choices))]
+
+
+def _measure(refusal: Any) -> Sequence[Problem]:
+    if not refusal.member:
+        return [Problem(pointer="", reason="choose_one", expected="epsilon, rho")]
+    return _member("member", "expected")(refusal)
+
+
+def _member(given: str, expected: str = "") -> Callable[[Any], Sequence[Problem]]:
+    """The member of a grant that the refusal names; its code is the reason, two fields fill the sentence."""
+
+    def places(refusal: Any) -> Sequence[Problem]:
+        filled = str(getattr(refusal, expected)) if expected else None
+        pointer = _pointer(refusal.member)
+        return [
+            Problem(pointer=pointer, reason=refusal.code, given=str(getattr(refusal, given)), expected=filled)
+        ]
+
+    return places
+
+
+def _pointer(member: str) -> str:
+    return f"/{member}" if member else ""
 
 
 PROBLEM_OF: Mapping[str, ProblemOf] = {
@@ -85,6 +121,15 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "no_such_holder": ProblemOf(problem="invalid_query", places=_holder),
     "same_person": ProblemOf(problem="invalid_query", places=_decision),
     "grant_decided": ProblemOf(problem="conflict", expected="{state}"),
+    "no_reason": ProblemOf(problem="invalid_query", places=_reason),
+    "not_limited": ProblemOf(problem="invalid_query", places=_without_limit),
+    "unknown_dataset": ProblemOf(problem="invalid_query", places=_member("id")),
+    "is_a_view": ProblemOf(problem="invalid_query", places=_member("id", "sources")),
+    "not_one_account": ProblemOf(problem="invalid_query", places=_one_account),
+    "wrong_measure": ProblemOf(problem="invalid_query", places=_measure),
+    "above_lifetime_limit": ProblemOf(problem="invalid_query", places=_member("amount")),
+    "more_than_unspent": ProblemOf(problem="invalid_query", places=_member("amount", "remaining")),
+    "nothing_granted": ProblemOf(problem="invalid_query", places=_member("holder", "dataset")),
     # the server
     "unavailable": ProblemOf(problem="unavailable"),
     # Whoever asks can tell the operator: "try again later" would be wrong.

@@ -333,8 +333,22 @@ REASONS: dict[str, Words] = {
         ja="{given} を加えると生涯合計の上限を超えます",
         en="{given} would take the account above the largest lifetime total",
     ),
+    "more_than_unspent": Words(
+        ja="未使用分は {expected} です。{given} は取り消せません",
+        en="{expected} is unspent: {given} is more than can be taken back",
+    ),
+    "not_limited": Words(
+        ja="{given} には上限がないため、減額できません。最初の付与で上限が定まります",
+        en="{given} has no limit that could be lowered: its first grant sets one",
+    ),
+    "nothing_granted": Words(
+        ja="{given} は {expected} に予算を持っていません", en="{given} has no budget on {expected}"
+    ),
     "bad_place": Words(
         ja="{given} は前のページの next ではありません", en="{given} is not the next of an earlier page"
     ),
-    "same_person": Words(ja="申請者自身は決定できません", en="whoever asked for a grant cannot decide on it"),
+    "same_person": Words(
+        ja="申請者自身は取下げのほか決定できません",
+        en="whoever asked for a grant may only decline it",
+    ),
 }

@@ -11,13 +11,17 @@ LedgerError (Refusal)
 ├── NoSuchGrant       no grant of that name
 ├── GrantDecided      the grant has been decided already
 ├── SamePerson        the second person is the first one
+├── AboveUnspent      more is to be taken back than is left unspent
+├── NotLimited        an account without a limit has nothing to take back
 └── NoReason          a grant without a reason, or with one that is too long
+
+AboveLimit (InvalidAmount)  the account's lifetime total would pass the limit of amounts
 """
 
 from fractions import Fraction
 
 from privacy import delta
-from privacy.budget import Price
+from privacy.budget import InvalidAmount, Price
 from privacy.refusal import Refusal
 from privacy.words import Words
 
@@ -125,9 +129,38 @@ class SamePerson(LedgerError):
 
     code = "same_person"
     words = Words(
-        ja="生涯上限の引上げには 2 人が必要です。申請者自身は承認できません",
-        en="more of a lifetime cap takes two people: whoever asked for it cannot approve it",
+        ja="生涯上限の引上げには 2 人が必要です。申請者自身は取下げのほか決定できません",
+        en="more of a lifetime cap takes two people: whoever asked for it may only take it back",
     )
+
+
+# What was spent was paid for an answer that somebody has: it cannot be taken back.
+class AboveUnspent(LedgerError):
+    """More is to be taken back than an account has left: `amount` is above `remaining`."""
+
+    code = "above_unspent"
+    words = Words(
+        ja="{kind}:{holder} から取り消せるのは未使用の {remaining} までで、{amount} は取り消せません",
+        en="{kind}:{holder} has {remaining} unspent: {amount} is more than can be taken back",
+    )
+
+    def __init__(self, *, kind: str, holder: str, amount: Price, remaining: Price) -> None:
+        super().__init__()
+        self.kind, self.holder, self.amount, self.remaining = kind, holder, amount, remaining
+
+
+class NotLimited(LedgerError):
+    """An account without a limit cannot be lowered."""
+
+    code = "not_limited"
+    words = Words(
+        ja="{kind}:{holder} には上限がないため、減額できません。最初の付与で上限が定まります",
+        en="{kind}:{holder} has no limit that could be lowered: its first grant sets one",
+    )
+
+    def __init__(self, *, kind: str, holder: str) -> None:
+        super().__init__()
+        self.kind, self.holder = kind, holder
 
 
 class NoReason(LedgerError):
@@ -138,3 +171,17 @@ class NoReason(LedgerError):
         ja=f"付与の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
         en=f"give a reason for the grant, in 1 to {REASON_CHARACTERS_MAX:,} characters",
     )
+
+
+class AboveLimit(InvalidAmount):
+    """The account's lifetime total would pass the limit of amounts; `amount` is what was to be added."""
+
+    code = "above_limit"
+    words = Words(
+        ja="口座の生涯合計が金額の上限を超えます",
+        en="the account's lifetime total would pass the limit of amounts",
+    )
+
+    def __init__(self, amount: Price) -> None:
+        super().__init__()
+        self.amount = amount

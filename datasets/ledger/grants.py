@@ -1,84 +1,81 @@
-"""Grants: who gave whom how much more, and why. Refuses whatever lacks a reason or a second person."""
+"""Grants: who gave whom how much more or less, and why. Refuses whatever lacks a reason or a second person."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from datasets.database.closed_lists import CAPS
+from datasets.database.closed_lists import CAPS, CHAINED
 from datasets.database.store import Store, new_id, now
+from datasets.database.tables import AccountRow, GrantRow, OrganisationRow, UserRow
 from datasets.ledger.accounts import (
     NOTHING,
+    POPULATION,
     Account,
     AccountKey,
+    AccountKind,
     open_account,
     person,
-    states_of,
+    state_of,
 )
 from datasets.ledger.answers import LAST_ID
 from datasets.ledger.errors import (
     REASON_CHARACTERS_MAX,
+    AboveLimit,
+    AboveUnspent,
     GrantDecided,
-    NoAccount,
     NoReason,
     NoSuchGrant,
     NoSuchHolder,
+    NotLimited,
     SamePerson,
 )
 from datasets.ledger.journal import append, page_rows
 from privacy.budget import NOT_POSITIVE, PRICE_NANO_MAX, InvalidAmount, Price
-from privacy.words import Words
 
-PAST_LIMIT = Words(
-    ja="口座の生涯合計が金額の上限を超えます",
-    en="the account's lifetime total would pass the limit of amounts",
-)
+Change = Literal["raise", "lower"]
+BY_ANOTHER_PERSON = ("effective", "returned")
+"""Decisions that whoever asked for a grant cannot make: it may only take it back, which declines it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A wish for more, or more. `state` is pending, effective or declined."""
+    """A change of what an account may spend, wished for or made.
+
+    `state` is pending, effective, declined or returned; `decision_reason` says why it was declined, or what is
+    missing where it was returned.
+    """
 
     id: str
     lineage: str
     account: Account
+    change: Change
     amount: Price
     reason: str
     state: str
     requested_by: str
     decided_by: str | None
+    decision_reason: str | None
     at: str
 
+    @property
+    def key(self) -> AccountKey:
+        return AccountKey(lineage=self.lineage, kind=self.account.kind, holder=self.account.holder)
 
-# The sum is bounded in the statement: two grants at once could each fit and together overflow.
-# A first limit counts from what was spent without one.
-RAISE = text("""
-    UPDATE accounts SET granted = coalesce(granted, spent) + :amount
-    WHERE lineage = :lineage AND kind = :kind AND holder = :holder
-        AND coalesce(granted, spent) + :amount <= :limit
-    RETURNING granted
-""")
-ORGANISATION_OF = text("SELECT organisation FROM users WHERE name = :holder")
-HOLDERS = {
-    "user": text("SELECT 1 FROM users WHERE name = :holder"),
-    "organisation": text("SELECT 1 FROM organisations WHERE name = :holder"),
+
+_grants = GrantRow.__table__
+_a, _g = AccountRow.__table__.c, _grants.c
+GRANTS = select(_grants).order_by(_g.id.desc())
+# Contracts and reserves are named by whoever sets them up: no table lists them.
+HOLDERS: Mapping[str, ColumnElement[str]] = {
+    "user": UserRow.__table__.c.name,
+    "organisation": OrganisationRow.__table__.c.name,
 }
-KEEP_GRANT = text("""
-    INSERT INTO grants (id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at)
-    VALUES (:id, :lineage, :kind, :holder, :amount, :reason, :state, :requested_by, :decided_by, :at)
-""")
-GRANT_COLUMNS = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
-GRANT = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id = :id")
-GRANTS = text(f"SELECT {GRANT_COLUMNS} FROM grants WHERE id < :after ORDER BY id DESC LIMIT :limit")
-# The state is part of the condition, so that of two decisions at once one finds no row.
-DECIDE = text(f"""
-    UPDATE grants SET state = :state, decided_by = :decided_by WHERE id = :id AND state = 'pending'
-    RETURNING {GRANT_COLUMNS}
-""")
 
 
 class Grants:
-    """More budget: to a user or an organisation at once, to a lifetime cap with a second person."""
+    """More budget: to a user or an organisation at once, to a lifetime cap with a second person. Less: at once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -93,92 +90,161 @@ class Grants:
         requested_by: str,
         approved_by: str | None = None,
     ) -> Grant:
-        """Give an account more. A dataset's cap waits for a second person unless `approved_by` names one.
+        """Give an account more. A cap over everybody waits for a second person unless `approved_by` names one.
 
-        A user's or an organisation's account is opened by its first grant.
+        An account below a cap is opened by its first grant. Raises NoReason, NobodyNamed, SamePerson, NoAccount,
+        NoSuchHolder, AboveLimit or InvalidAmount.
         """
-        if amount == NOTHING:
-            raise InvalidAmount(NOT_POSITIVE)
-        # The lifetime cap is what protects the people in the data, so no single person raises it.
-        waits = account.kind == "dataset" and approved_by is None
+        # A lifetime cap is what protects the people in the data, so no single person raises it.
+        waits = account.kind in CAPS and approved_by is None
         grant = Grant(
             id=new_id("g"),
             lineage=lineage,
             account=account,
-            amount=amount,
+            change="raise",
+            amount=_positive(amount),
             reason=_reason(reason),
             state="pending" if waits else "effective",
             requested_by=person(requested_by),
             decided_by=None if approved_by is None else person(approved_by),
+            decision_reason=None,
             at=now(),
         )
         if approved_by is not None:
             # Before the transaction: a refusal here must leave no line in the journal.
             _must_differ(grant, approved_by)
+        return self._make(grant)
+
+    def lower(
+        self, *, lineage: str, account: Account, amount: Price, reason: str, requested_by: str
+    ) -> Grant:
+        """Take back what an account has not spent, at once. Less is never a risk to anybody, so one person does it.
+
+        Of δ nothing changes. Raises AboveUnspent, NotLimited, NoReason, NobodyNamed, NoAccount, NoSuchHolder or
+        InvalidAmount.
+        """
+        grant = Grant(
+            id=new_id("g"),
+            lineage=lineage,
+            account=account,
+            change="lower",
+            amount=_positive(amount),
+            reason=_reason(reason),
+            state="effective",
+            requested_by=person(requested_by),
+            decided_by=None,
+            decision_reason=None,
+            at=now(),
+        )
+        return self._make(grant)
+
+    def approve(self, *, grant_id: str, decided_by: str, reason: str | None = None) -> Grant:
+        """Make a pending grant effective. Raises SamePerson, NoSuchGrant, GrantDecided, NoReason or AboveLimit."""
+        return self._decide(grant_id, "effective", person(decided_by), reason)
+
+    def decline(self, *, grant_id: str, decided_by: str, reason: str | None = None) -> Grant:
+        """Refuse a pending grant, or take it back. Raises NoSuchGrant, GrantDecided or NoReason."""
+        return self._decide(grant_id, "declined", person(decided_by), reason)
+
+    def send_back(self, *, grant_id: str, decided_by: str, reason: str) -> Grant:
+        """Return a pending grant to whoever asked for it; `reason` is what is missing. Nothing is granted.
+
+        Raises SamePerson, NoSuchGrant, GrantDecided or NoReason.
+        """
+        return self._decide(grant_id, "returned", person(decided_by), reason)
+
+    def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
+        """All grants, newest first; `after` is the id of the last one seen."""
+        page = GRANTS.where(_g.id < (after or LAST_ID)).limit(page_rows(limit))
+        with self._store.reading() as connection:
+            return [_one_grant(row) for row in connection.execute(page)]
+
+    def _make(self, grant: Grant) -> Grant:
         with self._store.writing() as tx:
             _must_exist(tx, grant)
-            tx.execute(KEEP_GRANT, _grant_row(grant))
+            tx.execute(insert(GrantRow).values(_grant_row(grant)))
             _carry_out(tx, grant, at=grant.at)
         return grant
 
-    def approve(self, *, grant_id: str, decided_by: str) -> Grant:
-        """Make a pending grant effective. Raises SamePerson, NoSuchGrant or GrantDecided."""
-        return self._decide(grant_id, "effective", person(decided_by))
-
-    def decline(self, *, grant_id: str, decided_by: str) -> Grant:
-        """Refuse a pending grant, or take it back. Raises NoSuchGrant or GrantDecided."""
-        return self._decide(grant_id, "declined", person(decided_by))
-
-    def _decide(self, grant_id: str, state: str, decided_by: str) -> Grant:
+    def _decide(self, grant_id: str, state: str, decided_by: str, reason: str | None) -> Grant:
+        decision = {
+            "state": state,
+            "decided_by": decided_by,
+            "decision_reason": None if reason is None else _reason(reason),
+        }
+        # The state is part of the condition, so that of two decisions at once one finds no row.
+        decide = update(GrantRow).where(_g.id == grant_id, _g.state == "pending").values(decision)
         with self._store.writing() as tx:
-            wish = _one_grant(tx.execute(GRANT, {"id": grant_id}).one_or_none())
-            if state == "effective":
+            wish = _found(tx, grant_id)
+            if state in BY_ANOTHER_PERSON:
                 _must_differ(wish, decided_by)
-            decision = {"id": grant_id, "state": state, "decided_by": decided_by}
-            if (row := tx.execute(DECIDE, decision).one_or_none()) is None:
+            if (row := tx.execute(decide.returning(*_g)).one_or_none()) is None:
                 # Read again inside the transaction: the row was pending when it was looked at and is not any
                 # more.
-                raise GrantDecided(state=_one_grant(tx.execute(GRANT, {"id": grant_id}).one()).state)
+                raise GrantDecided(state=_found(tx, grant_id).state)
             grant = _one_grant(row)
             _carry_out(tx, grant, at=now())
         return grant
 
-    def grants(self, *, after: str | None = None, limit: int = 100) -> list[Grant]:
-        """All grants, newest first; `after` is the id of the last one seen."""
-        with self._store.reading() as connection:
-            rows = connection.execute(GRANTS, {"after": after or LAST_ID, "limit": page_rows(limit)})
-            return [_one_grant(row) for row in rows]
-
 
 def _carry_out(tx: Connection, grant: Grant, *, at: str) -> None:
-    """Journal a grant as it now stands and, if it is effective, raise the account."""
+    """Journal a grant as it now stands and, if it is effective, change the account."""
     if grant.state == "effective":
-        _raise(tx, grant)
+        EFFECTS[grant.change](tx, grant)
+    # Last: it locks the chain's own account, which everybody takes after those of users and organisations.
     append(tx, grant.lineage, _grant_body(grant, at=at))
 
 
 def _raise(tx: Connection, grant: Grant) -> None:
-    key = _key(grant)
-    if grant.account.kind not in CAPS:
+    key = grant.key
+    if key.kind not in CHAINED:
         # Opened with nothing first, so that a first grant and a further one are the same statement.
-        limit = None if grant.account.kind == "organisation" else 0
-        open_account(tx, key, granted=limit, delta_granted=0)
-    if grant.account.kind == "user":
+        open_account(tx, key, granted=None if key.kind == "organisation" else 0, delta_granted=0)
+    # A first limit counts from what was spent without one.
+    raised = func.coalesce(_a.granted, _a.spent) + grant.amount.nano
+    # The sum is bounded in the statement: two grants at once could each fit and together overflow.
+    if not _set_granted(tx, key, raised, only_if=raised <= PRICE_NANO_MAX):
+        raise AboveLimit(grant.amount)
+    if key.kind == "user":
         # The organisation pays with its users, limited or not, so it has an account wherever one of them has.
-        organisation = tx.execute(ORGANISATION_OF, {"holder": grant.account.holder}).scalar_one()
-        beside = AccountKey(lineage=grant.lineage, kind="organisation", holder=organisation)
+        user = UserRow.__table__.c
+        organisation = tx.execute(select(user.organisation).where(user.name == key.holder)).scalar_one()
+        beside = AccountKey(lineage=key.lineage, kind="organisation", holder=organisation)
         open_account(tx, beside, granted=None, delta_granted=0)
-    amounts = {"amount": grant.amount.nano, "limit": PRICE_NANO_MAX}
-    if tx.execute(RAISE, key.row | amounts).one_or_none() is None:
-        raise InvalidAmount(PAST_LIMIT)
 
 
-def _key(grant: Grant) -> AccountKey:
-    return AccountKey(lineage=grant.lineage, kind=grant.account.kind, holder=grant.account.holder)
+def _lower(tx: Connection, grant: Grant) -> None:
+    lowered = _a.granted - grant.amount.nano
+    # Compared in the statement: what was left when somebody looked may have been spent since.
+    if _set_granted(tx, grant.key, lowered, only_if=lowered >= _a.spent):
+        return
+    state = state_of(tx, grant.key)
+    if not state.is_limited:
+        raise NotLimited(kind=state.kind, holder=state.holder)
+    raise AboveUnspent(kind=state.kind, holder=state.holder, amount=grant.amount, remaining=state.remaining)
+
+
+EFFECTS: Mapping[Change, Callable[[Connection, Grant], None]] = {"raise": _raise, "lower": _lower}
+
+
+def _set_granted(
+    tx: Connection, key: AccountKey, granted: ColumnElement[int], *, only_if: ColumnElement[bool]
+) -> bool:
+    """Set an account's limit where the condition holds; whether it did."""
+    is_account = [_a[name] == value for name, value in key.row.items()]
+    change = update(AccountRow).where(*is_account, only_if).values(granted=granted)
+    return tx.execute(change.returning(_a.granted)).one_or_none() is not None
 
 
 def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
-    kinds = {"pending": "grant_requested", "effective": "grant", "declined": "grant_declined"}
+    """The line; a grant that waits, or was refused, changes no account and says so by its kind."""
+    effective = {"raise": "grant", "lower": "grant_lowered"}[grant.change]
+    kinds = {
+        "pending": "grant_requested",
+        "effective": effective,
+        "declined": "grant_declined",
+        "returned": "grant_returned",
+    }
     return {
         "kind": kinds[grant.state],
         "at": at,
@@ -188,18 +254,26 @@ def _grant_body(grant: Grant, *, at: str) -> dict[str, Any]:
         "reason": grant.reason,
         "requested_by": grant.requested_by,
         "decided_by": grant.decided_by,
+        **({} if grant.decision_reason is None else {"decision_reason": grant.decision_reason}),
     }
 
 
 def _must_exist(tx: Connection, grant: Grant) -> None:
-    """A grant is for somebody known, on a lineage that has its cap."""
-    if not states_of(tx, [AccountKey(lineage=grant.lineage, kind="dataset", holder=grant.lineage)]):
-        raise NoAccount(kind="dataset", holder=grant.lineage)
+    """A grant is for somebody known, in a lineage or population that has its cap.
+
+    Raises NoAccount or NoSuchHolder.
+    """
+    cap: AccountKind = "population" if grant.lineage.startswith(POPULATION) else "dataset"
+    chain = AccountKey(lineage=grant.lineage, kind=cap, holder=grant.lineage)
+    state_of(tx, chain)
     kind, holder = grant.account.kind, grant.account.holder
-    if kind == "dataset":
-        known = holder == grant.lineage
+    if kind in CHAINED:
+        known = grant.key == chain
+    elif kind in HOLDERS:
+        name = HOLDERS[kind]
+        known = tx.execute(select(name).where(name == holder)).one_or_none() is not None
     else:
-        known = tx.execute(HOLDERS[kind], {"holder": holder}).one_or_none() is not None
+        known = True
     if not known:
         raise NoSuchHolder(kind=kind, holder=holder)
 
@@ -210,6 +284,12 @@ def _must_differ(grant: Grant, decided_by: str) -> None:
         raise SamePerson
 
 
+def _positive(amount: Price) -> Price:
+    if amount == NOTHING:
+        raise InvalidAmount(NOT_POSITIVE)
+    return amount
+
+
 def _reason(given: str) -> str:
     reason = given.strip()
     if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
@@ -217,9 +297,14 @@ def _reason(given: str) -> str:
     return reason
 
 
-def _one_grant(row: Row[Any] | None) -> Grant:
+def _found(tx: Connection, grant_id: str) -> Grant:
+    row = tx.execute(select(_grants).where(_g.id == grant_id)).one_or_none()
     if row is None:
         raise NoSuchGrant
+    return _one_grant(row)
+
+
+def _one_grant(row: Row[Any]) -> Grant:
     # The row has kind and holder apart, the value has them as one account.
     values = row._asdict()
     account = Account(kind=values.pop("kind"), holder=values.pop("holder"))

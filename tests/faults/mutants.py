@@ -16,6 +16,7 @@ SPLITS = "tests/unit/test_splits.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
 CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all"
+GRANTS, BUDGETS = "tests/store/test_ledger_grants.py", "tests/store/test_budgets.py"
 VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_and_measures.py"
 RACES = "tests/store/test_ledger_races.py"
 SIX = f"{RACES}::test_of_six_payers_none_ever_pays_more_than_it_has"
@@ -631,6 +632,77 @@ MUTANTS = (
         "            if stored.dataset == dataset.id\n            and ",
         "            if ",
         (f"{QUERIES}::test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again",),
+    ),
+    # Grants
+    Mutant(
+        "limit lowered below what was spent",
+        "datasets/ledger/grants.py",
+        "if _set_granted(tx, grant.key, lowered, only_if=lowered >= _a.spent):",
+        "if _set_granted(tx, grant.key, lowered, only_if=lowered >= 0):",
+        (f"{GRANTS}::test_no_account_is_lowered_below_what_it_spent[sqlite]",),
+    ),
+    Mutant(
+        "lowering that raises",
+        "datasets/ledger/grants.py",
+        '"lower": _lower}',
+        '"lower": _raise}',
+        (f"{GRANTS}::test_one_person_lowers_any_account_at_once[sqlite-account0-1]",),
+    ),
+    Mutant(
+        "lowering journaled as a raise",
+        "datasets/ledger/grants.py",
+        '"lower": "grant_lowered"',
+        '"lower": "grant"',
+        (f"{GRANTS}::test_one_person_lowers_any_account_at_once[sqlite-account0-1]",),
+    ),
+    Mutant(
+        "lowering that is taken for a raise",
+        "datasets/budgets/service.py",
+        'if request.change == "lower":',
+        'if request.change == "less":',
+        (f"{BUDGETS}::test_lowering_takes_back_what_is_unspent_and_says_how_much_that_is[sqlite]",),
+    ),
+    Mutant(
+        "grant that is made effective by returning it",
+        "datasets/budgets/service.py",
+        "made = self._ledger.send_back(**decided, reason=",
+        "made = self._ledger.approve(**decided, reason=",
+        (f"{BUDGETS}::test_each_decision_does_what_it_is_called[sqlite]",),
+    ),
+    Mutant(
+        "returned grant that raises the account",
+        "datasets/ledger/grants.py",
+        'if grant.state == "effective":',
+        'if grant.state in BY_ANOTHER_PERSON:',
+        (f"{GRANTS}::test_a_wish_that_lacks_something_is_sent_back_with_what_is_missing[sqlite]",),
+    ),
+    Mutant(
+        "second person who is the first",
+        "datasets/ledger/grants.py",
+        "            if state in BY_ANOTHER_PERSON:\n",
+        "            if not state:\n",
+        (f"{GRANTS}::test_the_same_person_can_not_approve[sqlite-mayor]",),
+    ),
+    Mutant(
+        "first person under another spelling",
+        "datasets/ledger/grants.py",
+        "decided_by.strip().casefold()",
+        "decided_by",
+        (f"{GRANTS}::test_the_same_person_can_not_approve[sqlite- Mayor ]",),
+    ),
+    Mutant(
+        "reserve that one person raises",
+        "datasets/ledger/grants.py",
+        "waits = account.kind in CAPS and approved_by is None",
+        "waits = account.kind in CHAINED and approved_by is None",
+        (f"{GRANTS}::test_a_contract_is_limited_by_one_person_and_a_reserve_by_two[sqlite]",),
+    ),
+    Mutant(
+        "choice of an account by what is true",
+        "datasets/budgets/service.py",
+        "if getattr(request, member) is not None]",
+        "if getattr(request, member)]",
+        (f"{BUDGETS}::test_what_does_not_fit_is_refused_at_its_member[sqlite--NotOneAccount-4]",),
     ),
     # Values that nobody declared
     Mutant(

@@ -7,6 +7,7 @@ from small_town import COUNT, Visitor
 
 TO_AOI = {"dataset": "residents", "user": "aoi", "epsilon": "1.5", "reason": "the contract was extended"}
 TO_SHOP = {"dataset": "residents", "organisation": "shop", "epsilon": "1", "reason": "the same"}
+LESS = {**TO_AOI, "change": "lower", "reason": "the contract ended"}
 CAP = {"dataset": "residents", "dataset_cap": True, "epsilon": "5", "reason": "the council decided"}
 
 
@@ -83,6 +84,72 @@ def test_a_declined_wish_changes_nothing_and_who_asked_may_take_it_back(visitor:
     assert visitor.granted("dataset:residents") == "20"
 
 
+def test_a_wish_is_returned_with_what_is_missing(visitor: Visitor) -> None:
+    path = pending(visitor)
+    for missing in ({}, {"reason": " "}):
+        refused = visitor.post(path, {"decision": "return", **missing}, "kenji")
+        assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/reason")
+    by_who_asked = visitor.post(path, {"decision": "return", "reason": "unclear"}, "hana")
+    assert by_who_asked.json["errors"][0]["reason"] == "same_person"
+    returned = visitor.post(path, {"decision": "return", "reason": "which decision?"}, "kenji")
+    assert (returned.status_code, returned.json["state"]) == (200, "returned")
+    assert (returned.json["decision_reason"], returned.json["decided_by"]) == ("which decision?", "kenji")
+    assert visitor.post(path, {"decision": "approve"}, "kenji").json["code"] == "conflict"
+    assert visitor.granted("dataset:residents") == "20"
+    (line, *_) = visitor.get("/v1/grants", user="hana").json["items"]
+    assert line == returned.json
+
+
+def test_lowering_takes_effect_at_once_and_by_one_person(visitor: Visitor) -> None:
+    made = visitor.post("/v1/grants", LESS)
+    assert made.status_code == 201
+    assert {"change": "lower", "state": "effective", "decided_by": None}.items() <= made.json.items()
+    assert visitor.granted("user:aoi") == "3.5"
+    assert visitor.post("/v1/grants", {**CAP, "change": "lower"}).json["state"] == "effective"
+    assert visitor.granted("dataset:residents") == "15"
+    assert visitor.ledger.verify() == []
+
+
+def test_what_was_spent_is_not_taken_back(visitor: Visitor) -> None:
+    visitor.ask()
+    refused = visitor.post("/v1/grants", {**LESS, "epsilon": "4.6"})
+    (error,) = refused.json["errors"]
+    assert (refused.status_code, error["pointer"], error["reason"]) == (422, "/epsilon", "more_than_unspent")
+    assert "4.5 is unspent" in error["message"]
+    assert visitor.granted("user:aoi") == "5"
+
+
+def test_an_organisation_without_a_limit_is_hidden_and_not_lowered(visitor: Visitor) -> None:
+    shop = {"dataset": "visits", "organisation": "shop", "epsilon": "1", "reason": "less"}
+    refused = visitor.post("/v1/grants", {**shop, "change": "lower"})
+    (error,) = refused.json["errors"]
+    assert (refused.status_code, error["pointer"], error["reason"]) == (422, "/organisation", "not_limited")
+    accounts = [(line["dataset"], line["account"]) for line in visitor.get("/v1/budgets").json["items"]]
+    assert ("visits", "organisation:shop") not in accounts
+    visitor.post("/v1/grants", shop)
+    accounts = [(line["dataset"], line["account"]) for line in visitor.get("/v1/budgets").json["items"]]
+    assert ("visits", "organisation:shop") in accounts
+
+
+def test_more_than_the_cap_has_left_is_granted_with_a_notice(visitor: Visitor) -> None:
+    made = visitor.post("/v1/grants", {**TO_AOI, "epsilon": "16"}).json
+    (notice,) = made["notices"]
+    assert (notice["code"], notice["account"], notice["remaining"]) == (
+        "above_cap",
+        "dataset:residents",
+        "20",
+    )
+    assert "notices" not in visitor.post("/v1/grants", LESS).json
+
+
+def test_a_cap_past_the_limit_of_amounts_is_refused_to_whoever_approves_it(visitor: Visitor) -> None:
+    id = visitor.post("/v1/grants", {**CAP, "epsilon": "999999"}).json["id"]
+    refused = visitor.post(f"/v1/grants/{id}/decision", {"decision": "approve"}, "kenji")
+    (error,) = refused.json["errors"]
+    assert (refused.status_code, error["pointer"]) == (422, "/decision")
+    assert error["reason"] == "above_lifetime_limit"
+
+
 @pytest.mark.parametrize("id", ["g_nothing", "%00", "x" * 2_000])
 def test_there_is_nothing_to_decide_on_a_grant_that_is_not_there(onlooker: Visitor, id: str) -> None:
     assert onlooker.post(f"/v1/grants/{id}/decision", {"decision": "approve"}).status_code == 404
@@ -106,6 +173,9 @@ def test_there_is_nothing_to_decide_on_a_grant_that_is_not_there(onlooker: Visit
         ({"epsilon": "-1"}, "/epsilon", "not_an_amount"),
         ({"epsilon": "999999"}, "/epsilon", "above_lifetime_limit"),
         ({"approved_by": "kenji"}, "/approved_by", "unknown_field"),
+        ({"dataset_cap": False}, "", "choose_one"),
+        ({"user": "noa", "change": "lower"}, "/user", "nothing_granted"),
+        ({"change": "less"}, "/change", "not_one_of"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -41,6 +41,14 @@ def settle_in(
     return Ledger(store)
 
 
+def settle_in_without_budgets(store: Store, *, cap: str = "10") -> Ledger:
+    """The same people and residents, and nobody was granted anything yet."""
+    with tempfile.TemporaryDirectory(prefix="sudare-town-") as folder:
+        add(store, Path(folder) / "data", terms(RESIDENTS, cap), residents_csv())
+    enrol(store)
+    return Ledger(store)
+
+
 def settle_in_both(
     store: Store,
     *,

@@ -10,12 +10,14 @@ from settlements import AOI, ASKED, CAP, CARE_LINEAGE, LINEAGE, ONE, SHOP, VIEWE
 from sqlalchemy import text
 
 from datasets.database.store import Store, migrate
-from datasets.ledger.errors import BudgetExhausted, GrantDecided
+from datasets.ledger.errors import AboveUnspent, BudgetExhausted, GrantDecided
 from datasets.ledger.grants import Grant
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered, Settlement, must_fit
+from privacy.budget import Price
 
 PROCESSES = 8
+TWO = Price.parse("2")
 START_S_MAX = 60
 Settle = Callable[[Store, Settlement], object]
 _barrier: list[Barrier] = []
@@ -117,21 +119,49 @@ def pending_grants(ledger: Ledger) -> list[Grant]:
 
 
 def do_all(url: str, number: int, attempts: int) -> int:
-    """Settle, grant, ask for more cap and approve what others asked for; how often all of it went well."""
+    """Settle, grant, lower, ask for more cap and decide on what others asked for; how often all of it went well."""
     store, done = Store(url), 0
     ledger, me = Ledger(store), f"official-{number}"
     _barrier[0].wait(START_S_MAX)
     for attempt in range(attempts):
+        # So much that one settlement and one lowering fit, whatever the others do meanwhile.
         for account in (AOI, SHOP, CAP):
-            ledger.grant(lineage=LINEAGE, account=account, amount=ONE, reason="more", requested_by=me)
+            ledger.grant(lineage=LINEAGE, account=account, amount=TWO, reason="more", requested_by=me)
+        ledger.grant(lineage=LINEAGE, account=CAP, amount=ONE, reason="unclear", requested_by=me)
         ledger.settle(asked(number * attempts + attempt))
+        for account in (AOI, SHOP, CAP):
+            ledger.lower(lineage=LINEAGE, account=account, amount=ONE, reason="less", requested_by=me)
         for grant in reversed(pending_grants(ledger)):
-            _approve(ledger, grant.id, me if grant.requested_by != me else f"{me}-too")
+            _decide(ledger, grant, me if grant.requested_by != me else f"{me}-too")
         done += 1
     store.close()
     return done
 
 
-def _approve(ledger: Ledger, grant_id: str, person: str) -> None:
+def _decide(ledger: Ledger, grant: Grant, person: str) -> None:
     with contextlib.suppress(GrantDecided):
-        ledger.approve(grant_id=grant_id, decided_by=person)
+        if grant.reason == "unclear":
+            ledger.send_back(grant_id=grant.id, decided_by=person, reason="say why")
+        else:
+            ledger.approve(grant_id=grant.id, decided_by=person)
+
+
+def lower_many(url: str, number: int, attempts: int) -> Counter[str]:
+    """Settle and lower the same accounts in turn, each process beginning with the other; count what went through."""
+    store, outcomes = Store(url), Counter[str]()
+    ledger = Ledger(store)
+    connect(store)
+    _barrier[0].wait(START_S_MAX)
+    for attempt in range(attempts):
+        try:
+            if (number + attempt) % 2:
+                ledger.settle(asked(number * attempts + attempt))
+                outcomes["settled"] += 1
+            else:
+                account = (AOI, SHOP, CAP)[attempt % 3]
+                ledger.lower(lineage=LINEAGE, account=account, amount=ONE, reason="less", requested_by="me")
+                outcomes[account.kind] += 1
+        except (BudgetExhausted, AboveUnspent):
+            outcomes["refused"] += 1
+    store.close()
+    return outcomes

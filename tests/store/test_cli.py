@@ -157,6 +157,75 @@ def test_a_cap_waits_for_a_second_person(sudare, town):
     assert "dataset:town: 0 of 5 spent" in sudare("budget", "show")
 
 
+TO_AOI = ["grant", "--dataset", "town", "--user", "aoi", "--reason", "contract 12", "--epsilon"]
+
+
+def test_what_is_unspent_is_taken_back(sudare, town):
+    sudare(*TO_AOI, "0.5")
+    assert sudare(*TO_AOI, "0.2", "--lower") == "took epsilon 0.2 back from user:aoi on town\n"
+    assert "user:aoi: 0 of 0.3 spent" in sudare("budget", "show")
+    refused = sudare(*TO_AOI, "0.4", "--lower", exit_code=1)
+    assert refused == "Error: user:aoi has 0.3 unspent: 0.4 cannot be taken back\n"
+    made = json.loads(sudare(*TO_AOI, "0.1", "--lower", "--json"))
+    assert (made["change"], made["state"], made["epsilon"]) == ("lower", "effective", "0.1")
+    assert "agree" in sudare("ledger", "verify")
+
+
+def test_lowering_takes_one_person(sudare, town):
+    refused = sudare(*TO_AOI, "0.2", "--lower", "--approved-by", "hana", exit_code=2)
+    assert "lowering takes one person: leave --approved-by out" in refused
+
+
+def test_more_than_the_cap_has_left_is_granted_and_noticed(sudare, town):
+    assert sudare(*TO_AOI, "3").splitlines() == [
+        "granted epsilon 3 to user:aoi on town",
+        "the cap of town has only 2 left: not all of this can be spent",
+    ]
+
+
+def test_what_an_organisation_spends_without_a_limit_is_shown(sudare, town, monkeypatch):
+    sudare(*TO_AOI, "0.5")
+    assert "town  organisation:sunrise: 0 spent, without a limit" in sudare("budget", "show")
+    lines = json.loads(sudare("budget", "show", "--user", "aoi", "--json"))
+    (line,) = (line for line in lines if line["account"] == "organisation:sunrise")
+    assert (line["granted"], line["spent"], line["remaining"]) == (None, "0", None)
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    shown = sudare("budget", "show")
+    assert "town  organisation:sunrise: 0 使用済み（上限なし）" in shown
+    assert "town  user:aoi: 0.5 のうち 0 使用済み" in shown
+    assert sudare(*TO_AOI, "0.1") == "town について user:aoi に epsilon 0.1 を付与しました\n"
+    assert sudare(*TO_AOI, "0.1", "--lower") == "town について user:aoi から epsilon 0.1 を取り消しました\n"
+
+
+def test_grants_are_listed_newest_first_with_their_people(sudare, town, monkeypatch):
+    assert sudare("grant", "list") == "no grants\n"
+    sudare(*TO_AOI, "0.5")
+    sudare("grant", "--dataset", "town", "--dataset-cap", "--epsilon", "3", "--reason", "council 3")
+    first, second = sudare("grant", "list").splitlines()
+    assert re.fullmatch(
+        r"g_\w+  \S+  town  dataset:town: raised by epsilon 3, pending \(asked by operator:\w+\): council 3",
+        first,
+    )
+    assert "user:aoi: raised by epsilon 0.5, effective" in second
+    (pending,) = json.loads(sudare("grant", "list", "--pending", "--json"))
+    assert (pending["account"], pending["state"]) == ("dataset:town", "pending")
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert "dataset:town: epsilon 3 増額、承認待ち" in sudare("grant", "list", "--pending")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["grant", "--user", "aoi", "--epsilon", "1", "--reason", "x"], "Missing option '--dataset'"),
+        (["grant", "--dataset", "town", "--user", "aoi", "--epsilon", "1"], "Missing option '--reason'"),
+        (["grant"], "Missing option '--dataset'"),
+        (["grant", "--dataset", "town", "list"], "options of a new grant do not go before list"),
+    ],
+)
+def test_a_new_grant_has_its_options_and_the_list_has_none_of_them(sudare, town, words, message):
+    assert message in sudare(*words, exit_code=2)
+
+
 def test_a_grant_to_nobody_is_refused(sudare, town):
     words = ["grant", "--dataset", "town", "--user", "nobody", "--epsilon", "1", "--reason", "x"]
     assert "nobody" in sudare(*words, exit_code=1)
@@ -178,7 +247,8 @@ def test_a_grant_without_a_reason_is_refused_in_the_language_of_the_setting(
 
 
 def test_a_grant_names_exactly_one_account(sudare, town):
-    sudare("grant", "--dataset", "town", "--epsilon", "1", "--reason", "x", exit_code=2)
+    refused = sudare("grant", "--dataset", "town", "--epsilon", "1", "--reason", "x", exit_code=2)
+    assert "give exactly one of --user, --org, --dataset-cap" in refused
 
 
 def test_the_ledger_verifies_itself(sudare, town):

@@ -13,7 +13,7 @@ from settlements import AOI, CAP, LINEAGE, MEI, SHOP, asked
 
 from datasets.database.store import Store
 from datasets.ledger.accounts import Account
-from datasets.ledger.errors import BudgetExhausted
+from datasets.ledger.errors import AboveUnspent, BudgetExhausted
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered
 from privacy.budget import Price
@@ -69,15 +69,30 @@ class LedgerAgainstModel(RuleBasedStateMachine):
         )
         self.waiting[grant.id] = amount
 
-    @precondition(lambda self: self.waiting)
-    @rule(approved=st.booleans())
-    def decide(self, approved: bool) -> None:
-        id, amount = self.waiting.popitem()
-        if approved:
-            self.ledger.approve(grant_id=id, decided_by="auditor")
-            self.granted[CAP] += amount
+    @rule(account=st.sampled_from([AOI, MEI, SHOP, CAP]), amount=AMOUNTS)
+    def lower(self, account: Account, amount: int) -> None:
+        less = {
+            "lineage": LINEAGE,
+            "account": account,
+            "amount": Price(amount),
+            "reason": "less",
+            "requested_by": "mayor",
+        }
+        if self.granted[account] - amount < self.spent[account]:
+            with pytest.raises(AboveUnspent) as refused:
+                self.ledger.lower(**less)  # type: ignore[arg-type]
+            assert refused.value.remaining.nano == self.granted[account] - self.spent[account]
         else:
-            self.ledger.decline(grant_id=id, decided_by="auditor")
+            self.ledger.lower(**less)  # type: ignore[arg-type]
+            self.granted[account] -= amount
+
+    @precondition(lambda self: self.waiting)
+    @rule(how=st.sampled_from(["approve", "decline", "send_back"]))
+    def decide(self, how: str) -> None:
+        id, amount = self.waiting.popitem()
+        getattr(self.ledger, how)(grant_id=id, decided_by="auditor", reason="the council's minutes")
+        if how == "approve":
+            self.granted[CAP] += amount
 
     @rule()
     def open_again(self) -> None:

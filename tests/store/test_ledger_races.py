@@ -14,6 +14,7 @@ from racers import (
     honest,
     honest_of_six,
     line_up,
+    lower_many,
     naive,
     settle_all_sides,
     settle_many,
@@ -95,10 +96,33 @@ def test_one_key_settles_once_and_everybody_gets_that_answer(
 
 
 def test_grants_and_settlements_do_not_wait_in_a_circle(racers: Pool, store: Store, store_url: str) -> None:
-    ledger = settle_in(store)
+    ledger = settle_in(store, cap="99")
     tasks = [(store_url, number, 2) for number in range(PROCESSES)]
     assert racers.starmap(do_all, tasks, chunksize=1) == [2] * PROCESSES
-    assert balances(ledger)["dataset:residents"] == str(2 * PROCESSES)
+    rounds = 2 * PROCESSES
+    assert balances(ledger)["dataset:residents"] == str(rounds)
+    granted = {f"{state.kind}:{state.holder}": str(state.granted) for state in ledger.all_accounts()}
+    # Each round raised by two and took one back; what was sent back raised nothing.
+    assert granted["user:aoi"] == str(2 + rounds)
+    assert granted["dataset:residents"] == str(99 + rounds)
+    assert ledger.verify() == []
+
+
+def test_what_is_spent_and_what_is_taken_back_at_once_never_pass_what_was_granted(
+    racers: Pool, store: Store, store_url: str
+) -> None:
+    ledger = settle_in(store, user="12", shop="11", cap="10")
+    attempts = 6
+    tasks = [(store_url, number, attempts) for number in range(PROCESSES)]
+    done = sum(racers.starmap(lower_many, tasks, chunksize=1), Counter())
+    assert done.total() == PROCESSES * attempts
+    for state in ledger.all_accounts():
+        if state.holder != "mei":
+            first = {"user": 12, "organisation": 11, "dataset": 10}[state.kind]
+            assert str(state.granted) == str(first - done[state.kind])
+            assert str(state.spent) == str(done["settled"])
+            assert state.spent <= state.granted
+    assert done["refused"] > 0
     assert ledger.verify() == []
 
 

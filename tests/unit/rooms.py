@@ -41,6 +41,7 @@ ROOMS = {
         "privacy privacy.deidentify privacy.deidentify.hierarchies", "numpy scipy sklearn"
     ),
     "datasets": row(),
+    "datasets.budgets": row("datasets.catalog datasets.ledger privacy"),
     "datasets.catalog": row("datasets.database datasets.descriptor datasets.engines privacy", "sqlalchemy"),
     "datasets.database": row("privacy", "alembic psycopg sqlalchemy structlog"),
     "datasets.descriptor": row("privacy", "jsonschema yaml"),
@@ -78,14 +79,17 @@ ROOMS = {
         "flask",
     ),
     "api.__main__": row("api.commands"),
-    "api.budgets": row("api.http api.services datasets.catalog datasets.ledger privacy", "flask marshmallow"),
+    "api.budgets": row(
+        "api.http api.services datasets.budgets datasets.catalog datasets.database datasets.ledger privacy",
+        "flask marshmallow",
+    ),
     "api.catalog": row(
         "api.http api.services datasets.catalog datasets.ledger datasets.people datasets.queries privacy",
         "flask marshmallow",
     ),
     "api.commands": row(
         "api api.budgets api.description api.records api.server api.services api.settings "
-        "datasets.catalog datasets.database datasets.descriptor datasets.ledger datasets.people "
+        "datasets.budgets datasets.catalog datasets.database datasets.descriptor datasets.ledger datasets.people "
         "datasets.records datasets.records.plan datasets.registration datasets.registration.ingest "
         "datasets.sample privacy privacy.deidentify",
         "click",
@@ -102,8 +106,8 @@ ROOMS = {
     "api.records": row("api.formats datasets.records privacy privacy.deidentify.utility", "jinja2"),
     "api.server": row("api.http api.services api.settings", "flask gunicorn prometheus_client structlog"),
     "api.services": row(
-        "api.settings datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people "
-        "datasets.queries privacy",
+        "api.settings datasets.budgets datasets.catalog datasets.database datasets.engines datasets.ledger "
+        "datasets.people datasets.queries privacy",
         "flask sqlalchemy structlog",
     ),
     "api.settings": row("privacy"),

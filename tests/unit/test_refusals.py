@@ -33,9 +33,12 @@ NOT_OVER_HTTP = {
     "invalid_amount",
     "invalid_delta",
     "not_canonical",
+    "above_limit",
+    "above_unspent",
     # The body's schema refuses it first.
-    "no_reason",
     "nobody_named",
+    # A second person is named on the command line alone.
+    "one_person_lowers",
     # People, registration, settings and records are the command line's.
     "invalid_name",
     "invalid_role",
