@@ -5,8 +5,9 @@ noisy integers and the plan alone, so it costs nothing and is the same in every 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -43,21 +44,25 @@ class AnswerTable:
         columns = _text([column.description() for column in self.columns])
         rest = _text(self.annotations())
         # The order of members is that of answers which are kept: the same table must give the same digest.
-        return f'{{"columns": {columns}, "rows": [{", ".join(self._rows())}], {rest[1:]}'.encode()
+        return f'{{"columns": {columns}, "rows": [{self._rows()}], {rest[1:]}'.encode()
 
     def annotations(self) -> dict[str, Any]:
         """What JSON says of the table beside columns and rows: the codes of the postprocessing, notes in words."""
         notes = [{"code": code, **NOTES[code].as_texts()} for code in self.notes]
         return {"postprocessing": list(self.postprocessing), "notes": notes}
 
-    def _rows(self) -> Iterator[str]:
+    def _rows(self) -> str:
         """One JSON object a row, by name and in the order of the columns."""
-        # Written column by column into a pattern: a dict a row would cost more than all the rest of an answer, and
-        # so many objects at once call the garbage collector time and again.
-        names = [_text(column.name).replace("%", "%%") for column in self.columns]
-        pattern = f"{{{', '.join(f'{name}: %s' for name in names)}}}"
-        texts = (_texts(column.values) for column in self.columns)
-        return map(pattern.__mod__, zip(*texts, strict=True))
+        # Written column by column: a dict a row would cost more than all the rest of an answer, and so many objects at
+        # once call the garbage collector time and again.
+        texts = [_texts(column.values) for column in self.columns]
+        assert len(set(map(len, texts))) == 1, "all columns are of one length"
+        names = [f"{_text(column.name)}: " for column in self.columns]
+        openings = [f"{{{names[0]}", *(f", {name}" for name in names[1:])]
+        pieces = [(repeat(opening), cells) for opening, cells in zip(openings, texts, strict=True)]
+        return "".join(chain.from_iterable(zip(*chain.from_iterable(pieces), repeat("}, "), strict=False)))[
+            :-2
+        ]
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "AnswerTable":
@@ -75,19 +80,22 @@ class AnswerTable:
         return cls(columns=columns, notes=notes, postprocessing=tuple(body["postprocessing"]))
 
 
-def _text(value: Any) -> str:
-    """A value as JSON, Japanese as it is read; raises ValueError for NaN and infinities."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+# Japanese as it is read; ValueError for NaN and infinities. Kept, since json.dumps would make one at every call.
+_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def _texts(values: Sequence[Label]) -> list[str]:
     """Each value as JSON."""
-    if str in set(map(type, values)):
-        # Labels of keys come again and again. Numbers stay out of the dict, where 1 and 1.0 would be one.
-        known: dict[Label, str] = {word: _text(word) for word in set(values) if isinstance(word, str | None)}
-        return [known[value] if value in known else _text(value) for value in values]
-    # Numbers and null hold no comma, so one call writes them all.
-    return _text(list(values))[1:-1].split(", ") if values else []
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return list(map(str, values))
+    if str not in kinds:
+        # Numbers and null hold no comma, so one call writes them all.
+        return _text(list(values))[1:-1].split(", ") if values else []
+    if kinds <= {str, type(None)}:
+        # Labels of keys come again and again: each is written once.
+        return list(map({value: _text(value) for value in set(values)}.__getitem__, values))
+    return list(map(_text, values))
 
 
 def release(plan: Plan, exact: Mapping[ExactRequest, Integers], noise: Noise) -> Released:

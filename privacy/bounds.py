@@ -54,7 +54,7 @@ def _share_of_hidden_total(a: Floats, b: Floats) -> Floats:
 
 
 def _roots(excess, kept: Floats) -> Floats:  # type: ignore[no-untyped-def]
-    """Bisect between each end of [0, 1] and a share that is kept: the refused side or a kept end. Shape (2, …)."""
+    """Bisect between a kept share and each end of [0, 1]: the refused side, or the end if kept. Shape (2, …)."""
     # Both ends at once: a step is a few calls of numpy, whatever the number of cells.
     ends = np.stack([np.zeros_like(kept), np.ones_like(kept)])
     end_kept = excess(ends) <= 0
