@@ -15,7 +15,8 @@ from privacy.words import Words
 if TYPE_CHECKING:
     from datasets.catalog import Catalog
     from datasets.database.store import Store
-    from datasets.engines.duckdb import DuckdbEngine
+    from datasets.engines.base import Engine, EngineLimits
+    from datasets.engines.rehearsal import DummyEngine
     from datasets.ledger.service import Ledger
     from datasets.people.service import People
     from datasets.queries.service import QueryService
@@ -81,14 +82,16 @@ class Services:
         return Catalog(self.store, self.settings.data_dir)
 
     @cached_property
-    def engine(self) -> "DuckdbEngine":
-        from datasets.engines.duckdb import DuckdbEngine
+    def engine(self) -> "Engine":
+        from datasets.engines.engines import Engines
 
-        return DuckdbEngine(
-            threads=ENGINE_THREADS,
-            timeout_s=self.settings.query_timeout_s,
-            temporary=self.settings.data_dir / "temporary",
-        )
+        return Engines(self._engine_limits())
+
+    @cached_property
+    def dummy_engine(self) -> "DummyEngine":
+        from datasets.engines.rehearsal import DummyEngine
+
+        return DummyEngine(self._engine_limits())
 
     @cached_property
     def queries(self) -> "QueryService":
@@ -99,8 +102,18 @@ class Services:
             ledger=self.ledger,
             catalog=self.catalog,
             engine=self.engine,
+            dummy_engine=self.dummy_engine,
             noise=self.noise or OpendpNoise(),
             data_dir=self.settings.data_dir,
+        )
+
+    def _engine_limits(self) -> "EngineLimits":
+        from datasets.engines.base import EngineLimits
+
+        return EngineLimits(
+            threads=ENGINE_THREADS,
+            timeout_s=self.settings.query_timeout_s,
+            temporary=self.settings.data_dir / "temporary",
         )
 
     def made(self) -> Self:

@@ -22,6 +22,7 @@ from bench.serving import Client, serving
 from bench.town import REGIONS, Town, build, built_by
 from datasets.catalog import Catalog
 from datasets.database.store import Store
+from datasets.engines.base import EngineLimits
 from datasets.engines.duckdb import DuckdbEngine
 from privacy.plan import plan
 
@@ -122,7 +123,8 @@ def _measure(served: Sequence[Served], runs: int, warm_up: int) -> list[dict[str
     town = served[-1].town
     store = Store(town.database_url)
     held = Catalog(store, town.data_dir).current("town")
-    engine = DuckdbEngine(threads=2, timeout_s=600, temporary=town.data_dir / "temporary")
+    limits = EngineLimits(threads=2, timeout_s=600, temporary=town.data_dir / "temporary")
+    engine = DuckdbEngine(limits)
     plain = duckdb.connect()
     plain.execute("SET threads = 2")
     plain.execute(f"CREATE VIEW raw AS FROM read_parquet('{town.raw}')")
@@ -130,7 +132,7 @@ def _measure(served: Sequence[Served], runs: int, warm_up: int) -> list[dict[str
     for name, (question, sql) in QUESTIONS.items():
         asked = {**question, "budget": {"epsilon": "0.5"}, "reuse": "never"}
         planned = plan(to_query(QuerySchema().load(asked)), held.schema)
-        exact_part = partial(engine.exact, planned, held.file)
+        exact_part = partial(engine.exact, planned, held.place, "bench")
         exact, raw = _interleaved(runs, warm_up, exact_part, lambda sql=sql: plain.execute(sql).fetchall())
         beside, *answers = _interleaved(
             runs, warm_up, exact_part, *(partial(one.client.ask, asked) for one in served)

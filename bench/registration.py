@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from datasets.descriptor.descriptor import parse
-from datasets.registration.ingest import ingest
+from datasets.registration.ingest import SourceFile, ingest
 from datasets.sample.write import generate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,7 +68,8 @@ def _measured(name: str, source: Path, descriptor: Path) -> dict[str, Any]:
 def _import(source: Path, descriptor: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sudare-bench-") as staging:
         began = time.perf_counter()
-        report = ingest(parse(descriptor.read_text("utf-8")), source, Path(staging), b"bench" * 8, _quiet)
+        described, file = parse(descriptor.read_text("utf-8")), SourceFile.at(source)
+        report = ingest(described, file, Path(staging), b"bench" * 8, _quiet)
         seconds, cpu_seconds = time.perf_counter() - began, time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unit = 2**20 if sys.platform == "darwin" else 2**10

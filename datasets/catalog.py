@@ -9,28 +9,48 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, bindparam, func, select, update
 
 from datasets.database.store import Store
+from datasets.database.tables import Base, DatasetRow, VersionRow, ViewLineageRow
 from datasets.descriptor.descriptor import Descriptor, parse
-from datasets.engines.duckdb import STATISTICS_FILE
+from datasets.engines.base import Place
 from privacy.refusal import Refusal
 from privacy.schema import Measure, Schema
 from privacy.words import Words
 
+TABLES = Base.metadata.tables
+DATASETS, VERSIONS = TABLES[DatasetRow.__tablename__], TABLES[VersionRow.__tablename__]
+VIEW_LINEAGES = TABLES[ViewLineageRow.__tablename__]
 # A view stands in several lineages, so the join gives one row for each of them; every other dataset gives
 # one.
-_SELECT = """
-    SELECT datasets.id, datasets.lineage, datasets.version, datasets.created_at, datasets.retired_at,
-        versions.descriptor, versions.folder, versions.registered_at, versions.sources,
-        view_lineages.lineage AS of_view
-    FROM datasets JOIN versions ON versions.dataset = datasets.id AND versions.number = datasets.version
-        LEFT JOIN view_lineages ON view_lineages.dataset = datasets.id
-"""
-CURRENT = text(f"{_SELECT} WHERE datasets.id = :id")
-ALL = text(f"{_SELECT} ORDER BY datasets.id")
-# The first date stays: retiring twice must not make it look as if questions were answered meanwhile.
-RETIRE = text("UPDATE datasets SET retired_at = :at WHERE id = :id AND retired_at IS NULL")
+ALL = (
+    select(
+        DATASETS.c.id,
+        DATASETS.c.lineage,
+        DATASETS.c.version,
+        DATASETS.c.retired_at,
+        VERSIONS.c.descriptor,
+        VERSIONS.c.folder,
+        VERSIONS.c.engine,
+        VERSIONS.c.registered_at,
+        VERSIONS.c.sources,
+        VIEW_LINEAGES.c.lineage.label("of_view"),
+    )
+    .join_from(
+        DATASETS, VERSIONS, (VERSIONS.c.dataset == DATASETS.c.id) & (VERSIONS.c.number == DATASETS.c.version)
+    )
+    .outerjoin(VIEW_LINEAGES, VIEW_LINEAGES.c.dataset == DATASETS.c.id)
+    .order_by(DATASETS.c.id)
+)
+# Made once: every question runs it, and a statement keeps the key under which its text is cached.
+CURRENT = ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset"))
+RETIRE = (
+    update(DATASETS)
+    .where(DATASETS.c.id == bindparam("dataset"))
+    # The first date stays: retiring twice must not make it look as if questions were answered meanwhile.
+    .values(retired_at=func.coalesce(DATASETS.c.retired_at, bindparam("at")))
+)
 
 
 class NoSuchDataset(Refusal):
@@ -46,7 +66,7 @@ class NoSuchDataset(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetVersion:
-    """A dataset as it answers now. `file` is its statistics table.
+    """A dataset as it answers now. `place` is where its rows lie and who computes there.
 
     `lineages` are those whose accounts pay for an answer: one, or for a view all that it joins, sorted.
     `sources` are the datasets and versions that a view was joined from, empty for any other dataset.
@@ -56,7 +76,7 @@ class DatasetVersion:
     lineages: tuple[str, ...]
     version: int
     schema: Schema
-    file: Path
+    place: Place
     registered_at: str
     retired: bool
     sources: Mapping[str, int] = field(default_factory=dict)
@@ -89,7 +109,7 @@ class Catalog:
     def current(self, id: str) -> DatasetVersion:
         """The version that answers now. Raises NoSuchDataset."""
         with self._store.reading() as connection:
-            rows = connection.execute(CURRENT, {"id": id}).all()
+            rows = connection.execute(CURRENT, {"dataset": id}).all()
         if not rows:
             raise NoSuchDataset(id)
         return self._version(rows)
@@ -111,11 +131,11 @@ class Catalog:
 
     def retire(self, id: str, *, at: str) -> None:
         """End a dataset: no new question is answered; what was answered and spent stays. Raises NoSuchDataset."""
-        self.current(id)
         with self._store.writing() as connection:
-            connection.execute(RETIRE, {"id": id, "at": at})
+            if not connection.execute(RETIRE, {"dataset": id, "at": at}).rowcount:
+                raise NoSuchDataset(id)
 
-    def _version(self, rows: Sequence[Row[Any]]) -> DatasetVersion:
+    def _version(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> DatasetVersion:
         """From the dataset's rows: one, or for a view one for each lineage."""
         row = rows[0]
         return DatasetVersion(
@@ -123,7 +143,7 @@ class Catalog:
             lineages=tuple(sorted(same.of_view or same.lineage for same in rows)),
             version=row.version,
             schema=described(row.descriptor).schema,
-            file=self._data_dir / row.folder / STATISTICS_FILE,
+            place=Place(row.engine, self._data_dir / row.folder),
             registered_at=row.registered_at,
             retired=row.retired_at is not None,
             sources=json.loads(row.sources or "{}"),

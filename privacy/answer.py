@@ -82,11 +82,9 @@ def _text(value: Any) -> str:
 
 def _texts(values: Sequence[Label]) -> list[str]:
     """Each value as JSON."""
-    words = {value for value in values if isinstance(value, str)}
-    if words:
+    if str in set(map(type, values)):
         # Labels of keys come again and again. Numbers stay out of the dict, where 1 and 1.0 would be one.
-        known: dict[Label, str] = {None: "null"}
-        known.update((word, _text(word)) for word in words)
+        known: dict[Label, str] = {word: _text(word) for word in set(values) if isinstance(word, str | None)}
         return [known[value] if value in known else _text(value) for value in values]
     # Numbers and null hold no comma, so one call writes them all.
     return _text(list(values))[1:-1].split(", ") if values else []

@@ -41,8 +41,9 @@ def share_of(
     # Where noise carried the sums out of [0, 1] no share explains both. Then each lies within its own half-width
     # with √confidence, so both do with `confidence`; with three classes a sum holds the noise of two.
     box = (distribution.half_width(math.sqrt(confidence)) * (classes - 1) + 1) / total
-    low = np.where(inside, _root(excess, 0.0, centre), np.clip(centre - box, 0, 1))
-    high = np.where(inside, _root(excess, 1.0, centre), np.clip(centre + box, 0, 1))
+    least, most = _roots(excess, centre)
+    low = np.where(inside, least, np.clip(centre - box, 0, 1))
+    high = np.where(inside, most, np.clip(centre + box, 0, 1))
     return centre, np.where(known, low, 0.0), np.where(known, high, 1.0)
 
 
@@ -52,16 +53,18 @@ def _share_of_hidden_total(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.where(total > 0, np.clip(a / np.where(total > 0, total, 1.0), 0, 1), 0.5))
 
 
-def _root(excess, end: float, kept: Floats) -> Floats:  # type: ignore[no-untyped-def]
-    """Bisect between an end of [0, 1] and a share that is kept; the refused side, or the end if kept."""
-    out = np.full_like(kept, end)
-    end_kept = excess(out) <= 0
+def _roots(excess, kept: Floats) -> Floats:  # type: ignore[no-untyped-def]
+    """Bisect between each end of [0, 1] and a share that is kept: the refused side or a kept end. Shape (2, …)."""
+    # Both ends at once: a step is a few calls of numpy, whatever the number of cells.
+    ends = np.stack([np.zeros_like(kept), np.ones_like(kept)])
+    end_kept = excess(ends) <= 0
+    out, kept = ends, np.stack([kept, kept])
     # Sixty halvings go below the spacing of floats; the refused side is returned, so bounds err outwards.
     for _ in range(60):
         middle = (out + kept) / 2
         refused = excess(middle) > 0
         out, kept = np.where(refused, middle, out), np.where(refused, kept, middle)
-    return np.asarray(np.where(end_kept, end, out))
+    return np.asarray(np.where(end_kept, ends, out))
 
 
 def variance_of(

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-GRID = 2048
+SHARES = np.linspace(0, 1, 2_049)
+"""The shares at which the tail of a share's noise is tabulated."""
 EXACT_SIGMA_MAX = 200.0
 GAP = 1e-3
 STEPS = 60
@@ -69,13 +70,13 @@ class NoiseDistribution:
         return np.asarray(self.scale * factor * np.sqrt((weights**2).sum(axis=0)))
 
     def shares_tail(self, confidence: float, share: Floats, *, classes: int) -> Floats:
-        """`tail` for the noise of (1-s)A - sB as a function of s in [0, 1], from a table of 2,049 points.
+        """`tail` for the noise of (1-s)A - sB as a function of s in [0, 1], from a table at `SHARES`.
 
         With two classes A and B are released numbers; with three, A = X₁ + X₂ and B = X₂ + X₃, so that the
         weights are 1-s, 1-2s and s.
         """
         table = _shares_table(self.kind, confidence, classes)
-        return np.asarray(self.scale * np.interp(share, np.linspace(0, 1, GRID + 1), table))
+        return np.asarray(self.scale * np.interp(share, SHARES, table))
 
 
 def _normal_or_mixed(kind: str, confidence: float) -> float:
@@ -137,6 +138,5 @@ def _laplace_tail(confidence: float, weights: Floats) -> Floats:
 
 @lru_cache(maxsize=64)
 def _shares_table(kind: Literal["laplace", "gaussian", "mixed"], confidence: float, classes: int) -> Floats:
-    share = np.linspace(0, 1, GRID + 1)
-    rows = [1 - share, share] if classes == 2 else [1 - share, 1 - 2 * share, share]
+    rows = [1 - SHARES, SHARES] if classes == 2 else [1 - SHARES, 1 - 2 * SHARES, SHARES]
     return NoiseDistribution(kind, 1.0).tail(confidence, np.array(rows))

@@ -94,12 +94,14 @@ class OpendpNoise:
         # OpenDP's privacy map is that of vectors of int64; anything else would be another mechanism.
         assert exact.dtype == np.int64
         assert exact.ndim == 1
-        chunks = np.array_split(exact, max(1, math.ceil(len(exact) / CELLS_PER_THREAD)))
+        chunks = np.array_split(exact, max(1, min(len(exact) // CELLS_PER_THREAD, THREADS_MAX)))
         if len(chunks) == 1:
             return np.array(measurement(exact.tolist()), dtype=np.int64)
-        with ThreadPoolExecutor(THREADS_MAX) as threads:
-            noisy = threads.map(lambda chunk: measurement(chunk.tolist()), chunks)
-            return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])
+        # This thread takes the first chunk instead of waiting: one thread less to start.
+        with ThreadPoolExecutor(len(chunks) - 1) as threads:
+            others = [threads.submit(measurement, chunk.tolist()) for chunk in chunks[1:]]
+            noisy = [measurement(chunks[0].tolist()), *(other.result() for other in others)]
+        return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])
 
     def top(self, scores: Integers, mechanism: Mechanism) -> int:
         measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale)

@@ -19,6 +19,9 @@ from sqlalchemy import Connection
 
 from datasets.catalog import DatasetVersion, NoSuchDataset
 from datasets.database.store import Store
+from datasets.engines.base import EngineLimits, Place
+from datasets.engines.duckdb import DuckdbEngine
+from datasets.engines.format import ENGINE, STATISTICS_FILE
 from privacy.answer import release
 from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest, cells_over
@@ -97,20 +100,39 @@ class NoiseOfManyRuns:
 
 @dataclass
 class MadeUpEngine:
-    """An engine that answers `value` in every cell, or fails; counts how often data was opened."""
+    """An engine that answers `value` in every cell, or fails, or cannot be opened; counts how often it computed."""
 
     value: int = 100
     failure: Exception | None = None
-    opened: list[Path] = field(default_factory=list)
+    closed: Exception | None = None
+    opened: list[Place] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
-        self.opened.append(file)
+    def ready(self, place: Place) -> None:
+        if self.closed is not None:
+            raise self.closed
+
+    def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
+        self.opened.append(place)
+        self.runs.append(run)
         if self.failure is not None:
             raise self.failure
-        return self.rehearse(plan)
-
-    def rehearse(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
         return filled(plan, self.value)
+
+    def values(self, plan: Plan, place: Place, codes: Integers, run: str) -> list[str]:
+        self.runs.append(run)
+        return [f"value {code}" for code in codes]
+
+    def cancel(self, run: str) -> None:
+        self.cancelled.append(run)
+
+
+class MadeUpDummy:
+    """A dummy engine that answers 100 in every cell."""
+
+    def exact(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
+        return filled(plan, 100)
 
 
 def filled(plan: Plan, value: int) -> dict[ExactRequest, Integers]:
@@ -263,21 +285,38 @@ def everybody(schema: Schema) -> Iterator[Person]:
         yield from map(list, combinations_with_replacement(every_row(schema), rows))
 
 
-def write_statistics(file: Path, schema: Schema, people: Sequence[Person], *, types: Sequence[str]) -> Path:
-    """A statistics file as registration makes it: one narrow integer a column, rank and person."""
+RUN = "run"
+"""The name of a run that nobody cancels."""
+
+
+def embedded(folder: Path, *, timeout_s: float = 60) -> DuckdbEngine:
+    """The embedded engine with one thread; what it spills goes into the folder."""
+    return DuckdbEngine(EngineLimits(threads=1, timeout_s=timeout_s, temporary=folder))
+
+
+def at(folder: Path) -> Place:
+    """The place of a version that lies in a folder, for the embedded engine."""
+    return Place(ENGINE, folder)
+
+
+def write_statistics(
+    folder: Path, schema: Schema, people: Sequence[Person], *, types: Sequence[str]
+) -> Place:
+    """A statistics file as registration makes it: one narrow integer a column, rank and person; in a new folder."""
+    folder.mkdir()
     columns = [f"c{place} {kind} NOT NULL" for place, kind in enumerate(types)]
     rows = [
         (*row, rank, number)
         for number, person in enumerate(people)
         for rank, row in enumerate(sorted(person), start=1)
     ]
-    with duckdb.connect(str(file)) as connection:
+    with duckdb.connect(str(folder / STATISTICS_FILE)) as connection:
         connection.execute(
             f"CREATE TABLE rows ({', '.join([*columns, 'rank INTEGER NOT NULL', 'person BIGINT NOT NULL'])})"
         )
         if rows:
             connection.execute(f"INSERT INTO rows VALUES {', '.join(map(str, rows))}")
-    return file
+    return at(folder)
 
 
 # Registers

@@ -62,7 +62,8 @@ class Blueprint(flask_smorest.Blueprint):
         self, schema: type[Schema], *, location: str = "json", **options: Any
     ) -> Callable[[View], View]:
         """Give a view the loaded body or query string, and say what can be wrong with it."""
-        parsed = super().arguments(schema, location=location, **options)
+        # Made here and not at every request: making one copies every field of it and of the schemas nested in it.
+        parsed = super().arguments(schema(), location=location, **options)
 
         def mark(view: View) -> View:
             reading: View = parsed(view)

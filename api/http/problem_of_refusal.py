@@ -80,6 +80,7 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),
     "answer_failed": ProblemOf(problem="internal"),
+    "engine_unavailable": ProblemOf(problem="engine_unavailable"),
     # grants
     "no_such_holder": ProblemOf(problem="invalid_query", places=_holder),
     "same_person": ProblemOf(problem="invalid_query", places=_decision),

@@ -153,6 +153,14 @@ PROBLEMS: dict[str, ProblemWords] = {
         title=Words(ja="現在ご利用いただけません", en="The server cannot answer now"),
         detail=Words(ja="しばらくしてから再度お試しください。", en="Try again later."),
     ),
+    "engine_unavailable": ProblemWords(
+        status=503,
+        title=Words(ja="データを開けません", en="The data cannot be opened"),
+        detail=Words(
+            ja="データは読まれず、課金もされていません。しばらくしてから同じ Idempotency-Key で再度お試しください。",
+            en="Nothing was read and nothing was charged. Try again later, with the same Idempotency-Key.",
+        ),
+    ),
 }
 
 REASONS: dict[str, Words] = {

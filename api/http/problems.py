@@ -34,7 +34,8 @@ CODE_OF_STATUS = {
     429: "rate_limited",
     503: "unavailable",
 }
-RETRY_AFTER_S = {"in_progress": "1", "unavailable": "5"}
+# A file or an engine that is gone takes somebody to bring it back.
+RETRY_AFTER_S = {"in_progress": "1", "unavailable": "5", "engine_unavailable": "60"}
 ERRORS_MAX = 50
 log = structlog.get_logger("sudare")
 

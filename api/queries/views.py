@@ -24,7 +24,10 @@ from datasets.queries.service import QueryRequest
 from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
-ASKING = ("not_found", "gone", "budget_exhausted", "above_query_limit", "accuracy_not_reachable")
+ASKING = (
+    *("not_found", "gone", "budget_exhausted", "above_query_limit", "accuracy_not_reachable"),
+    "engine_unavailable",
+)
 """What a question may be refused for, whichever way it is asked."""
 
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from bench.accuracy.cases import Case
 from bench.accuracy.registers import Register
+from datasets.engines.base import EngineLimits, Place
 from datasets.engines.duckdb import DuckdbEngine
+from datasets.engines.format import ENGINE
 from privacy.answer import release, table
 from privacy.noise import OpendpNoise
 from privacy.plan import Plan, plan
@@ -48,7 +50,8 @@ def measure(case: Case, register: Register, epsilon: str, temporary: Path, runs:
 
 def draws(planned: Plan, register: Register, temporary: Path, runs: int) -> np.ndarray:
     """The released values, a row a run: a number a cell, or a number a quantile."""
-    exact = DuckdbEngine(threads=1, timeout_s=600, temporary=temporary).exact(planned, register.file)
+    limits = EngineLimits(threads=1, timeout_s=600, temporary=temporary)
+    exact = DuckdbEngine(limits).exact(planned, Place(ENGINE, register.folder), "bench")
     noise = OpendpNoise()
     (part,) = planned.measurements
     found = []

@@ -13,8 +13,8 @@ import duckdb
 import numpy as np
 
 from datasets.descriptor.descriptor import parse
-from datasets.engines.sql import PERSON, TABLE
-from datasets.registration.ingest import ingest
+from datasets.engines.format import PERSON, STATISTICS_FILE, TABLE, code_name
+from datasets.registration.ingest import SourceFile, ingest
 from datasets.sample import generate
 from privacy.budget import Price
 from privacy.schema import Number, Schema
@@ -89,14 +89,19 @@ class Register:
 
     name: str
     title: str
-    file: Path
+    folder: Path
     schema: Schema
+
+    @property
+    def file(self) -> Path:
+        """Its statistics file."""
+        return self.folder / STATISTICS_FILE
 
     @property
     def fingerprint(self) -> str:
         """A digest of all statistics rows in any order."""
         with duckdb.connect(str(self.file), read_only=True) as engine:
-            names = ", ".join(f"c{place}" for place in range(len(self.schema.queryable)))
+            names = ", ".join(code_name(place) for place in range(len(self.schema.queryable)))
             found = engine.execute(f"SELECT {names} FROM {TABLE} ORDER BY ALL").fetchnumpy()
         digest = hashlib.sha256()
         for column in found.values():
@@ -186,6 +191,6 @@ def registered(name: str, title: str, source: Path, descriptor: str, folder: Pat
     staging = folder / f"registered-{name}"
     staging.mkdir(parents=True)
     parsed = parse(descriptor)
-    ingest(parsed, source, staging, b"accuracy" * 4, lambda stage, share: None)
+    ingest(parsed, SourceFile.at(source), staging, b"accuracy" * 4, lambda stage, share: None)
     schema = replace(parsed.schema, price_per_query_max=Price.parse("1000"))
-    return Register(name=name, title=title, file=staging / "statistics.duckdb", schema=schema)
+    return Register(name=name, title=title, folder=staging, schema=schema)

@@ -21,6 +21,7 @@ from functools import lru_cache
 import numpy as np
 from sqlglot import exp
 
+from datasets.engines.format import PERSON, RANK, TABLE, code_name
 from privacy.exact import Axis, AxisSubset, ExactAggregate, ExactRequest, cells_over
 from privacy.filters import Every, Filter, Member
 from privacy.noise import Integers
@@ -29,9 +30,6 @@ from privacy.schema import Column
 
 # Up to so many groups fit the engine's perfect hash table (see `PERFECT_HASH_BITS`) and little memory.
 RAW_GROUPS_MAX = 1 << 18
-TABLE = "rows"
-WORDS = "words"
-PERSON, RANK = "person", "rank"
 # Needs a statement of its own: its groups or its rows are not those of plain aggregates.
 ALONE = ("histogram", "person_total", "values", "value_persons")
 
@@ -498,7 +496,7 @@ def _codes(column: Column) -> int:
 
 
 def _code(column: int) -> exp.Column:
-    return exp.column(f"c{column}")
+    return exp.column(code_name(column))
 
 
 def _offset(column: int, wide: bool) -> exp.Expression:

@@ -91,11 +91,10 @@ def _answers(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 OF_KEY = _answers(_of_key)
-OF_KEY_WHOLE = select(*STORED, _t.content).where(_of_key, _table)
+_whole = select(*STORED, _t.content).join_from(AnswerRow, AnswerTableRow, _table)
+OF_KEY_WHOLE = _whole.where(_of_key)
 OF_ID = _answers(_c.id == bindparam("of_id"), _c.user == bindparam("of_user"))
-OF_ID_WHOLE = select(*STORED, _t.content).where(
-    _c.id == bindparam("of_id"), _c.user == bindparam("of_user"), _table
-)
+OF_ID_WHOLE = _whole.where(_c.id == bindparam("of_id"), _c.user == bindparam("of_user"))
 # The condition is that of the partial index ix_answers_paid, which serves it. Free replays are left out, since the
 # answer that they repeat is in the list.
 SAME_QUESTION = (
@@ -114,7 +113,7 @@ OF_USER = (
     .order_by(_c.id.desc())
     .limit(bindparam("rows"))
 )
-TABLE = select(_t.content).where(_c.id == bindparam("of_id"), _table)
+TABLE = select(_t.content).join_from(AnswerRow, AnswerTableRow, _table).where(_c.id == bindparam("of_id"))
 
 
 class Answers:

@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from datasets.catalog import Catalog, DatasetVersion, NoSuchDataset
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import new_id
-from datasets.engines.duckdb import DuckdbEngine
+from datasets.engines.base import Engine
+from datasets.engines.errors import EngineUnavailable
 from datasets.ledger.accounts import AccountKey, AccountState
 from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount, NoAnswer
@@ -34,6 +35,9 @@ from privacy.noise import Noise
 from privacy.plan import Plan, plan
 from privacy.query import Query
 from privacy.quote import expectation, narrower_bound, strategy_comparison
+
+if TYPE_CHECKING:
+    from datasets.engines.rehearsal import DummyEngine
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")
@@ -107,9 +111,17 @@ class QueryService:
     """Answers questions about the registered datasets."""
 
     def __init__(
-        self, *, ledger: Ledger, catalog: Catalog, engine: DuckdbEngine, noise: Noise, data_dir: Path
+        self,
+        *,
+        ledger: Ledger,
+        catalog: Catalog,
+        engine: Engine,
+        dummy_engine: "DummyEngine",
+        noise: Noise,
+        data_dir: Path,
     ) -> None:
-        self._ledger, self._catalog, self._engine, self._noise = ledger, catalog, engine, noise
+        self._ledger, self._catalog, self._noise = ledger, catalog, noise
+        self._engine, self._dummy_engine = engine, dummy_engine
         self._underway = data_dir / "underway"
 
     def open_to(self, caller: Caller, id: str) -> OpenDataset:
@@ -153,7 +165,7 @@ class QueryService:
         dataset = self.open_to(caller, id).dataset
         planned = plan(query, dataset.schema)
         # Generated codes stand for no values; numbered ones take their place.
-        released = release(planned, self._engine.rehearse(planned), self._noise)
+        released = release(planned, self._dummy_engine.exact(planned), self._noise)
         made = table(
             planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
         )
@@ -172,21 +184,21 @@ class QueryService:
 
     def again(self, *, user: str, id: str) -> SettledAnswer:
         """One of the user's own answers as it was given. Raises NoAnswer or AnswerFailed."""
-        stored = self._ledger.answer(id=id, user=user)
+        stored, kept = self._ledger.answer_whole(id=id, user=user)
         if stored.outcome == "failed":
             raise AnswerFailed
-        return settled_answer(stored, self._ledger.load(id=id))
+        return settled_answer(stored, kept)
 
     def answer(self, request: QueryRequest) -> SettledAnswer:
         """Answer a question of which the caller has seen that it has no replay: charged, kept, committed.
 
         See the module's order. Of several requests with one key that are underway at once the ledger keeps the first
         answer, and all of them get that one. Raises NotOpen, Retired, InvalidQuery or one derived from it,
-        BudgetExhausted, DeltaExhausted, Conflict, InProgress or AnswerFailed.
+        BudgetExhausted, DeltaExhausted, Conflict, InProgress, EngineUnavailable or AnswerFailed.
         """
         try:
             return self._answer(request)
-        except (NotOpen, Retired, BudgetExhausted, DeltaExhausted, InProgress):
+        except (NotOpen, Retired, BudgetExhausted, DeltaExhausted, InProgress, EngineUnavailable):
             # Perhaps because this very question was answered, and paid for, since the caller looked for a replay.
             with suppress(NoAnswer):
                 return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
@@ -242,25 +254,39 @@ class QueryService:
         return self._settle(request, opened, planned, released, payers)
 
     def _measure(self, request: QueryRequest, opened: OpenDataset, planned: Plan) -> SettledAnswer:
-        """Open the data, add noise, settle. From the first line on, failing costs as much as succeeding."""
+        """Open the data, add noise, settle. Once the data is open, failing costs as much as succeeding.
+
+        Raises EngineUnavailable, free of charge, if it cannot be opened.
+        """
         price, delta_atto = planned.price, delta.atto_of(planned.delta)
         payers = opened.payers(charge=price, dataset_charge=price, delta_atto=delta_atto)
         dataset = opened.dataset
+        self._open(dataset)
+        run = new_id("run")
         try:
-            exact = self._engine.exact(planned, dataset.file)
-            made = self._table(planned, dataset, release(planned, exact, self._noise))
+            exact = self._engine.exact(planned, dataset.place, run)
+            made = self._table(planned, dataset, release(planned, exact, self._noise), run)
         except Exception as failure:  # noqa: BLE001 - the last resort: whatever failed, the data was open
             # Only the class: the message of an engine or of NumPy may quote values of the data.
             log.error("answer_failed", kind=type(failure).__name__, dataset=dataset.id)
             made = None
         return self._settle(request, opened, planned, made, payers)
 
-    def _table(self, planned: Plan, dataset: DatasetVersion, released: Released) -> AnswerTable:
+    def _open(self, dataset: DatasetVersion) -> None:
+        try:
+            self._engine.ready(dataset.place)
+        except EngineUnavailable as failure:
+            # The caller is told neither; whoever runs the server looks for a file or an engine by these.
+            cause = type(failure.__cause__ or failure).__name__
+            log.error("engine_unavailable", kind=cause, engine=dataset.place.engine, dataset=dataset.id)
+            raise
+
+    def _table(self, planned: Plan, dataset: DatasetVersion, released: Released, run: str) -> AnswerTable:
         """The table; values of released codes, where there are any, are looked up after the release only."""
         codes = released_codes(planned, released)
         # Looking values up touches the data exactly, which is harmless only for codes that noise has
         # released.
-        values = self._engine.values(planned, dataset.file, codes) if len(codes) else []
+        values = self._engine.values(planned, dataset.place, codes, run) if len(codes) else []
         return table(planned, released, values)
 
     def _settle(

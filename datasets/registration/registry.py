@@ -14,22 +14,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Executable, Row, Table, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from datasets.catalog import Catalog, DatasetVersion, described
 from datasets.database.files import sync
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
+from datasets.database.tables import Base, DatasetRow, LineageRow, VersionRow, ViewLineageRow
 from datasets.descriptor.descriptor import Descriptor, View
+from datasets.engines.format import ENGINE
 from datasets.ledger.accounts import open_dataset
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest import (
-    VAULT_FILE,
-    VAULT_FOLDER,
     IngestReport,
     JoinedPart,
+    SourceFile,
     ingest,
     ingest_joined,
+    vault_of,
 )
 from datasets.registration.joined import resolve
 from privacy import delta
@@ -37,42 +40,42 @@ from privacy.schema import Schema
 from privacy.words import Words
 
 SALT_BYTES = 32
-CHUNK_BYTES = 1 << 20
+TABLES = Base.metadata.tables
+DATASETS, VERSIONS = TABLES[DatasetRow.__tablename__], TABLES[VersionRow.__tablename__]
+LINEAGES, VIEW_LINEAGES = TABLES[LineageRow.__tablename__], TABLES[ViewLineageRow.__tablename__]
+OF_DATASET = VERSIONS.c.dataset == DATASETS.c.id
+# Views are left out where lineages are compared: their terms are their sources', their source no file.
+NO_VIEW = VERSIONS.c.sources.is_(None)
 # The current version tells whether this is a view: only views have sources.
-DATASET = text("""
-    SELECT datasets.lineage, datasets.retired_at, versions.sources FROM datasets JOIN versions
-        ON versions.dataset = datasets.id AND versions.number = datasets.version
-    WHERE datasets.id = :id
-""")
-SALT = text("SELECT salt FROM lineages WHERE id = :id")
-# Of any dataset of the lineage: the terms are the lineage's. Views are left out, their terms are their
-# sources'.
-LAST_DESCRIPTOR = text("""
-    SELECT versions.descriptor FROM versions JOIN datasets ON datasets.id = versions.dataset
-    WHERE datasets.lineage = :lineage AND versions.sources IS NULL ORDER BY versions.registered_at DESC LIMIT 1
-""")
-# By the bytes of the source: the same file under another name would otherwise get a second lifetime cap.
-SAME_SOURCE = text("""
-    SELECT datasets.id FROM versions JOIN datasets ON datasets.id = versions.dataset
-    WHERE versions.source_digest = :digest AND versions.sources IS NULL AND datasets.lineage <> :lineage
-    LIMIT 1
-""")
-LAST_NUMBER = text("SELECT coalesce(max(number), 0) FROM versions WHERE dataset = :id")
-KEEP_LINEAGE = text(
-    # A lineage that is there keeps its salt, or a new version would keep other rows of a person.
-    "INSERT INTO lineages (id, salt, created_at) VALUES (:id, :salt, :at) ON CONFLICT DO NOTHING"
+DATASET = (
+    select(DATASETS.c.lineage, DATASETS.c.retired_at, VERSIONS.c.sources)
+    .join_from(DATASETS, VERSIONS, OF_DATASET & (VERSIONS.c.number == DATASETS.c.version))
+    .where(DATASETS.c.id == bindparam("dataset"))
 )
-KEEP_DATASET = text("""
-    INSERT INTO datasets (id, lineage, version, created_at) VALUES (:id, :lineage, :version, :at)
-    ON CONFLICT (id) DO UPDATE SET version = excluded.version
-""")
-KEEP_VERSION = text("""
-    INSERT INTO versions (dataset, number, descriptor, folder, source_digest, registered_at, sources)
-    VALUES (:id, :version, :descriptor, :folder, :digest, :at, :sources)
-""")
-VIEW_LINEAGES = text("SELECT lineage FROM view_lineages WHERE dataset = :id")
-KEEP_VIEW_LINEAGE = text(
-    "INSERT INTO view_lineages (dataset, lineage) VALUES (:id, :lineage) ON CONFLICT DO NOTHING"
+SALT = select(LINEAGES.c.salt).where(LINEAGES.c.id == bindparam("lineage"))
+# Of any dataset of the lineage: the terms are the lineage's.
+LAST_DESCRIPTOR = (
+    select(VERSIONS.c.descriptor)
+    .join_from(VERSIONS, DATASETS, OF_DATASET)
+    .where(DATASETS.c.lineage == bindparam("lineage"), NO_VIEW)
+    .order_by(VERSIONS.c.registered_at.desc())
+    .limit(1)
+)
+# By the bytes of the source: the same file under another name would otherwise get a second lifetime cap.
+SAME_SOURCE = (
+    select(DATASETS.c.id)
+    .join_from(VERSIONS, DATASETS, OF_DATASET)
+    .where(
+        VERSIONS.c.source_digest == bindparam("digest"), NO_VIEW, DATASETS.c.lineage != bindparam("lineage")
+    )
+    .limit(1)
+)
+LAST_NUMBER = select(func.coalesce(func.max(VERSIONS.c.number), 0)).where(
+    VERSIONS.c.dataset == bindparam("dataset")
+)
+VIEW_LINEAGES_OF = select(VIEW_LINEAGES.c.lineage).where(VIEW_LINEAGES.c.dataset == bindparam("dataset"))
+ANSWER_FROM = (
+    update(DATASETS).where(DATASETS.c.id == bindparam("dataset")).values(version=bindparam("number"))
 )
 
 
@@ -122,10 +125,12 @@ def register(
     Raises RegistrationRefused, or whatever `ingest` refuses the source for; then nothing has changed.
     """
     with _alone(data_dir, descriptor.schema.id) as home:
+        guarded = SourceFile.at(source)
         # The source is read whole for its digest before anything is built: a refusal must come early.
-        terms = _terms(store, descriptor, _digest(source))
+        terms = _terms(store, descriptor, guarded.digest())
         with _next_version(store, home, descriptor, terms, actor) as staging:
-            report = ingest(descriptor, source, staging, terms.salt, progress)
+            # Refuses a source that is not the one of the digest any more.
+            report = ingest(descriptor, guarded, staging, terms.salt, progress)
     return Registered(dataset=descriptor.schema.id, version=terms.number, report=report)
 
 
@@ -169,7 +174,7 @@ def _joined_from(id: str, known: Mapping[str, DatasetVersion]) -> set[str]:
 def _part(view: View, source: DatasetVersion) -> JoinedPart:
     assert source.schema.unit is not None, "a source of a view has a unit"
     return JoinedPart(
-        vault=source.file.parent / VAULT_FOLDER / VAULT_FILE,
+        vault=vault_of(source.place.location),
         unit=source.schema.unit,
         columns={wanted.name: wanted.column for wanted in view.columns if wanted.source == source.id},
     )
@@ -236,8 +241,8 @@ def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
             # Refused rather than ignored: a cap that was lowered or raised by editing a file would never be
             # journalled.
             _must_keep_terms(lineage, described(last).schema, descriptor.schema)
-        number = connection.execute(LAST_NUMBER, {"id": id}).scalar_one() + 1
-        salt = connection.execute(SALT, {"id": lineage}).scalar()
+        number = connection.execute(LAST_NUMBER, {"dataset": id}).scalar_one() + 1
+        salt = connection.execute(SALT, {"lineage": lineage}).scalar()
     return _Terms(lineages=(lineage,), salt=_salt(salt), number=number, digest=digest)
 
 
@@ -245,21 +250,23 @@ def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersio
     """The lineages of all sources, which pay for every answer; a view keeps them for ever."""
     lineages = tuple(sorted({lineage for version in sources.values() for lineage in version.lineages}))
     with store.reading() as connection:
-        own = connection.execute(DATASET, {"id": view.id}).one_or_none()
+        own = connection.execute(DATASET, {"dataset": view.id}).one_or_none()
         if own is not None:
-            before = tuple(connection.execute(VIEW_LINEAGES, {"id": view.id}).scalars())
+            before = tuple(connection.execute(VIEW_LINEAGES_OF, {"dataset": view.id}).scalars())
             _must_stay_the_view(view.id, own, before, lineages)
-        number = connection.execute(LAST_NUMBER, {"id": view.id}).scalar_one() + 1
+        number = connection.execute(LAST_NUMBER, {"dataset": view.id}).scalar_one() + 1
         # The first lineage in sorted order: the same one in every version, whatever order the view names them
         # in.
-        salt = connection.execute(SALT, {"id": lineages[0]}).scalar_one()
+        salt = connection.execute(SALT, {"lineage": lineages[0]}).scalar_one()
     versions = {id: source.version for id, source in sources.items()}
     digest = hashlib.sha256(view.text.encode()).hexdigest()
     salt = _salt_of_view(bytes.fromhex(salt), lineages)
     return _Terms(lineages=lineages, salt=salt, number=number, digest=digest, sources=versions)
 
 
-def _must_stay_the_view(id: str, own: Row[Any], before: Sequence[str], lineages: Sequence[str]) -> None:
+def _must_stay_the_view(
+    id: str, own: Row[*tuple[Any, ...]], before: Sequence[str], lineages: Sequence[str]
+) -> None:
     if own.retired_at is not None:
         raise RegistrationRefused(
             Words(
@@ -297,7 +304,7 @@ def _salt_of_view(salt: bytes, lineages: Sequence[str]) -> bytes:
 
 def _lineage(connection: Connection, descriptor: Descriptor) -> str:
     id, named = descriptor.schema.id, descriptor.lineage
-    own = connection.execute(DATASET, {"id": id}).one_or_none()
+    own = connection.execute(DATASET, {"dataset": id}).one_or_none()
     if own is not None and own.retired_at is not None:
         raise RegistrationRefused(
             Words(
@@ -314,7 +321,7 @@ def _lineage(connection: Connection, descriptor: Descriptor) -> str:
         )
     if named == id:
         return id if own is None else str(own.lineage)
-    other = connection.execute(DATASET, {"id": named}).one_or_none()
+    other = connection.execute(DATASET, {"dataset": named}).one_or_none()
     if other is None:
         raise RegistrationRefused(
             Words(
@@ -391,38 +398,36 @@ def _salt(known: str | None) -> bytes:
 
 def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str, actor: str) -> None:
     at, id = now(), descriptor.schema.id
-    # A view opens no lineage and no account: those of its sources pay.
+    new = _insert_where_missing(tx)
+    # A view opens no lineage and no account: those of its sources pay. A lineage that is there keeps its salt, or a
+    # new version would keep other rows of a person.
     if not terms.sources:
-        tx.execute(KEEP_LINEAGE, {"id": terms.lineage, "salt": terms.salt.hex(), "at": at})
-    tx.execute(KEEP_DATASET, {"id": id, "lineage": terms.lineage, "version": terms.number, "at": at})
+        tx.execute(new(LINEAGES), {"id": terms.lineage, "salt": terms.salt.hex(), "created_at": at})
+    tx.execute(new(DATASETS), {"id": id, "lineage": terms.lineage, "version": terms.number, "created_at": at})
+    tx.execute(ANSWER_FROM, {"dataset": id, "number": terms.number})
     tx.execute(
-        KEEP_VERSION,
+        insert(VERSIONS),
         {
-            "id": id,
-            "version": terms.number,
+            "dataset": id,
+            "number": terms.number,
             "descriptor": descriptor.text,
             "folder": folder,
-            "digest": terms.digest,
-            "at": at,
+            "source_digest": terms.digest,
+            "registered_at": at,
             "sources": json.dumps(terms.sources) if terms.sources else None,
+            "engine": ENGINE,
         },
     )
     if terms.sources:
-        for lineage in terms.lineages:
-            tx.execute(KEEP_VIEW_LINEAGE, {"id": id, "lineage": lineage})
+        tx.execute(new(VIEW_LINEAGES), [{"dataset": id, "lineage": lineage} for lineage in terms.lineages])
         return
     schema = descriptor.schema
     delta_cap = delta.atto_of(schema.delta_cap)
     open_dataset(tx, lineage=terms.lineage, cap=schema.cap, actor=actor, delta_cap_atto=delta_cap)
 
 
-def _digest(source: Path) -> str:
-    """SHA-256 of the source; empty for what is no regular file, which `ingest` refuses with better words."""
-    if not source.is_file():
-        return ""
-    digest = hashlib.sha256()
-    with source.open("rb") as opened:
-        # Sources are larger than memory.
-        while chunk := opened.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _insert_where_missing(tx: Connection) -> Callable[[Table], Executable]:
+    """Makes the statement that inserts a row unless its key is there already, in the words of the database."""
+    # Both databases know ON CONFLICT, but SQLAlchemy has it in each one's dialect only.
+    own = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    return lambda table: own(table).on_conflict_do_nothing()

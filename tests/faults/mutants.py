@@ -36,6 +36,7 @@ SEARCH, LOCAL = "tests/unit/test_deid_search.py", "tests/unit/test_deid_local.py
 PAPERS, VERIFIED = "tests/unit/test_deid_papers.py", "tests/unit/test_deid_verify.py"
 STANDARD, NUMBERS = "tests/unit/test_deid_standard.py", "tests/unit/test_deid_operations_numbers.py"
 REACHED = "tests/http/test_problems_over_http.py::test_every_code_is_reached_over_http_in_one_shape"
+IDEMPOTENCY = "tests/http/test_idempotency.py"
 ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_described_answers.py"
 
 
@@ -71,8 +72,8 @@ MUTANTS = (
     Mutant(
         "noise of half the scale where cells are many",
         "privacy/noise.py",
-        "            return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])",
-        "            return (np.concatenate([np.array(part, dtype=np.int64) for part in noisy]) + exact) // 2",
+        "        return np.concatenate([np.array(part, dtype=np.int64) for part in noisy])",
+        "        return (np.concatenate([np.array(part, dtype=np.int64) for part in noisy]) + exact) // 2",
         (f"{FIT}::test_noise_fits_its_scale_and_none_a_tenth_smaller_or_larger[discrete_laplace-pure-1-0.3]",),
     ),
     Mutant(
@@ -92,9 +93,9 @@ MUTANTS = (
     Mutant(
         "every thread's noise the same",
         "privacy/noise.py",
-        "            noisy = threads.map(lambda chunk: measurement(chunk.tolist()), chunks)",
+        "            noisy = [measurement(chunks[0].tolist()), *(other.result() for other in others)]",
         "            once = np.array(measurement([0] * len(chunks[0])))\n"
-        "            noisy = threads.map(lambda chunk: chunk + once[: len(chunk)], chunks)",
+        "            noisy = [chunk + once[: len(chunk)] for chunk in chunks]",
         (f"{FIT}::test_threads_do_not_share_their_noise",),
     ),
     Mutant(
@@ -367,7 +368,7 @@ MUTANTS = (
     ),
     Mutant(
         "files outside left open",
-        "datasets/engines/duckdb.py",
+        "datasets/engines/connections.py",
         '            "enable_external_access": "false",\n',
         "",
         (f"{ENGINE}::test_no_file_outside_can_be_read",),
@@ -386,12 +387,57 @@ MUTANTS = (
         'f" WHERE place <= {schema.rows_per_person} + 1",',
         ("tests/store/test_engine_bound.py::test_nobody_keeps_more_rows_than_the_bound",),
     ),
+    Mutant(
+        "a cancelled run that is interrupted once only",
+        "datasets/engines/connections.py",
+        "                    entry.deadline = 0.0\n",
+        "",
+        (f"{ENGINE}::test_a_run_that_is_cancelled_between_two_statements_runs_no_more_of_them",),
+    ),
+    Mutant(
+        "a file that was cut off taken for whole",
+        "datasets/engines/duckdb.py",
+        "        if file.stat().st_size < HEADERS_BYTES + block_bytes * blocks:\n",
+        "        if False:\n",
+        (f"{ENGINE}::test_a_file_that_lacks_its_last_bytes_is_unavailable_though_duckdb_opens_it",),
+    ),
+    Mutant(
+        "a dropped file that cannot be opened while it is read",
+        "datasets/engines/connections.py",
+        " == [(True,)]:\n            return connection\n",
+        " == [(None,)]:\n            return connection\n",
+        (f"{ENGINE}::test_a_file_that_was_dropped_while_it_is_read_can_be_opened_again",),
+    ),
+    Mutant(
+        "a question that names the engine",
+        "datasets/queries/service.py",
+        "from datasets.engines.base import Engine\n",
+        "from datasets.engines.duckdb import DuckdbEngine as Engine\n",
+        ("tests/unit/test_layering.py::test_only_engines_and_registration_know_which_engine_there_is",),
+    ),
+    Mutant(
+        "digest of another file than the one that is registered",
+        "datasets/registration/registry.py",
+        "            report = ingest(descriptor, guarded, staging, terms.salt, progress)\n",
+        "            report = ingest(descriptor, SourceFile.at(source), staging, terms.salt, progress)\n",
+        ("tests/store/test_registry.py::test_a_source_that_changes_after_its_digest_was_taken_is_refused",),
+    ),
     # Charging
+    Mutant(
+        "data that cannot be opened is charged",
+        "datasets/queries/service.py",
+        "            self._engine.ready(dataset.place)\n",
+        "            pass\n",
+        (
+            f"{QUERIES}::test_data_that_cannot_be_opened_costs_nothing_and_the_same_key_is_answered_later",
+            f"{IDEMPOTENCY}::test_data_that_cannot_be_opened_costs_nothing_and_the_same_key_is_answered_when_it_can",
+        ),
+    ),
     Mutant(
         "dataset charged nothing",
         "datasets/queries/service.py",
-        "            request, dataset, planned, made, charge=price, dataset_charge=price, delta_atto=delta_atto\n",
-        "            request, dataset, planned, made, charge=price, dataset_charge=NOTHING, delta_atto=delta_atto\n",
+        "payers = opened.payers(charge=price, dataset_charge=price, delta_atto=delta_atto)",
+        "payers = opened.payers(charge=price, dataset_charge=NOTHING, delta_atto=delta_atto)",
         (f"{QUERIES}::test_an_answer_is_charged_to_the_user_and_the_dataset",),
     ),
     Mutant(
@@ -420,14 +466,14 @@ MUTANTS = (
         "datasets/ledger/statements.py",
         "        FOR UPDATE OF account\n",
         "",
-        (f"{SIX}[postgresql-dataset]",),
+        (f"{SETTLED}::test_who_waits_for_a_row_sees_what_was_spent_meanwhile",),
     ),
     Mutant(
-        "rows locked in no order",
+        "rows locked in another order",
         "datasets/ledger/statements.py",
         "        ORDER BY payer.place\n        FOR UPDATE",
-        "        ORDER BY random()\n        FOR UPDATE",
-        (f"{RACES}::test_a_view_and_its_sources_neither_overspend_nor_wait_in_a_circle[postgresql]",),
+        "        ORDER BY payer.place DESC\n        FOR UPDATE",
+        (f"{SETTLED}::test_who_waits_for_the_first_row_holds_no_other",),
     ),
     Mutant(
         "payers that are there pay though another is not",

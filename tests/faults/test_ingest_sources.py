@@ -17,7 +17,7 @@ from lanes import first
 
 from datasets.database.files import size_of
 from datasets.descriptor.descriptor import Descriptor, parse
-from datasets.registration.ingest import Limits, check, ingest
+from datasets.registration.ingest import Limits, SourceFile, check, ingest
 from datasets.registration.ingest.errors import ImportProblem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def refused(tmp_path: Path, source: bytes, descriptor: Descriptor | None = None)
     file.write_bytes(source)
     staging.mkdir(exist_ok=True)
     with pytest.raises(ImportProblem) as problem:
-        ingest(descriptor or described(), file, staging, b"s" * 32, lambda stage, share: None)
+        ingest(descriptor or described(), SourceFile.at(file), staging, b"s" * 32, lambda stage, share: None)
     assert list(staging.iterdir()) == []
     assert_tells_nothing(problem.value)
     return problem.value
@@ -258,7 +258,7 @@ def test_an_import_that_fills_the_disk_is_stopped(tmp_path):
     with pytest.raises(ImportProblem, match="disk space"):
         ingest(
             described(columns=columns),
-            source,
+            SourceFile.at(source),
             staging,
             b"s" * 32,
             lambda stage, share: None,
@@ -277,7 +277,7 @@ def test_a_source_that_changes_meanwhile_is_refused(tmp_path):
             source.write_bytes(HEAD + b"p,1,2\nq,1,2\n")
 
     with pytest.raises(ImportProblem, match="changed while it was read"):
-        ingest(described(), source, staging, b"s" * 32, change)
+        ingest(described(), SourceFile.at(source), staging, b"s" * 32, change)
     assert list(staging.iterdir()) == []
 
 
@@ -295,7 +295,7 @@ def test_an_interruption_leaves_nothing(tmp_path, stage):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ingest(described(), source, staging, b"s" * 32, interrupt)
+        ingest(described(), SourceFile.at(source), staging, b"s" * 32, interrupt)
     assert list(staging.iterdir()) == []
 
 
@@ -303,12 +303,12 @@ LONG = """
 import sys, time
 from pathlib import Path
 from datasets.descriptor.descriptor import parse
-from datasets.registration.ingest import ingest
+from datasets.registration.ingest import SourceFile, ingest
 def told(stage, share):
     print(stage, flush=True)
     if stage == sys.argv[4]:
         time.sleep(60)  # the blow comes now, however busy the machine is
-ingest(parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3]), b"s" * 32, told)
+ingest(parse(Path(sys.argv[1]).read_text()), SourceFile.at(Path(sys.argv[2])), Path(sys.argv[3]), b"s" * 32, told)
 """
 
 
@@ -346,7 +346,13 @@ def test_progress_never_goes_back_and_ends_at_one(tmp_path):
     source.write_bytes(HEAD + FAR)
     staging.mkdir()
     told: list[tuple[str, float]] = []
-    ingest(described(), source, staging, b"s" * 32, lambda stage, share: told.append((stage, share)))
+    ingest(
+        described(),
+        SourceFile.at(source),
+        staging,
+        b"s" * 32,
+        lambda stage, share: told.append((stage, share)),
+    )
     stages = ["reading", "coding", "bounding", "writing"]
     assert told == sorted(told, key=lambda step: (stages.index(step[0]), step[1]))
     assert {stage for stage, share in told if share == 1.0} == set(stages)

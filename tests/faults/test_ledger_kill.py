@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "store"))
+from backends import gone, terminate, waiting_backend
 from ledger_town import settle_in, settle_in_six, settle_in_three
 from settlements import ASKED, VIEWED_BY_THREE, of_six
-from sqlalchemy import Connection, event, text, update
+from sqlalchemy import event, update
 
 from datasets.database.store import Direct, Store, new_id
 from datasets.database.tables import AccountRow
@@ -29,8 +30,6 @@ from datasets.ledger.settlement import AlreadyAnswered, Settlement
 from privacy.budget import Price
 
 PLENTY = "99999"
-LOOKS = 400
-"""Every twentieth of a second."""
 TOWNS: dict[str, tuple[Callable[[Store], Ledger], Settlement]] = {
     "one register": (
         partial(settle_in, user=PLENTY, shop=PLENTY, cap=PLENTY),
@@ -224,35 +223,6 @@ def test_killed_between_the_locks_of_two_registers_all_pay_or_none(
     assert paid_once(ledger, settlement) if settled else spent(ledger) == before
     assert retry(ledger, settlement) == retry(ledger, settlement)
     assert paid_once(ledger, settlement)
-
-
-def waiting_backend(store: Store) -> int:
-    """The process of the server that waits for a lock."""
-    question = text(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return int(soon(store, lambda connection: connection.execute(question).scalar()))
-
-
-def terminate(store: Store, backend: int) -> None:
-    with store.reading() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
-
-
-def gone(store: Store, backend: int) -> None:
-    """Wait until that process of the server has ended."""
-    question = text("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = :pid")
-    soon(store, lambda connection: connection.execute(question, {"pid": backend}).scalar())
-
-
-def soon(store: Store, look: Callable[[Connection], Any]) -> Any:
-    """What a look finds, as soon as it finds anything."""
-    for _ in range(LOOKS):
-        with store.reading() as connection:
-            if found := look(connection):
-                return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
 
 
 def settle_without_end(tell: int, settlement: Settlement) -> Callable[[Store], object]:

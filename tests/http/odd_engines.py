@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from small_town import Visitor
 
-from datasets.engines.duckdb import EngineFailed
+from datasets.engines.base import Place
+from datasets.engines.errors import EngineFailed
+from datasets.engines.format import STATISTICS_FILE
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
 from privacy.plan import Plan
@@ -17,15 +20,8 @@ from privacy.plan import Plan
 class NoEngine:
     """Whoever opens data here has made a mistake; generated data is another matter."""
 
-    def __init__(self, real: Any) -> None:
-        self.real = real
-
-    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
+    def ready(self, place: Place) -> None:
         raise AssertionError("data was opened")
-
-    def rehearse(self, plan: Plan) -> Mapping[ExactRequest, Integers]:
-        found: Mapping[ExactRequest, Integers] = self.real.rehearse(plan)
-        return found
 
 
 class BrokenEngine:
@@ -34,7 +30,10 @@ class BrokenEngine:
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure, self.calls = failure or EngineFailed(), 0
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
+    def ready(self, place: Place) -> None:
+        """It can be opened."""
+
+    def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
         self.calls += 1
         raise self.failure
 
@@ -45,9 +44,12 @@ class CountingEngine:
     def __init__(self, real: Any) -> None:
         self.real, self.calls = real, 0
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
+    def ready(self, place: Place) -> None:
+        self.real.ready(place)
+
+    def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
         self.calls += 1
-        found: Mapping[ExactRequest, Integers] = self.real.exact(plan, file)
+        found: Mapping[ExactRequest, Integers] = self.real.exact(plan, place, run)
         return found
 
 
@@ -57,16 +59,32 @@ class WaitingEngine:
     def __init__(self, real: Any) -> None:
         self.real, self.entered, self.go_on = real, threading.Event(), threading.Event()
 
-    def exact(self, plan: Plan, file: Path) -> Mapping[ExactRequest, Integers]:
+    def ready(self, place: Place) -> None:
+        self.real.ready(place)
+
+    def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
         self.entered.set()
         assert self.go_on.wait(timeout=30)
-        found: Mapping[ExactRequest, Integers] = self.real.exact(plan, file)
+        found: Mapping[ExactRequest, Integers] = self.real.exact(plan, place, run)
         return found
 
 
 def engine_of(visitor: Visitor) -> Any:
     """The engine that answers now."""
     return visitor.services.engine
+
+
+def file_of(visitor: Visitor, dataset: str) -> Path:
+    """The statistics file of a dataset."""
+    location: Path = visitor.services.catalog.current(dataset).place.location
+    return location / STATISTICS_FILE
+
+
+def lose_rows(visitor: Visitor, dataset: str) -> None:
+    """From now on a dataset that nobody has asked yet can be opened, and has no table."""
+    file = file_of(visitor, dataset)
+    file.unlink()
+    duckdb.connect(str(file)).close()
 
 
 def with_engine(visitor: Visitor, engine: Any) -> Visitor:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from odd_engines import NoEngine, engine_of, with_engine
+from odd_engines import NoEngine, with_parts
 from small_town import Town, Visitor
 from town import TAXES, add, taxes_csv
 
@@ -22,10 +22,10 @@ AGES = [{"column": "age"}]
 FINE = [{"column": "moved_in", "by": "quarter"}, {"column": "score", "bins": [0, 2, 4, 6, 10]}]
 
 
-class Closed(NoEngine):
+class NoDummy:
     """Not even generated data is opened here."""
 
-    def rehearse(self, plan: Any) -> Any:
+    def exact(self, plan: Any) -> Any:
         raise AssertionError("data was opened")
 
 
@@ -37,7 +37,7 @@ def stranger(template: Town, tmp_path_factory: pytest.TempPathFactory) -> Visito
     add(services.store, services.settings.data_dir, TAXES, taxes_csv())
     wish = {"dataset": "taxes", "user": "aoi", "rho": "0.5", "reason": "the contract"}
     assert visitor.post("/v1/grants", wish).status_code == 201
-    return with_engine(visitor, Closed(engine_of(visitor)))
+    return with_parts(visitor, engine=NoEngine(), dummy_engine=NoDummy())
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from odd_engines import BrokenEngine, CountingEngine, WaitingEngine, engine_of, with_engine
+from odd_engines import BrokenEngine, CountingEngine, WaitingEngine, engine_of, file_of, with_engine
 from small_town import BY_DISTRICT, COUNT, Visitor
 from werkzeug.test import TestResponse
 
@@ -29,6 +29,21 @@ def test_the_same_question_written_otherwise_is_the_same_request(visitor: Visito
     first = visitor.ask(b'{"select":[{"agg":"count"}],"budget":{"epsilon":0.50}}', key="one")
     second = visitor.ask(b'{ "budget": {"epsilon": 0.5}, "select": [{"agg": "count"}] }', key="one")
     assert second.data == first.data
+
+
+def test_data_that_cannot_be_opened_costs_nothing_and_the_same_key_is_answered_when_it_can(
+    visitor: Visitor,
+) -> None:
+    file = file_of(visitor, "residents")
+    away = file.rename(file.with_name("away"))
+    refused = visitor.ask(key="one")
+    assert (refused.status_code, refused.json["code"]) == (503, "engine_unavailable")
+    assert (visitor.spent(), visitor.get("/v1/queries").json["items"]) == ({}, [])
+    file.write_bytes(away.read_bytes()[:-1])
+    assert visitor.ask(key="one").json["code"] == "engine_unavailable"
+    away.rename(file)
+    assert visitor.ask(key="one").status_code == 200
+    assert visitor.spent()["residents/user:aoi"] == "0.5"
 
 
 def test_another_question_under_the_same_key_conflicts(visitor: Visitor) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.ipc
 import pytest
 from lanes import only
-from odd_engines import NoEngine, engine_of, with_engine
+from odd_engines import NoEngine, with_engine
 from small_town import Visitor
 from town import TAXES, add, taxes_csv
 from werkzeug.test import TestResponse
@@ -87,7 +87,7 @@ def question(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_a_quote_and_a_rehearsal_open_no_data_and_cost_nothing(visitor: Visitor, question) -> None:
-    with_engine(visitor, NoEngine(engine_of(visitor)))
+    with_engine(visitor, NoEngine())
     quote, dummy = send(visitor, question, mode="quote"), send(visitor, question, mode="dummy")
     assert (quote.status_code, dummy.status_code) == (200, 200), quote.text + dummy.text
     assert quote.json["cells"] == len(dummy.json["rows"])
@@ -124,7 +124,7 @@ def shown(value: Any, other: Any) -> str:
 
 def test_the_same_key_is_told_the_same_bytes(visitor: Visitor, question) -> None:
     first = send(visitor, question, key="once")
-    with_engine(visitor, NoEngine(engine_of(visitor)))
+    with_engine(visitor, NoEngine())
     for accept in ("application/json", *FORMATS.values()):
         replayed = send(visitor, question, key="once", Accept=accept)
         again = visitor.get(f"/v1/queries/{first.json['id']}", Accept=accept)
@@ -134,7 +134,7 @@ def test_the_same_key_is_told_the_same_bytes(visitor: Visitor, question) -> None
 
 def test_the_same_question_under_another_name_is_told_again_free(visitor: Visitor, question) -> None:
     first = send(visitor, question, key="first").json
-    with_engine(visitor, NoEngine(engine_of(visitor)))
+    with_engine(visitor, NoEngine())
     renamed = {**question, "select": [{**question["select"][-1], "as": "z"}, *question["select"][:-1]]}
     if "budget" in renamed:
         renamed["budget"] = {"epsilon": first["charge"]["amount"]}

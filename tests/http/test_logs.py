@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from odd_engines import BrokenEngine, with_engine
+from odd_engines import BrokenEngine, file_of, with_engine
 from small_town import BY_DISTRICT, Town, Visitor, build
 from structlog.testing import LogCapture
 from town import PERSON_MORE
@@ -107,8 +107,23 @@ def test_a_broken_file_is_not_quoted(tmp_path_factory: pytest.TempPathFactory, l
         file.chmod(0o600)
         file.write_bytes(b"Secret Person" + file.read_bytes()[13:])
     answer = town.open().ask()
-    assert answer.json["code"] == "internal"
+    assert answer.json["code"] == "engine_unavailable"
     assert "Secret" not in answer.text + text_of(log)
+
+
+def test_data_that_cannot_be_opened_is_logged_by_dataset_and_never_by_a_path(
+    visitor: Visitor, log: LogCapture
+) -> None:
+    file_of(visitor, "residents").unlink()
+    visitor.ask()
+    assert log.entries[0] == {
+        "event": "engine_unavailable",
+        "kind": "IOException",
+        "engine": "duckdb",
+        "dataset": "residents",
+        "log_level": "error",
+    }
+    assert "/v1/statistics" not in text_of(log)
 
 
 def test_quiet_routes_are_not_logged(onlooker: Visitor, log: LogCapture) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from odd_engines import lose_rows
 from small_town import BY_DISTRICT, COUNT, Visitor, build
 
 
@@ -52,8 +53,7 @@ def test_names_that_postgresql_cannot_hold_are_refused_and_never_fail(postgres_v
 
 
 def test_a_failing_engine_is_charged_once_on_postgresql(postgres_visitor: Visitor) -> None:
-    for file in postgres_visitor.services.settings.data_dir.glob("residents/v1/*.duckdb"):
-        file.unlink()
+    lose_rows(postgres_visitor, "residents")
     told = [postgres_visitor.ask(key="one") for _ in range(2)]
     assert [answer.json["code"] for answer in told] == ["internal", "internal"]
     assert postgres_visitor.spent()["residents/user:aoi"] == "0.5"

@@ -6,7 +6,7 @@ import json
 
 import pyarrow.ipc
 import pytest
-from odd_engines import NoEngine, engine_of, with_engine
+from odd_engines import NoEngine, lose_rows, with_engine
 from small_town import BY_DISTRICT, COUNT, Town, Visitor
 from town import PEOPLE_COUNT
 
@@ -137,7 +137,7 @@ def test_an_unreachable_accuracy_says_what_is_reachable(onlooker: Visitor) -> No
 
 
 def test_a_quote_names_price_and_error_opens_no_data_and_costs_nothing(visitor: Visitor) -> None:
-    with_engine(visitor, NoEngine(engine_of(visitor)))
+    with_engine(visitor, NoEngine())
     quote = visitor.ask({**BY_DISTRICT, "mode": "quote"}, key="").json
     assert (quote["mode"], quote["cells"], quote["fits"]) == ("quote", 4, True)
     assert quote["charge"] == {"measure": "epsilon", "amount": "0.5", "split": {"residents": "0.5"}}
@@ -164,7 +164,7 @@ def test_a_quote_beyond_the_budget_says_that_it_does_not_fit(visitor: Visitor) -
 
 
 def test_a_dummy_answer_is_marked_and_comes_from_no_data(visitor: Visitor) -> None:
-    with_engine(visitor, NoEngine(engine_of(visitor)))
+    with_engine(visitor, NoEngine())
     dummy = visitor.ask({**BY_DISTRICT, "mode": "dummy"}, key="").json
     assert dummy["mode"] == "dummy"
     assert "dummy_data" in {note["code"] for note in dummy["notes"]}
@@ -173,13 +173,19 @@ def test_a_dummy_answer_is_marked_and_comes_from_no_data(visitor: Visitor) -> No
     assert visitor.spent() == {}
 
 
-def test_quote_and_dummy_work_without_the_data_and_the_run_that_fails_is_charged(town: Town) -> None:
+def test_quote_and_dummy_work_without_the_data_and_the_run_that_cannot_open_it_is_free(town: Town) -> None:
     for file in town.settings.data_dir.glob("residents/v1/*.duckdb"):
         file.unlink()
     visitor = town.open()
     assert visitor.ask({**COUNT, "mode": "quote"}).status_code == 200
     assert visitor.ask({**COUNT, "mode": "dummy"}).status_code == 200
     assert visitor.spent() == {}
+    assert visitor.ask(COUNT).json["code"] == "engine_unavailable"
+    assert visitor.spent() == {}
+
+
+def test_a_run_that_fails_after_the_data_was_opened_is_charged(visitor: Visitor) -> None:
+    lose_rows(visitor, "residents")
     assert visitor.ask(COUNT).status_code == 500
     assert visitor.spent()["residents/user:aoi"] == "0.5"
 

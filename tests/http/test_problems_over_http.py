@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from odd_engines import BrokenEngine, WaitingEngine, engine_of, with_engine, with_parts
+from odd_engines import BrokenEngine, WaitingEngine, engine_of, file_of, with_engine, with_parts
 from small_town import COUNT, Town, Visitor
 from werkzeug.test import TestResponse
 
@@ -53,6 +53,11 @@ def broken(visitor: Visitor) -> TestResponse:
     return with_engine(visitor, BrokenEngine()).ask()
 
 
+def without_data(visitor: Visitor) -> TestResponse:
+    file_of(visitor, "residents").unlink()
+    return visitor.ask({**COUNT, "reuse": "never"})
+
+
 def decided(visitor: Visitor) -> TestResponse:
     wish = {"dataset": "residents", "dataset_cap": True, "epsilon": "1", "reason": "more"}
     path = f"/v1/grants/{visitor.post('/v1/grants', wish).json['id']}/decision"
@@ -85,6 +90,7 @@ REACHED: dict[str, tuple[int, Reach]] = {
     "rate_limited": (429, hurried),
     "internal": (500, broken),
     "unavailable": (503, lambda visitor: visitor.ask()),
+    "engine_unavailable": (503, without_data),
 }
 NEVER_SENT = {"bad_request"}  # kept for what werkzeug may refuse before a view is found
 
@@ -128,10 +134,10 @@ def test_what_is_refused_is_not_charged_but_a_failure_is(town: Town) -> None:
 def test_what_is_refused_for_now_says_when_to_try_again(town: Town) -> None:
     waits = {
         code: int(REACHED[code][1](visitor_for(code, town)).headers["Retry-After"])
-        for code in ("rate_limited", "in_progress", "unavailable")
+        for code in ("rate_limited", "in_progress", "unavailable", "engine_unavailable")
     }
     assert 1 <= waits.pop("rate_limited") <= 60
-    assert waits == {"in_progress": 1, "unavailable": 5}
+    assert waits == {"in_progress": 1, "unavailable": 5, "engine_unavailable": 60}
 
 
 def test_one_callers_hurry_is_not_anothers(town: Town) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from odd_engines import NoEngine, engine_of, with_engine
+from odd_engines import NoEngine, with_engine
 from small_town import Visitor
 
 FIRST: dict[str, Any] = {
@@ -39,7 +39,7 @@ AGAIN: dict[str, Any] = {
 
 def test_the_same_question_in_other_words_is_free_and_brings_the_same_numbers(visitor: Visitor) -> None:
     first = visitor.ask(FIRST).json
-    with_engine(visitor, NoEngine(engine_of(visitor)))
+    with_engine(visitor, NoEngine())
     again = visitor.ask(AGAIN).json
     assert again["reused"] is True
     assert again["fingerprint"] == first["fingerprint"]

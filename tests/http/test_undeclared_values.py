@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from odd_engines import lose_rows
 from small_town import Town, Visitor
 from town import JOBS
 
@@ -55,7 +56,7 @@ def delta_spent(jobs: Visitor) -> str:
 
 
 def lose_data(jobs: Visitor) -> None:
-    """From now on opening the data fails."""
+    """From now on the data cannot be opened."""
     for file in Path(jobs.services.settings.data_dir).glob("jobs/v1/*.duckdb"):
         file.unlink()
 
@@ -187,9 +188,16 @@ def test_another_users_first_telling_costs_their_own_rho_and_no_delta(jobs: Visi
 
 
 def test_a_failure_after_the_data_was_opened_costs_its_delta(jobs: Visitor) -> None:
-    lose_data(jobs)
+    lose_rows(jobs, "jobs")
     assert ask(jobs).json["code"] == "internal"
     assert (jobs.spent()["jobs/dataset:jobs"], delta_spent(jobs)) == ("0.5", "0.000001")
+
+
+def test_data_that_cannot_be_opened_costs_neither_rho_nor_delta(jobs: Visitor) -> None:
+    lose_data(jobs)
+    before = jobs.spent(), delta_spent(jobs)
+    assert ask(jobs).json["code"] == "engine_unavailable"
+    assert (jobs.spent(), delta_spent(jobs)) == before
 
 
 # The public face

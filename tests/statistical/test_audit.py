@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from doubles import NoiseOfManyRuns, Silence
+from doubles import RUN, NoiseOfManyRuns, Silence, at, embedded
 from flask.testing import FlaskClient
 from scipy.stats import beta, binom, norm
 from town import IN_RHO, VISITS, add, derived, enrol, grant
@@ -115,10 +115,10 @@ class Town:
 
     def exact(self, dataset: str, planned: Plan) -> Any:
         """From a copy, for the server keeps its files open in a way of its own."""
-        copy = self.copies / f"{dataset}.duckdb"
+        copy = self.copies / dataset
         if not copy.exists():
-            shutil.copy(self.catalog.current(dataset).file, copy)
-        return self.engine.exact(planned, copy)
+            shutil.copytree(self.catalog.current(dataset).place.location, copy)
+        return self.engine.exact(planned, at(copy), RUN)
 
 
 def understood(question: dict[str, Any]) -> Query:
@@ -145,7 +145,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> To
             id = f"{measure}-{more}"
             registered(store, settings.data_dir, id, measure, people() + (ONE_MORE if more == "with" else []))
             grant(store, [(catalog.current(id).lineage, "user", "aoi", "1000000")])
-    engine = DuckdbEngine(threads=1, timeout_s=60, temporary=folder)
+    engine = embedded(folder / "temporary")
     return Town(create_app(settings).test_client(), key, catalog, engine, folder)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doubles import count, query, register
+from doubles import RUN, at, count, embedded, query, register
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanes import first, only
@@ -28,8 +28,8 @@ from scipy.stats import beta
 from town import JOBS, derived
 
 from datasets.descriptor.descriptor import parse
-from datasets.engines.duckdb import DuckdbEngine
-from datasets.registration.ingest import ingest
+from datasets.engines.base import Place
+from datasets.registration.ingest import SourceFile, ingest
 from privacy import partition_selection
 from privacy.answer import release, released_codes
 from privacy.budget import Price
@@ -228,12 +228,12 @@ def test_given_that_no_new_word_is_told_a_person_moves_an_answer_no_further_than
     )
     (part,), (request,) = asked.measurements, asked.exact_requests
     folder = tmp_path_factory.mktemp("neighbours")
-    engine = DuckdbEngine(threads=1, timeout_s=60, temporary=folder / "temporary")
+    engine = embedded(folder / "temporary")
     exacts = [
-        engine.exact(asked, registered(folder / str(place), crowd))
+        engine.exact(asked, registered(folder / str(place), crowd), RUN)
         for place, crowd in enumerate((others, [*others, person]))
     ]
-    engine._open.clear()
+    engine.connections.clear()
     without, having = (dict(zip(*exact[request].tolist(), strict=True)) for exact in exacts)
     assert set(without) <= set(having)
     new = {code: count for code, count in having.items() if code not in without}
@@ -263,15 +263,15 @@ def released_counts(released: tuple[Integers, ...]) -> dict[int, int]:
     return dict(zip(*released[0].tolist(), strict=True))
 
 
-def registered(folder: Path, crowd: list[list[str]]) -> Path:
+def registered(folder: Path, crowd: list[list[str]]) -> Place:
     """The statistics table of a crowd, always under the same salt."""
     folder.mkdir()
     source, staging = folder / "source.csv", folder / "staging"
     lines = [f"p{number},{word}\n" for number, own in enumerate(crowd) for word in own]
     source.write_text("pid,word\n" + "".join(lines), encoding="utf-8")
     staging.mkdir()
-    ingest(parse(DESCRIPTOR), source, staging, bytes(range(32)), lambda stage, share: None)
-    return staging / "statistics.duckdb"
+    ingest(parse(DESCRIPTOR), SourceFile.at(source), staging, bytes(range(32)), lambda stage, share: None)
+    return at(staging)
 
 
 # ρ

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from doubles import (
     ADDITIVE,
+    RUN,
     Person,
     crowds,
+    embedded,
     exact_by_hand,
     persons,
     queries,
@@ -239,7 +241,7 @@ def test_a_planted_fault_of_a_sensitivity_is_found(monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> DuckdbEngine:
-    return DuckdbEngine(threads=1, timeout_s=60, temporary=tmp_path_factory.mktemp("engine"))
+    return embedded(tmp_path_factory.mktemp("engine"))
 
 
 @pytest.mark.long
@@ -251,13 +253,11 @@ def test_the_same_holds_for_the_real_engine(engine: DuckdbEngine, tmp_path_facto
         folder: Path = tmp_path_factory.mktemp("neighbours")
         schema = data.draw(schemas(wide_columns))
         here, there = (
-            write_statistics(
-                folder / f"{number}.duckdb", schema, people, types=TYPES[: len(schema.queryable)]
-            )
+            write_statistics(folder / str(number), schema, people, types=TYPES[: len(schema.queryable)])
             for number, people in enumerate(data.draw(neighbours(schema)))
         )
         for _ in range(4):
             planned = plan(data.draw(queries(schema)), schema)
-            assert_private(planned, engine.exact(planned, here), engine.exact(planned, there))
+            assert_private(planned, engine.exact(planned, here, RUN), engine.exact(planned, there, RUN))
 
     hold()

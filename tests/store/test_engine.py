@@ -1,6 +1,8 @@
 """The embedded engine finds the same integers as a slow evaluator in Python, and nothing else."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -10,9 +12,12 @@ import duckdb
 import numpy as np
 import pytest
 from doubles import (
+    RUN,
+    at,
     columns,
     count,
     crowds,
+    embedded,
     exact_by_hand,
     literal,
     persons,
@@ -26,7 +31,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanes import first
 
-from datasets.engines.duckdb import DuckdbEngine, EngineFailed
+from datasets.engines.base import EngineLimits, Place
+from datasets.engines.duckdb import DuckdbEngine
+from datasets.engines.errors import EngineFailed, EngineUnavailable
+from datasets.engines.format import STATISTICS_FILE
+from datasets.engines.rehearsal import DummyEngine
 from datasets.engines.sql import RAW_GROUPS_MAX, passes, statement
 from privacy.exact import cells_over
 from privacy.plan import Plan, plan
@@ -43,16 +52,21 @@ N = Number(name="n", low=0, high=9)
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckdbEngine]:
-    engine = DuckdbEngine(threads=1, timeout_s=60, temporary=tmp_path_factory.mktemp("engine"))
+    engine = embedded(tmp_path_factory.mktemp("engine"))
     yield engine
-    engine._open.clear()
+    engine.connections.clear()
+
+
+@pytest.fixture(scope="module")
+def dummy(tmp_path_factory: pytest.TempPathFactory) -> DummyEngine:
+    return DummyEngine(EngineLimits(threads=1, timeout_s=60, temporary=tmp_path_factory.mktemp("dummy")))
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Names for new files."""
+    """Names for the folders of new files."""
     folder = tmp_path_factory.mktemp("files")
-    return (folder / f"{number}.duckdb" for number in range(1_000_000))  # type: ignore[return-value]
+    return (folder / str(number) for number in range(1_000_000))  # type: ignore[return-value]
 
 
 def narrowest(column: Column) -> str:
@@ -64,14 +78,14 @@ def narrowest(column: Column) -> str:
     )
 
 
-def written(files: Iterator[Path], schema: Schema, people: list[list[tuple[int, ...]]]) -> Path:
+def written(files: Iterator[Path], schema: Schema, people: list[list[tuple[int, ...]]]) -> Place:
     return write_statistics(
         next(files), schema, people, types=[narrowest(column) for column in schema.queryable]
     )
 
 
-def assert_alike(engine: DuckdbEngine, file: Path, planned: Plan, people: list) -> None:
-    found, expected = engine.exact(planned, file), exact_by_hand(planned, people)
+def assert_alike(engine: DuckdbEngine, place: Place, planned: Plan, people: list) -> None:
+    found, expected = engine.exact(planned, place, RUN), exact_by_hand(planned, people)
     assert found.keys() == expected.keys()
     for exact, cells in expected.items():
         assert found[exact].dtype == np.int64
@@ -141,7 +155,7 @@ def test_exact_integers_at_the_ends_of_every_width_are_those_found_by_hand(engin
 def test_rehearsals_of_any_question_succeed_in_every_cell(engine, data) -> None:
     schema = data.draw(schemas() | schemas(partial(extreme_columns, widths=(8, 16, 32))))
     planned = plan(data.draw(queries(schema)), schema)
-    found = engine.rehearse(planned)
+    found = dummy.exact(planned)
     assert set(found) == set(planned.exact_requests)
     for (over, exact), cells in found.items():
         assert len(cells) == cells_over(planned.axes, over) * exact.size
@@ -163,7 +177,7 @@ def test_an_empty_table_has_every_cell_and_all_are_zero(engine, files) -> None:
     file = written(files, schema, [])
     for group_by in ((), (Key(column="k", missing=True), Key(column="n"))):
         planned = plan(query(*select, group_by=group_by, rows_per_person=2), schema)
-        found = engine.exact(planned, file)
+        found = engine.exact(planned, file, RUN)
         assert set(found) == set(planned.exact_requests)
         for (_, exact), cells in found.items():
             assert cells.tolist() == [0] * (planned.cells * exact.size)
@@ -194,7 +208,7 @@ def test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all(en
     schema = register(N, rows=2)
     clamped = Statistic(name="m", agg="mean", column="n", clamp=(3, 7))
     planned = plan(query(clamped), schema)
-    found = engine.exact(planned, written(files, schema, [[(-1,), (0,)], [(9,), (5,)]]))
+    found = engine.exact(planned, written(files, schema, [[(-1,), (0,)], [(9,), (5,)]]), RUN)
     assert [found[request].tolist() for request in planned.exact_requests] == [[3 + 7 + 5], [3]]
 
 
@@ -202,7 +216,7 @@ def test_a_person_in_two_codes_of_one_bin_is_counted_once(engine, files) -> None
     schema = register(N, rows=3)
     binned = (Key(column="n", bins=(0, 5, 9)),)
     planned = plan(query(Statistic(name="p", agg="count_persons"), group_by=binned), schema)
-    found = engine.exact(planned, written(files, schema, [[(0,), (4,), (9,)], [(1,)]]))
+    found = engine.exact(planned, written(files, schema, [[(0,), (4,), (9,)], [(1,)]]), RUN)
     assert found[planned.exact_requests[0]].tolist() == [2, 1]
 
 
@@ -299,7 +313,7 @@ def test_rows_beyond_a_narrower_bound_count_only_where_all_rows_are_asked_for(
     planned = plan(query(kept, of_n("mean"), median, group_by=group_by, rows_per_person=1), MIXED)
     assert len(passes(planned)) == 3
     assert_alike(engine, mixed, planned, PEOPLE)
-    found = engine.exact(planned, mixed)
+    found = engine.exact(planned, mixed, RUN)
     (over, bounded), (_, whole) = planned.exact_requests[:2]
     assert found[over, bounded].sum() < found[over, whole].sum()
 
@@ -317,7 +331,7 @@ def test_periods_of_the_calendar_hold_their_days(engine, files, by: str, statist
     file = written(files, MIXED, people)
     assert_alike(engine, file, planned, people)
     if statistic.agg == "count":
-        (cells,) = engine.exact(planned, file).values()
+        (cells,) = engine.exact(planned, file, RUN).values()
         days = [high - low + 1 for low, high in planned.axes[0].buckets]
         assert cells.tolist() == days
 
@@ -340,7 +354,7 @@ def test_a_day_at_the_turn_of_a_period_counts_in_the_right_one(engine, files, by
     }[by]
     planned = plan(query(group_by=(Key(column="d", by=by),)), MIXED)
     for day, label in zip(turns, labels, strict=True):
-        (cells,) = engine.exact(planned, written(files, MIXED, [[(0, 0, day_number(day))]])).values()
+        (cells,) = engine.exact(planned, written(files, MIXED, [[(0, 0, day_number(day))]]), RUN).values()
         assert [name for name, cell in zip(planned.axes[0].labels, cells, strict=True) if cell] == [label]
 
 
@@ -430,39 +444,166 @@ def foreign(tmp_path: Path) -> Path:
     return file
 
 
-def with_view(file: Path, view: str) -> Path:
+def with_view(folder: Path, view: str) -> Place:
     """A statistics file whose table is a view of something else."""
-    with duckdb.connect(str(file)) as connection:
+    folder.mkdir()
+    with duckdb.connect(str(folder / STATISTICS_FILE)) as connection:
         connection.execute(f"CREATE VIEW rows AS {view}")
-    return file
+    return at(folder)
 
 
 def test_a_question_that_takes_too_long_fails_without_a_word(files, tmp_path) -> None:
     endless = with_view(
         next(files), "SELECT (i % 10) AS c0, 1 AS rank, i AS person FROM range(1000000000000) AS r(i)"
     )
-    hurried = DuckdbEngine(threads=1, timeout_s=0.05, temporary=tmp_path)
+    hurried = embedded(tmp_path, timeout_s=0.05)
     with pytest.raises(EngineFailed) as failed:
-        hurried.exact(plan(query(), register(N)), endless)
+        hurried.exact(plan(query(), register(N)), endless, RUN)
     assert str(failed.value) == ""
 
 
 def test_after_a_timeout_the_next_question_is_answered(files, tmp_path) -> None:
     schema = register(N)
     endless = with_view(next(files), "SELECT 1 AS c0 FROM range(1000000000000)")
-    hurried = DuckdbEngine(threads=1, timeout_s=0.5, temporary=tmp_path)
+    hurried = embedded(tmp_path, timeout_s=0.5)
     with pytest.raises(EngineFailed):
-        hurried.exact(plan(query(where=Compare(column="n", op="=", values=(1,))), schema), endless)
+        hurried.exact(plan(query(where=Compare(column="n", op="=", values=(1,))), schema), endless, RUN)
     assert_alike(hurried, written(files, schema, [[(1,)]]), plan(query(), schema), [[(1,)]])
 
 
-def test_a_file_that_is_not_there_or_is_no_database_fails_without_a_word(engine, tmp_path) -> None:
-    broken = tmp_path / "broken.duckdb"
-    broken.write_bytes(b"no database" * 1_000)
-    for file in (broken, tmp_path / "missing.duckdb"):
-        with pytest.raises(EngineFailed) as failed:
-            engine.exact(plan(query(), register(N)), file)
-        assert str(failed.value) == ""
+def broken(files: Iterator[Path], how: str) -> Place:
+    """A place whose file is not what registration wrote."""
+    place = written(files, register(N), [[(1,)]])
+    file = place.location / STATISTICS_FILE
+    content = file.read_bytes()
+    file.unlink()
+    if how == "a folder":
+        file.mkdir()
+    elif how != "missing":
+        file.write_bytes({"empty": b"", "no database": b"no database" * 1_000, "half": content[:-9_999]}[how])
+    return place
+
+
+BROKEN = ("missing", "a folder", "empty", "no database", "half")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_file_that_is_not_there_or_not_whole_is_unavailable_without_a_word_of_duckdb(
+    engine, files, how
+) -> None:
+    place = broken(files, how)
+    with pytest.raises(EngineUnavailable) as refused:
+        engine.ready(place)
+    assert refused.value.message() == EngineUnavailable.words
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_cannot_be_opened_once_computing_has_begun_is_a_failure(engine, files, how) -> None:
+    with pytest.raises(EngineFailed) as failed:
+        engine.exact(plan(query(), register(N)), broken(files, how), RUN)
+    assert str(failed.value) == ""
+
+
+def test_a_file_that_lacks_its_last_bytes_is_unavailable_though_duckdb_opens_it(engine, files) -> None:
+    """What DuckDB reads at opening stands in the first block here, so it does not see that the last is cut off."""
+    place = at(next(files))
+    place.location.mkdir()
+    file = place.location / STATISTICS_FILE
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE TABLE small AS SELECT 1 AS c0")
+        connection.execute("CHECKPOINT")
+        connection.execute(
+            "CREATE TABLE rows AS SELECT hash(i) AS c0, 1 AS rank, i AS person FROM range(300000) t(i)"
+        )
+        connection.execute("CHECKPOINT")
+        connection.execute("INSERT INTO small VALUES (1)")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1_000])
+    with duckdb.connect(str(file), read_only=True) as unsuspecting:
+        assert unsuspecting.execute("SELECT count(*) FROM small").fetchone() == (2,)
+    with pytest.raises(EngineUnavailable):
+        engine.ready(place)
+    file.write_bytes(whole)
+    engine.ready(place)
+
+
+def test_a_place_that_was_unavailable_is_ready_when_its_file_is_back(engine, files) -> None:
+    place = written(files, register(N), [[(1,)]])
+    file = place.location / STATISTICS_FILE
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    with pytest.raises(EngineUnavailable):
+        engine.ready(place)
+    file.write_bytes(content)
+    engine.ready(place)
+    assert_alike(engine, place, plan(query(), register(N)), [[(1,)]])
+
+
+def test_a_folder_for_spilled_rows_that_cannot_be_made_is_unavailable(files, tmp_path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(EngineUnavailable):
+        embedded(tmp_path / "file" / "temporary").ready(written(files, register(N), []))
+
+
+def test_a_file_that_was_dropped_while_it_is_read_can_be_opened_again(files, tmp_path) -> None:
+    engine, place = embedded(tmp_path), written(files, register(N), [[(1,)]])
+    engine.ready(place)
+    (reading,) = engine.connections._open.values()
+    engine.connections.clear()
+    engine.ready(place)
+    assert reading.execute("SELECT count(*) FROM rows").fetchone() == (1,)
+    assert_alike(engine, place, plan(query(), register(N)), [[(1,)]])
+
+
+ENDLESS = "SELECT (i % 10) AS c0, 1 AS rank, i AS person FROM range(1000000000000) AS r(i)"
+
+
+def running(engine: DuckdbEngine, place: Place, run: str) -> Future[object]:
+    """An endless question that is being computed under the name of a run."""
+    pool = ThreadPoolExecutor(1)
+    asked = pool.submit(engine.exact, plan(query(), register(N)), place, run)
+    pool.shutdown(wait=False)
+    while not engine.connections._watchdog._running:
+        time.sleep(0.01)
+    return asked
+
+
+def test_a_cancelled_run_fails_and_no_other(files, tmp_path) -> None:
+    engine, endless = embedded(tmp_path), with_view(next(files), ENDLESS)
+    asked = running(engine, endless, "q_1")
+    engine.cancel("q_2")
+    assert not wait([asked], timeout=0.3).done
+    engine.cancel("q_1")
+    assert isinstance(asked.exception(timeout=10), EngineFailed)
+    engine.cancel("q_1")
+
+
+def test_a_run_that_is_cancelled_between_two_statements_runs_no_more_of_them(files, tmp_path) -> None:
+    """DuckDB forgets an interrupt while nothing runs, so the run is interrupted until it gives up."""
+    engine, endless = embedded(tmp_path, timeout_s=30), with_view(next(files), ENDLESS)
+    engine.ready(endless)
+    (connection,) = engine.connections._open.values()
+
+    def compute() -> None:
+        with engine.connections.computing(connection, RUN) as cursor:
+            engine.cancel(RUN)
+            cursor.execute("SELECT 1").fetchall()
+            cursor.execute("SELECT sum(person) FROM rows").fetchall()
+
+    began = time.monotonic()
+    with pytest.raises(EngineFailed):
+        compute()
+    assert time.monotonic() - began < 15
+
+
+def test_a_run_that_has_ended_is_watched_no_more(files, tmp_path) -> None:
+    """Interrupting a closed cursor raises, which would end the thread that watches all the others."""
+    engine = embedded(tmp_path, timeout_s=0.05)
+    place, endless = written(files, register(N), [[(1,)]]), with_view(next(files), ENDLESS)
+    with pytest.raises(EngineFailed):
+        engine.exact(plan(query(), register(N)), endless, RUN)
+    assert_alike(engine, place, plan(query(), register(N)), [[(1,)]])
+    assert engine.connections._watchdog._running == []
 
 
 def test_no_file_outside_can_be_read(engine, files, foreign) -> None:
@@ -471,7 +612,7 @@ def test_no_file_outside_can_be_read(engine, files, foreign) -> None:
     with duckdb.connect() as unlocked:
         assert unlocked.execute(f"SELECT count(*) FROM ({view})").fetchone() == (1,)
     with pytest.raises(EngineFailed):
-        engine.exact(plan(query(), register(N)), file)
+        engine.exact(plan(query(), register(N)), file, RUN)
 
 
 @pytest.mark.parametrize(
@@ -498,14 +639,14 @@ def test_no_file_outside_can_be_read(engine, files, foreign) -> None:
 )
 def test_a_connection_is_read_only_and_its_doors_are_locked(engine, files, foreign, attempt: str) -> None:
     file = written(files, register(N), [[(1,)]])
-    connection = engine._connect(file)
+    connection = engine.connections.open(file, lambda: engine._connect(file.location / STATISTICS_FILE))
     with pytest.raises(duckdb.Error):
         connection.execute(attempt.format(outside=foreign))
     assert [path.name for path in foreign.parent.iterdir()] == [foreign.name]
 
 
-def test_a_generated_table_has_no_way_out_either(engine, foreign) -> None:
-    connection = engine._generated(register(N))
+def test_a_generated_table_has_no_way_out_either(dummy, foreign) -> None:
+    connection = dummy._generated(register(N))
     with pytest.raises(duckdb.Error):
         connection.execute(f"SELECT * FROM read_csv('{foreign}')")
     with pytest.raises(duckdb.Error):
@@ -515,5 +656,5 @@ def test_a_generated_table_has_no_way_out_either(engine, foreign) -> None:
 def test_only_so_many_files_stay_open(engine, files) -> None:
     schema = register(N)
     for _ in range(20):
-        engine.exact(plan(query(), schema), written(files, schema, [[(1,)]]))
-    assert len(engine._open) == 16
+        engine.exact(plan(query(), schema), written(files, schema, [[(1,)]]), RUN)
+    assert len(engine.connections) == 16

@@ -4,12 +4,12 @@ import random
 from pathlib import Path
 
 import pytest
-from doubles import query
+from doubles import RUN, at, embedded, query
 from town import VISITS, derived
 
 from datasets.descriptor.descriptor import parse
-from datasets.engines.duckdb import STATISTICS_FILE, DuckdbEngine
-from datasets.registration.ingest import ingest
+from datasets.engines.duckdb import DuckdbEngine
+from datasets.registration.ingest import SourceFile, ingest
 from privacy.plan import plan
 from privacy.query import Key, Statistic
 
@@ -34,7 +34,7 @@ BY_ALL = (Key(column="kind", missing=True), Key(column="n", missing=True))
 
 @pytest.fixture
 def engine(tmp_path: Path) -> DuckdbEngine:
-    return DuckdbEngine(threads=1, timeout_s=60, temporary=tmp_path / "engine")
+    return embedded(tmp_path / "engine")
 
 
 def counted(engine: DuckdbEngine, folder: Path, rows: list[str]) -> list[list[int]]:
@@ -43,10 +43,10 @@ def counted(engine: DuckdbEngine, folder: Path, rows: list[str]) -> list[list[in
     source = folder / "source.csv"
     source.write_text("\n".join(["person,kind,n", *rows]) + "\n")
     (folder / "staging").mkdir()
-    ingest(FAMILIES, source, folder / "staging", b"a salt of 16 byte", lambda *_: None)
+    ingest(FAMILIES, SourceFile.at(source), folder / "staging", b"a salt of 16 byte", lambda *_: None)
     select = Statistic(name="c", agg="count"), Statistic(name="p", agg="count_persons")
     planned = plan(query(*select, group_by=BY_ALL), FAMILIES.schema)
-    return [cells.tolist() for cells in engine.exact(planned, folder / "staging" / STATISTICS_FILE).values()]
+    return [cells.tolist() for cells in engine.exact(planned, at(folder / "staging"), RUN).values()]
 
 
 def test_which_rows_of_a_person_count_does_not_depend_on_where_they_stand(engine, tmp_path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lanes import first
 
 from datasets.descriptor.descriptor import Descriptor, parse
-from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, check, ingest
+from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, SourceFile, check, ingest
 from datasets.registration.ingest.coding import final_code, raw_code
 from datasets.registration.ingest.statistics import content_hash
 from privacy.schema import Category, Column, Date, Number, day_number
@@ -58,7 +58,7 @@ def imported(tmp_path):
         else:
             pq.write_table(source, file)
         staging.mkdir()
-        report = ingest(descriptor, file, staging, salt, lambda stage, share: None)
+        report = ingest(descriptor, SourceFile.at(file), staging, salt, lambda stage, share: None)
         return report, rows_of(staging)
 
     run.folder = tmp_path

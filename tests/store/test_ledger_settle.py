@@ -1,16 +1,23 @@
 """What one settlement promises: everything or nothing, once, and never above a limit."""
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from ledger_town import settle_in
-from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, changed, fits, left
+from backends import waiting_backend
+from ledger_town import settle_in, settle_in_six
+from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, changed, fits, left, of_six
+from sqlalchemy import text, update
 from town import grant
 
 from datasets.database.store import Store
+from datasets.database.tables import AccountRow
+from datasets.ledger.accounts import AccountKey
 from datasets.ledger.errors import BudgetExhausted, NoAccount, NoAnswer
 from datasets.ledger.service import Ledger
-from datasets.ledger.settlement import AlreadyAnswered
+from datasets.ledger.settlement import AlreadyAnswered, Settlement
 from datasets.people.service import People
 from privacy.budget import Price
 
@@ -216,3 +223,47 @@ def test_a_table_told_twice_is_kept_once(ledger: Ledger, store: Store) -> None:
     ledger.settle(asked(2))
     with store.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM answer_tables").scalar() == 1
+
+
+# What waits, on PostgreSQL; SQLite lets one writer work at a time
+
+
+@contextmanager
+def waiting_settlement(
+    store: Store, settlement: Settlement, held: AccountKey, spent: int
+) -> Iterator[Future]:
+    """A settlement that waits for a row of which so much is spent meanwhile, until the block ends."""
+    if store.is_sqlite:
+        pytest.skip("SQLite lets one writer work at a time: nobody waits for a row")
+    with ThreadPoolExecutor(1) as pool, store.writing() as tx:
+        tx.execute(
+            update(AccountRow)
+            .where(AccountRow.lineage == held.lineage, AccountRow.kind == held.kind)
+            .values(spent=AccountRow.spent + spent)
+        )
+        settling = pool.submit(Ledger(store).settle, settlement)
+        waiting_backend(store)
+        yield settling
+
+
+def test_who_waits_for_a_row_sees_what_was_spent_meanwhile(store: Store, ledger: Ledger) -> None:
+    cap = AccountKey(lineage=LINEAGE, kind="dataset", holder=LINEAGE)
+    with waiting_settlement(store, ASKED, cap, spent=10 * 10**9) as settling:
+        assert not settling.done()
+    with pytest.raises(BudgetExhausted) as refused:
+        settling.result()
+    assert (refused.value.kind, str(refused.value.remaining)) == ("dataset", "0")
+    assert balances(ledger)["user:aoi"] == "0"
+
+
+def test_who_waits_for_the_first_row_holds_no_other(store: Store) -> None:
+    """Whoever takes rows in the same order waits in no circle with it: the rows that follow are free."""
+    ledger, settlement = settle_in_six(store), of_six()
+    first, *others = settlement.payers
+    with waiting_settlement(store, settlement, first.key, spent=0) as settling:
+        for payer in others:
+            held = text("SELECT 1 FROM accounts WHERE lineage = :lineage AND kind = :kind FOR UPDATE NOWAIT")
+            with store.writing() as tx:
+                tx.execute(held, {"lineage": payer.lineage, "kind": payer.kind})
+    assert left(settling.result()) == ["8", "1", "2", "8", "8", "9"]
+    assert ledger.verify() == []

@@ -10,15 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from doubles import count, query
+from doubles import RUN, at, count, embedded, query
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_views import Shelf
 
 from datasets.database.store import Store
 from datasets.descriptor.descriptor import DescriptorError, parse
+from datasets.engines.base import EngineLimits
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, ingest
+from datasets.engines.format import STATISTICS_FILE
+from datasets.engines.rehearsal import DummyEngine
+from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, SourceFile, ingest
 from privacy.answer import release, released_codes, table
 from privacy.exact import ExactAggregate
 from privacy.noise import OpendpNoise
@@ -61,7 +64,7 @@ def imported(tmp_path):
         else:
             pq.write_table(source, file)
         staging.mkdir()
-        report = ingest(parse(descriptor), file, staging, salt, lambda stage, share: None)
+        report = ingest(parse(descriptor), SourceFile.at(file), staging, salt, lambda stage, share: None)
         return report, staging / "statistics.duckdb"
 
     return run
@@ -233,16 +236,17 @@ def test_each_row_may_be_one_person(imported):
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = DuckdbEngine(threads=1, timeout_s=60, temporary=tmp_path / "temporary")
+    engine = embedded(tmp_path / "temporary")
     yield engine
-    engine._open.clear()
+    engine.connections.clear()
 
 
 def counted(asked, file: Path, engine: DuckdbEngine) -> dict[str, int]:
     """The exact counts by word."""
-    (found,) = engine.exact(asked, file).values()
+    place = at(file.parent)
+    (found,) = engine.exact(asked, place, RUN).values()
     codes, counts = found
-    return dict(zip(engine.values(asked, file, codes), counts.tolist(), strict=True))
+    return dict(zip(engine.values(asked, place, codes, RUN), counts.tolist(), strict=True))
 
 
 SCHEMA = parse(JOBS).schema
@@ -272,7 +276,7 @@ def test_missing_words_can_be_asked_for(imported, engine):
     file = imported(SOURCE)[1]
     for where, rows in ((MISSING, 1), (Not(MISSING), 6)):
         asked = plan(query(where=where), SCHEMA)
-        assert engine.exact(asked, file)[(), ExactAggregate(kind="rows")].tolist() == [rows]
+        assert engine.exact(asked, at(file.parent), RUN)[(), ExactAggregate(kind="rows")].tolist() == [rows]
 
 
 def test_a_narrower_bound_counts_a_prefix_of_each_persons_rows(imported, engine):
@@ -284,17 +288,18 @@ def test_a_narrower_bound_counts_a_prefix_of_each_persons_rows(imported, engine)
 
 def test_an_answer_names_the_words_of_its_codes(imported, engine):
     lines = [f"{n},{'Big' if n % 4 else 'Half'},1,\n" for n in range(400)] + ["x,Rare,1,\n"]
-    file = imported("".join(lines))[1]
+    place = at(imported("".join(lines))[1].parent)
     asked = plan(query(group_by=BY_EMPLOYER), SCHEMA)
-    released = release(asked, engine.exact(asked, file), OpendpNoise())
-    made = table(asked, released, engine.values(asked, file, released_codes(asked, released)))
+    released = release(asked, engine.exact(asked, place, RUN), OpendpNoise())
+    made = table(asked, released, engine.values(asked, place, released_codes(asked, released), RUN))
     assert list(made.columns[0].values) == ["Big", "Half"]
     assert np.allclose(made.columns[1].values, [300, 100], atol=40)
 
 
-def test_a_rehearsal_counts_invented_words(engine):
+def test_a_dummy_counts_invented_words(tmp_path):
     asked = plan(query(group_by=BY_EMPLOYER), SCHEMA)
-    codes, counts = engine.rehearse(asked)[(), ExactAggregate(kind="values", column=0)]
+    dummy = DummyEngine(EngineLimits(threads=1, timeout_s=60, temporary=tmp_path))
+    codes, counts = dummy.exact(asked)[(), ExactAggregate(kind="values", column=0)]
     assert sorted(codes.tolist()) == list(range(12))
     assert counts.min() > 500
 
@@ -372,8 +377,9 @@ def test_a_view_may_take_an_open_column_where_every_source_pays_delta(shelf, eng
     assert held.schema.columns[1] == UndeclaredColumn(name="firm", length_max=12)
     north = Compare(column="ward", op="=", values=("n",))
     asked = plan(query(group_by=(Key(column="firm"),), where=north), held.schema)
-    assert counted(asked, held.file, engine) == {"Acme": 1}
-    assert set(words_of(held.file, place=1)) == {"Acme"}
+    file = held.place.location / STATISTICS_FILE
+    assert counted(asked, file, engine) == {"Acme": 1}
+    assert set(words_of(file, place=1)) == {"Acme"}
 
 
 def test_a_view_is_refused_where_a_source_has_no_delta_to_pay(shelf):

@@ -19,6 +19,7 @@ from town import CARE, CARE_CSV, add, join
 from datasets.catalog import Catalog, DatasetVersion
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, parse, read
+from datasets.engines.format import STATISTICS_FILE
 from datasets.ledger.service import Ledger
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest import IngestReport, JoinedPart, Limits, ingest_joined
@@ -115,8 +116,12 @@ def shelf(empty: Shelf) -> Shelf:
     return empty
 
 
-def rows_of(file: Path) -> list[tuple]:
-    with duckdb.connect(file, read_only=True) as engine:
+def rows_of(held: DatasetVersion) -> list[tuple]:
+    return rows_in(held.place.location)
+
+
+def rows_in(folder: Path) -> list[tuple]:
+    with duckdb.connect(folder / STATISTICS_FILE, read_only=True) as engine:
         return engine.execute("FROM rows").fetchall()
 
 
@@ -141,13 +146,13 @@ def test_a_person_has_all_pairs_of_its_rows_up_to_the_bound(shelf: Shelf) -> Non
     report = shelf.join().report
     assert (report.rows_read, report.rows_kept, report.persons, report.dropped_by_bound) == (4, 3, 2, 1)
     assert (report.rows_without_person, report.problems) == (0, ())
-    found = Counter((district, weight) for district, _, weight, _, _ in rows_of(shelf.held().file))
+    found = Counter((district, weight) for district, _, weight, _, _ in rows_of(shelf.held()))
     assert found == {(0, 505): 2, (2, 700): 1}
 
 
 def test_the_joined_rows_lie_in_a_vault_as_text(shelf: Shelf) -> None:
     shelf.join()
-    vault = shelf.held().file.parent / "vault" / "vault.parquet"
+    vault = shelf.held().place.location / "vault" / "vault.parquet"
     assert vault.stat().st_mode & 0o777 == 0o600
     assert pq.read_schema(vault).names == ["pid", "district", "level", "weight"]
     people = Counter(row["pid"] for row in pq.read_table(vault).to_pylist())
@@ -192,9 +197,9 @@ def test_the_salt_of_a_view_is_its_own_and_stays(shelf: Shelf) -> None:
     csv = CARE_CSV + "".join(f"p1,{level % 5 + 1},2025-07-01\n" for level in range(20))
     shelf.add(CARE, csv)
     shelf.join()
-    first = rows_of(shelf.held().file)
+    first = rows_of(shelf.held())
     shelf.join()
-    assert (shelf.held().version, rows_of(shelf.held().file)) == (2, first)
+    assert (shelf.held().version, rows_of(shelf.held())) == (2, first)
     with shelf.store.reading() as connection:
         salts = set(connection.execute(text("SELECT salt FROM lineages")).scalars())
     assert len(salts) == 2
@@ -202,12 +207,12 @@ def test_the_salt_of_a_view_is_its_own_and_stays(shelf: Shelf) -> None:
 
 def test_a_new_version_of_a_source_changes_nothing_about_the_view(shelf: Shelf) -> None:
     shelf.join()
-    before = rows_of(shelf.held().file)
+    before = rows_of(shelf.held())
     shelf.add(CARE.replace("max: 5", "max: 7"), CARE_CSV + "p2,7,2025-04-01\n")
-    assert (shelf.held().sources["care"], rows_of(shelf.held().file)) == (1, before)
+    assert (shelf.held().sources["care"], rows_of(shelf.held())) == (1, before)
     assert shelf.held().schema.columns[1] == Number(name="level", low=1, high=5)
     shelf.join()
-    assert (shelf.held().sources["care"], len(rows_of(shelf.held().file))) == (2, 4)
+    assert (shelf.held().sources["care"], len(rows_of(shelf.held()))) == (2, 4)
     assert shelf.held().schema.columns[1] == Number(name="level", low=1, high=7)
 
 
@@ -354,7 +359,7 @@ def joined(
     staging = folder / "staging"
     staging.mkdir()
     report = ingest_joined(JOINED, parts, staging, SALT, lambda stage, share: None)
-    return report, rows_of(staging / "statistics.duckdb")
+    return report, rows_in(staging)
 
 
 def people_of(rows: list[tuple]) -> Counter[tuple]:

@@ -63,12 +63,12 @@ ROOMS = {
         "numpy",
     ),
     "datasets.registration": row(
-        "datasets.catalog datasets.database datasets.descriptor datasets.ledger "
+        "datasets.catalog datasets.database datasets.descriptor datasets.engines datasets.ledger "
         "datasets.registration.ingest privacy",
         "sqlalchemy",
     ),
     "datasets.registration.ingest": row(
-        "datasets.database datasets.descriptor privacy", "duckdb numpy pyarrow"
+        "datasets.database datasets.descriptor datasets.engines privacy", "duckdb numpy pyarrow"
     ),
     "datasets.sample": row("", "numpy pyarrow"),
     "datasets.sources": row("privacy privacy.deidentify", "numpy pyarrow"),

@@ -178,6 +178,30 @@ def test_numpy_draws_only_the_made_up_city_and_the_seeded_operations_on_records(
     assert drawing == {"privacy/deidentify/randomness.py"}
 
 
+def outside(*rooms: str) -> list[str]:
+    """The files of all other rooms."""
+    return [file for file in FILES if not module_of(file).startswith(rooms)]
+
+
+def test_only_engines_and_registration_know_which_engine_there_is() -> None:
+    """Others ask the protocol, and say where: DuckDB, and whatever is told apart from it, is no business of theirs."""
+    files = outside("datasets.engines", "datasets.registration")
+    assert sorted(importing("duckdb").intersection(files)) == []
+    met = {name for file in files for name in imports(file) if name.startswith("datasets.engines")}
+    assert met <= {f"datasets.engines.{module}" for module in ("base", "engines", "errors", "rehearsal")}
+
+
+def test_registration_takes_the_format_of_the_statistics_table_from_engines_and_nothing_else() -> None:
+    met = {
+        name
+        for file in FILES
+        if module_of(file).startswith("datasets.registration")
+        for name in imports(file)
+        if name.startswith("datasets.engines")
+    }
+    assert met == {"datasets.engines.format"}
+
+
 def test_the_rules_look_at_files_at_all() -> None:
     assert importing("numpy", "privacy") >= {"privacy/noise.py", "privacy/aggregates.py"}
     assert importing("numpy.random") != set()

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from doubles import TOWN, CountingNoise, MadeUpEngine, RacedStore, Shelf, count, query
+from doubles import TOWN, CountingNoise, MadeUpDummy, MadeUpEngine, RacedStore, Shelf, count, query
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from datasets.catalog import DatasetVersion
 from datasets.database.errors import Unavailable
 from datasets.database.store import Store, now
-from datasets.engines.duckdb import EngineFailed
+from datasets.engines.base import Place
+from datasets.engines.errors import EngineFailed, EngineUnavailable
 from datasets.ledger.accounts import Account
 from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.errors import BudgetExhausted, NoAnswer
@@ -36,11 +37,11 @@ HELD = DatasetVersion(
     lineages=("town",),
     version=1,
     schema=TOWN,
-    file=Path("town-1"),
+    place=Place("made up", Path("town-1")),
     registered_at="",
     retired=False,
 )
-TWIN = replace(HELD, id="twin", file=Path("twin-1"))
+TWIN = replace(HELD, id="twin", place=Place("made up", Path("twin-1")))
 
 
 class LostAtTheEnd(Ledger):
@@ -96,12 +97,15 @@ def service(store: Store, engine: MadeUpEngine, tmp_path: Path) -> QueryService:
     return service_of(Ledger(store), engine, tmp_path)
 
 
-def service_of(ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: DatasetVersion) -> QueryService:
+def service_of(
+    ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: DatasetVersion, draws: int = 0
+) -> QueryService:
     return QueryService(
         ledger=ledger,
         catalog=Shelf(list(held or (HELD, TWIN))),  # type: ignore[arg-type]
-        engine=engine,  # type: ignore[arg-type]
-        noise=CountingNoise(),
+        engine=engine,
+        dummy_engine=MadeUpDummy(),  # type: ignore[arg-type]
+        noise=CountingNoise(draws),
         data_dir=folder,
     )
 
@@ -201,7 +205,7 @@ def test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again(
 ) -> None:
     service.answer(asked())
     assert told(service, asked("k2", dataset="twin")) == (102, "1")
-    assert engine.opened == [HELD.file, TWIN.file]
+    assert engine.opened == [HELD.place, TWIN.place]
 
 
 # Refusals read nothing
@@ -265,6 +269,41 @@ def test_a_failure_after_data_was_opened_is_charged_and_stays_one(
     assert spent(store) == {"aoi": "1", "town": "1"}
 
 
+def test_data_that_cannot_be_opened_costs_nothing_and_the_same_key_is_answered_later(
+    service: QueryService, engine: MadeUpEngine, store: Store
+) -> None:
+    engine.closed = EngineUnavailable()
+    with pytest.raises(EngineUnavailable):
+        service.answer(asked())
+    assert (engine.opened, spent(store), Ledger(store).history(user="aoi")) == ([], {}, [])
+    engine.closed = None
+    assert told(service, asked())[1] == "1"
+    assert spent(store) == {"aoi": "1", "town": "1"}
+
+
+def test_a_question_that_does_not_fit_is_refused_whether_or_not_the_data_could_be_opened(
+    service: QueryService, engine: MadeUpEngine
+) -> None:
+    engine.closed = EngineUnavailable()
+    with pytest.raises(BudgetExhausted):
+        service.answer(asked(about=query(budget=Price.parse("4"))))
+
+
+def test_an_answer_is_given_again_while_the_data_cannot_be_opened(
+    service: QueryService, engine: MadeUpEngine
+) -> None:
+    first = told(service, asked("k1"))
+    engine.closed = EngineUnavailable()
+    assert told(service, asked("k1")) == first
+    assert told(service, asked("k2")) == (first[0], "0")
+
+
+def test_each_question_has_a_run_of_its_own(service: QueryService, engine: MadeUpEngine) -> None:
+    for key in ("k1", "k2"):
+        service.answer(asked(key, about=query(reuse="never")))
+    assert len(set(engine.runs)) == 2
+
+
 def test_a_failed_answer_is_not_told_to_anybody_else(service: QueryService, engine: MadeUpEngine) -> None:
     engine.failure = EngineFailed()
     with pytest.raises(AnswerFailed):
@@ -314,7 +353,7 @@ def test_the_lifetime_cap_holds_between_users_that_race(service: QueryService, s
 def test_a_rival_with_the_same_key_on_another_machine_wins_and_both_tell_its_answer(
     service: QueryService, store: RacedStore, engine: MadeUpEngine, tmp_path: Path
 ) -> None:
-    elsewhere = service_of(Ledger(store), engine, tmp_path / "elsewhere")
+    elsewhere = service_of(Ledger(store), engine, tmp_path / "elsewhere", draws=50)
     store.rival = lambda: elsewhere.answer(asked(about=NEVER))
     told_here = service.answer(asked(about=NEVER))
     told_there = looked_and_asked(elsewhere, asked(about=NEVER))

@@ -6,18 +6,19 @@ the bound on rows per person. Nothing is inferred from the data, and no cell is 
 
 from datasets.registration.ingest.joining import JoinedPart
 from datasets.registration.ingest.limits import Limits
-from datasets.registration.ingest.registration import VAULT_FILE, VAULT_FOLDER, check, ingest, ingest_joined
+from datasets.registration.ingest.registration import check, ingest, ingest_joined, vault_of
 from datasets.registration.ingest.report import CellProblem, ColumnCounts, IngestReport
+from datasets.registration.ingest.source_file import SourceFile
 
 __all__ = [
-    "VAULT_FILE",
-    "VAULT_FOLDER",
     "CellProblem",
     "ColumnCounts",
     "IngestReport",
     "JoinedPart",
     "Limits",
+    "SourceFile",
     "check",
     "ingest",
     "ingest_joined",
+    "vault_of",
 ]

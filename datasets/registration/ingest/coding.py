@@ -10,13 +10,13 @@ occur, for then a new word would change other persons' codes, hence the order of
 """
 
 from datasets.descriptor.columns import decimals_of
+from datasets.engines.format import code_type, integer_type
 from datasets.registration.ingest.engine import quoted
 from privacy.schema import Category, Column, Date, Number, UndeclaredColumn
 
 # How far below the lowest code a raw code tells "empty" and "not readable".
 EMPTY, STRANGE = 2, 3
 
-_SIGNED = (("TINYINT", 2**7), ("SMALLINT", 2**15), ("INTEGER", 2**31), ("BIGINT", 2**63))
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?)([0-9]+))?$"
 _TIME = r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
@@ -26,19 +26,8 @@ _EDGES = r"^[\p{Z}\t]+|[\p{Z}\t]+$"
 _NO_WORD = r"[\p{Cc}\p{Zl}\p{Zp}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
 
 
-def integer_type(low: int, high: int) -> str:
-    """The smallest signed SQL type that holds low … high."""
-    # Narrow columns are what makes a scan of all rows fast.
-    return next(name for name, limit in _SIGNED if -limit <= low and high < limit)
-
-
 def raw_type(column: Column) -> str:
     return integer_type(column.low - STRANGE, column.high + 1)
-
-
-def code_type(column: Column) -> str:
-    """The type of the column in the statistics table."""
-    return integer_type(column.missing, column.high)
 
 
 def raw_code(column: Column, text: str, key: str = "") -> str:

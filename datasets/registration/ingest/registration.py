@@ -8,16 +8,15 @@ from pathlib import Path
 
 from datasets.database.files import private_folder, remove, sync
 from datasets.descriptor.descriptor import Descriptor
+from datasets.engines.format import STATISTICS_FILE
 from datasets.registration.ingest.engine import Engine, Watch
-from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.joining import JoinedPart, fill_joined
 from datasets.registration.ingest.limits import Limits
 from datasets.registration.ingest.report import CellProblem, IngestReport
-from datasets.registration.ingest.source import fill_vault, is_parquet, lines_of
+from datasets.registration.ingest.source import fill_vault, lines_of
+from datasets.registration.ingest.source_file import SourceFile
 from datasets.registration.ingest.statistics import SALT_BYTES_MIN, Counts, build
-from privacy.words import Words
 
-STATISTICS_FILE = "statistics.duckdb"
 VAULT_FOLDER = "vault"
 SCRATCH_FOLDER = "scratch"
 VAULT_FILE = "vault.parquet"
@@ -26,9 +25,14 @@ Progress = Callable[[str, float], None]
 Fill = Callable[[Path, Engine], int]
 
 
+def vault_of(folder: Path) -> Path:
+    """The vault of the version in a folder: every column as text, never opened for a question."""
+    return folder / VAULT_FOLDER / VAULT_FILE
+
+
 def ingest(
     descriptor: Descriptor,
-    source: Path,
+    source: SourceFile,
     staging: Path,
     salt: bytes,
     progress: Progress,
@@ -36,32 +40,26 @@ def ingest(
 ) -> IngestReport:
     """Write `statistics.duckdb` and `vault/vault.parquet` into the empty folder `staging`.
 
+    The source must be the file that it was when it was first looked at, until its last byte has been read.
     When this returns both files are on the disk and nothing else is in the folder; the caller renames it
     into place. When it raises (ImportProblem, KeyboardInterrupt) it has emptied the folder again. `progress`
     is called with (stage, share done of 0 … 1). The salt, at least 16 secret bytes, decides which rows of a person
     are kept; keep it for the life of the dataset, so that a new version keeps the same ones.
     """
-    source = source.absolute()
     with _emptied_on_failure(staging, salt) as folder:
-        is_parquet(source)  # refuses what is no plain file, before anything is made
-        # Looked at before the first read and after the last: the vault and the line numbers must be of one
-        # file.
-        before = _identity(source)
         rows, counts = _make(
             descriptor,
-            lambda vault, engine: fill_vault(descriptor, source, vault, engine),
+            lambda vault, engine: fill_vault(descriptor, source.path, vault, engine),
             folder,
             salt,
             progress,
             limits=limits or Limits(),
-            source_bytes=source.stat().st_size,
+            source_bytes=source.size_bytes,
         )
         # A second reading for a few line numbers costs less than keeping the numbers of all rows.
-        lines = lines_of(descriptor, source, sorted({place for place, _, _ in counts.places}))
-        if _identity(source) != before:
-            raise ImportProblem(
-                Words(ja="読取り中に元データが変更されました", en="the source was changed while it was read")
-            )
+        lines = lines_of(descriptor, source.path, sorted({place for place, _, _ in counts.places}))
+        # After the last read: digest, vault and line numbers must be of one file.
+        source.must_be_unchanged()
         _finish(folder)
     return _report(rows, counts, lines)
 
@@ -118,7 +116,9 @@ def check(
 ) -> IngestReport:
     """Read a source as `ingest` does and keep nothing; works in a private temporary folder."""
     with tempfile.TemporaryDirectory(prefix="sudare-check-") as folder:
-        return ingest(descriptor, source, Path(folder), secrets.token_bytes(32), progress, limits)
+        return ingest(
+            descriptor, SourceFile.at(source), Path(folder), secrets.token_bytes(32), progress, limits
+        )
 
 
 def _make(
@@ -133,7 +133,8 @@ def _make(
 ) -> tuple[int, Counts]:
     """Fill the vault, and build the statistics table from it; returns the rows read and what was counted."""
     scratch = private_folder(staging / SCRATCH_FOLDER)
-    vault = private_folder(staging / VAULT_FOLDER) / VAULT_FILE
+    private_folder(staging / VAULT_FOLDER)
+    vault = vault_of(staging)
     watch = Watch(folder=staging, bytes_max=limits.staging_bytes(source_bytes), progress=progress)
     # Memory and disk are bounded here, so that a registration never takes the server down with it.
     engine = Engine(scratch=scratch, limits=limits, watch=watch)
@@ -157,12 +158,6 @@ def _finish(staging: Path) -> None:
     # The files are synced where they are written; here their names in the folders are.
     sync(staging / VAULT_FOLDER)
     sync(staging)
-
-
-def _identity(source: Path) -> tuple[int, int, int]:
-    status = source.stat()
-    # No digest: the caller has taken one, and a change between is what these three show.
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _report(rows: int, counts: Counts, lines: Mapping[int, int]) -> IngestReport:

@@ -18,15 +18,21 @@ from pathlib import Path
 
 from datasets.database.files import sync
 from datasets.descriptor.descriptor import Descriptor
-from datasets.registration.ingest.coding import (
-    EMPTY,
-    STRANGE,
+from datasets.engines.format import (
+    CODE,
+    PERSON,
+    PLACE,
+    RANK,
+    TABLE,
+    WORD,
+    WORDS,
+    code_name,
     code_type,
-    final_code,
-    integer_type,
-    raw_code,
-    word,
+    person_type,
+    rank_type,
+    words_columns,
 )
+from datasets.registration.ingest.coding import EMPTY, STRANGE, final_code, raw_code, word
 from datasets.registration.ingest.engine import Engine, named, quoted
 from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import PROBLEMS_SHOWN_MAX
@@ -73,7 +79,7 @@ def build(
     _gather_words(schema, engine)
     _write_rows(schema, salt, sizes, engine)
     _write_words(schema, engine)
-    kept = engine.run(WRITING, "SELECT count(*) FROM made.rows", begin=0.95)[0][0]
+    kept = engine.run(WRITING, f"SELECT count(*) FROM made.{TABLE}", begin=0.95)[0][0]
     # Everything into the one file: it is opened read-only later, when no log could be replayed.
     engine.run(WRITING, "CHECKPOINT made", begin=1.0)
     engine.run(WRITING, "DETACH made", begin=1.0)
@@ -104,7 +110,7 @@ def _attach(engine: Engine, path: Path, name: str) -> None:
 
 def _codes(schema: Schema) -> list[tuple[str, Column]]:
     """The queryable columns with their names in the tables: c0, c1, …"""
-    return [(f"c{place}", column) for place, column in enumerate(schema.queryable)]
+    return [(code_name(place), column) for place, column in enumerate(schema.queryable)]
 
 
 def _open_places(schema: Schema) -> list[int]:
@@ -126,7 +132,8 @@ def _coded(schema: Schema, vault: Path, salt: bytes) -> str:
     # Each use of the salt has a purpose of its own, so that one derived key tells nothing of another.
     key = _derived(salt, b"words").hex()
     columns = [
-        f"{raw_code(column, f't{place}', key)} AS c{place}" for place, column in enumerate(schema.queryable)
+        f"{raw_code(column, f't{place}', key)} AS {code_name(place)}"
+        for place, column in enumerate(schema.queryable)
     ]
     columns += [f"t{place} AS w{place}" for place in opened]
     if schema.unit is not None:
@@ -224,22 +231,22 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: E
     """Fill the table: by rank and person where a person may have several rows, else by content."""
     order = [name for name, _ in _codes(schema)]
     definitions = [f"{name} {code_type(column)} NOT NULL" for name, column in _codes(schema)]
-    definitions.append(f"rank {_rank_type(schema)} NOT NULL")
+    definitions.append(f"{RANK} {rank_type(schema)} NOT NULL")
     if schema.rows_per_person > 1:
-        definitions.append(f"person {'INTEGER' if sum(sizes.values()) < 2**31 else 'BIGINT'} NOT NULL")
-        order = ["rank", "person"]
+        definitions.append(f"{PERSON} {person_type(sum(sizes.values()))} NOT NULL")
+        order = [RANK, PERSON]
     # Nobody has a second row, so nothing is dropped and no person has to be numbered.
     if schema.rows_per_person == 1 and max(sizes, default=1) == 1:
-        columns = ", ".join([*_finals(schema), f"1::{_rank_type(schema)} AS rank"])
+        columns = ", ".join([*_finals(schema), f"1::{rank_type(schema)} AS {RANK}"])
         rows = f"SELECT {columns} FROM work.coded{'' if schema.unit is None else ' WHERE unit IS NOT NULL'}"
     else:
         _number_persons(salt, engine)
         _rank(schema, salt, engine)
-        rows = f"SELECT * {'EXCLUDE (person)' if schema.rows_per_person == 1 else ''} FROM work.ranked"
+        rows = f"SELECT * {f'EXCLUDE ({PERSON})' if schema.rows_per_person == 1 else ''} FROM work.ranked"
     # The order of the source must not survive: it often is that of registration or of addresses.
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
-    engine.run(WRITING, f"CREATE TABLE made.rows ({', '.join(definitions)})", end=0.0)
-    engine.run(WRITING, f"INSERT INTO made.rows BY NAME {rows}{ordered}", end=0.95)
+    engine.run(WRITING, f"CREATE TABLE made.{TABLE} ({', '.join(definitions)})", end=0.0)
+    engine.run(WRITING, f"INSERT INTO made.{TABLE} BY NAME {rows}{ordered}", end=0.95)
 
 
 # Words
@@ -250,8 +257,8 @@ def _gather_words(schema: Schema, engine: Engine) -> None:
     if not (opened := _open_places(schema)):
         return
     each = [
-        f"SELECT {place} AS place, c{place} AS code, min(w{place}) AS word FROM work.coded"
-        f" WHERE c{place} >= 0 GROUP BY code"
+        f"SELECT {place} AS {PLACE}, {code_name(place)} AS {CODE}, min(w{place}) AS {WORD} FROM work.coded"
+        f" WHERE {code_name(place)} >= 0 GROUP BY {CODE}"
         for place in opened
     ]
     engine.run(CODING, f"CREATE TABLE work.words AS {' UNION ALL '.join(each)}", begin=0.97)
@@ -262,24 +269,18 @@ def _write_words(schema: Schema, engine: Engine) -> None:
     if not (opened := _open_places(schema)):
         return
     # Only words of kept rows: a word that the bound has dropped is not in the table either.
-    known = " UNION ".join(f"SELECT {place} AS place, c{place} AS code FROM made.rows" for place in opened)
+    known = " UNION ".join(
+        f"SELECT {place} AS {PLACE}, {code_name(place)} AS {CODE} FROM made.{TABLE}" for place in opened
+    )
+    columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in words_columns())
+    engine.run(WRITING, f"CREATE TABLE made.{WORDS} ({columns})", begin=0.95, end=0.95)
     engine.run(
         WRITING,
-        "CREATE TABLE made.words (place INTEGER NOT NULL, code BIGINT NOT NULL, word VARCHAR NOT NULL)",
+        f"INSERT INTO made.{WORDS} SELECT {PLACE}, {CODE}, {WORD} FROM work.words SEMI JOIN ({known}) AS known"
+        f" USING ({PLACE}, {CODE}) ORDER BY {PLACE}, {CODE}",
         begin=0.95,
         end=0.95,
     )
-    engine.run(
-        WRITING,
-        f"INSERT INTO made.words SELECT place, code, word FROM work.words SEMI JOIN ({known}) AS known"
-        " USING (place, code) ORDER BY place, code",
-        begin=0.95,
-        end=0.95,
-    )
-
-
-def _rank_type(schema: Schema) -> str:
-    return integer_type(0, schema.rows_per_person)
 
 
 def _finals(schema: Schema) -> list[str]:
@@ -294,7 +295,7 @@ def _number_persons(salt: bytes, engine: Engine) -> None:
     order = f"md5_number({quoted(_derived(salt, b'persons').hex())} || unit), unit"
     engine.run(
         BOUNDING,
-        f"CREATE TABLE work.persons AS SELECT unit, row_number() OVER (ORDER BY {order}) AS person"
+        f"CREATE TABLE work.persons AS SELECT unit, row_number() OVER (ORDER BY {order}) AS {PERSON}"
         " FROM (SELECT DISTINCT unit FROM work.coded WHERE unit IS NOT NULL)",
         begin=0.1,
         end=0.3,
@@ -305,7 +306,7 @@ def _rank(schema: Schema, salt: bytes, engine: Engine) -> None:
     """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
     engine.run(
         BOUNDING,
-        f"CREATE TABLE work.coded_persons AS SELECT {', '.join(['person', *_finals(schema)])}"
+        f"CREATE TABLE work.coded_persons AS SELECT {', '.join([PERSON, *_finals(schema)])}"
         " FROM work.coded AS coded JOIN work.persons AS persons ON coded.unit = persons.unit",
         begin=0.3,
         end=0.5,
@@ -313,13 +314,13 @@ def _rank(schema: Schema, salt: bytes, engine: Engine) -> None:
     # The largest table, not needed any more; what follows sorts and spills to the same disk.
     engine.run(BOUNDING, "DROP TABLE work.coded", begin=0.5, end=0.5)
     names = [name for name, _ in _codes(schema)]
-    columns = ", ".join(["person", *names])
+    columns = ", ".join([PERSON, *names])
     # By a hash of the content and then the content: no row number takes part, and rows that still tie are
     # equal.
-    within = f"PARTITION BY person ORDER BY {', '.join([content_hash(schema, salt), *names])}"
+    within = f"PARTITION BY {PERSON} ORDER BY {', '.join([content_hash(schema, salt), *names])}"
     engine.run(
         BOUNDING,
-        f"CREATE TABLE work.ranked AS SELECT {columns}, place::{_rank_type(schema)} AS rank"
+        f"CREATE TABLE work.ranked AS SELECT {columns}, place::{rank_type(schema)} AS {RANK}"
         f" FROM (SELECT {columns}, row_number() OVER ({within}) AS place FROM work.coded_persons)"
         f" WHERE place <= {schema.rows_per_person}",
         begin=0.5,
