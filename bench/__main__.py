@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import ledger, queries, registration
+from bench.code import NOW
 from bench.part import Part
 
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
@@ -19,7 +20,11 @@ TINY_ROWS = 200
 PARTS: dict[str, Part[list[dict[str, Any]]]] = {
     "queries": Part(
         full=queries.run,
-        tiny=lambda folder: queries.run(folder, sizes=(TINY_ROWS,), runs=1, warm_up=0),
+        tiny=lambda folder: queries.run(folder, sizes=(TINY_ROWS,), runs=1, warm_up=0, compared=[NOW]),
+    ),
+    "formats": Part(
+        full=queries.run_formats,
+        tiny=lambda folder: queries.run_formats(folder, size=TINY_ROWS, runs=1, warm_up=0),
     ),
     "server": Part(
         full=queries.run_server,
@@ -27,7 +32,9 @@ PARTS: dict[str, Part[list[dict[str, Any]]]] = {
     ),
     "ledger": Part(
         full=ledger.run_on_disk,
-        tiny=lambda folder: ledger.run(folder, clients=(1,), rounds=1, seconds=0.02, warm_up_seconds=0.0),
+        tiny=lambda folder: ledger.run(
+            folder, clients=(1,), pace=ledger.Pace(rounds=1, seconds=0.05, warm_up_seconds=0.0)
+        ),
     ),
     "registration": Part(
         full=registration.run,

@@ -1,200 +1,159 @@
-"""Settlements a second against the bare conditional UPDATE that any ledger needs at the least.
+"""Settlements a second, before and now, against the bare conditional UPDATE that any ledger needs at the least.
 
-Both run on the same database with the same durability, through SQLAlchemy Core, from the same number of client
-processes, all on one hot dataset account; rounds of the two alternate, and the ratio is the median of theirs.
-A settlement is six statements: three debits, and lines for the table, the journal and the answer. It goes to the
-driver without SQLAlchemy's layer, its BEGIN, COMMIT and pool through it; the bare update goes through it wholly.
+All on durable databases of one machine, from the same number of client processes, in rounds that take turns; a ratio
+is the median of those of the rounds. A settlement charges its payers, links and writes the journal's line and keeps
+the table and the answer. The usual three payers are a client's own user and, shared by all, an organisation and the
+dataset; six are these and a contract, a reserve and a population. The bare update is one statement in one transaction,
+through SQLAlchemy Core, that raises what as many accounts have spent if it fits.
 
     python -m bench ledger
 """
 
-import multiprocessing
+import contextlib
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from multiprocessing.pool import Pool
-from multiprocessing.synchronize import Barrier
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+import psycopg
 
-from bench import town
-from datasets.database.store import Store, migrate, new_id, sha256_hex
-from datasets.ledger.accounts import Account, AccountState
-from datasets.ledger.service import Ledger
-from datasets.ledger.settlement import Settlement
-from datasets.people.service import People
-from privacy.budget import Price
+from bench.clients import Clients, running
+from bench.code import Code, codes
 from tests.postgres_server import NoPostgres, address, server
 
 CLIENTS = (1, 4, 16)
 ROUNDS = 5
 SECONDS = 1.0
 WARM_UP_SECONDS = 0.2
-START_S_MAX = 120
-LINEAGE = "hot"
-PLENTY = Price.parse("1000000")
-BARE = text("""
-    UPDATE accounts SET spent = spent + :charge
-    WHERE lineage = 'bare' AND kind = 'dataset' AND holder = 'bare' AND spent + :charge <= granted
-""")
-Work = Callable[[Store, int], Callable[[], None]]
-_barriers: dict[int, Barrier] = {}
-_warm_up_seconds: list[float] = []
+NOT_MEASURED = "–"
+RATIO_MIN = 0.5
+PROGRAMS = {name: Path(__file__).with_name(f"ledger_{name}.py") for name in ("before", "now")}
+Rates = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long each work is warmed up and measured, and how often they take turns."""
+
+    rounds: int = ROUNDS
+    seconds: float = SECONDS
+    warm_up_seconds: float = WARM_UP_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A kind of database, and the URL of one of it for each code."""
+
+    kind: str
+    urls: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Settlements by one code beside updates of as many accounts as pay."""
+
+    title: str
+    code: str
+    payers: int
+
+
+COLUMNS = (
+    Compared(title="before", code="before", payers=3),
+    Compared(title="now", code="now", payers=3),
+    Compared(title="now, 6 payers", code="now", payers=6),
+)
+WORKS = (
+    ("before", "settle 3"),
+    ("now", "update 3"),
+    ("now", "settle 3"),
+    ("now", "update 6"),
+    ("now", "settle 6"),
+)
 
 
 def run_on_disk(_: Path) -> list[dict[str, Any]]:
     """All sizes, below the working folder: where /tmp lies in memory, a commit would cost nothing there."""
     with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as folder:
-        return run(Path(folder))
+        return run(Path(folder).resolve())
 
 
 def run(
-    folder: Path,
-    *,
-    clients: tuple[int, ...] = CLIENTS,
-    rounds: int = ROUNDS,
-    seconds: float = SECONDS,
-    warm_up_seconds: float = WARM_UP_SECONDS,
+    folder: Path, *, clients: tuple[int, ...] = CLIENTS, pace: Pace | None = None
 ) -> list[dict[str, Any]]:
-    """One row for each database and number of client processes; `ratio` is ledger over bare."""
-    rows = []
-    context = multiprocessing.get_context("spawn")
-    for database, url in _databases(folder):
-        _fill(url, folder / database)
-        barriers = {count: context.Barrier(count) for count in clients}
-        with context.Pool(max(clients), _line_up, (barriers, warm_up_seconds)) as pool:
+    """One row for each database and number of client processes; `ratio` is settlements over bare updates."""
+    rows, pace = [], pace or Pace()
+    compared = codes(folder)
+    for database in _databases(folder, compared):
+        _run_programs(compared, "fill", database, folder / database.kind)
+        with contextlib.ExitStack() as ends:
+            at_work = {
+                code.name: ends.enter_context(
+                    running(code, PROGRAMS[code.name], database.urls[code.name], clients=max(clients))
+                )
+                for code in compared
+            }
             for count in clients:
-                pairs = [_pair(pool, url, count, seconds) for _ in range(rounds)]
-                rows.append({"database": database, "clients": count} | _summary(pairs))
-        _check(url)
+                rounds = [_round(at_work, count, pace) for _ in range(pace.rounds)]
+                rows.append({"database": database.kind, "clients": count} | _summary(rounds))
+        _run_programs(compared, "check", database, folder / database.kind)
     return rows
 
 
-def _pair(pool: Pool, url: str, clients: int, seconds: float) -> tuple[float, float]:
-    """Both, one right after the other, so that whatever else the machine does hits both."""
-    return _rate(pool, url, _bare, clients, seconds), _rate(pool, url, _ledger, clients, seconds)
-
-
-def _summary(pairs: list[tuple[float, float]]) -> dict[str, Any]:
-    return {
-        "bare_per_s": round(statistics.median(bare for bare, _ in pairs)),
-        "ledger_per_s": round(statistics.median(ledger for _, ledger in pairs)),
-        "ratio": round(statistics.median(ledger / bare for bare, ledger in pairs), 2),
-        "ratios": [round(ledger / bare, 2) for bare, ledger in pairs],
-    }
-
-
-def _databases(folder: Path) -> Iterator[tuple[str, str]]:
-    yield "sqlite", f"sqlite:///{folder.resolve()}/sudare.db"
+def _databases(folder: Path, compared: list[Code]) -> Iterator[Database]:
+    names = [code.name for code in compared]
+    yield Database(kind="sqlite", urls={name: f"sqlite:///{folder}/{name}.db" for name in names})
     try:
         with server(durable=True) as home:
-            yield "postgresql", address(home, "postgres")
+            with psycopg.connect(f"host={home} user=postgres dbname=postgres", autocommit=True) as connection:
+                for name in names:
+                    connection.execute(f"CREATE DATABASE {name}")
+            yield Database(kind="postgresql", urls={name: address(home, name) for name in names})
     except NoPostgres as reason:
         print(f"skipped postgresql: {reason}", file=sys.stderr)
 
 
-def _fill(url: str, folder: Path) -> None:
-    """A register, a shop and sixteen users with plenty of budget, and an account for the bare update."""
-    store = Store(url)
-    migrate(store)
-    for name in (LINEAGE, "bare"):
-        town.register_rows(store, folder / name, id=name, rows=10)
-    ledger, people = Ledger(store), People(store, b"only for the benchmark")
-    people.add_organisation("shop")
-    _grant(ledger, Account(kind="organisation", holder="shop"))
-    for number in range(max(CLIENTS)):
-        people.add_user(f"user-{number}", organisation="shop", role="analyst")
-        _grant(ledger, Account(kind="user", holder=f"user-{number}"))
-    store.close()
+def _run_programs(compared: list[Code], what: str, database: Database, folder: Path) -> None:
+    for code in compared:
+        url, own_folder = database.urls[code.name], folder / code.name
+        code.output_of("-P", str(PROGRAMS[code.name]), what, url, str(own_folder))
 
 
-def _grant(ledger: Ledger, account: Account) -> None:
-    ledger.grant(lineage=LINEAGE, account=account, amount=PLENTY, reason="bench", requested_by="bench")
+def _round(at_work: dict[str, Clients], count: int, pace: Pace) -> Rates:
+    """Every work once, one right after the other, so that whatever else the machine does hits all."""
+    return {
+        f"{code} {work}": at_work[code].rate(
+            work, clients=count, warm_up_seconds=pace.warm_up_seconds, seconds=pace.seconds
+        )
+        for code, work in WORKS
+        if code in at_work
+    }
 
 
-def _check(url: str) -> None:
-    store = Store(url)
-    found = Ledger(store).verify()
-    assert all(finding.lineage == "bare" for finding in found), found[:5]
-    store.close()
+def _summary(rounds: list[Rates]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for column in COLUMNS:
+        bare, settled = f"now update {column.payers}", f"{column.code} settle {column.payers}"
+        row[f"UPDATE of {column.payers} / s"] = _median(rounds, bare)
+        row[f"{column.title} / s"] = NOT_MEASURED
+        row[f"{column.title}: ratio"] = NOT_MEASURED
+        if settled in rounds[0]:
+            row[f"{column.title} / s"] = _median(rounds, settled)
+            ratios = [rates[settled] / rates[bare] for rates in rounds]
+            row[f"{column.title}: ratio"] = _ratio(ratios)
+            if column.code == "now":
+                row[f"{column.title}: goal"] = (
+                    "reached" if statistics.median(ratios) >= RATIO_MIN else "**missed**"
+                )
+    return row
 
 
-def _bare(store: Store, number: int) -> Callable[[], None]:
-    def once() -> None:
-        with store.writing() as tx:
-            assert tx.execute(BARE, {"charge": 1}).rowcount == 1
-
-    return once
+def _median(rounds: list[Rates], work: str) -> int:
+    return round(statistics.median(rates[work] for rates in rounds))
 
 
-def _ledger(store: Store, number: int) -> Callable[[], None]:
-    ledger = Ledger(store)
-
-    def once() -> None:
-        ledger.settle(_settlement(f"user-{number}"), _seal)
-
-    return once
-
-
-def _settlement(user: str) -> Settlement:
-    """What a grouped count of some forty cells looks like."""
-    query = new_id("q")
-    return Settlement(
-        id=query,
-        user=user,
-        organisation="shop",
-        dataset=LINEAGE,
-        lineages=(LINEAGE,),
-        version=1,
-        idempotency_key=query,
-        request_digest=sha256_hex(query),
-        fingerprint="sha256:" + sha256_hex(user),
-        prices={"count": 1},
-        outcome="answered",
-        charge=Price(1),
-        dataset_charge=Price(1),
-        question='{"group_by":[{"column":"district"},{"column":"sex"}],"select":[{"agg":"count"}]}' * 3,
-        table=(
-            query + '{"district":"chuo","sex":"female","n":2130,"n_low":2106,"n_high":2154}' * 40
-        ).encode(),
-    )
-
-
-def _seal(states: list[AccountState]) -> bytes:
-    return ",".join(f'"{state.kind}:{state.holder}":"{state.remaining}"' for state in states).encode()
-
-
-def _rate(pool: Pool, url: str, work: Work, clients: int, seconds: float) -> float:
-    """Transactions a second of all client processes together."""
-    tasks = [(url, work, number, clients, seconds) for number in range(clients)]
-    return sum(pool.starmap(_client, tasks, chunksize=1))
-
-
-def _line_up(barriers: dict[int, Barrier], warm_up_seconds: float) -> None:
-    _barriers.update(barriers)
-    _warm_up_seconds.append(warm_up_seconds)
-
-
-def _client(url: str, work: Work, number: int, clients: int, seconds: float) -> float:
-    store = Store(url)
-    once = work(store, number)
-    _during(once, _warm_up_seconds[0])
-    _barriers[clients].wait(START_S_MAX)
-    start = time.monotonic()
-    done = _during(once, seconds)
-    rate = done / (time.monotonic() - start)
-    _barriers[clients].wait(START_S_MAX)
-    store.close()
-    return rate
-
-
-def _during(once: Callable[[], None], seconds: float) -> int:
-    end, done = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        once()
-        done += 1
-    return done
+def _ratio(ratios: list[float]) -> str:
+    """The median, and from where to where the rounds differ."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"

@@ -1,17 +1,25 @@
-"""Sudare's exact part and whole HTTP answer against plain, non-private DuckDB on the raw Parquet file."""
+"""Sudare's exact part and whole HTTP answer, before and now, against plain, non-private DuckDB on the raw Parquet file.
 
+The exact part is today's; both answers are compared with it, since both are asked of the same rows.
+"""
+
+import contextlib
+import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
 from api.queries.schemas import QuerySchema, to_query
+from bench.code import Code, codes
 from bench.serving import Client, serving
-from bench.town import Town, build
+from bench.town import REGIONS, Town, build, built_by
 from datasets.catalog import Catalog
 from datasets.database.store import Store
 from datasets.engines.base import EngineLimits
@@ -19,6 +27,7 @@ from datasets.engines.duckdb import DuckdbEngine
 from privacy.plan import plan
 
 RUNS, WARM_UP = 30, 4
+SMALL_CELLS_MAX, OVER_MS_MAX, OVER_MS_MAX_OF_MANY_CELLS = 200, 8, 15
 REPLAYS, CLIENTS = 2_000, 4
 EDGES = [*range(0, 110, 10), 119]
 CLAMP = [0, 8_000_000]
@@ -63,6 +72,19 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
 }
 
+AGES, INCOMES = 120, 17
+MANY_CELLS: dict[str, Any] = {
+    "select": [{"agg": "count"}],
+    "group_by": [
+        {"column": "region"},
+        {"column": "age"},
+        {"column": "income", "bins": [1_000_000 * place for place in range(INCOMES + 1)]},
+    ],
+}
+MANY_CELLS_CELLS = len(REGIONS) * AGES * INCOMES
+MEDIA_TYPES = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
+NOT_MEASURED = "–"
+
 
 def run(
     folder: Path,
@@ -70,16 +92,35 @@ def run(
     sizes: tuple[int, ...] = (1_000_000, 10_000_000),
     runs: int = RUNS,
     warm_up: int = WARM_UP,
+    compared: Sequence[Code] | None = None,
 ) -> list[dict[str, Any]]:
     """One row a question and size: milliseconds (median) and the ratio of exact part to plain DuckDB."""
-    rows = []
+    rows, compared = [], compared or codes(folder)
     for size in sizes:
-        town = build(folder / str(size), size)
-        rows += _measure(town, runs, warm_up)
+        with contextlib.ExitStack() as ends:
+            served = [Served.of(code, folder / f"{code.name}-{size}", size, ends) for code in compared]
+            rows += _measure(served, runs, warm_up)
     return rows
 
 
-def _measure(town: Town, runs: int, warm_up: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A town made and served by one code, and its analyst."""
+
+    name: str
+    town: Town
+    client: Client
+
+    @classmethod
+    def of(cls, code: Code, folder: Path, rows: int, ends: contextlib.ExitStack) -> Self:
+        """Made now and served until the stack ends."""
+        town = built_by(code, folder, rows)
+        address = ends.enter_context(serving(town, code)).address
+        return cls(name=code.name, town=town, client=Client(address, town.key))
+
+
+def _measure(served: Sequence[Served], runs: int, warm_up: int) -> list[dict[str, Any]]:
+    town = served[-1].town
     store = Store(town.database_url)
     held = Catalog(store, town.data_dir).current("town")
     limits = EngineLimits(threads=2, timeout_s=600, temporary=town.data_dir / "temporary")
@@ -88,41 +129,71 @@ def _measure(town: Town, runs: int, warm_up: int) -> list[dict[str, Any]]:
     plain.execute("SET threads = 2")
     plain.execute(f"CREATE VIEW raw AS FROM read_parquet('{town.raw}')")
     rows = []
-    with serving(town) as server:
-        client = Client(server.address, town.key)
-        for name, (question, sql) in QUESTIONS.items():
-            asked = {**question, "budget": {"epsilon": "0.5"}, "reuse": "never"}
-            planned = plan(to_query(QuerySchema().load(asked)), held.schema)
-            exact, raw = _interleaved(
-                runs,
-                warm_up,
-                lambda planned=planned: engine.exact(planned, held.place, "bench"),
-                lambda sql=sql: plain.execute(sql).fetchall(),
-            )
-            beside, answer = _interleaved(
-                runs,
-                warm_up,
-                lambda planned=planned: engine.exact(planned, held.place, "bench"),
-                lambda asked=asked: client.ask(asked),
-            )
-            rows.append(
-                {
-                    "rows": town.rows,
-                    "question": name,
-                    "cells": planned.cells,
-                    "plain DuckDB ms": raw,
-                    "exact part ms": exact,
-                    "exact / plain": exact / raw,
-                    "HTTP answer ms": answer,
-                    "HTTP over exact ms": answer - beside,
-                }
-            )
+    for name, (question, sql) in QUESTIONS.items():
+        asked = {**question, "budget": {"epsilon": "0.5"}, "reuse": "never"}
+        planned = plan(to_query(QuerySchema().load(asked)), held.schema)
+        exact_part = partial(engine.exact, planned, held.place, "bench")
+        exact, raw = _interleaved(runs, warm_up, exact_part, lambda sql=sql: plain.execute(sql).fetchall())
+        beside, *answers = _interleaved(
+            runs, warm_up, exact_part, *(partial(one.client.ask, asked) for one in served)
+        )
+        rows.append(
+            {
+                "rows": town.rows,
+                "question": name,
+                "cells": planned.cells,
+                "plain DuckDB ms": raw,
+                "exact part ms": exact,
+                "exact / plain": exact / raw,
+            }
+            | _of_each("HTTP answer ms", served, answers)
+            | _of_each("over exact ms", served, [answer - beside for answer in answers])
+            | {"goal": _goal(planned.cells, answers[-1] - beside)}
+        )
     store.close()
     return rows
 
 
+def _goal(cells: int, over_ms: float) -> str:
+    most = OVER_MS_MAX if cells <= SMALL_CELLS_MAX else OVER_MS_MAX_OF_MANY_CELLS
+    return f"≤ {most}: {'reached' if over_ms <= most else '**missed**'}"
+
+
+def _of_each(title: str, served: Sequence[Served], values: Sequence[float]) -> dict[str, float | str]:
+    """A column for the state before and one for now."""
+    by_name = {one.name: value for one, value in zip(served, values, strict=True)}
+    return {f"{title}, {name}": by_name.get(name, NOT_MEASURED) for name in ("before", "now")}
+
+
+def run_formats(
+    folder: Path, *, size: int = 100_000, runs: int = RUNS, warm_up: int = WARM_UP
+) -> list[dict[str, Any]]:
+    """One row a format: a stored answer of nearly as many cells as one may have, read again over HTTP."""
+    compared = codes(folder)
+    with contextlib.ExitStack() as ends:
+        served = [Served.of(code, folder / f"formats-{code.name}", size, ends) for code in compared]
+        ids = [
+            json.loads(one.client.ask({**MANY_CELLS, "budget": {"epsilon": "0.5"}}))["id"] for one in served
+        ]
+        return [_format_row(served, ids, media_type, runs, warm_up) for media_type in MEDIA_TYPES]
+
+
+def _format_row(
+    served: Sequence[Served], ids: Sequence[str], media_type: str, runs: int, warm_up: int
+) -> dict[str, Any]:
+    readings = [partial(one.client.again, id, media_type) for one, id in zip(served, ids, strict=True)]
+    times = _interleaved(runs, warm_up, *readings)
+    return {
+        "format": media_type,
+        "cells": MANY_CELLS_CELLS,
+        "MiB": len(readings[-1]()) / 2**20,
+        **_of_each("ms", served, times),
+        "now / before": times[-1] / times[0] if len(times) > 1 else NOT_MEASURED,
+    }
+
+
 def _interleaved(runs: int, warm_up: int, *tasks: Callable[[], object]) -> list[float]:
-    """Median milliseconds of each task, taking turns, each as often first, to share the machine's moods."""
+    """Median milliseconds of each task, taking turns in this and in the reverse order, to share the machine's moods."""
     times: list[list[float]] = [[] for _ in tasks]
     for turn in range(runs + warm_up):
         order = list(enumerate(tasks))

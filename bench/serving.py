@@ -3,12 +3,10 @@
 import contextlib
 import http.client
 import json
-import os
 import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from bench.code import NOW, Code
 from bench.town import Town
 
 
@@ -24,7 +23,7 @@ class Server:
     """A running server; `start_s` is the time from its start to its first ready answer."""
 
     address: str
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[str]"
     start_s: float
 
     def workers_rss_mib(self) -> float:
@@ -34,14 +33,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(town: Town) -> Iterator[Server]:
-    """Serve the town on a free port until the block ends."""
+def serving(town: Town, code: Code = NOW) -> Iterator[Server]:
+    """Serve the town on a free port, by the code that made it, until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = os.environ | town.environment | {"SUDARE_BIND": address, "SUDARE_LOG_LEVEL": "warning"}
+    environment = town.environment | {"SUDARE_BIND": address, "SUDARE_LOG_LEVEL": "warning"}
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "api", "serve"], env=environment)
+    process = code.start("-m", "api", "serve", environment=environment)
     try:
         while not _ready(address):
             if process.poll() is not None:
@@ -71,21 +70,29 @@ class Client:
     def ask(self, question: Mapping[str, Any], idempotency_key: str | None = None) -> bytes:
         """The answer's bytes; a new question each time unless a key is repeated."""
         headers = {
-            "Authorization": f"Bearer {self._key}",
             "Content-Type": "application/json",
             "Idempotency-Key": idempotency_key or secrets.token_hex(8),
         }
-        body = json.dumps(question)
+        return self._asked("POST", "/v1/datasets/town/queries", headers, json.dumps(question))
+
+    def again(self, id: str, media_type: str) -> bytes:
+        """An earlier answer in a format."""
+        return self._asked("GET", f"/v1/queries/{id}", {"Accept": media_type})
+
+    def _asked(self, method: str, path: str, headers: dict[str, str], body: str | None = None) -> bytes:
+        headers |= {"Authorization": f"Bearer {self._key}"}
         try:
-            response = self._post(body, headers)
+            response = self._sent(method, path, body, headers)
         except (OSError, http.client.HTTPException):  # the server ended a connection that was idle
             self._connection.close()
-            response = self._post(body, headers)
+            response = self._sent(method, path, body, headers)
         answer = response.read()
         if response.status != http.client.OK:
             raise RuntimeError(answer.decode())
         return answer
 
-    def _post(self, body: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-        self._connection.request("POST", "/v1/datasets/town/queries", body, headers)
+    def _sent(
+        self, method: str, path: str, body: str | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        self._connection.request(method, path, body, headers)
         return self._connection.getresponse()

@@ -1,5 +1,6 @@
 """A table to measure on: up to three rows a person, 47 regions, registered by the real registration."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.code import Code
 from datasets.database.store import Store, migrate
 from datasets.descriptor.descriptor import parse
 from datasets.ledger.accounts import Account
@@ -18,6 +20,12 @@ from privacy.budget import Price
 
 REGIONS = [f"region{number:02d}" for number in range(1, 48)]
 CHUNK_ROWS = 1_000_000
+BUILD = """
+import dataclasses, json, pathlib, sys
+from bench.town import build
+town = build(pathlib.Path(sys.argv[1]), int(sys.argv[2]))
+print(json.dumps(dataclasses.asdict(town), default=str))
+"""
 SECRET = "b" * 64
 
 
@@ -83,6 +91,12 @@ def build(folder: Path, rows: int) -> Town:
         key=key,
         registration_s=registration_s,
     )
+
+
+def built_by(code: Code, folder: Path, rows: int) -> Town:
+    """A town made by that code, with the raw file, the database and the prepared table that it makes."""
+    fields = json.loads(code.output_of("-c", BUILD, str(folder), str(rows)))
+    return Town(**fields | {name: Path(fields[name]) for name in ("raw", "data_dir")})
 
 
 def register_rows(store: Store, folder: Path, *, id: str, rows: int) -> tuple[Path, float]:
