@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import BindParameter, Table, Update, bindparam, func, select, tuple_, update
 
-from datasets.database.store import Store, migrate, new_id, now, sha256_hex
+from datasets.database.ids import new_id
+from datasets.database.store import Store, migrate, now, sha256_hex
 from datasets.database.tables import AccountRow
 from datasets.ledger.accounts import POPULATION, Account, AccountKey, open_account, open_population
 from datasets.ledger.journal import append

@@ -23,7 +23,6 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError
 
 from datasets.database.errors import NotInitialised, Unavailable
 from datasets.database.failures import DATABASE_FAILURES, DatabaseFailure, described, meaning_of
-from datasets.database.ids import new_id as new_id
 from datasets.database.revision import migrations, mismatch
 
 LOCK_WAIT_MS_MAX = 30_000

@@ -185,8 +185,8 @@ class AnswerTableRow(Base):
     __tablename__ = "answer_tables"
     lineage: Mapped[str] = mapped_column(String(64), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # Not clustered: SQLite would read the tables of answers that it passes on its way to another.
     content: Mapped[bytes] = mapped_column(LargeBinary)
-    __table_args__ = (CLUSTERED,)
 
 
 class AnswerRow(Base):

@@ -10,12 +10,12 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from datasets.database.chain import START
 from datasets.database.closed_lists import ACCOUNT_KINDS
+from datasets.database.inserts import insert_if_new
 from datasets.database.store import Store, now
-from datasets.database.tables import AccountRow, LineageRow, UserRow
+from datasets.database.tables import AccountRow, Base, LineageRow, UserRow
 from datasets.ledger.errors import PERSON_CHARACTERS_MAX, NoAccount, NobodyNamed
 from datasets.ledger.journal import append, page_rows
 from privacy import delta
@@ -95,8 +95,8 @@ class AccountState:
         return self.key.account
 
 
-_accounts = AccountRow.__table__
-_c = _accounts.c
+ACCOUNTS, LINEAGES = (Base.metadata.tables[row.__tablename__] for row in (AccountRow, LineageRow))
+_c = ACCOUNTS.c
 ACCOUNT_COLUMNS = (_c.lineage, _c.kind, _c.holder, _c.granted, _c.spent, _c.delta_granted, _c.delta_spent)
 # Three lists and not a list of triples, for which SQLite would read the whole table; what else they find is dropped.
 OF_KEYS = select(*ACCOUNT_COLUMNS).where(
@@ -167,8 +167,7 @@ def open_population(tx: Connection, *, name: str, actor: str) -> AccountState:
     """
     chain = f"{POPULATION}{name}"
     key = AccountKey(lineage=chain, kind="population", holder=chain)
-    keep = insert_or_ignore(tx, LineageRow.__table__).values(id=chain, salt="", created_at=now())
-    tx.execute(keep)
+    insert_if_new(tx, LINEAGES, {"id": chain, "salt": "", "created_at": now()})
     if open_account(tx, key, granted=None, delta_granted=None):
         append(tx, chain, {"kind": "open", "at": now(), "by": person(actor), "amount": None})
     return state_of(tx, key)
@@ -178,15 +177,8 @@ def open_account(tx: Connection, key: AccountKey, *, granted: int | None, delta_
     """Open an account that has spent nothing; whether it was opened, False where there is one already."""
     row = {**key.row, "granted": granted, "spent": 0, "entries": 0, "head": START}
     row |= {"delta_granted": delta_granted, "delta_spent": 0}
-    # DO NOTHING: whoever came second keeps the amounts of the first.
-    kept = insert_or_ignore(tx, _accounts).values(**row).returning(_c.kind)
-    return tx.execute(kept).one_or_none() is not None
-
-
-def insert_or_ignore(tx: Connection, table: Any) -> Any:
-    """INSERT … ON CONFLICT DO NOTHING, which SQLAlchemy has in each dialect apart."""
-    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    # Whoever came second keeps the amounts of the first.
+    return insert_if_new(tx, ACCOUNTS, row)
 
 
 def state_of(tx: Connection, key: AccountKey) -> AccountState:

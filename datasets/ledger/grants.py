@@ -7,7 +7,8 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from datasets.database.closed_lists import CAPS, CHAINED
-from datasets.database.store import Store, new_id, now
+from datasets.database.ids import new_id
+from datasets.database.store import Store, now
 from datasets.database.tables import AccountRow, GrantRow, OrganisationRow, UserRow
 from datasets.ledger.accounts import (
     NOTHING,

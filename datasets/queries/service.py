@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from datasets.catalog import Catalog, DatasetVersion, NoSuchDataset
+from datasets.database.ids import new_id
 from datasets.database.locks import LockTaken, alone
-from datasets.database.store import new_id
 from datasets.engines.base import Engine
 from datasets.engines.errors import EngineUnavailable
 from datasets.ledger.accounts import AccountKey, AccountState

@@ -20,7 +20,8 @@ from ledger_town import settle_in, settle_in_six, settle_in_three
 from settlements import ASKED, VIEWED_BY_THREE, of_six
 from sqlalchemy import event, update
 
-from datasets.database.store import Direct, Store, new_id
+from datasets.database.ids import new_id
+from datasets.database.store import Direct, Store
 from datasets.database.tables import AccountRow
 from datasets.ledger.accounts import AccountKey
 from datasets.ledger.answers import StoredAnswer

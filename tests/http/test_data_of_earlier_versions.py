@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from small_town import Visitor
+from sqlalchemy.exc import IntegrityError
 from town import SECRET
 
 from api import create_app
@@ -54,6 +55,13 @@ def test_old_answers_are_read_again_by_their_ids(upgraded: Visitor) -> None:
 def test_old_budgets_stand_and_the_old_journal_verifies(upgraded: Visitor) -> None:
     assert upgraded.get("/v1/budgets").json == EXPECTED["budgets"]
     assert upgraded.ledger.verify() == []
+
+
+def test_old_answers_still_hold_on_to_their_tables(upgraded: Visitor) -> None:
+    with upgraded.services.store.writing() as tx:
+        assert tx.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    with pytest.raises(IntegrityError), upgraded.services.store.writing() as tx:
+        tx.exec_driver_sql("DELETE FROM answer_tables")
 
 
 def test_new_questions_are_answered_from_old_versions_and_views(upgraded: Visitor) -> None:

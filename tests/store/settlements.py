@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from datasets.database.store import new_id
+from datasets.database.ids import new_id
 from datasets.ledger.accounts import POPULATION, Account
 from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.service import Ledger

@@ -98,12 +98,32 @@ def _rebuild() -> None:
         sa.ForeignKeyConstraint(["lineage"], ["lineages.id"], name=op.f("fk_grants_lineage")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
     )
+    _unclustered_answer_tables()
     accounts = "lineage, kind, holder, granted, spent, entries, head, delta_granted, delta_spent"
     grants = "id, lineage, kind, holder, amount, reason, state, requested_by, decided_by, at"
     for table, columns in (("accounts", accounts), ("grants", grants)):
         op.execute(f"INSERT INTO {table}_new ({columns}) SELECT {columns} FROM {table}")
         op.drop_table(table)
         op.rename_table(f"{table}_new", table)
+
+
+def _unclustered_answer_tables() -> None:
+    """Tables of answers lie beside their key and no longer within it, where SQLite reads large ones on its way."""
+    # Answers refer to the table by name: it must be there again, with the same rows, when the transaction commits.
+    op.execute("PRAGMA defer_foreign_keys=ON")
+    op.execute(
+        "CREATE TEMPORARY TABLE answer_tables_kept AS SELECT lineage, digest, content FROM answer_tables"
+    )
+    op.drop_table("answer_tables")
+    op.create_table(
+        "answer_tables",
+        sa.Column("lineage", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("lineage", "digest", name=op.f("pk_answer_tables")),
+    )
+    op.execute("INSERT INTO answer_tables (lineage, digest, content) SELECT * FROM answer_tables_kept")
+    op.execute("DROP TABLE answer_tables_kept")
 
 
 def _checks(table: str, checks: dict[str, str]) -> list[sa.CheckConstraint]:
