@@ -7,9 +7,10 @@ account without a limit counts what it pays and refuses nothing.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select, tuple_
 
 from datasets.database.chain import START
 from datasets.database.closed_lists import ACCOUNT_KINDS
@@ -98,12 +99,7 @@ class AccountState:
 ACCOUNTS, LINEAGES = (Base.metadata.tables[row.__tablename__] for row in (AccountRow, LineageRow))
 _c = ACCOUNTS.c
 ACCOUNT_COLUMNS = (_c.lineage, _c.kind, _c.holder, _c.granted, _c.spent, _c.delta_granted, _c.delta_spent)
-# Three lists and not a list of triples, for which SQLite would read the whole table; what else they find is dropped.
-OF_KEYS = select(*ACCOUNT_COLUMNS).where(
-    _c.lineage.in_(bindparam("lineages", expanding=True)),
-    _c.kind.in_(bindparam("kinds", expanding=True)),
-    _c.holder.in_(bindparam("holders", expanding=True)),
-)
+KEY_COLUMNS = ("lineage", "kind", "holder")
 _own = select(_c.lineage).where(_c.kind == "user", _c.holder == bindparam("user"))
 _organisation = select(UserRow.organisation).where(UserRow.name == bindparam("user")).scalar_subquery()
 OF_USER = select(*ACCOUNT_COLUMNS).where(
@@ -191,12 +187,23 @@ def state_of(tx: Connection, key: AccountKey) -> AccountState:
 def states_of(connection: Connection, keys: Sequence[AccountKey]) -> list[AccountState]:
     """The accounts of these keys in the order in which accounts pay; one that is not there is left out."""
     names = {
-        "lineages": sorted({key.lineage for key in keys}),
-        "kinds": sorted({key.kind for key in keys}),
-        "holders": sorted({key.holder for key in keys}),
+        f"{column}_{place}": value for place, key in enumerate(keys) for column, value in key.row.items()
     }
-    wanted = set(keys)
-    return [state for state in _in_order(connection.execute(OF_KEYS, names)) if state.key in wanted]
+    return _in_order(connection.execute(_of_keys(len(keys)), names))
+
+
+# Spelt out for each number of keys: SQLAlchemy would write a list of values anew at every execution, and SQLite would
+# read the whole table for a list of triples.
+@lru_cache(maxsize=64)
+def _of_keys(count: int) -> Select[Any]:
+    return select(*ACCOUNT_COLUMNS).where(
+        or_(
+            *(
+                and_(*(_c[column] == bindparam(f"{column}_{place}") for column in KEY_COLUMNS))
+                for place in range(count)
+            )
+        )
+    )
 
 
 def _in_order(rows: Iterable[Any]) -> list[AccountState]:
