@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, update
 
+from datasets.database.prepared import Prepared
 from datasets.database.store import Store
 from datasets.database.tables import Base, DatasetRow, VersionRow, ViewLineageRow
 from datasets.descriptor.descriptor import Descriptor, parse
@@ -43,8 +44,7 @@ ALL = (
     .outerjoin(VIEW_LINEAGES, VIEW_LINEAGES.c.dataset == DATASETS.c.id)
     .order_by(DATASETS.c.id)
 )
-# Made once: every question runs it, and a statement keeps the key under which its text is cached.
-CURRENT = ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset"))
+CURRENT = Prepared(ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset")))
 RETIRE = (
     update(DATASETS)
     .where(DATASETS.c.id == bindparam("dataset"))
@@ -109,7 +109,7 @@ class Catalog:
     def current(self, id: str) -> DatasetVersion:
         """The version that answers now. Raises NoSuchDataset."""
         with self._store.reading() as connection:
-            rows = connection.execute(CURRENT, {"dataset": id}).all()
+            rows = CURRENT.all(connection, {"dataset": id})
         if not rows:
             raise NoSuchDataset(id)
         return self._version(rows)

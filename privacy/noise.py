@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -143,24 +143,36 @@ def _ideal(mechanism: Mechanism) -> float:
     return factor * mechanism.sensitivity / epsilon * (1 - 1e-15)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sampler:
+    """A measurement of OpenDP's that can be a key, by identity: what it costs is asked of the very one that draws."""
+
+    measurement: Measurement
+
+    def __call__(self, exact: list[int]) -> Any:
+        return self.measurement(exact)
+
+
 @lru_cache(maxsize=1024)
-def _measurement(kind: Kind, measure: Measure, scale: float) -> Measurement:
+def _measurement(kind: Kind, measure: Measure, scale: float) -> _Sampler:
     assert scale > 0, "a scale of zero means no noise"
     vector = vector_domain(atom_domain(T="i64"))
     if kind == "noisy_max":
         divergence = max_divergence() if measure == "pure" else zero_concentrated_divergence()
-        return make_noisy_max(vector, linf_distance(T="i64"), divergence, scale=scale)
+        return _Sampler(make_noisy_max(vector, linf_distance(T="i64"), divergence, scale=scale))
     if kind == "discrete_gaussian":
-        return make_gaussian(vector, l2_distance(T="f64"), scale=scale)
+        return _Sampler(make_gaussian(vector, l2_distance(T="f64"), scale=scale))
     laplace = make_laplace(vector, l1_distance(T="i64"), scale=scale)
-    return laplace if measure == "pure" else make_pureDP_to_zCDP(laplace)
+    return _Sampler(laplace if measure == "pure" else make_pureDP_to_zCDP(laplace))
 
 
-def _cost(measurement: Measurement, mechanism: Mechanism) -> Fraction:
+# Looked at before every draw; OpenDP itself is asked once, since its answer to the same question is the same.
+@lru_cache(maxsize=4096)
+def _cost(sampler: _Sampler, mechanism: Mechanism) -> Fraction:
     """What OpenDP says that the mechanism's sensitivity costs at that noise, in billionths."""
     moved: float = mechanism.sensitivity
     if mechanism.kind == "discrete_gaussian":
         moved = math.sqrt(mechanism.sensitivity)
         # The root rounded up: a sensitivity that is a float too small would understate the cost.
         moved = moved if Fraction(moved) ** 2 >= mechanism.sensitivity else math.nextafter(moved, math.inf)
-    return Fraction(measurement.map(moved)) * NANO
+    return Fraction(sampler.measurement.map(moved)) * NANO

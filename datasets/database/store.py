@@ -201,7 +201,8 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     """Begin as the kind of transaction asks; the driver itself begins nothing (isolation_level=None)."""
     if begins := connection.get_execution_options().get("begins"):
-        connection.exec_driver_sql(begins)
+        driver: Any = connection.connection.driver_connection
+        driver.execute(begins)
 
 
 def _postgres(url: URL) -> Engine:

@@ -10,11 +10,12 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
 
 from datasets.database.chain import START
 from datasets.database.closed_lists import ACCOUNT_KINDS
 from datasets.database.inserts import insert_if_new
+from datasets.database.prepared import Prepared
 from datasets.database.store import Store, now
 from datasets.database.tables import AccountRow, Base, LineageRow, UserRow
 from datasets.ledger.errors import PERSON_CHARACTERS_MAX, NoAccount, NobodyNamed
@@ -189,21 +190,17 @@ def states_of(connection: Connection, keys: Sequence[AccountKey]) -> list[Accoun
     names = {
         f"{column}_{place}": value for place, key in enumerate(keys) for column, value in key.row.items()
     }
-    return _in_order(connection.execute(_of_keys(len(keys)), names))
+    return _in_order(_of_keys(len(keys)).all(connection, names))
 
 
-# Spelt out for each number of keys: SQLAlchemy would write a list of values anew at every execution, and SQLite would
-# read the whole table for a list of triples.
+# Spelt out for each number of keys: for a list of triples SQLite would read the whole table.
 @lru_cache(maxsize=64)
-def _of_keys(count: int) -> Select[Any]:
-    return select(*ACCOUNT_COLUMNS).where(
-        or_(
-            *(
-                and_(*(_c[column] == bindparam(f"{column}_{place}") for column in KEY_COLUMNS))
-                for place in range(count)
-            )
-        )
+def _of_keys(count: int) -> Prepared:
+    keys = (
+        and_(*(_c[column] == bindparam(f"{column}_{place}") for column in KEY_COLUMNS))
+        for place in range(count)
     )
+    return Prepared(select(*ACCOUNT_COLUMNS).where(or_(*keys)))
 
 
 def _in_order(rows: Iterable[Any]) -> list[AccountState]:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from datasets.database import chain
+from datasets.database.prepared import Prepared
 from datasets.database.store import Store
 from datasets.database.tables import AnswerRow, AnswerTableRow
 from datasets.ledger.errors import NoAnswer
@@ -63,7 +64,7 @@ class StoredAnswer(AnswerRecord):
     balances: tuple[Price | None, ...] | None
 
     @classmethod
-    def of(cls, row: Row[Any]) -> Self:
+    def of(cls, row: Any) -> Self:
         """From a row that has STORED."""
         values = {member.name: getattr(row, member.name) for member in fields(cls)}
         values["prices"] = json.loads(row.prices)
@@ -90,14 +91,14 @@ def _answers(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(*STORED).where(*conditions)
 
 
-OF_KEY = _answers(_of_key)
+OF_KEY = Prepared(_answers(_of_key))
 _whole = select(*STORED, _t.content).join_from(AnswerRow, AnswerTableRow, _table)
-OF_KEY_WHOLE = _whole.where(_of_key)
-OF_ID = _answers(_c.id == bindparam("of_id"), _c.user == bindparam("of_user"))
-OF_ID_WHOLE = _whole.where(_c.id == bindparam("of_id"), _c.user == bindparam("of_user"))
+OF_KEY_WHOLE = Prepared(_whole.where(_of_key))
+_of_id = (_c.id == bindparam("of_id")) & (_c.user == bindparam("of_user"))
+OF_ID, OF_ID_WHOLE = Prepared(_answers(_of_id)), Prepared(_whole.where(_of_id))
 # The condition is that of the partial index ix_answers_paid, which serves it. Free replays are left out, since the
 # answer that they repeat is in the list.
-SAME_QUESTION = (
+SAME_QUESTION = Prepared(
     _answers(
         _c.lineage == bindparam("of_lineage"),
         _c.version == bindparam("of_version"),
@@ -135,7 +136,7 @@ class Answers:
         """Paid answers of anybody to this question on this version, the dearest (most accurate) first."""
         question = {"of_lineage": lineage, "of_version": version, "of_fingerprint": fingerprint}
         with self._store.reading() as connection:
-            return [StoredAnswer.of(row) for row in connection.execute(SAME_QUESTION, question)]
+            return [StoredAnswer.of(row) for row in SAME_QUESTION.all(connection, question)]
 
     def answer(self, *, id: str, user: str) -> StoredAnswer:
         """One of this user's own answers; raises NoAnswer otherwise."""
@@ -160,16 +161,16 @@ class Answers:
         with self._store.reading() as connection:
             return [StoredAnswer.of(row) for row in connection.execute(OF_USER, page)]
 
-    def _whole(self, statement: Select[Any], wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
+    def _whole(self, statement: Prepared, wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
         with self._store.reading() as connection:
-            row = connection.execute(statement, wanted).one_or_none()
+            row = statement.one_or_none(connection, wanted)
         if row is None:
             raise NoAnswer
         return StoredAnswer.of(row), bytes(row.content)
 
 
-def _found(connection: Connection, statement: Select[Any], wanted: Mapping[str, str]) -> StoredAnswer:
-    row = connection.execute(statement, wanted).one_or_none()
+def _found(connection: Connection, statement: Prepared, wanted: Mapping[str, str]) -> StoredAnswer:
+    row = statement.one_or_none(connection, wanted)
     if row is None:
         raise NoAnswer
     return StoredAnswer.of(row)

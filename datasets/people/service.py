@@ -12,6 +12,7 @@ from sqlalchemy import Select, Table, bindparam, func, select, update
 
 from datasets.database.closed_lists import ROLES
 from datasets.database.inserts import insert_if_new
+from datasets.database.prepared import Prepared
 from datasets.database.store import Store, now
 from datasets.database.tables import OrganisationRow, UserRow
 from datasets.people import keys
@@ -31,9 +32,11 @@ ORGANISATION = cast(Table, OrganisationRow.__table__)
 USER = cast(Table, UserRow.__table__)
 
 # The key's digest is looked up, never compared with a user's: time tells nothing about whose key it nearly
-# is. Made once, since every request asks it: it then costs no more than text of SQL.
-AUTHENTICATE = select(USER.c.name, USER.c.organisation, USER.c.role).where(
-    USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None)
+# is.
+AUTHENTICATE = Prepared(
+    select(USER.c.name, USER.c.organisation, USER.c.role).where(
+        USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None)
+    )
 )
 PERSON = select(USER.c.name, USER.c.organisation, USER.c.role, USER.c.created_at, USER.c.disabled_at)
 
@@ -71,7 +74,7 @@ class People:
         if not keys.looks_like_key(key):
             raise UnknownKey
         with self._store.reading() as connection:
-            row = connection.execute(AUTHENTICATE, {"digest": self._digest(key)}).one_or_none()
+            row = AUTHENTICATE.one_or_none(connection, {"digest": self._digest(key)})
         if row is None:
             raise UnknownKey
         return Caller(name=row.name, organisation=row.organisation, role=row.role)

@@ -87,12 +87,12 @@ def test_a_scale_is_that_of_theory(one: Mechanism) -> None:
 @SMALL
 @given(mechanisms())
 def test_opendp_prices_a_scale_at_no_more_than_is_charged(one: Mechanism) -> None:
-    measurement = noise._measurement(one.kind, one.measure, one.scale)
+    sampler = noise._measurement(one.kind, one.measure, one.scale)
     moved = one.sensitivity
     if one.kind == "discrete_gaussian":
         root = math.sqrt(one.sensitivity)
         moved = root if Fraction(root) ** 2 >= one.sensitivity else math.nextafter(root, math.inf)
-    assert Fraction(measurement.map(moved)) <= Fraction(one.price.nano, NANO)
+    assert Fraction(sampler.measurement.map(moved)) <= Fraction(one.price.nano, NANO)
 
 
 @SMALL
