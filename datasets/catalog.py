@@ -1,7 +1,7 @@
 """Which datasets are registered, in which version, on what terms. Knows descriptors and folders, never rows."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from datasets.database.prepared import Prepared
 from datasets.database.store import Store
@@ -108,18 +108,17 @@ class Catalog:
 
     def current(self, id: str) -> DatasetVersion:
         """The version that answers now. Raises NoSuchDataset."""
-        with self._store.reading() as connection:
-            rows = CURRENT.all(connection, {"dataset": id})
+        rows = self._store.find(CURRENT, {"dataset": id})
         if not rows:
             raise NoSuchDataset(id)
-        return self._version(rows)
+        return _version_of(tuple(rows), self._data_dir)
 
     def all(self) -> list[DatasetVersion]:
         """Every dataset, retired ones too, by name."""
         with self._store.reading() as connection:
             rows = connection.execute(ALL).all()
         # The rows are ordered by id, so that those of one view stand together.
-        return [self._version(list(same)) for _, same in groupby(rows, key=lambda row: row.id)]
+        return [_version_of(tuple(same), self._data_dir) for _, same in groupby(rows, key=lambda row: row.id)]
 
     def lineage_members(self) -> dict[str, LineageMembers]:
         """By lineage, the datasets that share its accounts; views have none of their own."""
@@ -135,19 +134,22 @@ class Catalog:
             if not connection.execute(RETIRE, {"dataset": id, "at": at}).rowcount:
                 raise NoSuchDataset(id)
 
-    def _version(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> DatasetVersion:
-        """From the dataset's rows: one, or for a view one for each lineage."""
-        row = rows[0]
-        return DatasetVersion(
-            id=row.id,
-            lineages=tuple(sorted(same.of_view or same.lineage for same in rows)),
-            version=row.version,
-            schema=described(row.descriptor).schema,
-            place=Place(row.engine, self._data_dir / row.folder),
-            registered_at=row.registered_at,
-            retired=row.retired_at is not None,
-            sources=json.loads(row.sources or "{}"),
-        )
+
+# Rows that are the same mean the same version, and every question reads those of one.
+@lru_cache(maxsize=256)
+def _version_of(rows: tuple[Any, ...], data_dir: Path) -> DatasetVersion:
+    """From the dataset's rows: one, or for a view one for each lineage."""
+    row = rows[0]
+    return DatasetVersion(
+        id=row.id,
+        lineages=tuple(sorted(same.of_view or same.lineage for same in rows)),
+        version=row.version,
+        schema=described(row.descriptor).schema,
+        place=Place(engine=row.engine, location=data_dir / row.folder),
+        registered_at=row.registered_at,
+        retired=row.retired_at is not None,
+        sources=json.loads(row.sources or "{}"),
+    )
 
 
 def _members(family: Iterable[DatasetVersion]) -> LineageMembers:

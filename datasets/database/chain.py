@@ -11,14 +11,15 @@ from typing import Any
 
 from datasets.database.store import sha256_hex
 
+# Any other spelling would give another hash, so this must never change.
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 START = ""
 """The head before the first text."""
 
 
 def canonical(value: Mapping[str, Any]) -> str:
     """JSON with sorted keys and no spaces: the same value is always the same text."""
-    # Any other spelling would give another hash, so this must never change.
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return CANONICAL.encode(value)
 
 
 def next_head(head: str, text: str) -> str:

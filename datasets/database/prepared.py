@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select
+from sqlalchemy import Dialect, Select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +34,11 @@ class Prepared:
         self._statement = statement
         self._written: dict[str, _Written] = {}
 
-    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
-        """The rows, their columns by name. Raises the driver's errors; the store refuses what it may."""
-        dialect = connection.dialect
+    def all(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[Any]:
+        """The rows, their columns by name, from a connection of a dialect's driver. Raises the driver's errors."""
         written = self._written.get(dialect.name) or self._write(dialect)
-        driver: Any = connection.connection.driver_connection
         found = driver.execute(written.text, written.parameters(values)).fetchall()
         return [self._row._make(row) for row in found]
-
-    def one_or_none(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """The only row, or None if there is none."""
-        rows = self.all(connection, values)
-        assert len(rows) <= 1, "more rows than one"
-        return rows[0] if rows else None
 
     @cached_property
     def _row(self) -> Any:
@@ -56,7 +48,7 @@ class Prepared:
         compiled: Any = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         written = _Written(
             text=compiled.string,
-            constants=compiled.params,
+            constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
             order=compiled.positiontup if compiled.positional else None,
         )
         self._written[dialect.name] = written

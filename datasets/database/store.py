@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError
 
 from datasets.database.errors import NotInitialised, Unavailable
 from datasets.database.failures import DATABASE_FAILURES, DatabaseFailure, described, meaning_of
+from datasets.database.prepared import Prepared
 from datasets.database.revision import migrations, mismatch
 
 LOCK_WAIT_MS_MAX = 30_000
@@ -83,6 +84,28 @@ class Store:
         """A connection for single statements, each of which sees all that is committed by then."""
         with self._refusing(), self._reader.connect() as connection:
             yield connection
+
+    def find(self, question: Prepared, values: Mapping[str, Any]) -> list[Any]:
+        """The rows that a question asked at every request finds, by itself."""
+        with self._refusing(), self._driver() as driver:
+            return question.all(driver, self.engine.dialect, values)
+
+    def find_one(self, question: Prepared, values: Mapping[str, Any]) -> Any:
+        """The only row, or None if there is none."""
+        rows = self.find(question, values)
+        assert len(rows) <= 1, "more rows than one"
+        return rows[0] if rows else None
+
+    @contextmanager
+    def _driver(self) -> Iterator[Any]:
+        """A driver's own connection for single statements, from the pool."""
+        if self.is_sqlite:
+            # Where nothing is to be set for it, SQLAlchemy's connection around it costs more than a small statement.
+            with closing(self.engine.raw_connection()) as pooled:
+                yield pooled.driver_connection
+            return
+        with self._reader.connect() as connection:
+            yield connection.connection.driver_connection
 
     @contextmanager
     def at_once(self) -> Iterator[Connection]:

@@ -57,8 +57,7 @@ class DuckdbEngine:
         self.connections.cancel(run)
 
     def _opened(self, place: Place) -> Connection:
-        file = place.location / STATISTICS_FILE
-        return self.connections.open(file, lambda: self._connect(file))
+        return self.connections.open(place, lambda: self._connect(place.location / STATISTICS_FILE))
 
     def _reopened(self, place: Place) -> Connection:
         """Open already, unless so many other files came between that it was dropped. Raises EngineFailed."""

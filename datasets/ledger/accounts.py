@@ -83,10 +83,14 @@ class AccountState:
         return (self.granted or MOST) - self.spent
 
     @property
+    def delta_left_atto(self) -> int:
+        """What is left of δ in 10^-18; without a limit of its own, of certainty."""
+        return (DELTA_MOST_ATTO if self.delta_granted is None else self.delta_granted) - self.delta_spent
+
+    @property
     def delta_remaining(self) -> Fraction:
-        """What is left of δ; without a limit of its own, of certainty."""
-        granted = DELTA_MOST_ATTO if self.delta_granted is None else self.delta_granted
-        return delta.delta_of(granted - self.delta_spent)
+        """What is left of δ."""
+        return delta.delta_of(self.delta_left_atto)
 
     @property
     def key(self) -> AccountKey:
@@ -130,8 +134,7 @@ class Accounts:
 
     def states(self, keys: Sequence[AccountKey]) -> list[AccountState]:
         """The accounts of these keys in the order in which accounts pay; one that is not there is left out."""
-        with self._store.reading() as connection:
-            return states_of(connection, keys)
+        return _in_order(self._store.find(_of_keys(len(keys)), _names(keys)))
 
     def accounts_of_user(self, *, user: str) -> list[AccountState]:
         """Everything that this user's answers are charged to: by lineage, then user, organisation, dataset."""
@@ -187,10 +190,12 @@ def state_of(tx: Connection, key: AccountKey) -> AccountState:
 
 def states_of(connection: Connection, keys: Sequence[AccountKey]) -> list[AccountState]:
     """The accounts of these keys in the order in which accounts pay; one that is not there is left out."""
-    names = {
-        f"{column}_{place}": value for place, key in enumerate(keys) for column, value in key.row.items()
-    }
-    return _in_order(_of_keys(len(keys)).all(connection, names))
+    driver = connection.connection.driver_connection
+    return _in_order(_of_keys(len(keys)).all(driver, connection.dialect, _names(keys)))
+
+
+def _names(keys: Sequence[AccountKey]) -> dict[str, str]:
+    return {f"{column}_{place}": value for place, key in enumerate(keys) for column, value in key.row.items()}
 
 
 # Spelt out for each number of keys: for a list of triples SQLite would read the whole table.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from datasets.database import chain
 from datasets.database.prepared import Prepared
@@ -125,8 +125,7 @@ class Answers:
 
     def earlier(self, *, user: str, key: str) -> StoredAnswer:
         """What this user was answered under this idempotency key; raises NoAnswer if nothing."""
-        with self._store.reading() as connection:
-            return _found(connection, OF_KEY, {"of_user": user, "key": key})
+        return self._one(OF_KEY, {"of_user": user, "key": key})
 
     def earlier_whole(self, *, user: str, key: str) -> tuple[StoredAnswer, bytes]:
         """An earlier answer and its table in one statement, for retries; raises NoAnswer if there is none."""
@@ -135,13 +134,11 @@ class Answers:
     def same_question(self, *, lineage: str, version: int, fingerprint: str) -> list[StoredAnswer]:
         """Paid answers of anybody to this question on this version, the dearest (most accurate) first."""
         question = {"of_lineage": lineage, "of_version": version, "of_fingerprint": fingerprint}
-        with self._store.reading() as connection:
-            return [StoredAnswer.of(row) for row in SAME_QUESTION.all(connection, question)]
+        return [StoredAnswer.of(row) for row in self._store.find(SAME_QUESTION, question)]
 
     def answer(self, *, id: str, user: str) -> StoredAnswer:
         """One of this user's own answers; raises NoAnswer otherwise."""
-        with self._store.reading() as connection:
-            return _found(connection, OF_ID, {"of_id": id, "of_user": user})
+        return self._one(OF_ID, {"of_id": id, "of_user": user})
 
     def answer_whole(self, *, id: str, user: str) -> tuple[StoredAnswer, bytes]:
         """One of this user's own answers with its table, in one statement; raises NoAnswer otherwise."""
@@ -161,16 +158,14 @@ class Answers:
         with self._store.reading() as connection:
             return [StoredAnswer.of(row) for row in connection.execute(OF_USER, page)]
 
-    def _whole(self, statement: Prepared, wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
-        with self._store.reading() as connection:
-            row = statement.one_or_none(connection, wanted)
+    def _one(self, question: Prepared, wanted: Mapping[str, str]) -> StoredAnswer:
+        row = self._store.find_one(question, wanted)
+        if row is None:
+            raise NoAnswer
+        return StoredAnswer.of(row)
+
+    def _whole(self, question: Prepared, wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
+        row = self._store.find_one(question, wanted)
         if row is None:
             raise NoAnswer
         return StoredAnswer.of(row), bytes(row.content)
-
-
-def _found(connection: Connection, statement: Prepared, wanted: Mapping[str, str]) -> StoredAnswer:
-    row = statement.one_or_none(connection, wanted)
-    if row is None:
-        raise NoAnswer
-    return StoredAnswer.of(row)

@@ -124,8 +124,8 @@ def must_fit(states: Iterable[AccountState], payers: Sequence[Payer]) -> None:
             raise BudgetExhausted(
                 kind=state.kind, holder=state.holder, needed=payer.charge, remaining=state.remaining
             )
-        needed = delta.delta_of(payer.delta_atto)
-        if needed > state.delta_remaining:
+        if payer.delta_atto > state.delta_left_atto:
+            needed = delta.delta_of(payer.delta_atto)
             raise DeltaExhausted(holder=state.holder, needed=needed, remaining=state.delta_remaining)
 
 

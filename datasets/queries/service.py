@@ -251,7 +251,7 @@ class QueryService:
         charge = NOTHING if earlier.user == request.caller.name else planned.price
         payers = opened.payers(charge=charge, dataset_charge=NOTHING)
         released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).table, planned)
-        return self._settle(request, opened, planned, released, payers)
+        return self._settle(request, opened, planned, released, payers, id=new_id("q"))
 
     def _measure(self, request: QueryRequest, opened: OpenDataset, planned: Plan) -> SettledAnswer:
         """Open the data, add noise, settle. Once the data is open, failing costs as much as succeeding.
@@ -262,15 +262,16 @@ class QueryService:
         payers = opened.payers(charge=price, dataset_charge=price, delta_atto=delta_atto)
         dataset = opened.dataset
         self._open(dataset)
-        run = new_id("run")
+        # The answer's name is the run's, too: who cancels the one knows the other.
+        id = new_id("q")
         try:
-            exact = self._engine.exact(planned, dataset.place, run)
-            made = self._table(planned, dataset, release(planned, exact, self._noise), run)
+            exact = self._engine.exact(planned, dataset.place, id)
+            made = self._table(planned, dataset, release(planned, exact, self._noise), id)
         except Exception as failure:  # noqa: BLE001 - the last resort: whatever failed, the data was open
             # Only the class: the message of an engine or of NumPy may quote values of the data.
             log.error("answer_failed", kind=type(failure).__name__, dataset=dataset.id)
             made = None
-        return self._settle(request, opened, planned, made, payers)
+        return self._settle(request, opened, planned, made, payers, id=id)
 
     def _open(self, dataset: DatasetVersion) -> None:
         try:
@@ -296,8 +297,10 @@ class QueryService:
         planned: Plan,
         released: AnswerTable | None,
         payers: Sequence[Payer],
+        *,
+        id: str,
     ) -> SettledAnswer:
-        id, dataset = new_id("q"), opened.dataset
+        dataset = opened.dataset
         charges = {payer.kind: payer.charge for payer in payers}
         settlement = Settlement(
             id=id,
