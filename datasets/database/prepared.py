@@ -45,7 +45,10 @@ class Prepared:
         return namedtuple("Row", [column.name for column in self._statement.selected_columns])
 
     def _write(self, dialect: Dialect) -> _Written:
-        compiled: Any = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        compiled: Any = self._statement.compile(dialect=dialect)
+        assert "POSTCOMPILE" not in compiled.string, (
+            "a list of values is written anew each time: spell it out"
+        )
         written = _Written(
             text=compiled.string,
             constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},

@@ -11,9 +11,7 @@ from datasets.database.tables import OrganisationRow
 from datasets.people.service import People, UnknownKey
 
 NAME = OrganisationRow.__table__.c.name
-STARTING = select(NAME, NAME.label("again")).where(
-    NAME.like(bindparam("start")), NAME != "mine", NAME.in_(("shop", "ship", "mine"))
-)
+STARTING = select(NAME, NAME.label("again")).where(NAME.like(bindparam("start")), NAME != "sheep")
 NOBODYS_KEY = "sdr_00000000000000000000000000000000"
 
 
@@ -36,8 +34,13 @@ def test_one_row_is_found_or_none_and_more_are_a_fault(store: Store, people: Peo
     question = Prepared(STARTING)
     assert store.find_one(question, {"start": "shi%"}).name == "ship"
     assert store.find_one(question, {"start": "x%"}) is None
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="more rows"):
         store.find_one(question, {"start": "sh%"})
+
+
+def test_a_list_of_values_must_be_spelt_out(store: Store, people: People) -> None:
+    with pytest.raises(AssertionError, match="spell it out"):
+        store.find(Prepared(select(NAME).where(NAME.in_(("shop", "ship")))), {})
 
 
 def test_a_connection_that_was_lost_refuses_once_and_is_replaced(store: Store, people: People) -> None:
