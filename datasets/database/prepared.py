@@ -1,7 +1,7 @@
 """Questions to the database that are asked at every request: Core statements, written as SQL once for each dialect.
 
-SQLAlchemy takes some 150 µs to execute a statement, however simple; the driver takes ten (`bench` shows the answer's
-whole way). The statements stay Core's, by column name, and so do their rows.
+Executing a statement through SQLAlchemy takes several times what the driver and the database need for a small one. The
+statements stay Core's, by column name, and so do their rows.
 """
 
 from collections import namedtuple
