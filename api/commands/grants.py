@@ -36,9 +36,11 @@ LOWERED = Words(
 )
 WAITS = Words(
     ja="{id}: {dataset} の生涯上限を {price_name} {amount} 引き上げるには 2 人目の承認が必要です。管理者が "
-    "POST /v1/grants/{id}/decision で承認するか、--approved-by で 2 人目を指定してください",
+    "POST /v1/grants/{id}/decision で承認します。2 人目がその場にいる場合は、この申請を却下したうえで "
+    "--approved-by を付けて申請し直してください",
     en="{id}: {price_name} {amount} more for the cap of {dataset} waits for a second person: an administrator "
-    "approves it by POST /v1/grants/{id}/decision, or name one by --approved-by",
+    "approves it by POST /v1/grants/{id}/decision. Where both are here, have this one declined and ask anew with "
+    "--approved-by",
 )
 LINE = Words(
     ja="{id}  {at}  {dataset}  {account}: {price_name} {amount} {change}、{state}"

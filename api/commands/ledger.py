@@ -4,8 +4,15 @@ import sys
 
 import click
 
+from api.commands.language import sentence
 from api.commands.terminal import as_json, echo
 from api.services import Services
+from privacy.words import Words
+
+AGREES = Words(
+    ja="仕訳帳 {lines} 行：ハッシュの連鎖と残高は一致しています",
+    en="{lines} journal lines: chains and balances agree",
+)
 
 
 @click.group()
@@ -23,8 +30,9 @@ def verify(as_json: bool) -> None:
         nonlocal lines
         lines = read
 
-    findings = [str(finding) for finding in Services.from_environment().ledger.verify(count)]
-    text = "\n".join(findings) or f"{lines} journal lines: chains and balances agree"
+    found = Services.from_environment().ledger.verify(count)
+    findings = [sentence(finding.message()) for finding in found]
+    text = "\n".join(findings) or sentence(AGREES.filled(lines=lines))
     echo({"lines": lines, "findings": findings}, as_json=as_json, text=text)
     if findings:
         sys.exit(1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from privacy.budget import Price
 from privacy.refusal import Refusal
+from privacy.schema import Measure
 from privacy.words import Words
 
 
@@ -71,13 +72,14 @@ class WrongMeasure(WrongMembers):
 
     code = "wrong_measure"
     words = Words(
-        ja="{dataset} は {measure} で計上されます。{named} だけを指定してください",
-        en="{dataset} is accounted in {measure}: give {named}, and nothing else",
+        ja="{dataset} の予算の単位は {unit} です。{named} だけを指定してください",
+        en="the budget of {dataset} is counted in {unit}: give {named}, and nothing else",
     )
 
-    def __init__(self, *, member: str, dataset: str, measure: str, expected: str) -> None:
+    def __init__(self, *, member: str, dataset: str, measure: Measure, expected: str) -> None:
         super().__init__()
         self.member, self.dataset, self.measure, self.expected = member, dataset, measure, expected
+        self.unit = {"pure": "ε", "zcdp": "ρ"}[measure]
         self.choices = (expected,)
 
 

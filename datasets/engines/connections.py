@@ -106,25 +106,32 @@ class Connections:
         self._process = 0
         self._lock = threading.Lock()
         self._open: OrderedDict[Hashable, Connection] = OrderedDict()
+        self._files: dict[Hashable, Hashable] = {}
 
-    def open(self, key: Hashable, connect: Callable[[], Connection]) -> Connection:
+    def open(self, key: Hashable, connect: Callable[[], Connection], file: Hashable = None) -> Connection:
         """The connection of a key, made by `connect` where there is none. Raises EngineUnavailable.
 
-        `connect` passes what it opened to `locked`.
+        `connect` passes what it opened to `locked`. `file` tells files of one name apart: where it is given and another
+        than that which was opened, the connection is made anew.
         """
         with self._lock:
             if self._process != os.getpid():
-                self._open, self._process = OrderedDict(), os.getpid()
+                self._open, self._files, self._process = OrderedDict(), {}, os.getpid()
+            if file is not None and self._files.get(key, file) != file:
+                # Let go of before the new one is opened: DuckDB gives the old one to whoever asks for its name.
+                self._open.pop(key, None)
             if key not in self._open:
                 try:
                     self._open[key] = connect()
+                    self._files[key] = file
                 # A folder for spilled rows that cannot be made keeps the database from being opened, too.
                 except (duckdb.Error, OSError, MemoryError) as failure:
                     raise EngineUnavailable from failure
             self._open.move_to_end(key)
             # Dropped, not closed: another thread may be reading from it, and the last reference closes it.
             while len(self._open) > OPEN_MAX:
-                self._open.popitem(last=False)
+                dropped, _ = self._open.popitem(last=False)
+                self._files.pop(dropped, None)
             return self._open[key]
 
     def locked(self, connection: Connection) -> Connection:
@@ -166,6 +173,7 @@ class Connections:
         """Let go of all of them."""
         with self._lock:
             self._open.clear()
+            self._files.clear()
 
     def __len__(self) -> int:
         return len(self._open)

@@ -1,6 +1,7 @@
 """The embedded engine: one read-only DuckDB file a version, in the version's folder."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -25,8 +26,15 @@ class DuckdbEngine:
         self.connections = Connections(limits)
 
     def ready(self, place: Place) -> None:
-        """Open the file: it is there, it is DuckDB's, and no part of it is lacking. Raises EngineUnavailable."""
-        self._opened(place)
+        """Open the file: it is there, it is DuckDB's, and no part of it is lacking. Raises EngineUnavailable.
+
+        Looked at each time, though it is open: an operator who takes it away, or puts it back, means it.
+        """
+        try:
+            found = os.stat(f"{place.location}/{STATISTICS_FILE}")
+        except OSError as failure:
+            raise EngineUnavailable from failure
+        self._opened(place, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
 
     def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
         """The exact integers of a plan, one int64 a cell. Raises EngineFailed."""
@@ -56,8 +64,8 @@ class DuckdbEngine:
         """Interrupt what the run computes, from another thread; an unknown run is no error."""
         self.connections.cancel(run)
 
-    def _opened(self, place: Place) -> Connection:
-        return self.connections.open(place, lambda: self._connect(place.location / STATISTICS_FILE))
+    def _opened(self, place: Place, file: Hashable = None) -> Connection:
+        return self.connections.open(place, lambda: self._connect(place.location / STATISTICS_FILE), file)
 
     def _reopened(self, place: Place) -> Connection:
         """Open already, unless so many other files came between that it was dropped. Raises EngineFailed."""

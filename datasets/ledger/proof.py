@@ -16,24 +16,70 @@ from datasets.ledger.accounts import POPULATION
 from datasets.ledger.journal import CHARGES, LINKED, JournalEntry, pages
 from privacy import delta
 from privacy.budget import Price
+from privacy.words import Words
 
 FINDINGS_MAX = 1_000
 PROBLEMS = {
-    "gap": "lines are missing before this one, or stand in the wrong order",
-    "chain": "the line's hash doesn't follow from its text and the line before",
-    "columns": "the line's columns differ from its text",
-    "unreadable": "the line's text is not what the ledger writes",
-    "opened_again": "the account was opened more than once",
-    "overspent": "more was spent than had been granted by then",
-    "end": "the journal's last line is not the one that the account knows",
-    "balance": "the account differs from what its lines add up to",
-    "answer_missing": "a charge without its answer",
-    "answer_differs": "the answer is not the one that was charged for",
-    "answer_uncharged": "answers without a charge",
-    "link_missing": "answers of other journals whose charge isn't here",
-    "link_differs": "the charge is not that of the answer it names",
-    "links_differ": "the line names other lineages than the view belongs to",
-    "table_differs": "a table of an answer was changed",
+    "gap": Words(
+        ja="この行の前の行が欠けているか、順序が違います",
+        en="lines are missing before this one, or stand in the wrong order",
+    ),
+    "chain": Words(
+        ja="行のハッシュが、本文と前の行から導かれるものと一致しません",
+        en="the line's hash doesn't follow from its text and the line before",
+    ),
+    "columns": Words(
+        ja="行の列が本文と一致しません",
+        en="the line's columns differ from its text",
+    ),
+    "unreadable": Words(
+        ja="行の本文が台帳の書式ではありません",
+        en="the line's text is not what the ledger writes",
+    ),
+    "opened_again": Words(
+        ja="口座が 2 回以上開設されています",
+        en="the account was opened more than once",
+    ),
+    "overspent": Words(
+        ja="その時点までの付与額を超えて消費されています",
+        en="more was spent than had been granted by then",
+    ),
+    "end": Words(
+        ja="仕訳帳の最後の行が、口座の記録と一致しません",
+        en="the journal's last line is not the one that the account knows",
+    ),
+    "balance": Words(
+        ja="口座の残高が、仕訳の合計と一致しません",
+        en="the account differs from what its lines add up to",
+    ),
+    "answer_missing": Words(
+        ja="課金に対応する回答がありません",
+        en="a charge without its answer",
+    ),
+    "answer_differs": Words(
+        ja="回答が、課金されたものと一致しません",
+        en="the answer is not the one that was charged for",
+    ),
+    "answer_uncharged": Words(
+        ja="課金されていない回答があります",
+        en="answers without a charge",
+    ),
+    "link_missing": Words(
+        ja="他の仕訳帳の回答に対する課金が記録されていません",
+        en="answers of other journals whose charge isn't here",
+    ),
+    "link_differs": Words(
+        ja="課金が、参照する回答のものと一致しません",
+        en="the charge is not that of the answer it names",
+    ),
+    "links_differ": Words(
+        ja="行が参照する系統が、ビューのものと一致しません",
+        en="the line names other lineages than the view belongs to",
+    ),
+    "table_differs": Words(
+        ja="回答の表が変更されています",
+        en="a table of an answer was changed",
+    ),
 }
 NO_EFFECT = ("grant_requested", "grant_declined", "grant_returned")
 # They have no limit until they are granted one; every other account begins with nothing.
@@ -71,8 +117,17 @@ class LedgerFinding:
     account: str = ""
 
     def __str__(self) -> str:
-        place = f" line {self.entry}" if self.entry else ""
-        return f"{self.lineage}{place} {self.account}: {PROBLEMS[self.problem]}".replace(" :", ":")
+        return self.message().en
+
+    def message(self) -> Words:
+        """What is wrong, and where."""
+        parts = [self.lineage, f"line {self.entry}" if self.entry else "", self.account]
+        in_japanese = [self.lineage, f"{self.entry} 行目" if self.entry else "", self.account]
+        words = PROBLEMS[self.problem]
+        return Words(
+            ja=f"{' '.join(filter(None, in_japanese))}：{words.ja}",
+            en=f"{' '.join(filter(None, parts))}: {words.en}",
+        )
 
 
 class Proof:

@@ -63,9 +63,9 @@ class Payer(AccountKey):
 class Settlement(AnswerRecord):
     """An answer to be charged and kept, before anybody sees it.
 
-    `payers` stand once each, in the order of `AccountKey.place`; the one of `lineage` that carries the chain gets the
-    answer's line. `envelope` is the JSON of the answer without its table; it lists the payers as they stand here, and
-    what each has left is put in when it is read.
+    `payers` stand once each, one of a kind in a lineage, in the order of `AccountKey.place`; the one of `lineage` that
+    carries the chain gets the answer's line. `envelope` is the JSON of the answer without its table; it lists the
+    payers as they stand here, and what each has left is put in when it is read.
     """
 
     organisation: str
@@ -75,6 +75,8 @@ class Settlement(AnswerRecord):
     def __post_init__(self) -> None:
         places = [payer.place for payer in self.payers]
         assert places == sorted(set(places)), "payers are distinct and in order"
+        kinds = [(payer.lineage, payer.kind) for payer in self.payers]
+        assert len(kinds) == len(set(kinds)), "a line of the journal names one payer of a kind"
         assert self.lineage in self.chains, "an answer is charged to the chain that keeps it"
 
     @property

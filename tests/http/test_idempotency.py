@@ -46,6 +46,18 @@ def test_data_that_cannot_be_opened_costs_nothing_and_the_same_key_is_answered_w
     assert visitor.spent()["residents/user:aoi"] == "0.5"
 
 
+def test_a_file_that_is_taken_away_while_it_is_open_ends_answers_too(visitor: Visitor) -> None:
+    visitor.ask(key="one")
+    before, file = visitor.spent(), file_of(visitor, "residents")
+    away = file.rename(file.with_name("away"))
+    assert visitor.ask({**COUNT, "reuse": "never"}, key="two").json["code"] == "engine_unavailable"
+    file.write_bytes(b"")
+    assert visitor.ask({**COUNT, "reuse": "never"}, key="two").json["code"] == "engine_unavailable"
+    assert visitor.spent() == before
+    away.replace(file)
+    assert visitor.ask({**COUNT, "reuse": "never"}, key="two").status_code == 200
+
+
 def test_another_question_under_the_same_key_conflicts(visitor: Visitor) -> None:
     visitor.ask(COUNT, key="one")
     refused = visitor.ask(BY_DISTRICT, key="one")

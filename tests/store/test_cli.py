@@ -363,10 +363,10 @@ def test_spent_rho_is_shown_as_an_epsilon_rounded_up(sudare, town_in_rho, store_
 @pytest.mark.parametrize(
     ("given", "dataset", "message"),
     [
-        (["--epsilon", "1"], "rho", "town is accounted in zcdp: give --rho, and nothing else"),
+        (["--epsilon", "1"], "rho", "the budget of town is counted in ρ: give --rho, and nothing else"),
         (["--epsilon", "1", "--rho", "1"], "rho", "give --rho, and nothing else"),
         ([], "rho", "give --rho, and nothing else"),
-        (["--rho", "1"], "pure", "town is accounted in pure: give --epsilon, and nothing else"),
+        (["--rho", "1"], "pure", "the budget of town is counted in ε: give --epsilon, and nothing else"),
         (["--epsilon", "1", "--rho", "1"], "pure", "give --epsilon, and nothing else"),
         ([], "pure", "give --epsilon, and nothing else"),
     ],

@@ -169,6 +169,14 @@ def test_a_dataset_always_has_a_limit(store: Store) -> None:
         tx.exec_driver_sql("UPDATE accounts SET granted = NULL WHERE kind = 'dataset'")
 
 
+def test_a_lineage_has_one_payer_of_a_kind() -> None:
+    """Its line names payers by their kinds: the second of a kind would take the place of the first."""
+    another = Payer(lineage=LINEAGE, kind="contract", holder="k-2", charge=ONE)
+    payers = sorted((*of_six().payers, another), key=lambda payer: payer.place)
+    with pytest.raises(AssertionError, match="one payer of a kind"):
+        replace(of_six(), payers=tuple(payers))
+
+
 def test_only_caps_pay_delta() -> None:
     with pytest.raises(AssertionError):
         replace(ASKED.payers[0], delta_atto=1)

@@ -1,6 +1,7 @@
 """Whatever is changed behind the ledger's back, the proof finds."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -131,11 +132,13 @@ def test_one_lineage_is_not_blamed_for_another(store: Store, ledger: Ledger, tmp
     assert ledger.verify() == [LedgerFinding(lineage="taxes", problem="balance", account="dataset:taxes")]
 
 
-def test_every_problem_has_words() -> None:
-    for problem in PROBLEMS:
-        assert PROBLEMS[problem] in str(
-            LedgerFinding(lineage="l", problem=problem, entry=1, account="user:aoi")
-        )
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_every_problem_has_words_in_both_languages(problem: str) -> None:
+    told = LedgerFinding(lineage="care", problem=problem, entry=4, account="user:aoi").message()
+    assert told.en == f"care line 4 user:aoi: {PROBLEMS[problem].en}"
+    assert told.ja == f"care 4 行目 user:aoi：{PROBLEMS[problem].ja}"
+    assert not re.search("[a-z]", PROBLEMS[problem].ja)
+    assert LedgerFinding(lineage="care", problem=problem).message().en == f"care: {PROBLEMS[problem].en}"
 
 
 def test_the_export_can_be_checked_without_the_database(ledger: Ledger) -> None:
