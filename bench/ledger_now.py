@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import BindParameter, Table, Update, bindparam, func, select, tuple_, update
 
+from datasets.database.closed_lists import CAPS
 from datasets.database.ids import new_id
-from datasets.database.store import Store, migrate, now, sha256_hex
+from datasets.database.store import Store, migrate, sha256_hex
 from datasets.database.tables import AccountRow
-from datasets.ledger.accounts import POPULATION, Account, AccountKey, open_account, open_population
-from datasets.ledger.journal import append
+from datasets.ledger.accounts import POPULATION, Account, AccountKey, open_population
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import Payer, Settlement
 from datasets.people.service import People
@@ -66,12 +66,16 @@ def _open_accounts(store: Store, lineage: str) -> None:
         )
     with store.writing() as tx:
         open_population(tx, name=lineage, actor="bench")
-        for key in keys(lineage, payers=6, number=0):
-            if key.kind in ("contract", "reserve"):
-                # Nothing in the product opens them yet; the journal has to say what they were given.
-                open_account(tx, key, granted=PLENTY.nano, delta_granted=0)
-                named = {"kind": key.kind, "holder": key.holder}
-                append(tx, lineage, {"kind": "grant", "at": now(), "account": named, "amount": str(PLENTY)})
+    for key in keys(lineage, payers=6, number=0):
+        if key.kind in ("contract", "reserve"):
+            Ledger(store).grant(
+                lineage=lineage,
+                account=key.account,
+                amount=PLENTY,
+                reason="bench",
+                requested_by="bench",
+                approved_by="another" if key.kind in CAPS else None,
+            )
 
 
 def check(url: str) -> None:

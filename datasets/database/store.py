@@ -40,6 +40,9 @@ SESSION = {
 """Of every session with PostgreSQL."""
 
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
+CHECK_FAILED = psycopg.errors.CheckViolation
+"""What PostgreSQL raises of values that no row may hold, also where they follow from a row that has changed since."""
+
 log = structlog.get_logger("sudare")
 
 

@@ -9,7 +9,7 @@ import duckdb
 from datasets.engines.base import EngineLimits, Place
 from datasets.engines.connections import Connection, Connections, exact_integers
 from datasets.engines.errors import EngineFailed, EngineUnavailable
-from datasets.engines.format import CODE, PLACE, STATISTICS_FILE, WORD, WORDS
+from datasets.engines.format import CODE, PLACE, STATISTICS_FILE, TABLE, WORD, WORDS
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
 from privacy.partition_selection import UndeclaredValueCount
@@ -76,11 +76,15 @@ class DuckdbEngine:
             raise EngineFailed from failure
 
     def _connect(self, file: Path) -> Connection:
+        # Opening a pipe waits for whoever writes into it, and everybody who opens a file waits with it.
+        if not file.is_file():
+            raise EngineUnavailable
         connection = self.connections.locked(duckdb.connect(str(file), read_only=True))
         # DuckDB opens a file that was cut off, and fails only when it reads a block that is gone: too late.
         sizes = connection.execute("SELECT block_size, total_blocks FROM pragma_database_size()").fetchall()
         ((block_bytes, blocks),) = sizes
-        if file.stat().st_size < HEADERS_BYTES + block_bytes * blocks:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        if file.stat().st_size < HEADERS_BYTES + block_bytes * blocks or (TABLE,) not in tables:
             # Left open, it would be given again, as it is now, to whoever opens the file when it is whole.
             connection.close()
             raise EngineUnavailable

@@ -4,6 +4,7 @@ An account belongs to a lineage, or is the one of a population, which stands for
 account without a limit counts what it pays and refuses nothing.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -223,6 +224,15 @@ def person(given: str) -> str:
     if not 1 <= len(name) <= PERSON_CHARACTERS_MAX:
         raise NobodyNamed
     return name
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one: they are typed by hand, and capitals, widths and spaces make no second person."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def account_of(row: Any) -> AccountState:

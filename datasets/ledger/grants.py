@@ -18,6 +18,7 @@ from datasets.ledger.accounts import (
     AccountKind,
     open_account,
     person,
+    same_person,
     state_of,
 )
 from datasets.ledger.answers import LAST_ID
@@ -280,8 +281,7 @@ def _must_exist(tx: Connection, grant: Grant) -> None:
 
 
 def _must_differ(grant: Grant, decided_by: str) -> None:
-    # Names are typed by hand; capitals and spaces make no second person.
-    if grant.requested_by.casefold() == decided_by.strip().casefold():
+    if same_person(grant.requested_by, decided_by):
         raise SamePerson
 
 

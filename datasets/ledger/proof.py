@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text, union
 
 from datasets.database.chain import ChainWalk
-from datasets.database.closed_lists import CHAINED
+from datasets.database.closed_lists import CAPS, CHAINED
 from datasets.database.store import Store, sha256_hex
-from datasets.database.tables import AccountRow, AnswerRow, JournalRow, LineageRow, ViewLineageRow
-from datasets.ledger.accounts import POPULATION
+from datasets.database.tables import AccountRow, AnswerRow, GrantRow, JournalRow, LineageRow, ViewLineageRow
+from datasets.ledger.accounts import POPULATION, same_person
 from datasets.ledger.journal import CHARGES, LINKED, JournalEntry, pages
 from privacy import delta
 from privacy.budget import Price
@@ -76,6 +76,14 @@ PROBLEMS = {
         ja="行が参照する系統が、ビューのものと一致しません",
         en="the line names other lineages than the view belongs to",
     ),
+    "grant_differs": Words(
+        ja="付与の記録が、仕訳帳の行と一致しません",
+        en="a grant is not what its lines say",
+    ),
+    "one_person": Words(
+        ja="生涯上限が 1 人だけで引き上げられています",
+        en="a cap was raised by one person alone",
+    ),
     "table_differs": Words(
         ja="回答の表が変更されています",
         en="a table of an answer was changed",
@@ -93,6 +101,15 @@ LINEAGES = union(
     select(AnswerRow.lineage),
 )
 BALANCES = select(AccountRow.__table__)
+GRANTS = select(GrantRow.__table__)
+STATES = {
+    "grant_requested": "pending",
+    "grant": "effective",
+    "grant_lowered": "effective",
+    "grant_declined": "declined",
+    "grant_returned": "returned",
+}
+"""The state of a grant after a line of that kind."""
 VIEWS = select(ViewLineageRow.dataset, ViewLineageRow.lineage)
 ANSWERS = select(
     *(column for column in _answers if column.name not in ("envelope", "balances", "idempotency_key"))
@@ -163,6 +180,7 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
             progress(read)
             # A broken chain has a finding a line: a long journal must not fill memory with them.
             del found[FINDINGS_MAX:]
+        found += recount.grants_that_differ(connection.execute(GRANTS.where(GrantRow.lineage == lineage)))
         rows = connection.execute(BALANCES.where(AccountRow.lineage == lineage))
         found += recount.close(rows, answers=answers_counted.get(lineage, 0))
         links_named += recount.links_named
@@ -246,6 +264,7 @@ class _Recount:
     links: int = 0
     links_named: Counter[str] = field(default_factory=Counter)
     linked_to: dict[str, int] = field(default_factory=dict)
+    grants: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     balances: dict[tuple[str, str], _Balance] = field(default_factory=dict)
 
     def add(self, entry: JournalEntry, answers: Mapping[str, Row[Any]]) -> list[LedgerFinding]:
@@ -271,7 +290,9 @@ class _Recount:
 
     def _apply(self, body: Mapping[str, Any]) -> Iterator[str]:
         """What a line does to the accounts."""
-        problems = []
+        problems: list[str] = []
+        if body["kind"] in STATES:
+            problems += self._grant(body)
         if body["kind"] == "open":
             # Opening is the first line of a chain: any balance before it means that a cap was set anew.
             problems += ["opened_again"] if self.balances else []
@@ -286,6 +307,25 @@ class _Recount:
         elif body["kind"] not in NO_EFFECT:
             raise ValueError("no such kind of line")
         return iter(problems)
+
+    def _grant(self, body: Mapping[str, Any]) -> Iterator[str]:
+        """A grant's line: what was asked for is what is decided, and a cap is raised by two."""
+        wish = (body["account"], body["amount"], body["reason"], body["requested_by"])
+        before, *_ = self.grants.get(body["grant"], (wish, None))
+        if before != wish:
+            yield "grant_differs"
+        raised = body["kind"] == "grant" and body["account"]["kind"] in CAPS
+        second = body["decided_by"]
+        if raised and (second is None or same_person(second, body["requested_by"])):
+            yield "one_person"
+        self.grants[body["grant"]] = (wish, body["kind"], second, body.get("decision_reason"))
+
+    def grants_that_differ(self, rows: Iterable[Row[Any]]) -> list[LedgerFinding]:
+        """Grants as they stand against their last lines; more and fewer of them, too."""
+        kept = {row.id: _of_grant(row) for row in rows}
+        told = {id: _of_grant_lines(*lines) for id, lines in self.grants.items()}
+        differing = (id for id in sorted(kept.keys() | told.keys()) if kept.get(id) != told.get(id))
+        return [_finding(self.lineage, "grant_differs", account=id) for id in differing]
 
     def _open(self, body: Mapping[str, Any]) -> None:
         """The chain's own account: a dataset's begins with its cap, a population's without a limit."""
@@ -367,13 +407,25 @@ class _Recount:
 
     def _differs(self, account: Row[Any] | None, kind: str, holder: str) -> bool:
         balance = self.balances.get((kind, holder))
-        if balance is None and kind in UNLIMITED_AT_FIRST:
+        if balance is None and (kind == "organisation" or (kind, holder) == ("population", self.lineage)):
             # Opened beside a user's, or by an earlier version's upgrade, and named by no line yet.
             balance = _Balance.first(kind)
         if account is None or balance is None:
             return True
         names = ("granted", "spent", "delta_granted", "delta_spent")
         return any(getattr(account, name) != getattr(balance, name) for name in names)
+
+
+def _of_grant(row: Row[Any]) -> tuple[Any, ...]:
+    """What a grant and its last line must agree in."""
+    wish = ({"kind": row.kind, "holder": row.holder}, str(Price(row.amount)), row.reason, row.requested_by)
+    return wish, row.state, row.change == "lower", row.decided_by, row.decision_reason
+
+
+def _of_grant_lines(
+    wish: tuple[Any, ...], kind: str, decided_by: str | None, decision_reason: str | None
+) -> tuple[Any, ...]:
+    return wish, STATES[kind], kind == "grant_lowered", decided_by, decision_reason
 
 
 def _nano(amount: str) -> int:

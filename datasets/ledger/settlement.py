@@ -14,7 +14,7 @@ from typing import Any
 
 from datasets.database import chain
 from datasets.database.closed_lists import CHAINED
-from datasets.database.store import REFUSED, Direct, Store, now, sha256_hex
+from datasets.database.store import CHECK_FAILED, REFUSED, Direct, Store, now, sha256_hex
 from datasets.ledger import statements
 from datasets.ledger.accounts import NOTHING, AccountKey, Accounts, AccountState, delta_member, states_of
 from datasets.ledger.answers import AnswerRecord, Answers, StoredAnswer, balances_of
@@ -193,8 +193,13 @@ class Settlements:
     def _write_postgresql(self, settlement: Settlement, asked_at: str) -> StoredAnswer | None:
         """The one statement; None if somebody cannot pay."""
         values = _parameters(settlement, _lines(settlement, asked_at), asked_at)
-        with self._store.at_once() as connection:
-            rows = Direct(connection).execute(statements.SETTLE_POSTGRESQL, values).fetchall()
+        try:
+            with self._store.at_once() as connection:
+                rows = Direct(connection).execute(statements.SETTLE_POSTGRESQL, values).fetchall()
+        # An account was raised while the statement waited for its row: PostgreSQL holds the charge against the row
+        # as it was before, and only then finds that it has changed.
+        except CHECK_FAILED:
+            return None
         paid = [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]
         return _stored(settlement, paid, asked_at) if paid else None
 

@@ -20,6 +20,7 @@ GRANTS, BUDGETS = "tests/store/test_ledger_grants.py", "tests/store/test_budgets
 VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_and_measures.py"
 RACES = "tests/store/test_ledger_races.py"
 SIX = f"{RACES}::test_of_six_payers_none_ever_pays_more_than_it_has"
+PROOF = "tests/store/test_ledger_proof.py"
 SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
 FITS = f"{FIT}::test_noise_of_few_cells_is_of_the_same_kind"
 QUANTILES, LAYOUT = "tests/unit/test_quantiles.py", "tests/unit/test_layout.py"
@@ -398,8 +399,8 @@ MUTANTS = (
     Mutant(
         "a file that was cut off taken for whole",
         "datasets/engines/duckdb.py",
-        "        if file.stat().st_size < HEADERS_BYTES + block_bytes * blocks:\n",
-        "        if False:\n",
+        "if file.stat().st_size < HEADERS_BYTES + block_bytes * blocks or ",
+        "if ",
         (f"{ENGINE}::test_a_file_that_lacks_its_last_bytes_is_unavailable_though_duckdb_opens_it",),
     ),
     Mutant(
@@ -475,6 +476,27 @@ MUTANTS = (
         "        ORDER BY payer.place\n        FOR UPDATE",
         "        ORDER BY payer.place DESC\n        FOR UPDATE",
         (f"{SETTLED}::test_who_waits_for_the_first_row_holds_no_other",),
+    ),
+    Mutant(
+        "a settlement that is refused because an account was raised meanwhile",
+        "datasets/ledger/settlement.py",
+        "        except CHECK_FAILED:\n",
+        "        except ZeroDivisionError:\n",
+        (f"{SETTLED}::test_who_waits_for_a_raise_pays_from_it",),
+    ),
+    Mutant(
+        "a proof that does not look at grants",
+        "datasets/ledger/proof.py",
+        "        if before != wish:\n",
+        "        if False:\n",
+        (f"{PROOF}::test_a_wish_that_was_changed_before_it_was_approved_is_found[sqlite]",),
+    ),
+    Mutant(
+        "a proof that lets one person raise a cap",
+        "datasets/ledger/proof.py",
+        "        if raised and (second is None or same_person(second, body[\"requested_by\"])):\n",
+        "        if raised and second is None:\n",
+        (f"{PROOF}::test_a_cap_that_one_person_raised_in_the_journal_is_found",),
     ),
     Mutant(
         "payers that are there pay though another is not",
@@ -685,9 +707,9 @@ MUTANTS = (
     ),
     Mutant(
         "first person under another spelling",
-        "datasets/ledger/grants.py",
-        "decided_by.strip().casefold()",
-        "decided_by",
+        "datasets/ledger/accounts.py",
+        'unicodedata.normalize("NFKC", name).strip().casefold()',
+        "name",
         (f"{GRANTS}::test_the_same_person_can_not_approve[sqlite- Mayor ]",),
     ),
     Mutant(

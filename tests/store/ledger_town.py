@@ -5,7 +5,6 @@ from pathlib import Path
 
 from databases import Beginning
 from settlements import CARE_LINEAGE, LINEAGE
-from sqlalchemy import Connection, update
 from town import (
     CARE,
     CARE_CSV,
@@ -22,10 +21,9 @@ from town import (
     visits_csv,
 )
 
-from datasets.database.store import Store, now
-from datasets.database.tables import AccountRow
-from datasets.ledger.accounts import AccountKey, open_account, open_population
-from datasets.ledger.journal import append
+from datasets.database.closed_lists import CAPS
+from datasets.database.store import Store
+from datasets.ledger.accounts import AccountKey, open_population
 from datasets.ledger.service import Ledger
 from privacy.budget import Price
 from privacy.delta import shown
@@ -84,26 +82,23 @@ def settle_in_six(
     ledger = settle_in(store, user=user, shop=shop, cap=cap)
     with store.writing() as tx:
         chain = open_population(tx, name="city", actor="mayor").lineage
-    with store.writing() as tx:
-        limit(tx, AccountKey(lineage=LINEAGE, kind="contract", holder="k-1"), contract)
-        limit(tx, AccountKey(lineage=LINEAGE, kind="reserve", holder="r-1"), reserve)
-        if population is not None:
-            limit(tx, AccountKey(lineage=chain, kind="population", holder=chain), population)
+    limit(store, AccountKey(lineage=LINEAGE, kind="contract", holder="k-1"), contract)
+    limit(store, AccountKey(lineage=LINEAGE, kind="reserve", holder="r-1"), reserve)
+    if population is not None:
+        limit(store, AccountKey(lineage=chain, kind="population", holder=chain), population)
     return ledger
 
 
-def limit(tx: Connection, key: AccountKey, amount: str) -> None:
-    """A first limit for an account that no register of holders is there for yet, as a grant would journal it."""
-    open_account(tx, key, granted=0, delta_granted=0)
-    tx.execute(
-        update(AccountRow)
-        .where(
-            AccountRow.lineage == key.lineage, AccountRow.kind == key.kind, AccountRow.holder == key.holder
-        )
-        .values(granted=Price.parse(amount).nano)
+def limit(store: Store, key: AccountKey, amount: str) -> None:
+    """A limit for an account, by two people where it is a cap."""
+    Ledger(store).grant(
+        lineage=key.lineage,
+        account=key.account,
+        amount=Price.parse(amount),
+        reason="a contract",
+        requested_by="mayor",
+        approved_by="auditor" if key.kind in CAPS else None,
     )
-    account = {"kind": key.kind, "holder": key.holder}
-    append(tx, key.lineage, {"kind": "grant", "at": now(), "account": account, "amount": amount})
 
 
 def settle_in_three(store: Store, *, purse: str = "9", visits: str = "9") -> Ledger:

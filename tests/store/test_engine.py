@@ -1,5 +1,6 @@
 """The embedded engine finds the same integers as a slow evaluator in Python, and nothing else."""
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -479,12 +480,18 @@ def broken(files: Iterator[Path], how: str) -> Place:
     file.unlink()
     if how == "a folder":
         file.mkdir()
+    elif how == "a pipe":
+        os.mkfifo(file)
+    elif how == "another database":
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("CREATE TABLE other AS SELECT 1 AS c0")
+            connection.execute("CREATE VIEW rows AS SELECT * FROM other")
     elif how != "missing":
         file.write_bytes({"empty": b"", "no database": b"no database" * 1_000, "half": content[:-9_999]}[how])
     return place
 
 
-BROKEN = ("missing", "a folder", "empty", "no database", "half")
+BROKEN = ("missing", "a folder", "a pipe", "empty", "no database", "another database", "half")
 
 
 @pytest.mark.parametrize("how", BROKEN)

@@ -86,7 +86,7 @@ def test_more_of_a_lifetime_cap_waits_for_a_second_person(ledger: Ledger) -> Non
     assert all(one.state != "pending" for one in ledger.grants())
 
 
-@pytest.mark.parametrize("same", ["mayor", " Mayor "])
+@pytest.mark.parametrize("same", ["mayor", " Mayor ", "ｍａｙｏｒ"])
 def test_the_same_person_can_not_approve(ledger: Ledger, same: str) -> None:
     grant = wish(ledger)
     with pytest.raises(SamePerson):

@@ -107,8 +107,7 @@ def test_a_view_over_two_registers_costs_their_population_once(store: Store) -> 
     ledger = settle_in_both(store)
     with store.writing() as tx:
         open_population(tx, name="city", actor="mayor")
-    with store.writing() as tx:
-        limit(tx, POPULATION, "1.5")
+    limit(store, POPULATION, "1.5")
     ledger.settle(viewed_with_population())
     assert balances(ledger, lineage=CARE_LINEAGE)["dataset:care"] == "1"
     assert spent(ledger)["dataset:residents"] == spent(ledger)[f"population:{POPULATION_CHAIN}"] == "1"

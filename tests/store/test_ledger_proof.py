@@ -10,7 +10,9 @@ from sqlalchemy.exc import DBAPIError
 from town import VISITS, add, derived, visits_csv
 
 from datasets.database.chain import next_head
-from datasets.database.store import Store
+from datasets.database.store import Store, now
+from datasets.ledger.accounts import Account
+from datasets.ledger.journal import append
 from datasets.ledger.proof import PROBLEMS, LedgerFinding
 from datasets.ledger.service import Ledger
 from privacy.budget import Price
@@ -103,6 +105,67 @@ def test_what_was_changed_is_found(
 ) -> None:
     tamper(store, change)
     assert finding in problems(ledger)
+
+
+def wished(ledger: Ledger) -> str:
+    """A wish for more of the cap, by the mayor."""
+    cap = Account(kind="dataset", holder=LINEAGE)
+    more = {"lineage": LINEAGE, "account": cap, "amount": Price.parse("1"), "reason": "more"}
+    return ledger.grant(**more, requested_by="mayor").id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE grants SET amount = 9000000000 WHERE state = 'pending'",
+        "UPDATE grants SET requested_by = 'someone' WHERE state = 'pending'",
+        "UPDATE grants SET kind = 'user', holder = 'aoi' WHERE state = 'pending'",
+        "UPDATE grants SET change = 'lower' WHERE state = 'pending'",
+        "UPDATE grants SET reason = 'another' WHERE state = 'effective'",
+        "UPDATE grants SET state = 'declined' WHERE state = 'pending'",
+        "DELETE FROM grants WHERE state = 'pending'",
+        """
+        INSERT INTO grants (id, lineage, kind, holder, amount, reason, state, requested_by, at)
+        VALUES ('g_forged', 'residents', 'dataset', 'residents', 1, 'x', 'pending', 'kenji', '')
+        """,
+    ],
+)
+def test_what_was_changed_about_a_grant_is_found(store: Store, ledger: Ledger, change: str) -> None:
+    wished(ledger)
+    assert ledger.verify() == []
+    with store.writing() as tx:
+        tx.exec_driver_sql(change)
+    assert {finding.problem for finding in ledger.verify()} == {"grant_differs"}
+
+
+def test_a_wish_that_was_changed_before_it_was_approved_is_found(store: Store, ledger: Ledger) -> None:
+    """Somebody asks for little, turns it into much of somebody else's, and approves that."""
+    id = wished(ledger)
+    with store.writing() as tx:
+        tx.exec_driver_sql(
+            "UPDATE grants SET amount = 9000000000, requested_by = 'x' WHERE state = 'pending'"
+        )
+    ledger.approve(grant_id=id, decided_by="mayor")
+    assert {finding.problem for finding in ledger.verify()} == {"grant_differs"}
+
+
+@pytest.mark.parametrize("second", [None, "mayor", "ＭＡＹＯＲ "])
+def test_a_cap_that_one_person_raised_in_the_journal_is_found(
+    store: Store, ledger: Ledger, second: str | None
+) -> None:
+    line = {
+        "kind": "grant",
+        "at": now(),
+        "grant": wished(ledger),
+        "account": {"kind": "dataset", "holder": LINEAGE},
+        "amount": "1",
+        "reason": "more",
+        "requested_by": "mayor",
+        "decided_by": second,
+    }
+    with store.writing() as tx:
+        append(tx, LINEAGE, line)
+    assert "one_person" in {finding.problem for finding in ledger.verify()}
 
 
 def test_a_changed_table_is_found(store: Store, ledger: Ledger) -> None:

@@ -256,6 +256,20 @@ def test_who_waits_for_a_row_sees_what_was_spent_meanwhile(store: Store, ledger:
     assert balances(ledger)["user:aoi"] == "0"
 
 
+def test_who_waits_for_a_raise_pays_from_it(store: Store, ledger: Ledger) -> None:
+    """The account was used up when the statement began: what PostgreSQL checks first is the row as it was then."""
+    settled(ledger, 2)
+    with ThreadPoolExecutor(1) as pool:
+        if store.is_sqlite:
+            pytest.skip("SQLite lets one writer work at a time: nobody waits for a row")
+        with store.writing() as tx:
+            is_aoi = (AccountRow.kind == "user", AccountRow.holder == "aoi")
+            tx.execute(update(AccountRow).where(*is_aoi).values(granted=AccountRow.granted + ONE.nano))
+            settling = pool.submit(Ledger(store).settle, asked(3))
+            waiting_backend(store)
+        assert left(settling.result()) == ["0", "0", "7"]
+
+
 def test_who_waits_for_the_first_row_holds_no_other(store: Store) -> None:
     """Whoever takes rows in the same order waits in no circle with it: the rows that follow are free."""
     ledger, settlement = settle_in_six(store), of_six()

@@ -21,8 +21,12 @@ OPENED = {"kind": "open", "at": AT, "by": "mayor", "amount": "10"}
 GRANTED = {
     "kind": "grant",
     "at": AT,
+    "grant": "g_1",
     "account": {"kind": "user", "holder": "aoi"},
     "amount": "2",
+    "reason": "a contract",
+    "requested_by": "mayor",
+    "decided_by": None,
 }
 
 
@@ -75,6 +79,13 @@ def fill(store: Store) -> None:
                     "head": last,
                 },
             )
+        tx.execute(
+            text(
+                "INSERT INTO grants (id, lineage, kind, holder, amount, reason, state, requested_by, at)"
+                " VALUES ('g_1', :lineage, 'user', 'aoi', 2000000000, 'a contract', 'effective', 'mayor', :at)"
+            ),
+            {"lineage": LINEAGE, "at": AT},
+        )
         for written in lines:
             tx.execute(
                 text("INSERT INTO journal VALUES (:lineage, :number, :at, :kind, :user, :body, :head)"),
