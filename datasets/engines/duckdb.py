@@ -83,7 +83,7 @@ class DuckdbEngine:
         # DuckDB opens a file that was cut off, and fails only when it reads a block that is gone: too late.
         sizes = connection.execute("SELECT block_size, total_blocks FROM pragma_database_size()").fetchall()
         ((block_bytes, blocks),) = sizes
-        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        tables = connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
         if file.stat().st_size < HEADERS_BYTES + block_bytes * blocks or (TABLE,) not in tables:
             # Left open, it would be given again, as it is now, to whoever opens the file when it is whole.
             connection.close()

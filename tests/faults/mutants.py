@@ -540,7 +540,7 @@ MUTANTS = (
     ),
     Mutant(
         "overspending that the database lets through",
-        "datasets/database/migrations/versions/0001_first.py",
+        "datasets/database/migrations/versions/0003_any_number_of_payers.py",
         '"spent >= 0 AND spent <= granted"',
         '"spent >= 0"',
         (f"{QUERIES}::test_the_database_itself_refuses_to_hold_more_spent_than_granted",),
