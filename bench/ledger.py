@@ -13,7 +13,7 @@ import contextlib
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,15 @@ def run_on_disk(_: Path) -> list[dict[str, Any]]:
 
 
 def run(
-    folder: Path, *, clients: tuple[int, ...] = CLIENTS, pace: Pace | None = None
+    folder: Path,
+    *,
+    clients: tuple[int, ...] = CLIENTS,
+    pace: Pace | None = None,
+    compared: Sequence[Code] | None = None,
 ) -> list[dict[str, Any]]:
     """One row for each database and number of client processes; `ratio` is settlements over bare updates."""
     rows, pace = [], pace or Pace()
-    compared = codes(folder)
+    compared = compared or codes(folder)
     for database in _databases(folder, compared):
         _run_programs(compared, "fill", database, folder / database.kind)
         with contextlib.ExitStack() as ends:
@@ -102,7 +106,7 @@ def run(
     return rows
 
 
-def _databases(folder: Path, compared: list[Code]) -> Iterator[Database]:
+def _databases(folder: Path, compared: Sequence[Code]) -> Iterator[Database]:
     names = [code.name for code in compared]
     yield Database(kind="sqlite", urls={name: f"sqlite:///{folder}/{name}.db" for name in names})
     try:
@@ -115,7 +119,7 @@ def _databases(folder: Path, compared: list[Code]) -> Iterator[Database]:
         print(f"skipped postgresql: {reason}", file=sys.stderr)
 
 
-def _run_programs(compared: list[Code], what: str, database: Database, folder: Path) -> None:
+def _run_programs(compared: Sequence[Code], what: str, database: Database, folder: Path) -> None:
     for code in compared:
         url, own_folder = database.urls[code.name], folder / code.name
         code.output_of("-P", str(PROGRAMS[code.name]), what, url, str(own_folder))

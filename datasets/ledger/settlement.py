@@ -9,14 +9,15 @@ line; the journals of the others, and of a population, get a `linked` line that 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets.database import chain
 from datasets.database.closed_lists import CHAINED
 from datasets.database.store import CHECK_FAILED, REFUSED, Direct, Store, now, sha256_hex
 from datasets.ledger import statements
-from datasets.ledger.accounts import NOTHING, AccountKey, Accounts, AccountState, delta_member, states_of
+from datasets.ledger.accounts import NOTHING, AccountKey, Accounts, AccountState, delta_member
 from datasets.ledger.answers import AnswerRecord, Answers, StoredAnswer, balances_of
 from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, LedgerError, NoAccount, NoAnswer
 from datasets.ledger.journal import LINKED, Line
@@ -131,8 +132,11 @@ def must_fit(states: Iterable[AccountState], payers: Sequence[Payer]) -> None:
             raise DeltaExhausted(holder=state.holder, needed=needed, remaining=state.delta_remaining)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Paid:
+class _NotPaid(Exception):
+    """Somebody could not pay, and nothing was done."""
+
+
+class _Paid(NamedTuple):
     """What the database says of a payer that has paid."""
 
     remaining: int | None
@@ -154,8 +158,8 @@ class Settlements:
         write = self._write_sqlite if self._store.is_sqlite else self._write_postgresql
         try:
             for _ in range(SETTLE_ATTEMPTS_MAX):
-                if stored := write(settlement, now()):
-                    return stored
+                with suppress(_NotPaid):
+                    return write(settlement, now())
                 # If they can pay after all, somebody has been granted more since; then once more.
                 keys = [payer.key for payer in settlement.payers]
                 must_fit(Accounts(self._store).states(keys), settlement.payers)
@@ -167,22 +171,22 @@ class Settlements:
         raise AssertionError("accounts that can pay were refused again and again")
 
     def _write_sqlite(self, settlement: Settlement, asked_at: str) -> StoredAnswer:
-        """Statement after statement; the first payer that cannot pay ends the transaction, and nothing was done."""
+        """A few statements; where a payer is missing among those that paid, the transaction ends undone."""
         lines = _lines(settlement, asked_at)
         digest = sha256_hex(settlement.table)
         kept = {"lineage": settlement.lineage, "table_digest": digest, "content": settlement.table}
+        debits = json.dumps([_debit(payer, lines) for payer in settlement.payers])
         with self._store.writing() as connection:
-            tx, paid = Direct(connection), []
-            for payer in settlement.payers:
-                line = lines[payer.lineage] if payer.carries_chain else None
-                # All rows, of which there is one: SQLite ends a statement only when its last row is fetched.
-                rows = tx.execute(statements.DEBIT_SQLITE, _debit(payer, line)).fetchall()
-                if not rows:
-                    must_fit(states_of(connection, [payer.key]), [payer])
-                    raise AssertionError("a payer that can pay was refused")
-                paid += [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]
-                if line is not None:
-                    place = line.placed(number=paid[-1].number, head=paid[-1].head)
+            tx = Direct(connection)
+            # All rows: SQLite ends a statement only when its last row is fetched.
+            rows = tx.execute(statements.DEBIT_SQLITE, {"payers": debits}).fetchall()
+            by_key = {row[:3]: _Paid(*row[3:]) for row in rows}
+            if len(by_key) < len(settlement.payers):
+                raise _NotPaid
+            paid = [by_key[payer.lineage, payer.kind, payer.holder] for payer in settlement.payers]
+            for payer, account in zip(settlement.payers, paid, strict=True):
+                if payer.carries_chain:
+                    place = lines[payer.lineage].placed(number=account.number, head=account.head)
                     tx.execute(statements.KEEP_LINE_SQLITE, place)
             stored = _stored(settlement, paid, asked_at)
             added = {"table_digest": digest, "entry": stored.entry, "asked_at": asked_at}
@@ -190,8 +194,8 @@ class Settlements:
             tx.execute(statements.KEEP_ANSWER_SQLITE, settlement.row | added | {"balances": _written(paid)})
         return stored
 
-    def _write_postgresql(self, settlement: Settlement, asked_at: str) -> StoredAnswer | None:
-        """The one statement; None if somebody cannot pay."""
+    def _write_postgresql(self, settlement: Settlement, asked_at: str) -> StoredAnswer:
+        """The one statement; no row comes back if somebody cannot pay."""
         values = _parameters(settlement, _lines(settlement, asked_at), asked_at)
         try:
             with self._store.at_once() as connection:
@@ -199,9 +203,10 @@ class Settlements:
         # An account was raised while the statement waited for its row: PostgreSQL holds the charge against the row
         # as it was before, and only then finds that it has changed.
         except CHECK_FAILED:
-            return None
-        paid = [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]
-        return _stored(settlement, paid, asked_at) if paid else None
+            raise _NotPaid from None
+        if not rows:
+            raise _NotPaid
+        return _stored(settlement, [_Paid(*row) for row in rows], asked_at)
 
     def _refuse_repeated(self, settlement: Settlement) -> None:
         """Whoever lost a race for the idempotency key gets the winner's answer, not the reason it lost."""
@@ -212,15 +217,10 @@ class Settlements:
         raise AlreadyAnswered(stored)
 
 
-def _debit(payer: Payer, line: Line | None) -> dict[str, Any]:
-    return {
-        "lineage": payer.lineage,
-        "kind": payer.kind,
-        "holder": payer.holder,
-        "charge": payer.charge.nano,
-        "delta": payer.delta_atto,
-        "digest": None if line is None else line.digest,
-    }
+def _debit(payer: Payer, lines: Mapping[str, Line]) -> tuple[str | int | None, ...]:
+    """A payer as DEBIT_SQLITE reads it."""
+    digest = lines[payer.lineage].digest if payer.carries_chain else None
+    return payer.lineage, payer.kind, payer.holder, payer.charge.nano, payer.delta_atto, digest
 
 
 def _parameters(settlement: Settlement, lines: Mapping[str, Line], asked_at: str) -> dict[str, Any]:

@@ -12,16 +12,23 @@ DELTA_ATTO_MAX = 10**18
 
 # The head is hashed in the statement that locks the row: a head that was read before could be outdated by then.
 # `sha256_hex` is the function that `store` gives to SQLite. A payer without a line (digest NULL) carries no chain.
+# Who cannot pay is not among the rows that come back; the transaction then ends without a commit.
 DEBIT_SQLITE = f"""
     UPDATE accounts SET
-        spent = spent + :charge,
-        delta_spent = delta_spent + :delta,
-        entries = entries + (:digest IS NOT NULL),
-        head = CASE WHEN :digest IS NULL THEN head ELSE sha256_hex(head || :digest) END
-    WHERE lineage = :lineage AND kind = :kind AND holder = :holder
-        AND spent + :charge <= coalesce(granted, {PRICE_NANO_MAX})
-        AND delta_spent + :delta <= coalesce(delta_granted, {DELTA_ATTO_MAX})
-    RETURNING granted - spent, entries, head
+        spent = accounts.spent + payer.charge,
+        delta_spent = accounts.delta_spent + payer.delta,
+        entries = accounts.entries + (payer.digest IS NOT NULL),
+        head = CASE WHEN payer.digest IS NULL THEN accounts.head ELSE sha256_hex(accounts.head || payer.digest) END
+    FROM (
+        SELECT json_extract(value, '$[0]') AS lineage, json_extract(value, '$[1]') AS kind,
+            json_extract(value, '$[2]') AS holder, json_extract(value, '$[3]') AS charge,
+            json_extract(value, '$[4]') AS delta, json_extract(value, '$[5]') AS digest
+        FROM json_each(:payers)
+    ) AS payer
+    WHERE accounts.lineage = payer.lineage AND accounts.kind = payer.kind AND accounts.holder = payer.holder
+        AND accounts.spent + payer.charge <= coalesce(accounts.granted, {PRICE_NANO_MAX})
+        AND accounts.delta_spent + payer.delta <= coalesce(accounts.delta_granted, {DELTA_ATTO_MAX})
+    RETURNING lineage, kind, holder, granted - spent, entries, head
 """
 KEEP_TABLE_SQLITE = """
     INSERT INTO answer_tables (lineage, digest, content) VALUES (:lineage, :table_digest, :content)

@@ -452,7 +452,7 @@ MUTANTS = (
     Mutant(
         "debit without a condition",
         "datasets/ledger/statements.py",
-        "        AND spent + :charge <= coalesce(granted, {PRICE_NANO_MAX})\n",
+        "        AND accounts.spent + payer.charge <= coalesce(accounts.granted, {PRICE_NANO_MAX})\n",
         "",
         (f"{SIX}[sqlite-contract]", f"{QUERIES}::test_the_lifetime_cap_holds_between_users_that_race"),
     ),
@@ -513,12 +513,12 @@ MUTANTS = (
         (f"{SETTLED}::test_what_does_not_fit_is_refused_at_every_level_and_changes_nothing[postgresql-limits0-user]",),
     ),
     Mutant(
-        "a settlement that commits payer after payer",
+        "a settlement that commits its debit before its lines",
         "datasets/ledger/settlement.py",
-        "                paid += [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]\n",
-        """                paid += [_Paid(remaining=row[0], number=row[1], head=row[2]) for row in rows]
-                tx.execute("COMMIT", {})
-                tx.execute("BEGIN IMMEDIATE", {})
+        "            paid = [by_key[payer.lineage, payer.kind, payer.holder] for payer in settlement.payers]\n",
+        """            paid = [by_key[payer.lineage, payer.kind, payer.holder] for payer in settlement.payers]
+            tx.execute("COMMIT", {})
+            tx.execute("BEGIN IMMEDIATE", {})
 """,
         (f"{KILLED}::test_killed_before_any_statement_nothing_happened[sqlite-three registers]",),
     ),
@@ -600,7 +600,7 @@ MUTANTS = (
         """        except Exception:
             from datasets.ledger.settlement import _Paid, _stored
 
-            free = _Paid(remaining=0, number=1, head="")
+            free = _Paid(0, 1, "")
             stored = _stored(settlement, [free] * len(payers), "")
 """,
         (f"{QUERIES}::test_what_could_not_be_settled_is_not_told",),

@@ -19,9 +19,7 @@ LET_IN = ["SELECT datasets versions view_lineages", *ACCOUNTS]
 SAME_QUESTION = ["SELECT answers"]
 SETTLED = [
     "BEGIN IMMEDIATE",
-    "UPDATE accounts",  # the user's
-    "UPDATE accounts",  # the organisation's
-    "UPDATE accounts",  # the dataset's
+    "UPDATE accounts json_each",
     "INSERT journal",
     "INSERT answer_tables",
     "INSERT answers",
