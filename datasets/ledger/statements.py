@@ -1,6 +1,6 @@
 """The settlement's own SQL, whole: what others wait for while it runs goes to the driver without a layer between.
 
-SQLite lets one writer work at a time, so a settlement there is a few small statements in a row. On PostgreSQL it is
+SQLite lets one writer work at a time, so a settlement there is a few statements in a row. On PostgreSQL it is
 one statement, which is a transaction by itself: it locks the payers' rows in the order in which they are handed over,
 looks whether all of them can pay, and only then debits, links the chains and keeps lines, table and answer. If one
 cannot pay it returns no row and has changed nothing.
