@@ -11,7 +11,7 @@ from small_town import Visitor
 
 from datasets.engines.base import Place
 from datasets.engines.errors import EngineFailed
-from datasets.engines.format import STATISTICS_FILE
+from datasets.engines.format import STATISTICS_FILE, TABLE
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
 from privacy.plan import Plan
@@ -81,10 +81,12 @@ def file_of(visitor: Visitor, dataset: str) -> Path:
 
 
 def lose_rows(visitor: Visitor, dataset: str) -> None:
-    """From now on a dataset that nobody has asked yet can be opened, and has no table."""
+    """From now on a dataset can be opened, and reading any of its rows fails."""
     file = file_of(visitor, dataset)
     file.unlink()
-    duckdb.connect(str(file)).close()
+    with duckdb.connect(str(file)) as connection:
+        failing = "CAST(concat('no number ', i) AS INTEGER) > 0"
+        connection.execute(f"CREATE VIEW {TABLE} AS SELECT i AS c0 FROM range(9) AS r(i) WHERE {failing}")
 
 
 def with_engine(visitor: Visitor, engine: Any) -> Visitor:

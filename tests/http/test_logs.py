@@ -118,7 +118,7 @@ def test_data_that_cannot_be_opened_is_logged_by_dataset_and_never_by_a_path(
     visitor.ask()
     assert log.entries[0] == {
         "event": "engine_unavailable",
-        "kind": "IOException",
+        "kind": "FileNotFoundError",
         "engine": "duckdb",
         "dataset": "residents",
         "log_level": "error",
