@@ -461,14 +461,7 @@ MUTANTS = (
         "datasets/ledger/statements.py",
         "            spent + charge <= coalesce(granted, {PRICE_NANO_MAX})\n            AND delta_spent",
         "            delta_spent",
-        (f"{SIX}[postgresql-population]",),
-    ),
-    Mutant(
-        "debit that was read before and is written after",
-        "datasets/ledger/statements.py",
-        "        FOR UPDATE OF account\n",
-        "",
-        (f"{SETTLED}::test_who_waits_for_a_row_sees_what_was_spent_meanwhile",),
+        ("tests/store/test_ledger_payers.py::test_an_account_without_a_limit_ends_at_the_limit_of_amounts[postgresql]",),
     ),
     Mutant(
         "rows locked in another order",

@@ -23,6 +23,7 @@ from datasets.ledger.accounts import AccountKey, open_population
 from datasets.ledger.errors import BudgetExhausted, NoAccount, NobodyNamed
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import Payer, Settlement
+from privacy.budget import PRICE_NANO_MAX, Price
 
 POPULATION = AccountKey(lineage=POPULATION_CHAIN, kind="population", holder=POPULATION_CHAIN)
 UNLOCK = {
@@ -83,6 +84,18 @@ def test_a_population_without_a_limit_counts_and_refuses_nothing(store: Store) -
     assert left(ledger.settle(of_six()))[0] is None
     assert spent(ledger)[f"population:{POPULATION_CHAIN}"] == "1"
     assert ledger.verify() == []
+
+
+def test_an_account_without_a_limit_ends_at_the_limit_of_amounts(store: Store) -> None:
+    """There no constraint of the database refuses what the statement overlooks."""
+    ledger = settle_in_six(store, population=None)
+    with store.writing() as tx:
+        nearly = PRICE_NANO_MAX - 1
+        tx.exec_driver_sql(f"UPDATE accounts SET spent = {nearly} WHERE kind = 'population'")
+    with pytest.raises(BudgetExhausted) as refused:
+        ledger.settle(of_six())
+    assert (refused.value.kind, refused.value.remaining) == ("population", Price(1))
+    assert balances(ledger)["user:aoi"] == "0"
 
 
 def test_a_population_is_opened_once_and_by_somebody(store: Store) -> None:
