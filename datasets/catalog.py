@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 
-from datasets.database.prepared import Prepared
+from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store
 from datasets.database.tables import Base, DatasetRow, VersionRow, ViewLineageRow
 from datasets.descriptor.descriptor import Descriptor, parse
@@ -44,7 +44,7 @@ ALL = (
     .outerjoin(VIEW_LINEAGES, VIEW_LINEAGES.c.dataset == DATASETS.c.id)
     .order_by(DATASETS.c.id)
 )
-CURRENT = Prepared(ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset")))
+CURRENT = PreparedSelect(ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset")))
 RETIRE = (
     update(DATASETS)
     .where(DATASETS.c.id == bindparam("dataset"))

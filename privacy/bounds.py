@@ -5,6 +5,7 @@ the noise hides how many rows there are at all, the bounds are the whole range. 
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,7 @@ def _share_of_hidden_total(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.where(total > 0, np.clip(a / np.where(total > 0, total, 1.0), 0, 1), 0.5))
 
 
-def _roots(excess, kept: Floats) -> Floats:  # type: ignore[no-untyped-def]
+def _roots(excess: Callable[[Floats], Floats], kept: Floats) -> Floats:
     """Bisect between a kept share and each end of [0, 1]: the refused side, or the end if kept. Shape (2, …)."""
     # Both ends at once: a step is a few calls of numpy, whatever the number of cells.
     ends = np.stack([np.zeros_like(kept), np.ones_like(kept)])

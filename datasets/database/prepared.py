@@ -27,7 +27,7 @@ class _Written:
         return named if self.order is None else [named[name] for name in self.order]
 
 
-class Prepared:
+class PreparedSelect:
     """A SELECT whose columns are texts, whole numbers or bytes, which drivers give as they are."""
 
     def __init__(self, statement: Select[Any]) -> None:

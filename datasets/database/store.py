@@ -23,7 +23,7 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError
 
 from datasets.database.errors import NotInitialised, Unavailable
 from datasets.database.failures import DATABASE_FAILURES, DatabaseFailure, described, meaning_of
-from datasets.database.prepared import Prepared
+from datasets.database.prepared import PreparedSelect
 from datasets.database.revision import migrations, mismatch
 
 LOCK_WAIT_MS_MAX = 30_000
@@ -88,12 +88,12 @@ class Store:
         with self._refusing(), self._reader.connect() as connection:
             yield connection
 
-    def find(self, question: Prepared, values: Mapping[str, Any]) -> list[Any]:
+    def find(self, question: PreparedSelect, values: Mapping[str, Any]) -> list[Any]:
         """The rows that a question asked at every request finds, by itself."""
         with self._refusing(), self._driver() as driver:
             return question.all(driver, self.engine.dialect, values)
 
-    def find_one(self, question: Prepared, values: Mapping[str, Any]) -> Any:
+    def find_one(self, question: PreparedSelect, values: Mapping[str, Any]) -> Any:
         """The only row, or None if there is none."""
         rows = self.find(question, values)
         assert len(rows) <= 1, "more rows than one"

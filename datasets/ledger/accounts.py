@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
 from datasets.database.chain import START
 from datasets.database.closed_lists import ACCOUNT_KINDS
 from datasets.database.inserts import insert_if_new
-from datasets.database.prepared import Prepared
+from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store, now
 from datasets.database.tables import AccountRow, Base, LineageRow, UserRow
 from datasets.ledger.errors import PERSON_CHARACTERS_MAX, NoAccount, NobodyNamed
@@ -201,12 +201,12 @@ def _names(keys: Sequence[AccountKey]) -> dict[str, str]:
 
 # Spelt out for each number of keys: for a list of triples SQLite would read the whole table.
 @lru_cache(maxsize=64)
-def _of_keys(count: int) -> Prepared:
+def _of_keys(count: int) -> PreparedSelect:
     keys = (
         and_(*(_c[column] == bindparam(f"{column}_{place}") for column in KEY_COLUMNS))
         for place in range(count)
     )
-    return Prepared(select(*ACCOUNT_COLUMNS).where(or_(*keys)))
+    return PreparedSelect(select(*ACCOUNT_COLUMNS).where(or_(*keys)))
 
 
 def _in_order(rows: Iterable[Any]) -> list[AccountState]:

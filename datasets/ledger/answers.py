@@ -8,7 +8,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from datasets.database import chain
-from datasets.database.prepared import Prepared
+from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store
 from datasets.database.tables import AnswerRow, AnswerTableRow
 from datasets.ledger.errors import NoAnswer
@@ -91,14 +91,14 @@ def _answers(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(*STORED).where(*conditions)
 
 
-OF_KEY = Prepared(_answers(_of_key))
+OF_KEY = PreparedSelect(_answers(_of_key))
 _whole = select(*STORED, _t.content).join_from(AnswerRow, AnswerTableRow, _table)
-OF_KEY_WHOLE = Prepared(_whole.where(_of_key))
+OF_KEY_WHOLE = PreparedSelect(_whole.where(_of_key))
 _of_id = (_c.id == bindparam("of_id")) & (_c.user == bindparam("of_user"))
-OF_ID, OF_ID_WHOLE = Prepared(_answers(_of_id)), Prepared(_whole.where(_of_id))
+OF_ID, OF_ID_WHOLE = PreparedSelect(_answers(_of_id)), PreparedSelect(_whole.where(_of_id))
 # The condition is that of the partial index ix_answers_paid, which serves it. Free replays are left out, since the
 # answer that they repeat is in the list.
-SAME_QUESTION = Prepared(
+SAME_QUESTION = PreparedSelect(
     _answers(
         _c.lineage == bindparam("of_lineage"),
         _c.version == bindparam("of_version"),
@@ -158,13 +158,13 @@ class Answers:
         with self._store.reading() as connection:
             return [StoredAnswer.of(row) for row in connection.execute(OF_USER, page)]
 
-    def _one(self, question: Prepared, wanted: Mapping[str, str]) -> StoredAnswer:
+    def _one(self, question: PreparedSelect, wanted: Mapping[str, str]) -> StoredAnswer:
         row = self._store.find_one(question, wanted)
         if row is None:
             raise NoAnswer
         return StoredAnswer.of(row)
 
-    def _whole(self, question: Prepared, wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
+    def _whole(self, question: PreparedSelect, wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
         row = self._store.find_one(question, wanted)
         if row is None:
             raise NoAnswer

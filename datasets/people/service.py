@@ -12,7 +12,7 @@ from sqlalchemy import Select, Table, bindparam, func, select, update
 
 from datasets.database.closed_lists import ROLES
 from datasets.database.inserts import insert_if_new
-from datasets.database.prepared import Prepared
+from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store, now
 from datasets.database.tables import OrganisationRow, UserRow
 from datasets.people import keys
@@ -33,7 +33,7 @@ USER = cast(Table, UserRow.__table__)
 
 # The key's digest is looked up, never compared with a user's: time tells nothing about whose key it nearly
 # is.
-AUTHENTICATE = Prepared(
+AUTHENTICATE = PreparedSelect(
     select(USER.c.name, USER.c.organisation, USER.c.role).where(
         USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None)
     )

@@ -5,7 +5,7 @@ from backends import terminate
 from sqlalchemy import bindparam, select, text
 
 from datasets.database.errors import Unavailable
-from datasets.database.prepared import Prepared
+from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store
 from datasets.database.tables import OrganisationRow
 from datasets.people.service import People, UnknownKey
@@ -24,14 +24,14 @@ def people(store: Store) -> People:
 
 
 def test_rows_are_those_of_the_statement_their_columns_by_name(store: Store, people: People) -> None:
-    found = store.find(Prepared(STARTING.order_by(NAME)), {"start": "sh%"})
+    found = store.find(PreparedSelect(STARTING.order_by(NAME)), {"start": "sh%"})
     assert [(row.name, row.again) for row in found] == [("ship", "ship"), ("shop", "shop")]
     with store.reading() as connection:
         assert [tuple(row) for row in connection.execute(STARTING.order_by(NAME), {"start": "sh%"})] == found
 
 
 def test_one_row_is_found_or_none_and_more_are_a_fault(store: Store, people: People) -> None:
-    question = Prepared(STARTING)
+    question = PreparedSelect(STARTING)
     assert store.find_one(question, {"start": "shi%"}).name == "ship"
     assert store.find_one(question, {"start": "x%"}) is None
     with pytest.raises(AssertionError, match="more rows"):
@@ -40,7 +40,7 @@ def test_one_row_is_found_or_none_and_more_are_a_fault(store: Store, people: Peo
 
 def test_a_list_of_values_must_be_spelt_out(store: Store, people: People) -> None:
     with pytest.raises(AssertionError, match="spell it out"):
-        store.find(Prepared(select(NAME).where(NAME.in_(("shop", "ship")))), {})
+        store.find(PreparedSelect(select(NAME).where(NAME.in_(("shop", "ship")))), {})
 
 
 def test_a_connection_that_was_lost_refuses_once_and_is_replaced(store: Store, people: People) -> None:

@@ -48,7 +48,7 @@ class Watch:
         self.progress(stage, self.share)
 
 
-class Engine:
+class ImportEngine:
     """One private in-memory DuckDB connection; its temporary files stay in `scratch`."""
 
     def __init__(self, *, scratch: Path, limits: Limits, watch: Watch) -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from datasets.database.files import create_private, sync
 from datasets.descriptor.descriptor import Descriptor
-from datasets.registration.ingest.engine import Engine, named, quoted
+from datasets.registration.ingest.engine import ImportEngine, named, quoted
 from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import ROWS_MAX
 from privacy.words import Words
@@ -38,7 +38,9 @@ class JoinedPart:
         return f"read_parquet({quoted(glob.escape(str(self.vault)))})"
 
 
-def fill_joined(descriptor: Descriptor, parts: Sequence[JoinedPart], vault: Path, engine: Engine) -> int:
+def fill_joined(
+    descriptor: Descriptor, parts: Sequence[JoinedPart], vault: Path, engine: ImportEngine
+) -> int:
     """Write the vault file from the parts, row by row as they are joined; returns the rows written.
 
     The number of rows is known before any is written: a few people with many rows in each part make

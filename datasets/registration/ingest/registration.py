@@ -9,7 +9,7 @@ from pathlib import Path
 from datasets.database.files import private_folder, remove, sync
 from datasets.descriptor.descriptor import Descriptor
 from datasets.engines.format import STATISTICS_FILE
-from datasets.registration.ingest.engine import Engine, Watch
+from datasets.registration.ingest.engine import ImportEngine, Watch
 from datasets.registration.ingest.joining import JoinedPart, fill_joined
 from datasets.registration.ingest.limits import Limits
 from datasets.registration.ingest.report import CellProblem, IngestReport
@@ -22,7 +22,7 @@ SCRATCH_FOLDER = "scratch"
 VAULT_FILE = "vault.parquet"
 
 Progress = Callable[[str, float], None]
-Fill = Callable[[Path, Engine], int]
+Fill = Callable[[Path, ImportEngine], int]
 
 
 def vault_of(folder: Path) -> Path:
@@ -137,7 +137,7 @@ def _make(
     vault = vault_of(staging)
     watch = Watch(folder=staging, bytes_max=limits.staging_bytes(source_bytes), progress=progress)
     # Memory and disk are bounded here, so that a registration never takes the server down with it.
-    engine = Engine(scratch=scratch, limits=limits, watch=watch)
+    engine = ImportEngine(scratch=scratch, limits=limits, watch=watch)
     try:
         rows = fill(vault, engine)
         counts = build(

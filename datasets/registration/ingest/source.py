@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from datasets.database.files import create_private, sync
 from datasets.descriptor.descriptor import Descriptor
-from datasets.registration.ingest.engine import Engine, Watch, named, problem_of, quoted
+from datasets.registration.ingest.engine import ImportEngine, Watch, named, problem_of, quoted
 from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import (
     COLUMNS_MAX,
@@ -137,7 +137,7 @@ def _first_bytes(source: Path) -> bytes:
         raise _not_opened(error) from None
 
 
-def fill_vault(descriptor: Descriptor, source: Path, vault: Path, engine: Engine) -> int:
+def fill_vault(descriptor: Descriptor, source: Path, vault: Path, engine: ImportEngine) -> int:
     """Write the vault file from the source; returns the rows read. The file has mode 0600 from its birth."""
     if is_parquet(source):
         names, batches = _parquet_batches(descriptor, source, engine)
@@ -297,7 +297,7 @@ def _arrow_reader(descriptor: Descriptor, text: CheckedText) -> Batches:
 # Parquet
 
 
-def _parquet_batches(descriptor: Descriptor, source: Path, engine: Engine) -> tuple[list[str], Batches]:
+def _parquet_batches(descriptor: Descriptor, source: Path, engine: ImportEngine) -> tuple[list[str], Batches]:
     names, rows = _parquet_shape(source)
     _check_names(descriptor, names, line=None)
     table = f"read_parquet({quoted(glob.escape(str(source)))}, hive_partitioning = false)"
@@ -363,7 +363,7 @@ def expanded_bytes_max(size_bytes: int) -> int:
     return max(GIB, PARQUET_EXPANSION_MAX * size_bytes)
 
 
-def _check_text_sizes(texts: Sequence[str], table: str, source: Path, engine: Engine) -> None:
+def _check_text_sizes(texts: Sequence[str], table: str, source: Path, engine: ImportEngine) -> None:
     """No text above 1 MiB and not more text than an honest file can hold: a dictionary of one long word
     repeated for each row is tiny on the disk and in the footer."""
     if not texts:
@@ -378,7 +378,7 @@ def _check_text_sizes(texts: Sequence[str], table: str, source: Path, engine: En
         raise ImportProblem(_EXPANDS_TOO_MUCH)
 
 
-def _parquet_rows(names: Sequence[str], rows: int, table: str, engine: Engine) -> Batches:
+def _parquet_rows(names: Sequence[str], rows: int, table: str, engine: ImportEngine) -> Batches:
     # Everything as text, so that one coding serves CSV and Parquet.
     columns = ", ".join(f"{named(name)}::VARCHAR AS {named(name)}" for name in names)
     failure: BaseException | None = None

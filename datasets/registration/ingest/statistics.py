@@ -33,7 +33,7 @@ from datasets.engines.format import (
     words_columns,
 )
 from datasets.registration.ingest.coding import EMPTY, STRANGE, final_code, raw_code, word
-from datasets.registration.ingest.engine import Engine, named, quoted
+from datasets.registration.ingest.engine import ImportEngine, named, quoted
 from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import PROBLEMS_SHOWN_MAX
 from datasets.registration.ingest.report import ColumnCounts, Kind
@@ -64,7 +64,7 @@ class Counts:
 
 
 def build(
-    descriptor: Descriptor, *, vault: Path, target: Path, scratch: Path, salt: bytes, engine: Engine
+    descriptor: Descriptor, *, vault: Path, target: Path, scratch: Path, salt: bytes, engine: ImportEngine
 ) -> Counts:
     """Write the statistics table to the new database file `target` and sync it."""
     schema = descriptor.schema
@@ -102,7 +102,7 @@ def build(
     )
 
 
-def _attach(engine: Engine, path: Path, name: str) -> None:
+def _attach(engine: ImportEngine, path: Path, name: str) -> None:
     """A new database file of mode 0600, in a folder that is private already."""
     engine.run(CODING, f"ATTACH {quoted(str(path))} AS {name}", end=0.0)
     path.chmod(0o600)
@@ -148,7 +148,7 @@ def _coded(schema: Schema, vault: Path, salt: bytes) -> str:
 # Counting
 
 
-def _column_counts(schema: Schema, engine: Engine) -> dict[str, ColumnCounts]:
+def _column_counts(schema: Schema, engine: ImportEngine) -> dict[str, ColumnCounts]:
     """One pass over the raw codes for every few columns (the planner's work grows with their square)."""
     counts: dict[str, ColumnCounts] = {}
     columns = _codes(schema)
@@ -171,7 +171,7 @@ def _counts_of(column: Column, missing: int, strange: int, clamped: int) -> Colu
     return ColumnCounts(missing=missing, unreadable=strange, clamped=clamped)
 
 
-def _without_person(schema: Schema, engine: Engine) -> int:
+def _without_person(schema: Schema, engine: ImportEngine) -> int:
     if schema.unit is None:
         return 0
     return int(
@@ -180,7 +180,7 @@ def _without_person(schema: Schema, engine: Engine) -> int:
 
 
 def _places(
-    schema: Schema, counts: Mapping[str, ColumnCounts], without_person: int, engine: Engine
+    schema: Schema, counts: Mapping[str, ColumnCounts], without_person: int, engine: ImportEngine
 ) -> tuple[tuple[int, str, Kind], ...]:
     """The first cells of the source that an operator should look at."""
     # Only kinds that occur are looked for: each costs a pass over the rows.
@@ -209,7 +209,7 @@ def _faults(schema: Schema, counts: Mapping[str, ColumnCounts]) -> Iterator[tupl
 # Persons and the bound
 
 
-def _sizes(schema: Schema, engine: Engine) -> dict[int, int]:
+def _sizes(schema: Schema, engine: ImportEngine) -> dict[int, int]:
     """How many persons have how many rows; without a unit every row is a person."""
     each = "SELECT 1 AS n FROM work.coded"
     if schema.unit is not None:
@@ -227,7 +227,7 @@ def _kept_by_bound(sizes: Mapping[int, int], declared: int) -> dict[int, float]:
     }
 
 
-def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: Engine) -> None:
+def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: ImportEngine) -> None:
     """Fill the table: by rank and person where a person may have several rows, else by content."""
     order = [name for name, _ in _codes(schema)]
     definitions = [f"{name} {code_type(column)} NOT NULL" for name, column in _codes(schema)]
@@ -252,7 +252,7 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: E
 # Words
 
 
-def _gather_words(schema: Schema, engine: Engine) -> None:
+def _gather_words(schema: Schema, engine: ImportEngine) -> None:
     """Which word each code of an open column stands for, among all rows."""
     if not (opened := _open_places(schema)):
         return
@@ -264,7 +264,7 @@ def _gather_words(schema: Schema, engine: Engine) -> None:
     engine.run(CODING, f"CREATE TABLE work.words AS {' UNION ALL '.join(each)}", begin=0.97)
 
 
-def _write_words(schema: Schema, engine: Engine) -> None:
+def _write_words(schema: Schema, engine: ImportEngine) -> None:
     """Keep the words of codes that occur in the table, in the order of the secret digests."""
     if not (opened := _open_places(schema)):
         return
@@ -287,7 +287,7 @@ def _finals(schema: Schema) -> list[str]:
     return [f"{final_code(column, f'coded.{name}')} AS {name}" for name, column in _codes(schema)]
 
 
-def _number_persons(salt: bytes, engine: Engine) -> None:
+def _number_persons(salt: bytes, engine: ImportEngine) -> None:
     """Number the persons from 1 in an order that the salt hides.
 
     The keyed digest only orders: persons are told apart by their whole text, so equal digests merge nobody.
@@ -302,7 +302,7 @@ def _number_persons(salt: bytes, engine: Engine) -> None:
     )
 
 
-def _rank(schema: Schema, salt: bytes, engine: Engine) -> None:
+def _rank(schema: Schema, salt: bytes, engine: ImportEngine) -> None:
     """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
     engine.run(
         BOUNDING,
