@@ -13,8 +13,8 @@ from sqlalchemy import bindparam, func, select, update
 
 from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store
-from datasets.database.tables import Base, DatasetRow, VersionRow, ViewLineageRow
-from datasets.descriptor.descriptor import Descriptor, parse
+from datasets.database.tables import Base, DatasetRow, LineageRow, VersionRow, ViewLineageRow
+from datasets.descriptor.descriptor import Descriptor, Reuse, parse
 from datasets.engines.base import Place
 from privacy.refusal import Refusal
 from privacy.schema import Measure, Schema
@@ -22,7 +22,7 @@ from privacy.words import Words
 
 TABLES = Base.metadata.tables
 DATASETS, VERSIONS = TABLES[DatasetRow.__tablename__], TABLES[VersionRow.__tablename__]
-VIEW_LINEAGES = TABLES[ViewLineageRow.__tablename__]
+VIEW_LINEAGES, LINEAGES = TABLES[ViewLineageRow.__tablename__], TABLES[LineageRow.__tablename__]
 # A view stands in several lineages, so the join gives one row for each of them; every other dataset gives
 # one.
 ALL = (
@@ -36,12 +36,14 @@ ALL = (
         VERSIONS.c.engine,
         VERSIONS.c.registered_at,
         VERSIONS.c.sources,
-        VIEW_LINEAGES.c.lineage.label("of_view"),
+        LINEAGES.c.id.label("payer"),
+        LINEAGES.c.population,
     )
     .join_from(
         DATASETS, VERSIONS, (VERSIONS.c.dataset == DATASETS.c.id) & (VERSIONS.c.number == DATASETS.c.version)
     )
     .outerjoin(VIEW_LINEAGES, VIEW_LINEAGES.c.dataset == DATASETS.c.id)
+    .join(LINEAGES, LINEAGES.c.id == func.coalesce(VIEW_LINEAGES.c.lineage, DATASETS.c.lineage))
     .order_by(DATASETS.c.id)
 )
 CURRENT = PreparedSelect(ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset")))
@@ -68,14 +70,18 @@ class NoSuchDataset(Refusal):
 class DatasetVersion:
     """A dataset as it answers now. `place` is where its rows lie and who computes there.
 
-    `lineages` are those whose accounts pay for an answer: one, or for a view all that it joins, sorted.
-    `sources` are the datasets and versions that a view was joined from, empty for any other dataset.
+    `lineages` are those whose accounts pay for an answer: one, or for a view all that it joins, sorted; `populations`
+    are the distinct names of the populations that these belong to, sorted. `reuse` says whose earlier answers may be
+    told again to others. `sources` are the datasets and versions that a view was joined from, empty for any other
+    dataset.
     """
 
     id: str
     lineages: tuple[str, ...]
+    populations: tuple[str, ...]
     version: int
     schema: Schema
+    reuse: Reuse
     place: Place
     registered_at: str
     retired: bool
@@ -140,11 +146,14 @@ class Catalog:
 def _version_of(rows: tuple[Any, ...], data_dir: Path) -> DatasetVersion:
     """From the dataset's rows: one, or for a view one for each lineage."""
     row = rows[0]
+    descriptor = described(row.descriptor)
     return DatasetVersion(
         id=row.id,
-        lineages=tuple(sorted(same.of_view or same.lineage for same in rows)),
+        lineages=tuple(sorted(same.payer for same in rows)),
+        populations=tuple(sorted({same.population for same in rows if same.population is not None})),
         version=row.version,
-        schema=described(row.descriptor).schema,
+        schema=descriptor.schema,
+        reuse=descriptor.reuse,
         place=Place(engine=row.engine, location=data_dir / row.folder),
         registered_at=row.registered_at,
         retired=row.retired_at is not None,

@@ -80,13 +80,15 @@ class LineageRow(Base):
     """What a lifetime cap belongs to: all versions and names of one body of data, for ever.
 
     `salt` (hex) keys the choice of rows within a person at registration. A population has a row too, whose id begins
-    with `population:` and whose salt is empty, since it has no rows of its own.
+    with `population:` and whose salt is empty, since it has no rows of its own. `population` is the name of the one
+    that the lineage belongs to, NULL for none; once said it stays.
     """
 
     __tablename__ = "lineages"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     salt: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[str] = mapped_column(String(32))
+    population: Mapped[str | None] = mapped_column(String(64))
 
 
 class DatasetRow(Base):

@@ -11,7 +11,7 @@ refused.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from datasets.descriptor.columns import ColumnReader, check_name
 from datasets.descriptor.structure import check_structure
@@ -21,6 +21,7 @@ from privacy.budget import InvalidAmount, Price
 from privacy.schema import AnyColumn, Schema
 from privacy.words import Words
 
+Reuse = Literal["everyone", "organisation"]
 DELTAS = ("delta", "delta_per_query", "delta_cap")
 
 
@@ -44,12 +45,16 @@ class Descriptor:
     """A checked descriptor.
 
     `lineage` is the id under which the lifetime cap is kept: the dataset's own id unless the text names an
-    earlier dataset about the same people. `text` is the descriptor as it was given.
+    earlier dataset about the same people. `population` names the body of people over all of their registers, None
+    where the text names none. `reuse` says whose earlier answers may be told again to others. `text` is the descriptor
+    as it was given.
     """
 
     schema: Schema
     source: SourceOptions
     lineage: str
+    population: str | None
+    reuse: Reuse
     text: str
 
 
@@ -164,7 +169,15 @@ class _DescriptorReader:
             measure="zcdp" if self.privacy["measure"] == "zcdp" else "pure",
             **deltas,
         )
-        return Descriptor(schema=schema, source=self._source(), lineage=lineage, text=text)
+        population = self.content.get("population")
+        return Descriptor(
+            schema=schema,
+            source=self._source(),
+            lineage=lineage,
+            population=None if population is None else str(population),
+            reuse="organisation" if self.content.get("reuse") == "organisation" else "everyone",
+            text=text,
+        )
 
     def _rows_per_person(self) -> int:
         rows = int(self.privacy["max_rows_per_person"])

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from datasets.catalog import DatasetVersion
-from datasets.descriptor.descriptor import Descriptor, DescriptorError, View, ViewColumn, parse
+from datasets.descriptor.descriptor import Descriptor, DescriptorError, Reuse, View, ViewColumn, parse
 from datasets.descriptor.yamltext import Fault
 from privacy import delta
 from privacy.budget import Price
@@ -36,7 +36,7 @@ def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> 
     schemas = [sources[id].schema for id in view.sources]
     _refuse(view, _limit_faults(view, schemas))
     try:
-        descriptor = parse(_written(view, schemas))
+        descriptor = parse(_written(view, schemas, _strictest(sources)))
     except DescriptorError as error:
         raise DescriptorError([_at_its_place(view, fault) for fault in error.faults]) from None
     for wanted, column in zip(view.columns, descriptor.schema.columns, strict=True):
@@ -159,7 +159,13 @@ def _at_its_place(view: View, fault: Fault) -> Fault:
 # Writing
 
 
-def _written(view: View, schemas: Sequence[Schema]) -> str:
+def _strictest(sources: Sources) -> Reuse:
+    """Where one owner confines its answers to an organisation, those of the view are confined, too."""
+    confined = any(source.reuse == "organisation" for source in sources.values())
+    return "organisation" if confined else "everyone"
+
+
+def _written(view: View, schemas: Sequence[Schema], reuse: Reuse) -> str:
     """The text of the descriptor: JSON, which is YAML."""
     by_id = dict(zip(view.sources, schemas, strict=True))
     columns = {}
@@ -171,6 +177,7 @@ def _written(view: View, schemas: Sequence[Schema]) -> str:
         "id": view.id,
         "title": view.title,
         "body": view.body,
+        "reuse": reuse,
         "privacy": _privacy(view, schemas),
         "columns": columns,
     }

@@ -15,7 +15,7 @@ TABLES = re.compile(r'\b(?:FROM|INTO|UPDATE|JOIN)\s+"?([a-z_]+)')
 WHO = ["SELECT users"]
 EARLIER = ["SELECT answers answer_tables"]
 ACCOUNTS = ["SELECT accounts"]
-LET_IN = ["SELECT datasets versions view_lineages", *ACCOUNTS]
+LET_IN = ["SELECT datasets versions view_lineages lineages", *ACCOUNTS]
 SAME_QUESTION = ["SELECT answers"]
 SETTLED = [
     "BEGIN IMMEDIATE",

@@ -52,9 +52,9 @@ def test_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRequest
 def add_and_raise(store: Store, *, directly: bool) -> None:
     with store.writing() as tx:
         if directly:
-            Direct(tx).execute("INSERT INTO lineages VALUES ('l', '', '')", {})
+            Direct(tx).execute("INSERT INTO lineages (id, salt, created_at) VALUES ('l', '', '')", {})
         else:
-            tx.execute(text("INSERT INTO lineages VALUES ('l', '', '')"))
+            tx.execute(text("INSERT INTO lineages (id, salt, created_at) VALUES ('l', '', '')"))
         raise ZeroDivisionError
 
 

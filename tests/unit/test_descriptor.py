@@ -377,7 +377,7 @@ def test_every_description_of_a_value_has_its_japanese_twin():
             'cap: "-"',
             "引用符で囲んだ正の十進数（指数表記なし、小数 9 桁まで）でなければなりません",
         ),
-        ("body:", "town: x\nbody:", "不明なキー 'town' です。使えるキー：id, lineage, title"),
+        ("body:", "town: x\nbody:", "不明なキー 'town' です。使えるキー：id, lineage, population"),
         ("unit: resident_id", "unit: &a resident_id", "アンカー（&名前）は使えません"),
     ],
 )

@@ -35,7 +35,9 @@ EVE = Caller(name="eve", organisation="shop", role="analyst")
 HELD = DatasetVersion(
     id="town",
     lineages=("town",),
+    populations=(),
     version=1,
+    reuse="everyone",
     schema=TOWN,
     place=Place("made up", Path("town-1")),
     registered_at="",
