@@ -130,6 +130,14 @@ PROBLEMS: dict[str, ProblemWords] = {
             en="Within {given} costs more than the limit of {expected} a query; see errors for what is reachable.",
         ),
     ),
+    "planning_too_dear": ProblemWords(
+        status=422,
+        title=Words(ja="質問の準備に計算量がかかりすぎます", en="Preparing this question takes too much work"),
+        # Replaced by the refusal's own words, which say what takes the work and what to change.
+        detail=Words(
+            ja="データは読まれず、課金もされていません。", en="Nothing was read and nothing was charged."
+        ),
+    ),
     "precondition_required": ProblemWords(
         status=428,
         title=Words(ja="Idempotency-Key が必要です", en="An Idempotency-Key is needed"),

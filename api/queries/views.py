@@ -26,7 +26,7 @@ from privacy.query import Query
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
 ASKING = (
     *("not_found", "gone", "budget_exhausted", "above_query_limit", "accuracy_not_reachable"),
-    "engine_unavailable",
+    *("planning_too_dear", "engine_unavailable"),
 )
 """What a question may be refused for, whichever way it is asked."""
 
