@@ -77,6 +77,14 @@ PROBLEMS: dict[str, ProblemWords] = {
         title=Words(ja="受け取れる形式がありません", en="None of the formats you accept is available"),
         detail=Words(ja="利用できる形式: {expected}", en="Available: {expected}."),
     ),
+    "request_timeout": ProblemWords(
+        status=408,
+        title=Words(ja="リクエストの受信が時間内に終わりませんでした", en="The request did not come in time"),
+        detail=Words(
+            ja="ヘッダと本文は、接続してから数十秒以内に送り終えてください。課金はされていません。",
+            en="Send head and body within some seconds of connecting. Nothing was charged.",
+        ),
+    ),
     "idempotency_conflict": ProblemWords(
         status=409,
         title=Words(
