@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datasets.engines.rehearsal import DummyEngine
     from datasets.ledger.service import Ledger
     from datasets.people.service import People
+    from datasets.queries.planner import Planner
     from datasets.queries.service import QueryService
     from privacy.noise import Noise
 
@@ -101,6 +102,20 @@ class Services:
         return DummyEngine(self._engine_limits())
 
     @cached_property
+    def planner(self) -> "Planner":
+        from datasets.queries.planner import Planner, PlannerProcess
+        from datasets.queries.preparation import Preparation
+
+        return Planner(
+            Preparation(self.dummy_engine, self.noise),
+            # Another process would draw noise of its own, where a test wants to see that which it brought.
+            None if self.noise else PlannerProcess(self._engine_limits()),
+            work_max=self.settings.planning_work_max,
+            # At least half of the threads are left for what needs no planning.
+            slots=max(1, self.settings.threads // 2),
+        )
+
+    @cached_property
     def queries(self) -> "QueryService":
         from datasets.queries.service import QueryService
         from privacy.noise import OpendpNoise
@@ -109,7 +124,7 @@ class Services:
             ledger=self.ledger,
             catalog=self.catalog,
             engine=self.engine,
-            dummy_engine=self.dummy_engine,
+            planner=self.planner,
             noise=self.noise or OpendpNoise(),
             data_dir=self.settings.data_dir,
         )

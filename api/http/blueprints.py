@@ -16,6 +16,7 @@ from api.http.problems import RequestRefused
 REFUSED_BODIES = (
     "malformed_json",
     "bad_request",
+    "request_timeout",
     "body_too_large",
     "unsupported_media_type",
     "invalid_query",

@@ -117,6 +117,7 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "delta_exhausted": ProblemOf(problem="budget_exhausted", given="dataset:{holder}", expected="δ {left}"),
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),
+    "planning_busy": ProblemOf(problem="planning_busy"),
     "answer_failed": ProblemOf(problem="internal"),
     "engine_unavailable": ProblemOf(problem="engine_unavailable"),
     # grants

@@ -140,7 +140,9 @@ PROBLEMS: dict[str, ProblemWords] = {
     ),
     "planning_too_dear": ProblemWords(
         status=422,
-        title=Words(ja="質問の準備に計算量がかかりすぎます", en="Preparing this question takes too much work"),
+        title=Words(
+            ja="質問の準備に計算量がかかりすぎます", en="Preparing this question takes too much work"
+        ),
         # Replaced by the refusal's own words, which say what takes the work and what to change.
         detail=Words(
             ja="データは読まれず、課金もされていません。", en="Nothing was read and nothing was charged."
@@ -168,6 +170,14 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=503,
         title=Words(ja="現在ご利用いただけません", en="The server cannot answer now"),
         detail=Words(ja="しばらくしてから再度お試しください。", en="Try again later."),
+    ),
+    "planning_busy": ProblemWords(
+        status=503,
+        title=Words(ja="質問の準備が混み合っています", en="Too many questions are being prepared"),
+        detail=Words(
+            ja="データは読まれず、課金もされていません。少し後に同じ Idempotency-Key で再度お試しください。",
+            en="Nothing was read and nothing was charged. Try again shortly, with the same Idempotency-Key.",
+        ),
     ),
     "engine_unavailable": ProblemWords(
         status=503,

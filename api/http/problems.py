@@ -37,7 +37,7 @@ CODE_OF_STATUS = {
     503: "unavailable",
 }
 # A file or an engine that is gone takes somebody to bring it back.
-RETRY_AFTER_S = {"in_progress": "1", "unavailable": "5", "engine_unavailable": "60"}
+RETRY_AFTER_S = {"in_progress": "1", "planning_busy": "2", "unavailable": "5", "engine_unavailable": "60"}
 ERRORS_MAX = 50
 log = structlog.get_logger("sudare")
 

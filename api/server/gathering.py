@@ -31,7 +31,7 @@ TRAILER_BYTES_MAX = 8 << 10
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})" + CHUNK_EXT_RE.pattern)
 
 
-class HeldBytes(Unreader):  # type: ignore[misc]
+class HeldBytes(Unreader):
     """Bytes in memory, read like a socket behind which nothing comes any more."""
 
     def __init__(self, held: bytes | bytearray) -> None:

@@ -24,7 +24,7 @@ STATUS = {code: PROBLEMS[code].status for code in (PARSE_PROBLEM, "request_timeo
 
 
 def refusal_bytes(problem: str, message: Any = None) -> bytes:
-    """A problem as a response after which the connection is closed; `message` is gunicorn's request, if it has a head."""
+    """A problem as a response that ends its connection; `message` is gunicorn's request, if it has a head."""
     refusal = RequestRefused(problem, detail=NOT_HTTP if problem == PARSE_PROBLEM else None)
     spoken, request_id = language_of(_accepted(message)), f"r_{secrets.token_hex(10)}"
     body = wire.dumps(problem_body(refusal, spoken, request_id))
@@ -41,7 +41,10 @@ def refusal_bytes(problem: str, message: Any = None) -> bytes:
     if problem in RETRY_AFTER_S:
         headers["Retry-After"] = RETRY_AFTER_S[problem]
     status = HTTPStatus(STATUS[problem])
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
     return "\r\n".join([*lines, "\r\n"]).encode("ascii") + body
 
 

@@ -83,7 +83,7 @@ class ClientSocket:
         self.connection.close()
 
 
-class BufferingWorker(ThreadWorker):  # type: ignore[misc]
+class BufferingWorker(ThreadWorker):
     """Gathers requests, gives each a thread once it is whole, and sends the answers."""
 
     # Seconds for a head, for the body after it, for an answer to be taken, and for a client to close first.

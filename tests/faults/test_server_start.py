@@ -22,7 +22,9 @@ STATIC = Path(api.__file__).parent / "static"
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 CLIENTS = 40
 ROUNDS = 3
-ASKING = b"POST /v1/datasets/residents/queries HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+ASKING = (
+    b"POST /v1/datasets/residents/queries HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+)
 QUOTE = json.dumps({**COUNT, "mode": "quote"}).encode()
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 

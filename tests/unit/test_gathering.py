@@ -146,7 +146,9 @@ def mutated(seed: int) -> Iterator[bytes]:
         made = bytearray(body)
         for _ in range(source.choice([1, 1, 2])):
             at = source.randrange(len(made))
-            made[at : at + 1] = source.choice([b"", b"\n", b"\r\n", b"0", b"f", b";", b" ", made[at : at + 1] * 2])
+            made[at : at + 1] = source.choice(
+                [b"", b"\n", b"\r\n", b"0", b"f", b";", b" ", made[at : at + 1] * 2]
+            )
         yield bytes(made)
 
 
@@ -195,6 +197,8 @@ def test_of_a_body_that_is_too_large_no_more_is_held_than_shows_it(whole: bytes)
 
 
 def test_a_body_of_the_largest_size_is_taken() -> None:
-    request = gathered(cut(CHUNKED + b"%x\r\n" % BODY_BYTES_MAX + b"x" * BODY_BYTES_MAX + b"\r\n0\r\n\r\n", 3))
+    request = gathered(
+        cut(CHUNKED + b"%x\r\n" % BODY_BYTES_MAX + b"x" * BODY_BYTES_MAX + b"\r\n0\r\n\r\n", 3)
+    )
     assert len(request.message.body.read()) == BODY_BYTES_MAX
     assert not request.message.should_close()
