@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datasets.ledger.service import Ledger
     from datasets.people.service import People
     from datasets.queries.planner import Planner
+    from datasets.queries.readiness import Readiness
     from datasets.queries.service import QueryService
     from privacy.noise import Noise
 
@@ -102,6 +103,12 @@ class Services:
         return DummyEngine(self._engine_limits())
 
     @cached_property
+    def readiness(self) -> "Readiness":
+        from datasets.queries.readiness import Readiness
+
+        return Readiness(self.store, self.catalog, self.engine)
+
+    @cached_property
     def planner(self) -> "Planner":
         from datasets.queries.planner import Planner, PlannerProcess
         from datasets.queries.preparation import Preparation
@@ -142,7 +149,7 @@ class Services:
         """These services with every part made, which a server does before it forks."""
         # Before threads: two that ask for a part at once would make it twice (cached_property has no lock from
         # Python 3.12 on). Before the fork: workers share the memory of what is imported by then.
-        for part in ("people", "queries", "budgets"):  # queries bring all the others
+        for part in ("people", "queries", "budgets", "readiness"):  # queries bring all the others
             getattr(self, part)
         return self
 

@@ -74,6 +74,14 @@ def _all_work_is_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner_module, "LIGHT_UNITS", 0)
 
 
+def ask_endlessly(apart: PlannerProcess, refused: list[Exception]) -> None:
+    """Ask for what is never done, and note the refusal."""
+    try:
+        apart.prepared("plan", Endless(), TOWN)  # type: ignore[arg-type]
+    except PlanningBusy as busy:
+        refused.append(busy)
+
+
 def is_gone(pid: int) -> bool:
     """Whether a process has ended, or does so within some seconds."""
     ends_at = time.monotonic() + GONE_S_MAX
@@ -166,13 +174,7 @@ def test_a_process_that_died_is_replaced_and_its_question_refused(apart: Planner
     first = apart.pid
     refused: list[Exception] = []
 
-    def ask() -> None:
-        try:
-            apart.prepared("plan", Endless(), TOWN)  # type: ignore[arg-type]
-        except PlanningBusy as busy:
-            refused.append(busy)
-
-    asking = threading.Thread(target=ask)
+    asking = threading.Thread(target=ask_endlessly, args=(apart, refused))
     asking.start()
     assert first is not None
     while psutil.Process(first).cpu_percent(0.05) < 10:
@@ -190,11 +192,13 @@ def test_a_process_that_died_is_replaced_and_its_question_refused(apart: Planner
 
 def test_a_process_that_takes_too_long_is_ended(limits: EngineLimits) -> None:
     apart = PlannerProcess(limits, deadline_s=0.2)
-    asking = threading.Thread(target=lambda: pytest.raises(PlanningBusy, apart.prepared, "plan", Endless(), TOWN))
+    refused: list[Exception] = []
+    asking = threading.Thread(target=ask_endlessly, args=(apart, refused))
     asking.start()
     while (pid := apart.pid) is None:
         """It is not started yet."""
     asking.join(30)
+    assert len(refused) == 1
     assert apart.pid is None
     assert is_gone(pid)
 
