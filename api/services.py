@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datasets.engines.rehearsal import DummyEngine
     from datasets.ledger.service import Ledger
     from datasets.people.service import People
+    from datasets.queries.planner import Planner
+    from datasets.queries.readiness import Readiness
     from datasets.queries.service import QueryService
     from privacy.noise import Noise
 
@@ -101,6 +103,26 @@ class Services:
         return DummyEngine(self._engine_limits())
 
     @cached_property
+    def readiness(self) -> "Readiness":
+        from datasets.queries.readiness import Readiness
+
+        return Readiness(self.store, self.catalog, self.engine)
+
+    @cached_property
+    def planner(self) -> "Planner":
+        from datasets.queries.planner import Planner, PlannerProcess
+        from datasets.queries.preparation import Preparation
+
+        return Planner(
+            Preparation(self.dummy_engine, self.noise),
+            # Another process would draw noise of its own, where a test wants to see that which it brought.
+            None if self.noise else PlannerProcess(self._engine_limits()),
+            work_max=self.settings.planning_work_max,
+            # At least half of the threads are left for what needs no planning.
+            slots=max(1, self.settings.threads // 2),
+        )
+
+    @cached_property
     def queries(self) -> "QueryService":
         from datasets.queries.service import QueryService
         from privacy.noise import OpendpNoise
@@ -109,7 +131,7 @@ class Services:
             ledger=self.ledger,
             catalog=self.catalog,
             engine=self.engine,
-            dummy_engine=self.dummy_engine,
+            planner=self.planner,
             noise=self.noise or OpendpNoise(),
             data_dir=self.settings.data_dir,
         )
@@ -127,7 +149,7 @@ class Services:
         """These services with every part made, which a server does before it forks."""
         # Before threads: two that ask for a part at once would make it twice (cached_property has no lock from
         # Python 3.12 on). Before the fork: workers share the memory of what is imported by then.
-        for part in ("people", "queries", "budgets"):  # queries bring all the others
+        for part in ("people", "queries", "budgets", "readiness"):  # queries bring all the others
             getattr(self, part)
         return self
 

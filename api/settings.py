@@ -91,6 +91,7 @@ class Settings:
     response_quantum_ms: int = 100
     log_level: str = "info"
     query_timeout_s: int = 60
+    planning_work_max: int = 1_000_000
     rate_limit: str = "60000 per minute"
     language: str = ""
 
@@ -127,8 +128,11 @@ class Settings:
                     en=f"{PREFIX}BIND must read like 127.0.0.1:8000 or unix:/run/sudare.sock",
                 )
             )
-        if not 0 <= self.response_quantum_ms <= 60_000:
-            raise _not_within(f"{PREFIX}RESPONSE_QUANTUM_MS", 0, 60_000)
+        # Without a quantum an answer's time tells what noise hides; only tests, which read no environment, go without.
+        if not 1 <= self.response_quantum_ms <= 60_000:
+            raise _not_within(f"{PREFIX}RESPONSE_QUANTUM_MS", 1, 60_000)
+        if not 1_000 <= self.planning_work_max <= 100_000_000:
+            raise _not_within(f"{PREFIX}PLANNING_WORK_MAX", 1_000, 100_000_000)
         if self.log_level not in LOG_LEVELS:
             raise _not_one_of(f"{PREFIX}LOG_LEVEL", LOG_LEVELS)
         if self.language and self.language not in LANGUAGES:

@@ -46,7 +46,7 @@ class Town:
             "SUDARE_DATABASE_URL": self.database_url,
             "SUDARE_DATA_DIR": str(self.data_dir),
             "SUDARE_SECRET_KEY": SECRET,
-            "SUDARE_RESPONSE_QUANTUM_MS": "0",
+            "SUDARE_RESPONSE_QUANTUM_MS": "1",
             "SUDARE_RATE_LIMIT": "100000000 per minute",
         }
 

@@ -16,6 +16,7 @@ from api.http.problems import RequestRefused
 REFUSED_BODIES = (
     "malformed_json",
     "bad_request",
+    "request_timeout",
     "body_too_large",
     "unsupported_media_type",
     "invalid_query",
@@ -27,8 +28,10 @@ def json_body() -> Any:
     if "body" not in g:
         if request.mimetype != "application/json":
             raise RequestRefused("unsupported_media_type")
+        if request.content_length is None:
+            # Flask checks an announced length; a body that announces none it would cut at the limit without a word.
+            request.max_content_length = wire.BODY_BYTES_MAX + 1
         body = request.get_data(cache=False)
-        # Flask checks the announced length only; a body sent in chunks announces none.
         if len(body) > wire.BODY_BYTES_MAX:
             raise RequestRefused("body_too_large", expected=wire.BODY_BYTES_MAX)
         g.body = wire.parse(body)

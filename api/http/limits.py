@@ -7,12 +7,15 @@ import time
 from flask import Flask, current_app
 
 from api.http.headers import elapsed_s
+from api.http.identity import caller
 from api.http.problems import RequestRefused
 from api.http.wire import BODY_BYTES_MAX
 from api.services import services
 from api.settings import Rate
 
 LIMITER = "sudare_limiter"
+UNITS_PER_REQUEST = 1_000
+"""Counted work that weighs like one more request: a millisecond or so, with the default rate 60 seconds a minute."""
 
 
 class Limiter:
@@ -24,14 +27,14 @@ class Limiter:
         self._window = 0
         self._counts: dict[str, int] = {}
 
-    def hit(self, name: str) -> None:
-        """Count one request of `name`; refuse it if the window is full."""
+    def hit(self, name: str, cost: int = 1) -> None:
+        """Count a request of `name`, or work as that many requests; refuse it if the window is full."""
         now = time.time()
         with self._lock:
             # The counts of a window are dropped with it, so memory holds the callers of one window at most.
             if (window := int(now // self._rate.seconds)) != self._window:
                 self._window, self._counts = window, {}
-            self._counts[name] = count = self._counts.get(name, 0) + 1
+            self._counts[name] = count = self._counts.get(name, 0) + cost
         if count > self._rate.requests:
             wait = math.ceil((window + 1) * self._rate.seconds - now)
             raise RequestRefused("rate_limited", expected=str(wait), headers={"Retry-After": str(wait)})
@@ -48,6 +51,12 @@ def count_request(name: str) -> None:
     """Count a request of an identified caller."""
     limiter: Limiter = current_app.extensions[LIMITER]
     limiter.hit(name)
+
+
+def count_work(units: int) -> None:
+    """Count the work that a question takes to be prepared, like so many requests of its caller."""
+    limiter: Limiter = current_app.extensions[LIMITER]
+    limiter.hit(caller().name, units // UNITS_PER_REQUEST)
 
 
 def wait_for_quantum() -> None:

@@ -109,12 +109,15 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "not_reachable": ProblemOf(
         problem="accuracy_not_reachable", given="{within}", expected="{limit}", places=_reachable
     ),
+    # Which part of the work is the most, and what to change, only the refusal knows.
+    "planning_too_dear": ProblemOf(problem="planning_too_dear", own_words=True),
     "budget_exhausted": ProblemOf(
         problem="budget_exhausted", given="{kind}:{holder}", expected="{remaining}"
     ),
     "delta_exhausted": ProblemOf(problem="budget_exhausted", given="dataset:{holder}", expected="δ {left}"),
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),
+    "planning_busy": ProblemOf(problem="planning_busy"),
     "answer_failed": ProblemOf(problem="internal"),
     "engine_unavailable": ProblemOf(problem="engine_unavailable"),
     # grants

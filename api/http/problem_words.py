@@ -77,6 +77,14 @@ PROBLEMS: dict[str, ProblemWords] = {
         title=Words(ja="受け取れる形式がありません", en="None of the formats you accept is available"),
         detail=Words(ja="利用できる形式: {expected}", en="Available: {expected}."),
     ),
+    "request_timeout": ProblemWords(
+        status=408,
+        title=Words(ja="リクエストの受信が時間内に終わりませんでした", en="The request did not come in time"),
+        detail=Words(
+            ja="ヘッダと本文は、接続してから数十秒以内に送り終えてください。課金はされていません。",
+            en="Send head and body within some seconds of connecting. Nothing was charged.",
+        ),
+    ),
     "idempotency_conflict": ProblemWords(
         status=409,
         title=Words(
@@ -130,6 +138,16 @@ PROBLEMS: dict[str, ProblemWords] = {
             en="Within {given} costs more than the limit of {expected} a query; see errors for what is reachable.",
         ),
     ),
+    "planning_too_dear": ProblemWords(
+        status=422,
+        title=Words(
+            ja="質問の準備に計算量がかかりすぎます", en="Preparing this question takes too much work"
+        ),
+        # Replaced by the refusal's own words, which say what takes the work and what to change.
+        detail=Words(
+            ja="データは読まれず、課金もされていません。", en="Nothing was read and nothing was charged."
+        ),
+    ),
     "precondition_required": ProblemWords(
         status=428,
         title=Words(ja="Idempotency-Key が必要です", en="An Idempotency-Key is needed"),
@@ -152,6 +170,14 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=503,
         title=Words(ja="現在ご利用いただけません", en="The server cannot answer now"),
         detail=Words(ja="しばらくしてから再度お試しください。", en="Try again later."),
+    ),
+    "planning_busy": ProblemWords(
+        status=503,
+        title=Words(ja="質問の準備が混み合っています", en="Too many questions are being prepared"),
+        detail=Words(
+            ja="データは読まれず、課金もされていません。少し後に同じ Idempotency-Key で再度お試しください。",
+            en="Nothing was read and nothing was charged. Try again shortly, with the same Idempotency-Key.",
+        ),
     ),
     "engine_unavailable": ProblemWords(
         status=503,

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
 
 from api.http import wire
@@ -27,6 +28,7 @@ CODE_OF_STATUS = {
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
+    408: "request_timeout",
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "invalid_query",
@@ -35,7 +37,7 @@ CODE_OF_STATUS = {
     503: "unavailable",
 }
 # A file or an engine that is gone takes somebody to bring it back.
-RETRY_AFTER_S = {"in_progress": "1", "unavailable": "5", "engine_unavailable": "60"}
+RETRY_AFTER_S = {"in_progress": "1", "planning_busy": "2", "unavailable": "5", "engine_unavailable": "60"}
 ERRORS_MAX = 50
 log = structlog.get_logger("sudare")
 
@@ -63,13 +65,18 @@ class RequestRefused(Refusal):
 
 
 def language() -> Language:
-    """The language of the reader: the first of Accept-Language that is spoken here, else English."""
-    return "ja" if request.accept_languages.best_match(SPOKEN, default="en") == "ja" else "en"
+    """The language of the reader of this request's answer."""
+    return language_of(request.accept_languages)
 
 
-def render(refusal: RequestRefused) -> Response:
-    """A refusal as a response."""
-    known, spoken = PROBLEMS[refusal.problem], language()
+def language_of(accepted: LanguageAccept) -> Language:
+    """The first of Accept-Language that is spoken here, else English."""
+    return "ja" if accepted.best_match(SPOKEN, default="en") == "ja" else "en"
+
+
+def problem_body(refusal: RequestRefused, spoken: Language, request_id: str) -> dict[str, Any]:
+    """A refusal as a JSON object, for a reader of that language."""
+    known = PROBLEMS[refusal.problem]
     body: dict[str, Any] = {
         "type": f"/problems/{refusal.problem.replace('_', '-')}",
         "code": refusal.problem,
@@ -79,7 +86,13 @@ def render(refusal: RequestRefused) -> Response:
     }
     if refusal.errors:
         body["errors"] = [_error(problem, spoken) for problem in refusal.errors[:ERRORS_MAX]]
-    body["request_id"] = g.get("request_id", "")
+    return body | {"request_id": request_id}
+
+
+def render(refusal: RequestRefused) -> Response:
+    """A refusal as a response."""
+    known, spoken = PROBLEMS[refusal.problem], language()
+    body = problem_body(refusal, spoken, g.get("request_id", ""))
     response = Response(wire.dumps(body), known.status, content_type="application/problem+json")
     response.headers.update(refusal.headers)
     response.headers["Cache-Control"] = "no-store"

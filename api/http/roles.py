@@ -14,6 +14,7 @@ from api.http.limits import count_request
 from api.http.operations import View, declare, operation_of
 from api.http.problems import RequestRefused
 from api.http.wire import escaped
+from api.services import services
 from privacy.query import Problem
 
 
@@ -27,6 +28,8 @@ def allowed(*roles: str) -> Callable[[View], View]:
             who = identified()
             # Counted before the role is looked at: whoever may not call this is not free to try without end.
             count_request(who.name)
+            # Not ready and answering nevertheless would be two servers in one.
+            services().readiness.must_be_current()
             if roles and who.role not in roles:
                 raise RequestRefused("forbidden", expected=", ".join(roles))
             _check_parameters(reads_query=operation_of(view).reads_query)

@@ -9,7 +9,7 @@ from api.http import wire
 from api.http.answers import json_response
 from api.http.blueprints import Blueprint
 from api.http.identity import caller
-from api.http.limits import wait_for_quantum
+from api.http.limits import count_work, wait_for_quantum
 from api.http.operations import answer_format, formats, refuses
 from api.http.paging import PageRequest, PageSchema
 from api.http.roles import allowed
@@ -26,7 +26,7 @@ from privacy.query import Query
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
 ASKING = (
     *("not_found", "gone", "budget_exhausted", "above_query_limit", "accuracy_not_reachable"),
-    "engine_unavailable",
+    *("planning_too_dear", "planning_busy", "engine_unavailable"),
 )
 """What a question may be refused for, whichever way it is asked."""
 
@@ -71,12 +71,14 @@ def ask_query(query: Query, id: str) -> Response:
     key = idempotency_key(required=query.mode == "run")
     if query.mode == "quote":
         # A quote has no table, so it is JSON in whatever format the answer is wanted.
-        response = json_response(queries.quote(caller(), id, query))
+        response = json_response(queries.quote(caller(), id, query, count_work))
         response.headers["Vary"] = "Accept"
         return response
     if query.mode == "dummy":
-        return answer_response(queries.rehearse(caller(), id, query), form)
-    asked = QueryRequest(caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body))
+        return answer_response(queries.rehearse(caller(), id, query, count_work), form)
+    asked = QueryRequest(
+        caller=caller(), dataset=id, query=query, key=key, text=wire.canonical(g.body), admit=count_work
+    )
     return settled_response(_answered(asked), form)
 
 

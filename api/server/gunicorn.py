@@ -13,7 +13,13 @@ _settings = Settings.read()
 bind = _settings.bind
 workers = _settings.workers
 threads = _settings.threads
-worker_class = "api.server.worker.HeadFirstWorker"
+worker_class = "api.server.worker.BufferingWorker"
+# Fewer than the files a process may have open by default (1024): where there are none left, nobody is accepted.
+worker_connections = 512
+# Files are sent like all else, so that the worker can keep what a client does not take at once.
+sendfile = False
+# No proxy is asked to set these, and a client behind one on this machine could: a path that does not fit is a fault.
+forwarder_headers = ""
 preload_app = True
 # Longer than the longest query, or the master would kill a worker that computes an answer already paid for.
 timeout = _settings.query_timeout_s + 60

@@ -44,6 +44,12 @@ class Engine(Protocol):
         Runs no statement over the rows and depends on none of their values; cheap where it is open already.
         """
 
+    def probe(self, place: Place) -> None:
+        """Whether the place can be opened, without keeping it open. Raises EngineUnavailable.
+
+        Cheap where it was found to be so and has not changed since.
+        """
+
     def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
         """The exact integers of a plan, one int64 a cell. Raises EngineFailed, and nothing else that is foreseen."""
 

@@ -134,6 +134,15 @@ class Connections:
                 self._files.pop(dropped, None)
             return self._open[key]
 
+    def probe(self, connect: Callable[[], Connection]) -> None:
+        """Make a connection as `open` does and let go of it at once. Raises EngineUnavailable."""
+        # Not beside `open`: what two make at once of one file is one database, and only one of them can lock it.
+        with self._lock:
+            try:
+                connect().close()
+            except (duckdb.Error, OSError, MemoryError) as failure:
+                raise EngineUnavailable from failure
+
     def locked(self, connection: Connection) -> Connection:
         """Bound the connection's resources and shut every door out of it, in that order."""
         # A file that was dropped while a thread still reads from it comes back as the same database, locked before.

@@ -24,17 +24,22 @@ class DuckdbEngine:
 
     def __init__(self, limits: EngineLimits) -> None:
         self.connections = Connections(limits)
+        self._probed: dict[Place, Hashable] = {}
 
     def ready(self, place: Place) -> None:
         """Open the file: it is there, it is DuckDB's, and no part of it is lacking. Raises EngineUnavailable.
 
         Looked at each time, though it is open: an operator who takes it away, or puts it back, means it.
         """
-        try:
-            found = os.stat(f"{place.location}/{STATISTICS_FILE}")
-        except OSError as failure:
-            raise EngineUnavailable from failure
-        self._opened(place, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+        self._opened(place, _file_of(place))
+
+    def probe(self, place: Place) -> None:
+        """What `ready` looks at, but nothing is kept open. Raises EngineUnavailable."""
+        # Kept open, the files of many datasets would drive those out that answers are computed from.
+        file = _file_of(place)
+        if self._probed.get(place) != file:
+            self.connections.probe(lambda: self._connect(place.location / STATISTICS_FILE))
+            self._probed[place] = file
 
     def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
         """The exact integers of a plan, one int64 a cell. Raises EngineFailed."""
@@ -89,3 +94,12 @@ class DuckdbEngine:
             connection.close()
             raise EngineUnavailable
         return connection
+
+
+def _file_of(place: Place) -> Hashable:
+    """What tells the file of a place from another of its name. Raises EngineUnavailable where there is none."""
+    try:
+        found = os.stat(f"{place.location}/{STATISTICS_FILE}")
+    except OSError as failure:
+        raise EngineUnavailable from failure
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -38,6 +38,10 @@ class Engines:
         """Open the place. Raises EngineUnavailable, also where this installation has no such engine."""
         self._of(place).ready(place)
 
+    def probe(self, place: Place) -> None:
+        """Whether the place can be opened. Raises EngineUnavailable, also where there is no such engine here."""
+        self._of(place).probe(place)
+
     def exact(self, plan: Plan, place: Place, run: str) -> Mapping[ExactRequest, Integers]:
         """The exact integers of a plan, one int64 a cell. Raises EngineFailed."""
         return self._of(place).exact(plan, place, run)

@@ -5,6 +5,7 @@ Refusal
 ├── Retired        the dataset answers no new questions
 ├── Conflict       the idempotency key was used for another question
 ├── InProgress     a question with this key is being answered
+├── PlanningBusy   as many questions as may be are being prepared: nothing was opened, nothing charged
 └── AnswerFailed   it failed after the data was opened, and was charged
 """
 
@@ -45,6 +46,16 @@ class InProgress(Refusal):
 
     code = "in_progress"
     words = Words(ja="同じ質問に回答中です", en="the same question is being answered")
+
+
+class PlanningBusy(Refusal):
+    """No place to prepare a question that takes work, or not done in time: nothing was opened, nothing is charged."""
+
+    code = "planning_busy"
+    words = Words(
+        ja="計算量の多い質問の準備が混み合っています。課金されていません",
+        en="too many questions that take work to prepare are being prepared; nothing was charged",
+    )
 
 
 class AnswerFailed(Refusal):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -27,17 +27,14 @@ from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered, Payer, Settlement, must_fit, usual_payers
 from datasets.people.service import Caller
 from datasets.queries.answer import Answer, SettledAnswer, settled_answer
-from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
+from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, PlanningBusy, Retired
+from datasets.queries.planner import Admit, Planner, uncounted
 from privacy import delta
 from privacy.answer import AnswerTable, Released, release, released_codes, renamed_table, table
 from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
-from privacy.plan import Plan, plan
+from privacy.plan import Plan
 from privacy.query import Query
-from privacy.quote import expectation, narrower_bound, strategy_comparison
-
-if TYPE_CHECKING:
-    from datasets.engines.rehearsal import DummyEngine
 
 NOTHING = Price(0)
 log = structlog.get_logger("sudare")
@@ -45,13 +42,17 @@ log = structlog.get_logger("sudare")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRequest:
-    """A question as it arrived. `digest` tells it from others; `text` is its canonical JSON."""
+    """A question as it arrived. `digest` tells it from others; `text` is its canonical JSON.
+
+    `admit` counts the work of planning it against the caller's rate.
+    """
 
     caller: Caller
     dataset: str
     query: Query
     key: str
     text: str
+    admit: Admit = uncounted
 
     @property
     def digest(self) -> str:
@@ -116,12 +117,12 @@ class QueryService:
         ledger: Ledger,
         catalog: Catalog,
         engine: Engine,
-        dummy_engine: "DummyEngine",
+        planner: Planner,
         noise: Noise,
         data_dir: Path,
     ) -> None:
         self._ledger, self._catalog, self._noise = ledger, catalog, noise
-        self._engine, self._dummy_engine = engine, dummy_engine
+        self._engine, self._planner = engine, planner
         self._underway = data_dir / "underway"
 
     def open_to(self, caller: Caller, id: str) -> OpenDataset:
@@ -143,10 +144,11 @@ class QueryService:
         states = self._ledger.states([payer.key for payer in payers])
         return OpenDataset(dataset=dataset, caller=caller, states=tuple(states))
 
-    def quote(self, caller: Caller, id: str, query: Query) -> dict[str, Any]:
+    def quote(self, caller: Caller, id: str, query: Query, admit: Admit = uncounted) -> dict[str, Any]:
         """What a question would cost and how exact it would be. Opens no data, charges nothing."""
         opened = self.open_to(caller, id)
-        dataset, planned = opened.dataset, plan(query, opened.dataset.schema)
+        dataset, quoted = opened.dataset, self._planner.quote(query, opened.dataset.schema, admit)
+        planned = quoted.plan
         return {
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "quote",
@@ -155,27 +157,21 @@ class QueryService:
             "fits": opened.affords(planned),
             "accounts": opened.account_lines(),
             "cells": planned.cells,
-            "expected": expectation(planned),
-            **strategy_comparison(planned),
-            **narrower_bound(planned),
+            **quoted.members,
         }
 
-    def rehearse(self, caller: Caller, id: str, query: Query) -> Answer:
+    def rehearse(self, caller: Caller, id: str, query: Query, admit: Admit = uncounted) -> Answer:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
         dataset = self.open_to(caller, id).dataset
-        planned = plan(query, dataset.schema)
-        # Generated codes stand for no values; numbered ones take their place.
-        released = release(planned, self._dummy_engine.exact(planned), self._noise)
-        made = table(
-            planned, released, [f"value {code + 1}" for code in released_codes(planned, released).tolist()]
-        )
+        rehearsed = self._planner.rehearse(query, dataset.schema, admit)
+        planned = rehearsed.plan
         envelope = {
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "dummy",
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, NOTHING, 0),
         }
-        return Answer(envelope=_json(envelope), made=made)
+        return Answer(envelope=_json(envelope), made=rehearsed.table)
 
     def replay(self, *, user: str, key: str, digest: str) -> SettledAnswer:
         """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
@@ -194,11 +190,19 @@ class QueryService:
 
         See the module's order. Of several requests with one key that are underway at once the ledger keeps the first
         answer, and all of them get that one. Raises NotOpen, Retired, InvalidQuery or one derived from it,
-        BudgetExhausted, DeltaExhausted, Conflict, InProgress, EngineUnavailable or AnswerFailed.
+        PlanningBusy, BudgetExhausted, DeltaExhausted, Conflict, InProgress, EngineUnavailable or AnswerFailed.
         """
         try:
             return self._answer(request)
-        except (NotOpen, Retired, BudgetExhausted, DeltaExhausted, InProgress, EngineUnavailable):
+        except (
+            NotOpen,
+            Retired,
+            PlanningBusy,
+            BudgetExhausted,
+            DeltaExhausted,
+            InProgress,
+            EngineUnavailable,
+        ):
             # Perhaps because this very question was answered, and paid for, since the caller looked for a replay.
             with suppress(NoAnswer):
                 return self.replay(user=request.caller.name, key=request.key, digest=request.digest)
@@ -208,7 +212,7 @@ class QueryService:
         opened = self.open_to(request.caller, request.dataset)
         if opened.dataset.retired:
             raise Retired
-        planned = plan(request.query, opened.dataset.schema)
+        planned = self._planner.plan(request.query, opened.dataset.schema, request.admit)
         with self._alone(request):
             earlier = self._earlier_answer(request, opened.dataset, planned)
             if earlier is not None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ STOP_S_MAX = 60
 
 class Server:
     """A server of a town; the same address through every restart."""
+
+    command: Sequence[str] = ("-m", "api", "serve")
 
     def __init__(self, town: Town, *, workers: int = 2, threads: int = 4, **settings: str) -> None:
         self.town, self.port = town, free_port()
@@ -46,7 +48,7 @@ class Server:
         started = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api", "serve"],
+                [sys.executable, *self.command],
                 env=self.environment,
                 stdout=log,
                 stderr=log,

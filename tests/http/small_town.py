@@ -61,7 +61,7 @@ class Town:
             "SUDARE_DATABASE_URL": self.settings.database_url,
             "SUDARE_DATA_DIR": str(self.settings.data_dir),
             "SUDARE_SECRET_KEY": SECRET,
-            "SUDARE_RESPONSE_QUANTUM_MS": "0",
+            "SUDARE_RESPONSE_QUANTUM_MS": "1",
         }
 
 

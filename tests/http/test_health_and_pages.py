@@ -2,9 +2,23 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from odd_engines import file_of
 from small_town import Town, Visitor
+
+from datasets.database.store import now
+from datasets.engines.duckdb import DuckdbEngine
+
+
+def duckdb_of(visitor: Visitor) -> DuckdbEngine:
+    """The engine behind a visitor's door."""
+    found = visitor.services.engine._made["duckdb"]
+    assert isinstance(found, DuckdbEngine)
+    return found
+
 
 PAGES = ("/docs", "/problems/budget-exhausted", "/problems/invalid-query")
 
@@ -54,6 +68,61 @@ def test_a_table_that_is_missing_from_our_own_version_is_a_fault_of_ours(town: T
     with visitor.services.store.writing() as tx:
         tx.exec_driver_sql("ALTER TABLE users RENAME TO persons")
     assert visitor.get("/v1/datasets").json["code"] == "internal"
+
+
+def test_a_server_that_is_not_ready_for_its_database_answers_nobody(town: Town) -> None:
+    visitor = town.open()
+    assert visitor.ask().status_code == 200
+    with visitor.services.store.writing() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    visitor = town.open()
+    for refused in (visitor.get("/readyz", user=None), visitor.get("/v1/datasets"), visitor.ask()):
+        assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
+        assert "later version than this program" in refused.json["detail"]
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(file.read_bytes()[:-1])])
+def test_the_server_is_not_ready_while_the_data_of_a_dataset_cannot_be_opened(
+    town: Town, capsys: pytest.CaptureFixture[str], harm: Any
+) -> None:
+    visitor = town.open()
+    file = file_of(visitor, "visits")
+    whole = file.read_bytes()
+    harm(file)
+    refused = visitor.get("/readyz", user=None)
+    assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
+    assert "visits" not in refused.text
+    assert "visits" in capsys.readouterr().out
+    # Of the others questions are answered, and of this one none is charged.
+    assert visitor.ask().status_code == 200
+    file.write_bytes(whole)
+    assert visitor.get("/readyz", user=None).status_code == 200
+
+
+def test_a_server_without_the_data_is_not_ready_and_charges_nothing(town: Town, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    visitor = Town(settings=replace(town.settings, data_dir=tmp_path / "empty"), keys=town.keys).open()
+    assert visitor.get("/readyz", user=None).status_code == 503
+    assert visitor.ask().json["code"] == "engine_unavailable"
+    assert visitor.spent() == {}
+
+
+def test_data_of_a_retired_dataset_may_be_gone(town: Town) -> None:
+    visitor = town.open()
+    visitor.services.catalog.retire("visits", at=now())
+    file_of(visitor, "visits").unlink()
+    assert visitor.get("/readyz", user=None).status_code == 200
+
+
+def test_asking_whether_the_server_is_ready_opens_nothing_for_long_and_closes_nothing(
+    visitor: Visitor,
+) -> None:
+    assert visitor.ask().status_code == 200
+    connections = duckdb_of(visitor).connections
+    opened = dict(connections._open)
+    assert visitor.get("/readyz", user=None).status_code == 200
+    assert dict(connections._open) == opened
+    assert len(opened) == 1
 
 
 def test_metrics_need_an_administrator(onlooker: Visitor) -> None:

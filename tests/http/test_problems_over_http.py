@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from api.http.problem_words import PROBLEMS
 from datasets.database.store import now
+from datasets.queries.errors import PlanningBusy
 
 HUGE = b" " * ((1 << 20) + 1)
 QUERIES = "/v1/datasets/residents/queries"
@@ -58,6 +59,16 @@ def without_data(visitor: Visitor) -> TestResponse:
     return visitor.ask({**COUNT, "reuse": "never"})
 
 
+def crowded(visitor: Visitor) -> TestResponse:
+    class Crowded:
+        """All of its places are taken."""
+
+        def plan(self, *asked: object) -> None:
+            raise PlanningBusy
+
+    return with_parts(visitor, planner=Crowded()).ask()
+
+
 def decided(visitor: Visitor) -> TestResponse:
     wish = {"dataset": "residents", "dataset_cap": True, "epsilon": "1", "reason": "more"}
     path = f"/v1/grants/{visitor.post('/v1/grants', wish).json['id']}/decision"
@@ -90,9 +101,11 @@ REACHED: dict[str, tuple[int, Reach]] = {
     "rate_limited": (429, hurried),
     "internal": (500, broken),
     "unavailable": (503, lambda visitor: visitor.ask()),
+    "planning_busy": (503, crowded),
     "engine_unavailable": (503, without_data),
 }
-NEVER_SENT = {"bad_request"}  # kept for what werkzeug may refuse before a view is found
+# Answered by the worker, before there is a request that a view could refuse: tests/faults/test_server_start.py.
+NEVER_SENT = {"bad_request", "request_timeout"}
 
 
 def visitor_for(code: str, town: Town) -> Visitor:

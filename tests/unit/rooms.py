@@ -104,7 +104,10 @@ ROOMS = {
         "api.formats api.http api.services datasets.ledger datasets.queries privacy", "flask marshmallow"
     ),
     "api.records": row("api.formats datasets.records privacy privacy.deidentify.utility", "jinja2"),
-    "api.server": row("api.http api.services api.settings", "flask gunicorn prometheus_client structlog"),
+    "api.server": row(
+        "api.http api.services api.settings datasets.engines privacy",
+        "flask gunicorn prometheus_client structlog werkzeug",
+    ),
     "api.services": row(
         "api.settings datasets.budgets datasets.catalog datasets.database datasets.engines datasets.ledger "
         "datasets.people datasets.queries privacy",

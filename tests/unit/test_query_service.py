@@ -25,6 +25,8 @@ from datasets.ledger.settlement import Settlement
 from datasets.people.service import Caller, People
 from datasets.queries.answer import SettledAnswer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
+from datasets.queries.planner import Planner
+from datasets.queries.preparation import Preparation
 from datasets.queries.service import QueryRequest, QueryService
 from privacy.budget import Price
 from privacy.query import InvalidQuery, Query, Statistic
@@ -102,12 +104,13 @@ def service(store: Store, engine: MadeUpEngine, tmp_path: Path) -> QueryService:
 def service_of(
     ledger: Ledger, engine: MadeUpEngine, folder: Path, *held: DatasetVersion, draws: int = 0
 ) -> QueryService:
+    noise = CountingNoise(draws)
     return QueryService(
         ledger=ledger,
         catalog=Shelf(list(held or (HELD, TWIN))),  # type: ignore[arg-type]
         engine=engine,
-        dummy_engine=MadeUpDummy(),  # type: ignore[arg-type]
-        noise=CountingNoise(draws),
+        planner=Planner(Preparation(MadeUpDummy(), noise), work_max=10_000_000, slots=1),  # type: ignore[arg-type]
+        noise=noise,
         data_dir=folder,
     )
 
