@@ -55,8 +55,7 @@ def _holder(refusal: Any) -> Sequence[Problem]:
 
 
 def _without_limit(refusal: Any) -> Sequence[Problem]:
-    given = f"{refusal.kind}:{refusal.holder}"
-    return [Problem(pointer=_pointer(refusal.kind), reason="not_limited", given=given)]
+    return [Problem(pointer=_pointer(refusal.kind), reason="not_limited", given=refusal.account)]
 
 
 def _decision(refusal: Any) -> Sequence[Problem]:
@@ -109,10 +108,8 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "not_reachable": ProblemOf(
         problem="accuracy_not_reachable", given="{within}", expected="{limit}", places=_reachable
     ),
-    "budget_exhausted": ProblemOf(
-        problem="budget_exhausted", given="{kind}:{holder}", expected="{remaining}"
-    ),
-    "delta_exhausted": ProblemOf(problem="budget_exhausted", given="dataset:{holder}", expected="δ {left}"),
+    "budget_exhausted": ProblemOf(problem="budget_exhausted", given="{account}", expected="{remaining}"),
+    "delta_exhausted": ProblemOf(problem="budget_exhausted", given="{account}", expected="δ {left}"),
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),
     "answer_failed": ProblemOf(problem="internal"),
