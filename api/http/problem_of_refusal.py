@@ -66,6 +66,14 @@ def _reason(refusal: Any) -> Sequence[Problem]:
     return [Problem(pointer="/reason", reason="required")]
 
 
+def _dataset(refusal: Any) -> Sequence[Problem]:
+    return [Problem(pointer="/dataset", reason="required")]
+
+
+def _alone(refusal: Any) -> Sequence[Problem]:
+    return [Problem(pointer=f"/{refusal.member}", reason=refusal.code)]
+
+
 def _one_account(refusal: Any) -> Sequence[Problem]:
     return [Problem(pointer="", reason="choose_one", expected=", ".join(refusal.choices))]
 
@@ -121,6 +129,10 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "no_reason": ProblemOf(problem="invalid_query", places=_reason),
     "not_limited": ProblemOf(problem="invalid_query", places=_without_limit),
     "unknown_dataset": ProblemOf(problem="invalid_query", places=_member("id")),
+    "unknown_population": ProblemOf(problem="invalid_query", places=_member("name")),
+    "no_dataset": ProblemOf(problem="invalid_query", places=_dataset),
+    "population_stands_alone": ProblemOf(problem="invalid_query", places=_alone),
+    "total_below_spent": ProblemOf(problem="invalid_query", places=_member("amount", "spent")),
     "is_a_view": ProblemOf(problem="invalid_query", places=_member("id", "sources")),
     "not_one_account": ProblemOf(problem="invalid_query", places=_one_account),
     "wrong_measure": ProblemOf(problem="invalid_query", places=_measure),
