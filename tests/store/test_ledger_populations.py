@@ -1,8 +1,7 @@
 """One person in many registers: a population is charged what any of its registers is, also for the time before."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from threading import Thread
 
 import pytest
@@ -17,6 +16,7 @@ from settlements import (
     asked,
     balances,
     changed,
+    in_the_city,
     left,
 )
 from sqlalchemy import select, text, update
@@ -33,7 +33,6 @@ from datasets.ledger.errors import (
     PopulationJoined,
 )
 from datasets.ledger.service import Ledger
-from datasets.ledger.settlement import Settlement, usual_payers
 from privacy.budget import Price
 
 CITY = population_key("city")
@@ -47,20 +46,6 @@ UNLOCK = {
 def join(store: Store, *lineages: str, name: str = "city") -> AccountState:
     with store.writing() as tx:
         return [join_population(tx, lineage=lineage, name=name, actor="mayor") for lineage in lineages][-1]
-
-
-def in_the_city(settlement: Settlement, populations: Sequence[str] = ("city",)) -> Settlement:
-    """The settlement with the city's population paying, too."""
-    payers = usual_payers(
-        lineages=settlement.chains,
-        user=settlement.user,
-        organisation=settlement.organisation,
-        charge=settlement.charge,
-        dataset_charge=settlement.dataset_charge,
-        delta_atto=max(payer.delta_atto for payer in settlement.payers),
-        populations=populations,
-    )
-    return replace(settlement, payers=payers)
 
 
 def spent(ledger: Ledger, *lineages: str) -> dict[str, str]:
