@@ -138,7 +138,9 @@ class AccountRow(Base):
 
     A dataset's account (holder = the lineage) is its lifetime cap over everybody. A population's (lineage and holder =
     `population:` and its name) is the cap over all registers of one body of people. Both carry the head of their
-    own journal: `entries` counts its lines, `head` is the hash of the last one. They alone may hold δ.
+    own journal: `entries` counts its lines, `head` is the hash of the last one. They alone may hold δ. `population`, of
+    a dataset's account alone, is the population's account that pays beside it: held here, too, since a charge that
+    waited for this row sees it as it is, and every other row as it was.
     """
 
     __tablename__ = "accounts"
@@ -151,6 +153,7 @@ class AccountRow(Base):
     head: Mapped[str] = mapped_column(String(64), default="")
     delta_granted: Mapped[int | None] = mapped_column(BigInteger, default=0, server_default="0")
     delta_spent: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    population: Mapped[str | None] = mapped_column(String(64))
     __table_args__ = (
         CheckConstraint(one_of("kind", ACCOUNT_KINDS), name="kind"),
         CheckConstraint("granted >= 0", name="granted"),

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal, or_, select, tuple_, update
 
 from datasets.database.chain import START
 from datasets.database.closed_lists import ACCOUNT_KINDS
@@ -19,8 +19,14 @@ from datasets.database.inserts import insert_if_new
 from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store, now
 from datasets.database.tables import AccountRow, Base, LineageRow, UserRow
-from datasets.ledger.errors import PERSON_CHARACTERS_MAX, NoAccount, NobodyNamed
-from datasets.ledger.journal import append, page_rows
+from datasets.ledger.errors import (
+    PERSON_CHARACTERS_MAX,
+    JoinAboveCap,
+    NoAccount,
+    NobodyNamed,
+    OtherPopulation,
+)
+from datasets.ledger.journal import HEAD, JOINED, append, page_rows
 from privacy import delta
 from privacy.budget import PRICE_NANO_MAX, Price
 
@@ -64,7 +70,10 @@ class AccountKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
-    """What an account was ever granted (None: it has no limit) and has ever spent; δ, in 10^-18, caps alone have."""
+    """What an account was ever granted (None: it has no limit) and has ever spent; δ, in 10^-18, caps alone have.
+
+    `population` is the chain of the population that pays wherever this account of a dataset does, None for none.
+    """
 
     lineage: str
     kind: AccountKind
@@ -73,6 +82,7 @@ class AccountState:
     spent: Price
     delta_granted: int | None = 0
     delta_spent: int = 0
+    population: str | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -104,17 +114,26 @@ class AccountState:
 
 ACCOUNTS, LINEAGES = (Base.metadata.tables[row.__tablename__] for row in (AccountRow, LineageRow))
 _c = ACCOUNTS.c
-ACCOUNT_COLUMNS = (_c.lineage, _c.kind, _c.holder, _c.granted, _c.spent, _c.delta_granted, _c.delta_spent)
+ACCOUNT_COLUMNS = (
+    *(_c.lineage, _c.kind, _c.holder, _c.granted, _c.spent),
+    *(_c.delta_granted, _c.delta_spent, _c.population),
+)
 KEY_COLUMNS = ("lineage", "kind", "holder")
 _own = select(_c.lineage).where(_c.kind == "user", _c.holder == bindparam("user"))
 _organisation = select(UserRow.organisation).where(UserRow.name == bindparam("user")).scalar_subquery()
+_populations = select(literal(POPULATION) + LINEAGES.c.population).where(LINEAGES.c.id.in_(_own))
 OF_USER = select(*ACCOUNT_COLUMNS).where(
-    _c.lineage.in_(_own),
     or_(
-        and_(_c.kind == "user", _c.holder == bindparam("user")),
-        and_(_c.kind == "organisation", _c.holder == _organisation),
-        _c.kind == "dataset",
-    ),
+        and_(
+            _c.lineage.in_(_own),
+            or_(
+                and_(_c.kind == "user", _c.holder == bindparam("user")),
+                and_(_c.kind == "organisation", _c.holder == _organisation),
+                _c.kind == "dataset",
+            ),
+        ),
+        and_(_c.kind == "population", _c.lineage.in_(_populations)),
+    )
 )
 PAGE = (
     select(*ACCOUNT_COLUMNS)
@@ -138,7 +157,10 @@ class Accounts:
         return _in_order(self._store.find(_of_keys(len(keys)), _names(keys)))
 
     def accounts_of_user(self, *, user: str) -> list[AccountState]:
-        """Everything that this user's answers are charged to: by lineage, then user, organisation, dataset."""
+        """Everything that this user's answers are charged to: by lineage, then user, organisation, dataset.
+
+        The population of a lineage stands among them under a lineage of its own.
+        """
         with self._store.reading() as connection:
             return _in_order(connection.execute(OF_USER, {"user": user}))
 
@@ -166,12 +188,63 @@ def open_population(tx: Connection, *, name: str, actor: str) -> AccountState:
 
     Raises NobodyNamed. A name has 1 to 53 characters.
     """
-    chain = f"{POPULATION}{name}"
-    key = AccountKey(lineage=chain, kind="population", holder=chain)
-    insert_if_new(tx, LINEAGES, {"id": chain, "salt": "", "created_at": now()})
+    key = population_key(name)
+    insert_if_new(tx, LINEAGES, {"id": key.lineage, "salt": "", "created_at": now()})
     if open_account(tx, key, granted=None, delta_granted=None):
-        append(tx, chain, {"kind": "open", "at": now(), "by": person(actor), "amount": None})
+        append(tx, key.lineage, {"kind": "open", "at": now(), "by": person(actor), "amount": None})
     return state_of(tx, key)
+
+
+def population_key(name: str) -> AccountKey:
+    """The account over all lineages of a population."""
+    chain = f"{POPULATION}{name}"
+    return AccountKey(lineage=chain, kind="population", holder=chain)
+
+
+def join_population(tx: Connection, *, lineage: str, name: str, actor: str) -> AccountState:
+    """Make a lineage one of a population, for ever, within the transaction that registers it: the population's account.
+
+    The account is opened where there is none, and is charged what the lineage's own has spent so far, so that it tells
+    what one resident loses over all registers however late one of them joins. A lineage that belongs to it already
+    changes nothing. It locks both accounts: call it before anything else that locks one of a lineage which is there
+    already (a line in its journal, say). Raises NobodyNamed, NoAccount, OtherPopulation or JoinAboveCap.
+    """
+    own, all_registers = AccountKey(lineage=lineage, kind="dataset", holder=lineage), population_key(name)
+    lines = {}
+    # In the order in which settlements lock them, and before they are read: what is spent meanwhile is counted too.
+    for key in sorted((own, all_registers), key=lambda key: key.place):
+        if key == all_registers:
+            open_population(tx, name=name, actor=actor)
+        if (head := tx.execute(HEAD, {"of_chain": key.lineage}).one_or_none()) is None:
+            raise NoAccount(kind=key.kind, holder=key.holder)
+        lines[key] = head.entries
+    register, population = state_of(tx, own), state_of(tx, all_registers)
+    if register.population == population.lineage:
+        return population
+    if register.population is not None:
+        raise OtherPopulation(lineage=lineage, population=register.population.removeprefix(POPULATION))
+    if register.spent > population.remaining or register.delta_spent > population.delta_left_atto:
+        raise JoinAboveCap(
+            lineage=lineage, population=name, needed=register.spent, remaining=population.remaining
+        )
+    _charge_for_the_past(tx, register, population)
+    body = {"kind": JOINED, "at": now(), "by": person(actor), "register": lineage, "line": lines[own]}
+    spent = {"spent": str(register.spent), **delta_member(register.delta_spent)}
+    append(tx, population.lineage, body | spent)
+    return state_of(tx, all_registers)
+
+
+def _charge_for_the_past(tx: Connection, register: AccountState, population: AccountState) -> None:
+    """Both accounts are locked; the register's charges are the population's, too, from here on."""
+    name = population.lineage.removeprefix(POPULATION)
+    tx.execute(update(LINEAGES).where(LINEAGES.c.id == register.lineage).values(population=name))
+    tx.execute(update(ACCOUNTS).where(*_is(register.key)).values(population=population.lineage))
+    spent = {"spent": _c.spent + register.spent.nano, "delta_spent": _c.delta_spent + register.delta_spent}
+    tx.execute(update(ACCOUNTS).where(*_is(population.key)).values(spent))
+
+
+def _is(key: AccountKey) -> list[ColumnElement[bool]]:
+    return [_c[name] == value for name, value in key.row.items()]
 
 
 def open_account(tx: Connection, key: AccountKey, *, granted: int | None, delta_granted: int | None) -> bool:
@@ -245,4 +318,5 @@ def account_of(row: Any) -> AccountState:
         spent=Price(row.spent),
         delta_granted=row.delta_granted,
         delta_spent=row.delta_spent,
+        population=row.population,
     )

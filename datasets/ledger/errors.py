@@ -13,6 +13,10 @@ LedgerError (Refusal)
 ├── SamePerson        the second person is the first one
 ├── AboveUnspent      more is to be taken back than is left unspent
 ├── NotLimited        an account without a limit has nothing to take back
+├── OtherPopulation   the lineage belongs to another population already
+├── JoinAboveCap      a register has spent more than its population has left
+├── PopulationJoined  (settlement) a register's population is not among those who pay
+├── BelowSpent        a first cap that is less than was spent without one
 └── NoReason          a grant without a reason, or with one that is too long
 
 AboveLimit (InvalidAmount)  the account's lifetime total would pass the limit of amounts
@@ -33,15 +37,20 @@ class LedgerError(Refusal):
     """Something the ledger refuses."""
 
 
+def account_label(kind: str, holder: str) -> str:
+    """An account as people read it, kind:holder; a population's holder says its kind already."""
+    return holder if kind == "population" else f"{kind}:{holder}"
+
+
 class NoAccount(LedgerError):
     """There is no such account."""
 
     code = "no_account"
-    words = Words(ja="口座 {kind}:{holder} はありません", en="no account {kind}:{holder}")
+    words = Words(ja="口座 {account} はありません", en="no account {account}")
 
     def __init__(self, *, kind: str, holder: str) -> None:
         super().__init__()
-        self.kind, self.holder = kind, holder
+        self.kind, self.holder, self.account = kind, holder, account_label(kind, holder)
 
 
 # Every act stands in the journal for ever, and an act of nobody answers to nobody.
@@ -60,28 +69,30 @@ class BudgetExhausted(LedgerError):
 
     code = "budget_exhausted"
     words = Words(
-        # Amounts of the caller's own accounts and of the dataset's total, which callers may read anyway.
-        ja="{kind}:{holder} には {needed} が必要ですが、残りは {remaining} です",
-        en="{kind}:{holder} needs {needed} and has {remaining}",
+        # Amounts of the caller's own accounts and of totals over everybody, which callers may read anyway.
+        ja="{account} には {needed} が必要ですが、残りは {remaining} です",
+        en="{account} needs {needed} and has {remaining}",
     )
 
     def __init__(self, *, kind: str, holder: str, needed: Price, remaining: Price) -> None:
         super().__init__()
         self.kind, self.holder, self.needed, self.remaining = kind, holder, needed, remaining
+        self.account = account_label(kind, holder)
 
 
 class DeltaExhausted(LedgerError):
-    """The dataset's account can't pay the δ: `needed` is above `remaining`; `left` is that in plain decimals."""
+    """A cap can't pay the δ: `needed` is above `remaining`; `left` is that in plain decimals."""
 
     code = "delta_exhausted"
     words = Words(
-        ja="dataset:{holder} の δ の残りは {left} で、足りません",
-        en="dataset:{holder} has δ {left}, which is too little",
+        ja="{account} の δ の残りは {left} で、足りません",
+        en="{account} has δ {left}, which is too little",
     )
 
-    def __init__(self, *, holder: str, needed: Fraction, remaining: Fraction) -> None:
+    def __init__(self, *, kind: str, holder: str, needed: Fraction, remaining: Fraction) -> None:
         super().__init__()
         self.holder, self.needed, self.remaining = holder, needed, remaining
+        self.account = account_label(kind, holder)
         # Computed here, since templates fill attributes and format nothing.
         self.left = delta.shown(delta.atto_of(remaining))
 
@@ -140,13 +151,14 @@ class AboveUnspent(LedgerError):
 
     code = "above_unspent"
     words = Words(
-        ja="{kind}:{holder} から取り消せるのは未使用の {remaining} までで、{amount} は取り消せません",
-        en="{kind}:{holder} has {remaining} unspent: {amount} is more than can be taken back",
+        ja="{account} から取り消せるのは未使用の {remaining} までで、{amount} は取り消せません",
+        en="{account} has {remaining} unspent: {amount} is more than can be taken back",
     )
 
     def __init__(self, *, kind: str, holder: str, amount: Price, remaining: Price) -> None:
         super().__init__()
         self.kind, self.holder, self.amount, self.remaining = kind, holder, amount, remaining
+        self.account = account_label(kind, holder)
 
 
 class NotLimited(LedgerError):
@@ -154,13 +166,73 @@ class NotLimited(LedgerError):
 
     code = "not_limited"
     words = Words(
-        ja="{kind}:{holder} には上限がないため、減額できません。最初の付与で上限が定まります",
-        en="{kind}:{holder} has no limit that could be lowered: its first grant sets one",
+        ja="{account} には上限がないため、減額できません。最初の付与で上限が定まります",
+        en="{account} has no limit that could be lowered: its first grant sets one",
     )
 
     def __init__(self, *, kind: str, holder: str) -> None:
         super().__init__()
-        self.kind, self.holder = kind, holder
+        self.kind, self.holder, self.account = kind, holder, account_label(kind, holder)
+
+
+class BelowSpent(LedgerError):
+    """A first cap over everybody is the total of a lifetime: `amount` is below what was `spent` without one."""
+
+    code = "below_spent"
+    words = Words(
+        ja="{account} ではすでに {spent} を使用しています。最初の上限は生涯の合計であり、{amount} では足りません",
+        en="{account} has spent {spent} already, and a first cap is the total of a lifetime: {amount} is too little",
+    )
+
+    def __init__(self, *, kind: str, holder: str, amount: Price, spent: Price) -> None:
+        super().__init__()
+        self.kind, self.holder, self.amount, self.spent = kind, holder, amount, spent
+        self.account = account_label(kind, holder)
+
+
+# A resident's total would be told too low if a register took what it has spent along to another population.
+class OtherPopulation(LedgerError):
+    """The lineage belongs to `population` already, and stays there."""
+
+    code = "other_population"
+    words = Words(
+        ja="{lineage} はすでに母集団 {population} に属しており、変更できません",
+        en="{lineage} belongs to the population {population} already, which cannot be changed",
+    )
+
+    def __init__(self, *, lineage: str, population: str) -> None:
+        super().__init__()
+        self.lineage, self.population = lineage, population
+
+
+class JoinAboveCap(LedgerError):
+    """What a register has spent (`needed`, and of δ) is more than the population that it is to join has left."""
+
+    code = "join_above_cap"
+    words = Words(
+        ja="{lineage} はすでに {needed} を使用していますが、母集団 {population} の残りは {remaining} です。"
+        "先に母集団の上限を引き上げてください",
+        en="{lineage} has spent {needed} already and the population {population} has {remaining} left: "
+        "raise the population's cap first",
+    )
+
+    def __init__(self, *, lineage: str, population: str, needed: Price, remaining: Price) -> None:
+        super().__init__()
+        self.lineage, self.population, self.needed, self.remaining = lineage, population, needed, remaining
+
+
+class PopulationJoined(LedgerError):
+    """A register has joined a population that is not among the payers: whoever asks again finds it there."""
+
+    code = "population_joined"
+    words = Words(
+        ja="{lineage} は {population} に属したため、支払う口座が変わりました",
+        en="{lineage} has joined {population}, which must pay, too",
+    )
+
+    def __init__(self, *, lineage: str, population: str) -> None:
+        super().__init__()
+        self.lineage, self.population = lineage, population
 
 
 class NoReason(LedgerError):

@@ -19,6 +19,8 @@ PAGE_ROWS_MAX = 1_000
 CHARGES = ("charge", "shared", "replay", "failed")
 LINKED = "linked"
 """The kind of a charge whose answer stands in another chain."""
+JOINED = "joined"
+"""The kind of a population's line about a register that is one of its from then on, and what that had spent."""
 
 JOURNAL_COLUMNS = 'lineage, number, at, kind, "user", body, head'
 JOURNAL = text(f"""

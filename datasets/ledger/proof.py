@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from datasets.database.closed_lists import CAPS, CHAINED
 from datasets.database.store import Store, sha256_hex
 from datasets.database.tables import AccountRow, AnswerRow, GrantRow, JournalRow, LineageRow, ViewLineageRow
 from datasets.ledger.accounts import POPULATION, same_person
-from datasets.ledger.journal import CHARGES, LINKED, JournalEntry, pages
+from datasets.ledger.journal import CHARGES, JOINED, LINKED, JournalEntry, pages
 from privacy import delta
 from privacy.budget import Price
 from privacy.words import Words
@@ -76,6 +77,11 @@ PROBLEMS = {
         ja="行が参照する系統が、ビューのものと一致しません",
         en="the line names other lineages than the view belongs to",
     ),
+    "join_differs": Words(
+        ja="母集団への所属の記録が、母集団の仕訳帳と一致しません",
+        en="the population that a register belongs to, or what it had spent before, is not what the population's "
+        "journal says",
+    ),
     "grant_differs": Words(
         ja="付与の記録が、仕訳帳の行と一致しません",
         en="a grant is not what its lines say",
@@ -110,6 +116,8 @@ STATES = {
     "grant_returned": "returned",
 }
 """The state of a grant after a line of that kind."""
+JOINS = select(JournalRow.lineage, JournalRow.body).where(JournalRow.kind == JOINED)
+POPULATIONS = select(LineageRow.id, LineageRow.population).where(LineageRow.population.is_not(None))
 VIEWS = select(ViewLineageRow.dataset, ViewLineageRow.lineage)
 ANSWERS = select(
     *(column for column in _answers if column.name not in ("envelope", "balances", "idempotency_key"))
@@ -166,12 +174,13 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
     found = [_changed_table(lineage) for lineage in _lineages_of_changed_tables(connection)]
     # Counted before the pages are read; the view of the database does not change meanwhile.
     answers_counted = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
-    views = _views(connection)
+    views, joins = _views(connection), _joins(connection)
+    populations = {row.id: f"{POPULATION}{row.population}" for row in connection.execute(POPULATIONS)}
     links_named, links_found = Counter[str](), Counter[str]()
     read = 0
     # Sorted here: databases differ in what comes first.
     for lineage in sorted(connection.execute(LINEAGES).scalars()):
-        recount = _Recount(lineage, views)
+        recount = _Recount(lineage, views, joins.get(lineage), populations.get(lineage))
         for lines in pages(connection, lineage=lineage):
             answers = _answers_of(connection, lines)
             for entry in lines:
@@ -210,6 +219,26 @@ def _views(connection: Connection) -> dict[str, list[str]]:
     return {dataset: sorted(lineages) for dataset, lineages in views.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Join:
+    """A register's joining as its population tells it: after which line of the register, what that had spent."""
+
+    population: str
+    line: int
+    spent: int
+    delta_spent: int
+
+
+def _joins(connection: Connection) -> dict[str, _Join]:
+    """By register. A line that cannot be read joins nobody: it is found as such when its own chain is read."""
+    joins = {}
+    for row in connection.execute(JOINS):
+        with suppress(KeyError, TypeError, ValueError, AttributeError):
+            body = _read(row.body)
+            joins[body["register"]] = _Join(row.lineage, body["line"], _nano(body["spent"]), _atto(body))
+    return joins
+
+
 def _answers_of(connection: Connection, lines: Iterable[JournalEntry]) -> dict[str, Row[Any]]:
     ids = [body["query"] for entry in lines if isinstance((body := _read(entry.body)).get("query"), str)]
     return {row.id: row for row in connection.execute(ANSWERS.where(AnswerRow.id.in_(ids)))}
@@ -244,9 +273,10 @@ class _Balance:
     def is_overspent(self) -> bool:
         return _above(self.spent, self.granted) or _above(self.delta_spent, self.delta_granted)
 
-    def grant(self, nano: int) -> None:
-        """Grant more. A first limit counts from what was spent by then."""
-        self.granted = (self.spent if self.granted is None else self.granted) + nano
+    def grant(self, nano: int, kind: str) -> None:
+        """Grant more. A first limit counts from what was spent by then, that of a cap over everybody from nothing."""
+        first = 0 if kind in CHAINED else self.spent
+        self.granted = (first if self.granted is None else self.granted) + nano
 
 
 def _above(spent: int, granted: int | None) -> bool:
@@ -259,6 +289,9 @@ class _Recount:
 
     lineage: str
     views: Mapping[str, list[str]]
+    join: _Join | None
+    population: str | None
+    has_joined: bool = False
     walk: ChainWalk = field(default_factory=ChainWalk)
     answers: int = 0
     links: int = 0
@@ -275,6 +308,8 @@ class _Recount:
         # A tampered line may hold anything. Whatever it does to our reading is a finding, not a crash.
         except (KeyError, TypeError, ValueError, AttributeError):
             problems.append("unreadable")
+        if self.join is not None and entry.number == self.join.line:
+            problems += self._register_joins(self.join)
         if body.get("kind") in CHARGES:
             problems += self._answer(entry, body, answers)
         elif body.get("kind") == LINKED:
@@ -300,10 +335,12 @@ class _Recount:
         elif body["kind"] in ("grant", "grant_lowered"):
             named, nano = body["account"], _nano(body["amount"])
             balance = self._balance(named["kind"], named["holder"])
-            balance.grant(nano if body["kind"] == "grant" else -nano)
+            balance.grant(nano if body["kind"] == "grant" else -nano, named["kind"])
             problems += ["overspent"] if balance.is_overspent else []
         elif body["kind"] in (*CHARGES, LINKED):
             problems += self._spend(body)
+        elif body["kind"] == JOINED:
+            problems += self._population_is_joined(body)
         elif body["kind"] not in NO_EFFECT:
             raise ValueError("no such kind of line")
         return iter(problems)
@@ -331,7 +368,7 @@ class _Recount:
         """The chain's own account: a dataset's begins with its cap, a population's without a limit."""
         account = self._balance("population" if self._is_population else "dataset", self.lineage)
         if not self._is_population:
-            account.grant(_nano(body["amount"]))
+            account.grant(_nano(body["amount"]), "dataset")
             account.delta_granted = _atto(body)
 
     @property
@@ -356,6 +393,21 @@ class _Recount:
             if balance.is_overspent:
                 yield "overspent"
 
+    def _population_is_joined(self, body: Mapping[str, Any]) -> Iterator[str]:
+        """What a register had spent by then is the population's from then on."""
+        balance = self._balance("population", self.lineage)
+        balance.spent += _nano(body["spent"])
+        balance.delta_spent += _atto(body)
+        if balance.is_overspent:
+            yield "overspent"
+
+    def _register_joins(self, join: _Join) -> Iterator[str]:
+        """Whether the population was charged what this register had spent by the line that its joining names."""
+        self.has_joined = True
+        balance = self._balance("dataset", self.lineage)
+        if (balance.spent, balance.delta_spent) != (join.spent, join.delta_spent):
+            yield "join_differs"
+
     def _balance(self, kind: str, holder: str) -> _Balance:
         return self.balances.setdefault((kind, holder), _Balance.first(kind))
 
@@ -372,8 +424,16 @@ class _Recount:
         self.links_named.update(linked)
         # A dataset that is no view is charged in its own lineage alone, and perhaps to a population.
         lineages = self.views.get(body.get("dataset", ""), [self.lineage])
-        if lineages != [self.lineage, *(name for name in linked if not name.startswith(POPULATION))]:
+        others = [name for name in linked if not name.startswith(POPULATION)]
+        if lineages != [self.lineage, *others] or not self._pays_population(entry.number, linked):
             yield "links_differ"
+
+    def _pays_population(self, line: int, linked: list[str]) -> bool:
+        """Whether the population of this register pays from the joining on.
+
+        Of the other registers of a view the debit sees to it: this chain cannot tell when they joined.
+        """
+        return self.join is None or line <= self.join.line or self.join.population in linked
 
     def _link(self, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]) -> Iterator[str]:
         """A charge for an answer of another chain: the answer's line there makes the pairing one to one.
@@ -399,6 +459,10 @@ class _Recount:
         own = next((row for (kind, _), row in accounts.items() if kind in CHAINED), None)
         if not self.walk.ends_at(own.entries, own.head) if own else self.walk.number:
             found.append(_finding(self.lineage, "end"))
+        joined = self.join.population if self.join is not None else None
+        known = {self.population, *(row.population for row in accounts.values() if row.kind == "dataset")}
+        if known != {joined} or self.has_joined != (self.join is not None):
+            found.append(_finding(self.lineage, "join_differs"))
         # Fewer answers than lines was noticed line by line (answer_missing); more of them only a count can
         # tell.
         if answers > self.answers:

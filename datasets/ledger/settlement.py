@@ -17,9 +17,23 @@ from datasets.database import chain
 from datasets.database.closed_lists import CHAINED
 from datasets.database.store import CHECK_FAILED, REFUSED, Direct, Store, now, sha256_hex
 from datasets.ledger import statements
-from datasets.ledger.accounts import NOTHING, AccountKey, Accounts, AccountState, delta_member
+from datasets.ledger.accounts import (
+    NOTHING,
+    AccountKey,
+    Accounts,
+    AccountState,
+    delta_member,
+    population_key,
+)
 from datasets.ledger.answers import AnswerRecord, Answers, StoredAnswer, balances_of
-from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, LedgerError, NoAccount, NoAnswer
+from datasets.ledger.errors import (
+    BudgetExhausted,
+    DeltaExhausted,
+    LedgerError,
+    NoAccount,
+    NoAnswer,
+    PopulationJoined,
+)
 from datasets.ledger.journal import LINKED, Line
 from privacy import delta
 from privacy.budget import Price
@@ -95,9 +109,17 @@ def usual_payers(
     charge: Price,
     dataset_charge: Price,
     delta_atto: int = 0,
+    populations: Sequence[str] = (),
 ) -> tuple[Payer, ...]:
-    """In each lineage the user and its organisation at `charge`, the dataset at `dataset_charge` and the δ."""
-    payers = []
+    """In each lineage the user and its organisation at `charge`, the dataset at `dataset_charge` and the δ.
+
+    Each population, by its name, pays what one dataset does, and once: one person removed from all of its registers
+    changes the one answer, however many of them it is computed from.
+    """
+    payers = [
+        Payer(**population_key(name).row, charge=dataset_charge, delta_atto=delta_atto)
+        for name in populations
+    ]
     for lineage in lineages:
         payers += [
             Payer(lineage=lineage, kind="user", holder=user, charge=charge),
@@ -116,20 +138,25 @@ def usual_payers(
 def must_fit(states: Iterable[AccountState], payers: Sequence[Payer]) -> None:
     """See whether these accounts can pay, the first payer first.
 
-    Raises NoAccount, BudgetExhausted or DeltaExhausted.
+    Raises NoAccount, BudgetExhausted or DeltaExhausted; PopulationJoined where a register's population is no payer.
     """
     known = {state.key: state for state in states}
+    paying = {payer.lineage for payer in payers}
     for payer in payers:
         state = known.get(payer.key)
         if state is None:
             raise NoAccount(kind=payer.kind, holder=payer.holder)
+        if state.population is not None and state.population not in paying:
+            raise PopulationJoined(lineage=state.lineage, population=state.population)
         if payer.charge > state.remaining:
             raise BudgetExhausted(
                 kind=state.kind, holder=state.holder, needed=payer.charge, remaining=state.remaining
             )
         if payer.delta_atto > state.delta_left_atto:
             needed = delta.delta_of(payer.delta_atto)
-            raise DeltaExhausted(holder=state.holder, needed=needed, remaining=state.delta_remaining)
+            raise DeltaExhausted(
+                kind=state.kind, holder=state.holder, needed=needed, remaining=state.delta_remaining
+            )
 
 
 class _NotPaid(Exception):
@@ -153,7 +180,7 @@ class Settlements:
     def settle(self, settlement: Settlement) -> StoredAnswer:
         """Charge every payer, journal it and keep the answer: all of it or, if this raises, nothing.
 
-        Raises AlreadyAnswered, NoAccount, BudgetExhausted or DeltaExhausted.
+        Raises AlreadyAnswered, NoAccount, BudgetExhausted, DeltaExhausted or PopulationJoined.
         """
         write = self._write_sqlite if self._store.is_sqlite else self._write_postgresql
         try:

@@ -11,6 +11,7 @@ from privacy.budget import PRICE_NANO_MAX
 DELTA_ATTO_MAX = 10**18
 
 # The head is hashed in the statement that locks the row: a head that was read before could be outdated by then.
+# A register's population pays wherever the register does, also where it joined after the payers were named.
 # `sha256_hex` is the function that `store` gives to SQLite. A payer without a line (digest NULL) carries no chain.
 # Who cannot pay is not among the rows that come back; the transaction then ends without a commit.
 DEBIT_SQLITE = f"""
@@ -28,6 +29,10 @@ DEBIT_SQLITE = f"""
     WHERE accounts.lineage = payer.lineage AND accounts.kind = payer.kind AND accounts.holder = payer.holder
         AND accounts.spent + payer.charge <= coalesce(accounts.granted, {PRICE_NANO_MAX})
         AND accounts.delta_spent + payer.delta <= coalesce(accounts.delta_granted, {DELTA_ATTO_MAX})
+        AND (
+            accounts.population IS NULL
+            OR accounts.population IN (SELECT json_extract(value, '$[0]') FROM json_each(:payers))
+        )
     RETURNING lineage, kind, holder, granted - spent, entries, head
 """
 KEEP_TABLE_SQLITE = """
@@ -57,7 +62,8 @@ SETTLE_POSTGRESQL = f"""
         ) WITH ORDINALITY
             AS payer (lineage, kind, holder, charge, delta, body, digest, line_kind, place)
     ), locked AS (
-        SELECT payer.*, account.granted, account.spent, account.delta_granted, account.delta_spent
+        SELECT payer.*, account.granted, account.spent, account.delta_granted, account.delta_spent,
+            account.population
         FROM payer JOIN accounts AS account
             ON account.lineage = payer.lineage AND account.kind = payer.kind AND account.holder = payer.holder
         ORDER BY payer.place
@@ -66,6 +72,7 @@ SETTLE_POSTGRESQL = f"""
         SELECT count(*) = %(payers)s::bigint AND bool_and(
             spent + charge <= coalesce(granted, {PRICE_NANO_MAX})
             AND delta_spent + delta <= coalesce(delta_granted, {DELTA_ATTO_MAX})
+            AND (population IS NULL OR population = ANY (%(lineages)s::text[]))
         ) AS all_pay
         FROM locked
     ), paid AS (
