@@ -1,505 +1,426 @@
-"""End to end: how much two neighbouring registers can really be told apart.
+"""End to end: how much answers tell about single persons is below what they cost, and close to it.
 
-The same question is put many times to a register and to one with one person more, the most revealing one: three
-rows at the ends of the clamps, all in one cell or each in another, as theory says that it hurts most. From how
-often the answers fall into an event chosen beforehand follows a lower bound on ε that holds with near certainty:
-it must not exceed what was charged. And the best guess must come close to the charge, or the audit would be blind.
+Every question goes over HTTP to registers that were made by coins (`coin_town`); from the answers it is guessed for
+each person whether the coin let them in, and the guesses bound the loss from below (`evidence`). A sound server fails
+a test with a probability of about a millionth. Noise of known shape is judged by the odds of the whole answer: all of
+a person's numbers, in all grids. What a choice or a tree of counts tells is learned from one half of the persons and
+guessed for the other half. The best estimate must come as near to the charge as theory lets it, or the audit is blind.
 
-The event is "every noisy number that the person moves is at least what is exact with the person": beyond it the
-odds of Laplace noise are as far apart as anywhere. A noisy choice cannot come quite so near with fifty bins, and
-one event tells of Gaussian noise at most three quarters of its ρ: their tests have floors of their own, by theory.
-
-A count is asked a thousand times over HTTP. Everything else is put to the same registers and the same question
-language many more times behind the server (`runs` below), and as often over HTTP as it takes to see that the
-server answers and charges alike.
+The fast lane asks about a thousand persons, the long one about `AUDIT_RUNS`. Figures stand at the end of the output.
 """
 
-import json
 import math
-import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from doubles import RUN, NoiseOfManyRuns, Silence, at, embedded
-from flask.testing import FlaskClient
-from scipy.stats import beta, binom, norm
-from town import IN_RHO, VISITS, add, derived, enrol, grant
+from coin_town import MEASURES, PERSON, PERSONS, ROWS, TERMS, CoinTown, coin_town
+from evidence import (
+    Bools,
+    Floats,
+    Frequencies,
+    Guesses,
+    Numbers,
+    best_cut,
+    guess,
+    learned_evidence,
+)
+from town import VISITS, derived
 
-from api import create_app
-from api.http import wire
-from api.queries.schemas import QuerySchema, WorkloadSchema, to_query
-from api.settings import Settings
-from datasets.catalog import Catalog
-from datasets.database.store import Store
-from datasets.engines.duckdb import DuckdbEngine
-from privacy.answer import AnswerTable, Released, release, table
-from privacy.budget import epsilon_of
-from privacy.plan import Plan, plan
-from privacy.query import Query
+from privacy.budget import Price, epsilon_of
 
-pytestmark = pytest.mark.long
+CHARGE, RHO = 2, 1
+"""At ε 2 the odds differ most for the number of guesses; at ρ 1 a Gaussian number moves by √2 deviations."""
 
-RUNS = int(os.environ.get("AUDIT_RUNS", "1000"))
-OVER_HTTP = max(100, RUNS // 10)
-CHOICES = 14 * RUNS
-CHARGE = 2
-"""At ε 2 the odds of the two answers differ most for the number of runs; the estimate's error is 0.07."""
-
-CONFIDENCE = 1 - 1e-6
-BINS = 50
-COLUMNS = ("person", "ward", "sex", "flag", "v", "w")
-TERMS = {"cap": "1000000", "max_per_query": "2"}
-DESCRIPTORS = {
-    measure: derived(
-        VISITS,
-        privacy=TERMS | terms,
-        columns={
-            "ward": {"type": "category", "values": ["a", "b", "c"]},
-            "sex": {"type": "category", "values": ["f", "m"]},
-            "flag": {"type": "category", "values": ["y", "n"]},
-            "v": {"type": "integer", "min": 0, "max": 10},
-            "w": {"type": "integer", "min": 0, "max": 49},
-        },
-    )
-    for measure, terms in {"pure": {}, "zcdp": IN_RHO}.items()
-}
-FLAGGED = {"column": "flag", "op": "=", "value": "y"}
-WOMEN = {"column": "sex", "op": "=", "value": "f"}
-
-
-def people() -> list[tuple[object, ...]]:
-    """Twenty-one persons of three rows: 30 rows at the low end of w, 3 above it, 30 at the high end."""
-    low_and_high = [0] * 30 + [1] * 3 + [BINS - 1] * 30
-    return [
-        (row // 3, "abc"[row % 3], "fm"[row // 3 % 2], "yn"[row % 5 % 2], row % 11, w)
-        for row, w in enumerate(low_and_high)
-    ]
-
-
-ONE_MORE = [(99, ward, "f", "y", 10, 0) for ward in "abc"]
-
-
-@dataclass
-class Town:
-    """Neighbouring registers behind one server, somebody who may ask them, and a way behind the server."""
-
-    client: FlaskClient
-    key: str
-    catalog: Catalog
-    engine: DuckdbEngine
-    copies: Path
-    asked: int = 0
-
-    def ask(self, dataset: str, question: dict[str, Any]) -> dict[str, Any]:
-        """One fresh answer."""
-        self.asked += 1
-        kind = "workloads" if "tables" in question else "queries"
-        answer = self.client.post(
-            f"/v1/datasets/{dataset}/{kind}",
-            data=json.dumps(question | {"reuse": "never"}),
-            content_type="application/json",
-            headers={"Authorization": f"Bearer {self.key}", "Idempotency-Key": f"k{self.asked}"},
-        )
-        assert answer.status_code == 200, answer.text
-        assert answer.json is not None
-        return answer.json
-
-    def plan(self, dataset: str, question: dict[str, Any]) -> Plan:
-        return plan(understood(question), self.catalog.current(dataset).schema)
-
-    def exact(self, dataset: str, planned: Plan) -> Any:
-        """From a copy, for the server keeps its files open in a way of its own."""
-        copy = self.copies / dataset
-        if not copy.exists():
-            shutil.copytree(self.catalog.current(dataset).place.location, copy)
-        return self.engine.exact(planned, at(copy), RUN)
-
-
-def understood(question: dict[str, Any]) -> Query:
-    """The question as the server reads it."""
-    schema = WorkloadSchema() if "tables" in question else QuerySchema()
-    return to_query(schema.load(wire.parse(json.dumps(question).encode())))
+Towns = Callable[[str], CoinTown]
+Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> Town:
-    folder = tmp_path_factory.mktemp("audit")
-    (folder / "sudare.db").write_bytes(sqlite_template)
-    settings = Settings(
-        database_url=f"sqlite:///{folder / 'sudare.db'}",
-        data_dir=folder / "data",
-        response_quantum_ms=0,
-        rate_limit="1000000 per minute",
-    )
-    store = Store(settings.database_url)
-    catalog = Catalog(store, settings.data_dir)
-    key = enrol(store, settings.secret())["aoi"]
-    for measure in ("pure", "zcdp"):
-        for more in ("without", "with"):
-            id = f"{measure}-{more}"
-            registered(store, settings.data_dir, id, measure, people() + (ONE_MORE if more == "with" else []))
-            grant(store, [(catalog.current(id).lineage, "user", "aoi", "1000000")])
-    engine = embedded(folder / "temporary")
-    return Town(create_app(settings).test_client(), key, catalog, engine, folder)
+def towns(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> Towns:
+    """A town of a size, made when it is first asked for."""
+    made: dict[str, CoinTown] = {}
+
+    def town(size: str) -> CoinTown:
+        if size not in made:
+            made[size] = coin_town(tmp_path_factory.mktemp(size), sqlite_template, PERSONS[size])
+        return made[size]
+
+    return town
 
 
-def named(rows: list[tuple[object, ...]], measure: str) -> list[tuple[object, ...]]:
-    """The same persons under numbers of their own, for no source is registered twice."""
-    return [(f"{measure}{person}", *rest) for person, *rest in rows]
+def sizes(names: Any, *, fast: Any) -> list[Any]:
+    """Each name with many persons in the long lane, and those of the fast lane with few persons too."""
+    few = [pytest.param("few", name, id=f"{name}-few") for name in names if name in fast]
+    return few + [pytest.param("many", name, id=f"{name}-many", marks=pytest.mark.long) for name in names]
 
 
-def registered(store: Store, data_dir: Path, id: str, measure: str, rows: list[tuple[object, ...]]) -> None:
-    csv = "\n".join(",".join(map(str, row)) for row in [COLUMNS, *named(rows, measure)]) + "\n"
-    add(store, data_dir, derived(DESCRIPTORS[measure], id=id), csv)
+def figures(name: str, charge: object, certain: float, likely: float, persons: int) -> tuple[str, ...]:
+    return name, str(charge), f"{certain:.2f}", f"{likely:.2f}", f"{persons:,}"
 
 
-# Bounds
-
-
-def least(hits: int, runs: int) -> float:
-    """The Clopper-Pearson lower bound of a probability."""
-    return float(beta.ppf(1 - CONFIDENCE, hits, runs - hits + 1)) if hits else 0.0
-
-
-def most(hits: int, runs: int) -> float:
-    """The Clopper-Pearson upper bound of a probability."""
-    return float(beta.ppf(CONFIDENCE, hits + 1, runs - hits)) if hits < runs else 1.0
+# Questions whose answers are noisy numbers
 
 
 @dataclass(frozen=True)
-class Told:
-    """How often the event happened with and without the person, in so many runs of each."""
+class Moved:
+    """A released number of each person: its column and keys, what it is without and how much more with the person."""
 
-    having: int
-    without: int
-    runs: int
-
-    @property
-    def certain(self) -> float:
-        """A lower bound on ε that holds with near certainty."""
-        return math.log(least(self.having, self.runs) / most(self.without, self.runs))
-
-    @property
-    def likely(self) -> float:
-        return math.log(self.having / self.without)
-
-
-# Questions
+    column: str
+    base: float
+    more: float
+    grid: frozenset[str] = frozenset({"block"})
+    keys: dict[str, Any] = field(default_factory=dict)
+    times: int = 1
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question of one statistic `s`; `moved` is how many noisy numbers the person moves."""
+    """A question of one statistic `s`, and the numbers that a person moves."""
 
     select: dict[str, Any]
-    more: dict[str, Any] = field(default_factory=dict)
-    moved: int = 1
+    numbers: tuple[Moved, ...]
+    more: dict[str, Any] = field(default_factory=lambda: BY_BLOCK)
 
-    @property
-    def question(self) -> dict[str, Any]:
-        return {"select": [{"as": "s", **self.select}], "budget": {"epsilon": str(CHARGE)}, **self.more}
+    def question(self, measure: str) -> dict[str, Any]:
+        budget = {"epsilon": str(CHARGE)} if measure == "pure" else {"rho": str(RHO)}
+        return {"select": [{"as": "s", **self.select}], "budget": budget, **self.more}
 
 
-BY_WARD = {"group_by": [{"column": "ward"}]}
-QUESTIONS = {
-    "count": Asked({"agg": "count"}),
-    "count_persons": Asked({"agg": "count_persons"}, BY_WARD, moved=3),
-    "sum": Asked({"agg": "sum", "column": "v"}),
-    "sum per person": Asked({"agg": "sum", "column": "v", "per_person_clamp": [0, 5]}, BY_WARD, moved=3),
-    "mean": Asked({"agg": "mean", "column": "v"}),
-    "variance": Asked({"agg": "variance", "column": "v"}),
-    "stddev": Asked({"agg": "stddev", "column": "v"}),
-    "share": Asked({"agg": "ratio", "numerator": FLAGGED}),
-    "ratio": Asked({"agg": "ratio", "numerator": FLAGGED, "denominator": WOMEN}),
-    "share_kept": Asked({"agg": "share_kept"}, {"rows_per_person": 1}, moved=2),
-    "totals": Asked({"agg": "count"}, {"group_by": [{"column": "sex"}, {"column": "flag"}], "totals": True}),
-    "workload": Asked(
-        {"agg": "count"},
-        {
-            "tables": [
-                {"as": "v", "group_by": [{"column": "v"}]},
-                {"as": "w", "group_by": [{"column": "w", "bins": [0, 1, 49, 50]}]},
-            ]
-        },
-        moved=2,
-    ),
-}
-MEDIAN = Asked({"agg": "median", "column": "w"})
-SPLITS = Asked({"agg": "quantile", "column": "w", "q": [0.25, 0.5, 0.75]})
-TREE = Asked(
-    {"agg": "quantile", "column": "v", "q": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]},
+BY_BLOCK = {"group_by": [{"column": "block"}]}
+BY_STREET = {"group_by": [{"column": "street"}]}
+COUNT, SUM = {"agg": "count"}, {"agg": "sum", "column": "v"}
+FLAGGED = {"column": "flag", "op": "=", "value": "y"}
+WOMEN = {"column": "sex", "op": "=", "value": "f"}
+MOST = ROWS * PERSON["v"]  # type: ignore[operator]
+
+
+def margins(base: float, more: float, whole: float, **keys: str) -> tuple[Moved, ...]:
+    """The person's cell in every margin that has the block: `whole` is what others have where no other key is left."""
+    found = []
+    for place in range(2 ** len(keys)):
+        kept = {name: value for bit, (name, value) in enumerate(keys.items()) if place >> bit & 1}
+        totals = dict.fromkeys(keys.keys() - kept.keys(), "*")
+        grid = frozenset({"block", *kept})
+        found.append(Moved("s_noisy", base if kept else whole, more, grid, kept | totals))
+    return tuple(found)
+
+
+def two_tables(base: float, more: float, other: str, *, times: int) -> Asked:
+    """A workload of two tables, in which the person has one cell of `more` and `times` cells of a part of it."""
+    numbers = (
+        Moved("s_noisy", base, more, frozenset({"block"}), {"table": "a"}),
+        Moved("s_noisy", base / times, more / times, frozenset({other}), {"table": "b"}, times),
+    )
+    tables = [
+        {"as": "a", "group_by": [{"column": "block"}]},
+        {"as": "b", "group_by": [{"column": other}]},
+    ]
+    return Asked(COUNT if base else SUM, numbers, {"tables": tables})
+
+
+SEX, SEX_AND_FLAG = (
+    {"group_by": [{"column": name} for name in names], "totals": True}
+    for names in (("block", "sex"), ("block", "sex", "flag"))
 )
+STREETS = frozenset({"street"})
+QUESTIONS = {
+    "count": Asked(COUNT, (Moved("s", ROWS, ROWS),)),
+    "count_persons": Asked({"agg": "count_persons"}, (Moved("s", 1, 1, STREETS, {}, ROWS),), BY_STREET),
+    "sum": Asked(SUM, (Moved("s", 0, MOST),)),
+    "sum per person": Asked(
+        SUM | {"per_person_clamp": [0, 5]}, (Moved("s", 0, 5, STREETS, {}, ROWS),), BY_STREET
+    ),
+    "mean": Asked(SUM | {"agg": "mean"}, (Moved("s_from_low", 0, MOST), Moved("s_to_high", MOST, 0))),
+    "variance": Asked(
+        SUM | {"agg": "variance"}, (Moved("s_near_low", 10 * MOST, 0), Moved("s_near_high", 0, 10 * MOST))
+    ),
+    "stddev": Asked(
+        SUM | {"agg": "stddev"}, (Moved("s_near_low", 10 * MOST, 0), Moved("s_near_high", 0, 10 * MOST))
+    ),
+    "share": Asked(
+        {"agg": "ratio", "numerator": FLAGGED}, (Moved("s_matching", 0, ROWS), Moved("s_others", ROWS, 0))
+    ),
+    "ratio": Asked({"agg": "ratio", "numerator": FLAGGED, "denominator": WOMEN}, (Moved("s_both", 0, ROWS),)),
+    "share_kept": Asked(
+        {"agg": "share_kept"},
+        (Moved("s_kept", 1, 1), Moved("s_left_out", 2, 2)),
+        BY_BLOCK | {"rows_per_person": 1},
+    ),
+    "totals": Asked(COUNT, margins(0, ROWS, ROWS, sex="f"), SEX),
+    "totals over three keys": Asked(COUNT, margins(0, ROWS, ROWS, sex="f", flag="y"), SEX_AND_FLAG),
+    "workload": two_tables(ROWS, ROWS, "lane", times=1),
+    "workload, rows apart": two_tables(ROWS, ROWS, "street", times=ROWS),
+}
+IN_RHO = {
+    "count": QUESTIONS["count"],
+    "count_persons": QUESTIONS["count_persons"],
+    "sum": QUESTIONS["sum"],
+    "mean": QUESTIONS["mean"],
+    "totals": Asked(SUM, margins(0, MOST, 0, sex="f"), SEX),
+    "totals over three keys": Asked(SUM, margins(0, MOST, 0, sex="f", flag="y"), SEX_AND_FLAG),
+    "workload": two_tables(0, MOST, "lane", times=1),
+}
 
 
-def flat(released: Released) -> np.ndarray:
-    return np.concatenate([array.ravel() for array in released])
+def numbers_of(town: CoinTown, measure: str, asked: Asked) -> tuple[Numbers, tuple[Moved, ...], float]:
+    """The numbers that are released at all, their noise, and the share of the price that was spent on them.
+
+    A person moves each grid by its whole sensitivity, so the scales follow from the grids' shares of the price.
+    """
+    shares = town.shares(measure, asked.question(measure))
+    known = tuple(number for number in asked.numbers if number.grid in shares)
+    base, more, scales = [], [], []
+    for number in known:
+        together = [one for one in known if one.grid == number.grid]
+        share = shares[number.grid]
+        if measure == "pure":
+            scale = sum(abs(one.more) * one.times for one in together) / (share * CHARGE)
+        else:
+            scale = math.sqrt(sum(one.more**2 * one.times for one in together) / (2 * share * RHO))
+        base += [number.base] * number.times
+        more += [number.more] * number.times
+        scales += [scale] * number.times
+    spent = sum(share for grid, share in shares.items() if grid in {number.grid for number in known})
+    return Numbers(np.array(base), np.array(more), np.array(scales), measure == "zcdp"), known, spent
 
 
-def noisy_numbers(planned: Plan, answer: AnswerTable) -> np.ndarray:
-    """The released numbers as a caller reads them, in the order in which they were drawn; 0 for those not told."""
-    raw = [column for column in answer.columns if column.role == "raw"]
-    values = [column.values for column in raw or answer.columns if raw or column.role == "value"]
-    if planned.layout.direct:
-        return np.concatenate([np.array(one, dtype=np.int64) for one in values])
-    layout, parts, rest = planned.layout, {}, list(values[0])
-    for one in layout.tables:
-        shown = [len(layout.axes[axis].labels) for axis in one.subset]
-        table = np.zeros([layout.sizes[axis] for axis in one.subset], dtype=np.int64)
-        cells, rest = rest[: math.prod(shown)], rest[math.prod(shown) :]
-        if None not in cells:
-            table[tuple(map(slice, shown))] = np.reshape(np.array(cells, dtype=np.int64), shown)
-        parts[one.subset] = table.ravel()
-    return np.concatenate([parts[subset] for subset in layout.grids])
+def noisy(town: CoinTown, measure: str, asked: Asked, known: tuple[Moved, ...]) -> Floats:
+    """The persons' numbers as they came over HTTP, of shape (persons, numbers)."""
+    slices, charge = [], CHARGE if measure == "pure" else RHO
+    for answer in town.ask_all(measure, asked.question(measure)):
+        assert answer["charge"]["amount"] == str(charge)
+        names = [column["name"] for column in answer["columns"] if column["role"] == "key"]
+        persons = town.inside[measure].shape[1]
+        slices.append(np.hstack([one_number(answer, number, names, persons) for number in known]))
+    return np.vstack(slices)
+
+
+def one_number(answer: dict[str, Any], number: Moved, keys: list[str], persons: int) -> Floats:
+    """A number of each person: in the rows of its grid, which have a total in place of all other keys."""
+    found = [
+        row[number.column]
+        for row in answer["rows"]
+        if all(row[name] == value for name, value in number.keys.items())
+        and all((row[name] == "*") == (name not in number.grid) for name in keys if name != "table")
+    ]
+    assert len(found) == persons * number.times
+    return np.array(found, dtype=np.float64).reshape(persons, number.times)
+
+
+@pytest.mark.parametrize(
+    ("size", "name"), sizes(QUESTIONS, fast=["count", "totals over three keys", "workload"])
+)
+def test_noisy_numbers_tell_less_than_they_cost(
+    towns: Towns, size: str, name: str, record_property: Record
+) -> None:
+    """All of the price is spent on what one person can do, so the odds come as near to it as chance allows."""
+    town, asked = towns(size), QUESTIONS[name]
+    numbers, known, spent = numbers_of(town, "pure", asked)
+    inside = town.inside["pure"].ravel()
+    scores = numbers.evidence(noisy(town, "pure", asked, known))
+    made = guess(scores, inside, numbers.rehearsed_cut(len(inside)))
+    record_property("audit", figures(f"ε: {name}", CHARGE, made.certain, made.likely, made.made))
+    assert made.certain < CHARGE
+    assert not_blind(made, 0.93 * spent)
+
+
+def not_blind(made: Guesses, near: float) -> bool:
+    """Whether the estimate is not significantly below a part of the charge, and the bound is worth its name.
+
+    Five standard errors for the estimate, and as many again for the confidence of the bound.
+    """
+    return made.likely > near * CHARGE - 5 * made.error and made.certain > near * CHARGE - 10 * made.error
+
+
+@pytest.mark.parametrize(("size", "name"), sizes(IN_RHO, fast=["count", "totals"]))
+def test_gaussian_numbers_tell_less_than_they_cost(
+    towns: Towns, size: str, name: str, record_property: Record
+) -> None:
+    town, asked = towns(size), IN_RHO[name]
+    numbers, known, spent = numbers_of(town, "zcdp", asked)
+    inside = town.inside["zcdp"].ravel()
+    deviations = numbers.evidence(noisy(town, "zcdp", asked, known)) / math.sqrt(2 * RHO * spent)
+    assert_gaussian(name, deviations, inside, spent, record_property)
+
+
+def assert_gaussian(
+    name: str, deviations: Floats, inside: Bools, spent: float, record_property: Record
+) -> None:
+    """That a number which one person moves by √(2ρ) deviations tells no more than ρ, and of most of it."""
+    for cut in (0.0, 0.5, 1.0):
+        assert_within_rho(Frequencies.of(deviations >= cut, inside))
+    middle = Frequencies.of(deviations >= 0, inside)
+    certain, likely = middle.certain_shift**2 / 2, middle.shift**2 / 2
+    record_property("audit", figures(f"ρ: {name}", RHO, certain, likely, len(inside)))
+    # Counts are whole, which lets a number of deviation 2.1 look as if it had moved by 1 % more (σ² - 1/12).
+    assert certain < 1.02 * RHO
+    assert middle.shift > math.sqrt(2 * RHO * spent) - 5 * 2 / math.sqrt(min(middle.inside, middle.outside))
+
+
+def assert_within_rho(event: Frequencies) -> None:
+    """Against ρ-zCDP by its definition, and against the (ε, δ) that people are shown."""
+    assert event.certain < RHO
+    surely, hardly = event.bounds
+    for delta in (Fraction(1, 1_000), Fraction(1, 100), Fraction(1, 20)):
+        assert surely <= math.exp(epsilon_of(Price.parse(str(RHO)), delta)) * hardly + delta
+
+
+# Questions whose answers are choices, or post-processed trees of counts
 
 
 @dataclass(frozen=True)
-class Revealing:
-    """The numbers that the person moves, how far, and what is exact with them."""
+class Ranked:
+    """Quantiles of a column, what of the answer tells apart who is in, and how near to the charge that comes."""
 
-    places: np.ndarray
-    moved: np.ndarray
-    reached: np.ndarray
+    column: str
+    qs: tuple[float, ...]
+    seen: Callable[[tuple[float, ...]], Hashable]
+    near: float
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Asked:
+        return Asked({"agg": "quantile", "column": self.column, "q": list(self.qs), **self.more}, ())
+
+
+def up_to(*edges: int) -> Callable[[tuple[float, ...]], Hashable]:
+    """Of each quantile the number of edges that it reaches."""
+    return lambda values: tuple(sum(value >= edge for edge in edges) for value in values)
+
+
+def at_the_end(values: tuple[float, ...]) -> Hashable:
+    """How many of the quantiles lie in the lowest bin."""
+    return sum(value < 1 for value in values)
+
+
+NINE = tuple(place / 10 for place in range(1, 10))
+RANKED_IN_EPSILON = {
+    "median": Ranked("m", (0.5,), up_to(1, 2, 19), 0.7),
+    "two quantiles by choice": Ranked("m", (0.49, 0.51), up_to(1, 2, 19), 0.35),
+    "three quantiles by splits": Ranked("s", (0.25, 0.5, 0.75), up_to(1, 2, 11, 19), 0.4),
+    "tree of one level": Ranked("t", NINE, at_the_end, 0.7),
+    "tree of two levels": Ranked("u", NINE, at_the_end, 0.6),
+}
+RANKED_IN_RHO = {
+    "median": Ranked("m", (0.5,), up_to(1, 2, 19), 0.25),
+    "three quantiles by splits": Ranked("m", (0.25, 0.5, 0.75), up_to(1, 2, 19), 0.1),
+    "tree of two levels, Gaussian": Ranked("z", NINE, at_the_end, 0.2, {"value_bounds": True}),
+}
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Evidence of who is in, as learned from one half of the persons: of that half again, and of the other."""
+
+    learned: Floats
+    learned_inside: Bools
+    scores: Floats
+    inside: Bools
 
     @classmethod
-    def of(cls, town: Town, having: Plan, without: Plan, measure: str = "pure") -> "Revealing":
-        with_one, without_one = (
-            flat(release(planned, town.exact(f"{measure}-{more}", planned), Silence()))
-            for more, planned in (("with", having), ("without", without))
-        )
-        places = np.flatnonzero(with_one != without_one)
-        return cls(places, (with_one - without_one)[places], with_one[places])
-
-    def happened(self, numbers: np.ndarray) -> bool:
-        """Whether all of them reach what is exact with the person."""
-        return bool((np.sign(self.moved) * (numbers[self.places] - self.reached) >= 0).all())
-
-    def evidence(self, numbers: np.ndarray, scales: np.ndarray) -> float:
-        """The best test of Gaussian noise: what one person moves, in deviations; N(0, 1) without them."""
-        weights = self.moved / scales[self.places] ** 2
-        found = weights @ (numbers[self.places] - self.reached + self.moved)
-        return float(found / math.sqrt(float(weights @ self.moved)))
+    def of(cls, town: CoinTown, measure: str, ranked: Ranked) -> "Halves":
+        answers, inside = seen(town, measure, ranked), town.inside[measure].ravel()
+        half = len(answers) // 2
+        learned = learned_evidence(answers[:half], inside[:half], answers[:half])
+        scores = learned_evidence(answers[:half], inside[:half], answers[half:])
+        return cls(learned, inside[:half], scores, inside[half:])
 
 
-def frequency(town: Town, dataset: str, planned: Plan, event: Callable[[Released], bool], runs: int) -> int:
-    """How often an event happened in so many releases."""
-    exact, noise = town.exact(dataset, planned), NoiseOfManyRuns(runs)
-    return sum(event(release(planned, exact, noise.next_run())) for _ in range(runs))
+def seen(town: CoinTown, measure: str, ranked: Ranked) -> list[Hashable]:
+    """What the persons' cells answered over HTTP, as far as it is looked at."""
+    found: list[Hashable] = []
+    charge = CHARGE if measure == "pure" else RHO
+    for answer in town.ask_all(measure, ranked.asked.question(measure)):
+        assert answer["charge"]["amount"] == str(charge)
+        names = [column["name"] for column in answer["columns"] if column["role"] == "value"]
+        found += [ranked.seen(tuple(row[name] for name in names)) for row in answer["rows"]]
+    return found
 
 
-def runs_of(planned: Plan) -> int:
-    """Twenty for each run over HTTP, fewer where an answer has very many numbers."""
-    numbers = sum(
-        math.prod(planned.layout.sizes[axis] for axis in draw.subset)
-        for draw in planned.measurements[0].draws
-    )
-    return 20 * RUNS if numbers < 8 else 8 * RUNS
+@pytest.mark.parametrize(("size", "name"), sizes(RANKED_IN_EPSILON, fast=["tree of one level"]))
+def test_quantiles_tell_less_than_they_cost(
+    towns: Towns, size: str, name: str, record_property: Record
+) -> None:
+    ranked = RANKED_IN_EPSILON[name]
+    halves = Halves.of(towns(size), "pure", ranked)
+    cut = best_cut(halves.learned, halves.learned_inside, 1)
+    made = guess(halves.scores, halves.inside, cut)
+    record_property("audit", figures(f"ε: {name}", CHARGE, made.certain, made.likely, made.made))
+    assert made.certain < CHARGE
+    assert not_blind(made, ranked.near)
 
 
-def agrees(hits: int, runs: int, others: int, of: int) -> bool:
-    """Whether some runs may have the probability that many others showed."""
-    chance = (others + 1) / (of + 2)
-    return bool(min(binom.cdf(hits, runs, chance), binom.sf(hits - 1, runs, chance)) > 1e-7)
+@pytest.mark.parametrize(("size", "name"), sizes(RANKED_IN_RHO, fast=[]))
+def test_quantiles_accounted_in_rho_tell_less_than_they_cost(
+    towns: Towns, size: str, name: str, record_property: Record
+) -> None:
+    """By the definition of ρ-zCDP alone: one event of a choice tells half of its ρ at most."""
+    ranked = RANKED_IN_RHO[name]
+    halves = Halves.of(towns(size), "zcdp", ranked)
+
+    def learned(cut: float) -> float:
+        return Frequencies.of(halves.learned >= cut, halves.learned_inside).certain
+
+    event = Frequencies.of(halves.scores >= max(np.unique(halves.learned), key=learned), halves.inside)
+    record_property("audit", figures(f"ρ: {name}", RHO, event.certain, event.likely, len(halves.inside)))
+    assert_within_rho(event)
+    assert event.likely > ranked.near
 
 
-def shape(answer: dict[str, Any]) -> object:
-    """What an answer looks like, apart from its numbers: columns, keys, notes, postprocessing."""
-    keys = [column["name"] for column in answer["columns"] if column["role"] == "key"]
-    return (
-        answer["columns"],
-        [{key: row[key] for key in keys} for row in answer["rows"]],
-        answer["notes"],
-        answer["postprocessing"],
-    )
+# All of an answer, one person more
 
 
-# What is measured
+KEYS = {"sex": "f", "flag": "y", "kind": "a"}
+"""The keys of a table with all of its margins, and the cell of the person who is there or not."""
+
+AMONG = derived(
+    VISITS,
+    privacy=TERMS | MEASURES["zcdp"],
+    columns={
+        "sex": {"type": "category", "values": ["f", "m"]},
+        "flag": {"type": "category", "values": ["y", "n"]},
+        "kind": {"type": "category", "values": ["a", "b", "c"]},
+        "v": {"type": "integer", "min": 0, "max": 10},
+    },
+)
+OTHERS = [(f"{row // ROWS}", "fm"[row % 2], "yn"[row % 3 % 2], "abc"[row % 3], row % 11) for row in range(63)]
 
 
-def test_the_loss_measured_from_outside_is_below_the_charge_and_close_to_it(town: Town) -> None:
-    """A count over HTTP: whether it reaches the larger exact count, and whether it stays at the smaller one."""
-    lower, upper = len(people()), len(people()) + len(ONE_MORE)
-    counts: dict[str, np.ndarray] = {}
-    for dataset in ("pure-without", "pure-with"):
-        answers = [town.ask(dataset, QUESTIONS["count"].question) for _ in range(RUNS)]
-        assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
-        counts[dataset] = np.array([answer["rows"][0]["s"] for answer in answers])
-    without, having = counts["pure-without"], counts["pure-with"]
-    above = Told(int((having >= upper).sum()), int((without >= upper).sum()), RUNS)
-    below = Told(int((without <= lower).sum()), int((having <= lower).sum()), RUNS)
-    assert max(above.certain, below.certain) < CHARGE
-    assert (above.likely + below.likely) / 2 > 0.8 * CHARGE
-    assert max(above.certain, below.certain) > 0.5 * CHARGE
+def all_margins(spent: dict[frozenset[str], float]) -> tuple[Numbers, list[dict[str, str]]]:
+    """The person's cell in every margin that is measured, and where the answer has it."""
+    base, scales, cells = [], [], []
+    for grid, share in spent.items():
+        cells.append({name: value if name in grid else "*" for name, value in KEYS.items()})
+        here = [row for row in OTHERS if all(row[1 + list(KEYS).index(name)] == KEYS[name] for name in grid)]
+        base.append(sum(int(row[-1]) for row in here))
+        scales.append(MOST / math.sqrt(2 * share * RHO))
+    return Numbers(np.array(base, dtype=float), np.full(len(base), MOST), np.array(scales), True), cells
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_one_person_changes_the_odds_of_an_answer_by_less_than_its_price(town: Town, name: str) -> None:
-    """All of the price is spent on what one person can do: nothing is split, nothing left over."""
-    asked = QUESTIONS[name]
-    having, without = (town.plan(dataset, asked.question) for dataset in ("pure-with", "pure-without"))
-    event = Revealing.of(town, having, without)
-    assert len(event.places) == asked.moved
-    runs = runs_of(having)
-    told = Told(
-        frequency(town, "pure-with", having, lambda released: event.happened(flat(released)), runs),
-        frequency(town, "pure-without", without, lambda released: event.happened(flat(released)), runs),
-        runs,
-    )
-    assert told.certain < CHARGE
-    assert told.likely > 0.8 * CHARGE
-    assert told.certain > 0.5 * CHARGE
-    for dataset, hits in (("pure-with", told.having), ("pure-without", told.without)):
-        answers = [town.ask(dataset, asked.question) for _ in range(OVER_HTTP)]
-        assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
-        assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
-        numbers = [noisy_numbers(having, AnswerTable.from_json(answer)) for answer in answers]
-        assert agrees(sum(map(event.happened, numbers)), OVER_HTTP, hits, runs)
-
-
-def shape_behind(town: Town, dataset: str, planned: Plan) -> object:
-    made = table(planned, release(planned, town.exact(dataset, planned), Silence()))
-    return shape(json.loads(made.as_json()))
-
-
-def left_of(bins: int, place: int = 0) -> Callable[[Released], bool]:
-    return lambda released: bool(released[0][place, 0] < bins)
-
-
-def test_one_person_changes_the_odds_of_a_median_by_less_than_its_price(town: Town) -> None:
-    """The three rows at the low end raise the score of its bin by 3/2 and lower those of 47 bins by 3/2.
-
-    The bins that fall behind must outweigh all others for the odds to move by the whole ε: with 50 bins they
-    move by 0.948 of it (the law of permute-and-flip, computed).
+@pytest.mark.long
+def test_all_margins_together_tell_less_than_they_cost(towns: Towns, record_property: Record) -> None:
+    """Where persons share a margin, as all do the grand total, an answer is one experiment: two registers that differ
+    in one person are asked again and again for a table with all of its margins.
     """
-    having, without = (town.plan(dataset, MEDIAN.question) for dataset in ("pure-with", "pure-without"))
-    assert without.measurements[0].draws[0].mechanism.kind == "noisy_max"
-    told = Told(
-        frequency(town, "pure-with", having, left_of(1), CHOICES),
-        frequency(town, "pure-without", without, left_of(1), CHOICES),
-        CHOICES,
+    town, runs = towns("few"), PERSONS["many"] // 20
+    question = Asked(SUM, (), {"group_by": [{"column": name} for name in KEYS], "totals": True}).question(
+        "zcdp"
     )
-    assert told.certain < CHARGE
-    assert told.likely > 0.8 * CHARGE
-    assert told.certain > 0.5 * CHARGE
-    for dataset, hits in (("pure-with", told.having), ("pure-without", told.without)):
-        answers = [town.ask(dataset, MEDIAN.question) for _ in range(OVER_HTTP)]
-        assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
-        assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
-        assert agrees(sum(answer["rows"][0]["s"] == 0 for answer in answers), OVER_HTTP, hits, CHOICES)
-
-
-def test_one_person_changes_the_odds_of_quantiles_by_splits_by_less_than_its_price(town: Town) -> None:
-    """The middle of three quantiles is chosen at four tenths of the price: half of it for each level, a fifth of
-    that to cut the bin. The same event tells of no more here, for what the rest buys lies elsewhere.
-    """
-    having, without = (town.plan(dataset, SPLITS.question) for dataset in ("pure-with", "pure-without"))
-    assert without.measurements[0].estimator.by_splits  # type: ignore[union-attr]
-    told = Told(
-        frequency(town, "pure-with", having, left_of(1, 1), 6 * RUNS),
-        frequency(town, "pure-without", without, left_of(1, 1), 6 * RUNS),
-        6 * RUNS,
-    )
-    assert told.certain < CHARGE
-    assert told.likely > 0.15 * CHARGE
-    for dataset, hits in (("pure-with", told.having), ("pure-without", told.without)):
-        answers = [town.ask(dataset, SPLITS.question) for _ in range(OVER_HTTP)]
-        assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
-        assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
-        assert agrees(sum(answer["rows"][0]["s_q50"] == 0 for answer in answers), OVER_HTTP, hits, 6 * RUNS)
-
-
-def test_one_person_changes_the_odds_of_a_tree_of_counts_by_less_than_its_price(town: Town) -> None:
-    """Its three rows lie in one bin, so that they move a count of three on every level of the tree."""
-    having, without = (town.plan(dataset, TREE.question) for dataset in ("pure-with", "pure-without"))
-    event = Revealing.of(town, having, without)
-    levels = len(having.measurements[0].estimator.levels)  # type: ignore[union-attr]
-    assert len(event.places) == levels
-    runs = 8 * RUNS
-    told = Told(
-        frequency(town, "pure-with", having, lambda released: event.happened(flat(released)), runs),
-        frequency(town, "pure-without", without, lambda released: event.happened(flat(released)), runs),
-        runs,
-    )
-    assert told.certain < CHARGE
-    assert told.likely > 0.8 * CHARGE
-    assert told.certain > 0.5 * CHARGE
-    for dataset in ("pure-with", "pure-without"):
-        answers = [town.ask(dataset, TREE.question) for _ in range(OVER_HTTP)]
-        assert {answer["charge"]["amount"] for answer in answers} == {str(CHARGE)}
-        assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
-
-
-# ρ
-
-RHO = 1
-ORDER = 3
-DEVIATIONS = 2.7
-"""At ρ 1, of events that are no rarer than 1 in 300, this one tells most: 0.735 ρ, at the order 3."""
-
-
-def divergence(having: float, without: float) -> float:
-    """The Rényi divergence of an event's probabilities, over the order: at most ρ of ρ-zCDP."""
-    total = having**ORDER * without ** (1 - ORDER) + (1 - having) ** ORDER * (1 - without) ** (1 - ORDER)
-    return math.log(total) / (ORDER - 1) / ORDER
-
-
-def scales_of(planned: Plan) -> np.ndarray:
-    """The deviation of each released number."""
-    (part,) = planned.measurements
-    cells = [math.prod(planned.layout.sizes[axis] for axis in draw.subset) for draw in part.draws]
-    parts = len(part.estimator.components)  # type: ignore[union-attr]
-    return np.repeat([draw.mechanism.scale for draw in part.draws], [size * parts for size in cells])
-
-
-@pytest.mark.parametrize("name", ["count", "count_persons", "totals", "workload"])
-def test_an_answer_accounted_in_rho_tells_no_more_than_its_price(town: Town, name: str) -> None:
-    """Against the definition of ρ-zCDP, against the (ε, δ) that people are shown, and against the noise."""
-    question = {**QUESTIONS[name].question, "budget": {"rho": str(RHO)}}
-    having, without = (town.plan(dataset, question) for dataset in ("zcdp-with", "zcdp-without"))
-    assert {draw.mechanism.kind for draw in without.measurements[0].draws} == {"discrete_gaussian"}
-    event, scales = Revealing.of(town, having, without, "zcdp"), scales_of(without)
-
-    def happened(numbers: np.ndarray) -> bool:
-        return event.evidence(numbers, scales) >= DEVIATIONS
-
-    runs = 2 * runs_of(having)
-    told = Told(
-        frequency(town, "zcdp-with", having, lambda released: happened(flat(released)), runs),
-        frequency(town, "zcdp-without", without, lambda released: happened(flat(released)), runs),
-        runs,
-    )
-    surely, hardly = least(told.having, runs), most(told.without, runs)
-    assert divergence(surely, hardly) < RHO
-    for delta in (Fraction(1, 1_000), Fraction(1, 100), Fraction(1, 20)):
-        assert surely <= math.exp(epsilon_of(having.price, delta)) * hardly + delta
-    apart = float(norm.ppf(told.having / runs) - norm.ppf(told.without / runs))
-    assert apart == pytest.approx(math.sqrt(2 * RHO), rel=0.15)
-    if runs == 40 * RUNS:
-        assert divergence(told.having / runs, told.without / runs) > 0.8 * 0.735 * RHO
-    for dataset, hits in (("zcdp-with", told.having), ("zcdp-without", told.without)):
-        answers = [town.ask(dataset, question) for _ in range(OVER_HTTP)]
-        assert {answer["charge"]["amount"] for answer in answers} == {str(RHO)}
-        assert {shape(answer) == shape_behind(town, dataset, having) for answer in answers} == {True}
-        numbers = [noisy_numbers(having, AnswerTable.from_json(answer)) for answer in answers]
-        assert agrees(sum(map(happened, numbers)), OVER_HTTP, hits, runs)
-
-
-# The audit is not blind
-
-
-def test_an_audit_of_noise_sold_for_less_than_it_tells_finds_more_than_the_charge(town: Town) -> None:
-    """The same measurement of the same noise, had it been sold at ε 1.5."""
-    having, without = (
-        town.plan(dataset, QUESTIONS["count"].question) for dataset in ("pure-with", "pure-without")
-    )
-    event = Revealing.of(town, having, without)
-    hits = [
-        frequency(town, dataset, planned, lambda released: event.happened(flat(released)), 20 * RUNS)
-        for dataset, planned in (("pure-with", having), ("pure-without", without))
+    person = [("99", *KEYS.values(), 10)] * ROWS
+    for id, rows in (("with", OTHERS + person), ("without", OTHERS)):
+        csv = [("person", *KEYS, "v"), *((id + name, *rest) for name, *rest in rows)]
+        town.register(derived(AMONG, id=id), "\n".join(",".join(map(str, row)) for row in csv) + "\n")
+    numbers, cells = all_margins(town.shares("with", question))
+    assert dict.fromkeys(KEYS, "*") in cells, "the grand total is one of them"
+    answers = [town.ask(id, question) for id in ("with", "without") for _ in range(runs)]
+    assert {answer["charge"]["amount"] for answer in answers} == {str(RHO)}
+    noisy = [
+        [row["s_noisy"] for cell in cells for row in answer["rows"] if cell.items() <= row.items()]
+        for answer in answers
     ]
-    assert Told(hits[0], hits[1], 20 * RUNS).certain > 0.75 * CHARGE
+    deviations = numbers.evidence(np.array(noisy, dtype=float)) / math.sqrt(2 * RHO)
+    assert_gaussian("totals, all margins", deviations, np.arange(2 * runs) < runs, 1.0, record_property)
