@@ -132,7 +132,9 @@ PROBLEMS: dict[str, ProblemWords] = {
     ),
     "planning_too_dear": ProblemWords(
         status=422,
-        title=Words(ja="質問の準備に計算量がかかりすぎます", en="Preparing this question takes too much work"),
+        title=Words(
+            ja="質問の準備に計算量がかかりすぎます", en="Preparing this question takes too much work"
+        ),
         # Replaced by the refusal's own words, which say what takes the work and what to change.
         detail=Words(
             ja="データは読まれず、課金もされていません。", en="Nothing was read and nothing was charged."
