@@ -227,7 +227,7 @@ class Mean:
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """The half-width in units for `rows` rows, at worst: where the mean is one of the clamping bounds."""
         span = self.high - self.low
-        share = float(distribution.tail(confidence, np.ones((1, 1)))[0]) / (rows * span)
+        share = distribution.tail_of_sum(confidence) / (rows * span)
         return min(1.0, share) * span * float(self.step)
 
 
@@ -302,7 +302,7 @@ class Variance:
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """The half-width in (squared) units for `rows` rows, at worst: where all values lie at one of the bounds."""
         side = float(self.top * self.grid * self.step)
-        share = min(0.25, float(distribution.tail(confidence, np.ones((1, 1)))[0]) / (rows * self.top**2))
+        share = min(0.25, distribution.tail_of_sum(confidence) / (rows * self.top**2))
         return side * math.sqrt(share) if self.root else side**2 * share
 
 
@@ -353,7 +353,7 @@ class Share(_Classes):
 
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """The half-width of the share for `rows` rows counted in all, at worst over all shares."""
-        return min(1.0, float(distribution.tail(confidence, np.ones((1, 1)))[0]) / rows)
+        return min(1.0, distribution.tail_of_sum(confidence) / rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,7 +386,7 @@ class Ratio(_Classes):
 
     def half_width(self, distribution: NoiseDistribution, confidence: float, rows: int) -> float:
         """The half-width of the ratio for `rows` rows in the denominator, at worst over ratios up to 1."""
-        return float(distribution.tail(confidence, np.ones((2, 1)))[0]) / rows
+        return distribution.tail_of_sum(confidence, draws=2) / rows
 
 
 def _odds(share: float) -> float | None:

@@ -1,6 +1,8 @@
 """Grouping keys → axes: the cells of a table as intervals of codes, with their labels. Reads no data."""
 
-from datetime import date, timedelta
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 from privacy.exact import Axis
 from privacy.filters import Interval
@@ -13,9 +15,9 @@ from privacy.schema import (
     Label,
     Number,
     UndeclaredColumn,
+    all_in_units,
     day_number,
     day_of,
-    in_units,
 )
 
 CELLS_MAX = 100_000
@@ -24,25 +26,58 @@ FISCAL_YEAR_BEGINS = 4
 """Local governments' fiscal years run from April (Local Autonomy Act, article 208)."""
 
 
+def buckets_of(column: Column, key: Key) -> int:
+    """How many cells a key cuts a column into, the one for missing among them; from its ends, without listing any.
+
+    1 for a key that does not fit the column, which `axis_of` refuses without listing anything either.
+    """
+    values = 1
+    if key.bins is not None:
+        values = len(key.bins) - 1
+    elif key.by is not None:
+        if isinstance(column, Date):
+            values = _period(day_of(column.high), key.by) - _period(day_of(column.low), key.by) + 1
+    elif column.high - column.low < CELLS_MAX:
+        values = column.high - column.low + 1
+    return values + key.missing
+
+
+def cells_of(keys: Iterable[Key], columns: Mapping[str, Column], *, totals: bool = False) -> int:
+    """The cells of a table by these keys, with its margins if `totals`; a key of no column counts as one value."""
+    sizes = (buckets_of(columns[key.column], key) if key.column in columns else 1 for key in keys)
+    return math.prod(size + totals for size in sizes)
+
+
 def axes_of(keys: tuple[Key, ...], resolver: Resolver, pointer: str = "/group_by") -> tuple[Axis, ...]:
-    """The axes of a `group_by`; notes a problem for each key that does not fit."""
+    """The axes of a `group_by`; notes a problem for each key that does not fit.
+
+    Lists every bucket: a caller has seen that they are few enough (`cells_of`).
+    """
+    return tuple(
+        axis_of(key, resolver.places[key.column], resolver, here)
+        for key, here in known_keys(keys, resolver, pointer)
+    )
+
+
+def known_keys(keys: tuple[Key, ...], resolver: Resolver, pointer: str) -> list[tuple[Key, str]]:
+    """The keys on columns that exist, each column's first, with their pointers; notes a problem for each other."""
     if len(keys) > KEYS_MAX:
         resolver.refuse(pointer, "too_many_keys", len(keys), KEYS_MAX)
-        return ()
-    axes: list[Axis] = []
+        return []
+    found: dict[str, tuple[Key, str]] = {}
     for number, key in enumerate(keys):
         here = f"{pointer}/{number}"
-        place = resolver.place(key.column, f"{here}/column")
-        if place is None:
+        if resolver.place(key.column, f"{here}/column") is None:
             continue
         # A key column is named after its column, and two of one name could not be read apart.
-        if place in (axis.column for axis in axes):
+        if key.column in found:
             resolver.refuse(f"{here}/column", "repeated_key", key.column)
-        axes.append(_axis(key, place, resolver, here))
-    return tuple(axes)
+        found.setdefault(key.column, (key, here))
+    return list(found.values())
 
 
-def _axis(key: Key, place: int, resolver: Resolver, pointer: str) -> Axis:
+def axis_of(key: Key, place: int, resolver: Resolver, pointer: str) -> Axis:
+    """The axis of one key on the column number `place`; without buckets, and problems noted, if it does not fit."""
     column = resolver.columns[place]
     pairs = _pairs(column, key, resolver, pointer)
     # Only on request: without it a row that lacks the value stands in no cell, which moves nothing.
@@ -70,19 +105,18 @@ def _pairs(column: Column, key: Key, resolver: Resolver, pointer: str) -> list[t
     if column.high - column.low >= CELLS_MAX:
         resolver.refuse(f"{pointer}/column", "too_many_values", key.column, CELLS_MAX)
         return []
-    return [((code, code), _label(column, code)) for code in range(column.low, column.high + 1)]
+    codes = range(column.low, column.high + 1)
+    return list(zip(zip(codes, codes, strict=True), _labels(column, codes), strict=True))
 
 
-def _label(column: Column, code: int) -> Label:
+def _labels(column: Category | Number | Date, codes: range) -> Sequence[Label]:
     match column:
         case Category(values=values):
-            return values[code]
+            return values
         case Date():
-            return day_of(code).isoformat()
+            return [day_of(code).isoformat() for code in codes]
         case Number(step=step):
-            return in_units(code, step)
-        case UndeclaredColumn():
-            raise AssertionError("has no labels")
+            return all_in_units(codes, step)
 
 
 def periods(column: Date, by: str) -> list[tuple[Interval, str]]:
@@ -92,34 +126,37 @@ def periods(column: Date, by: str) -> list[tuple[Interval, str]]:
     """
     assert by in CALENDAR
     found, low = [], column.low
-    while low <= column.high:
-        high = min(day_number(_last(day_of(low), by)), column.high)
-        found.append(((low, high), _name(day_of(low), by)))
+    for number in range(_period(day_of(low), by), _period(day_of(column.high), by) + 1):
+        year, part = divmod(number, _PARTS[by])
+        high = min(_last_day(number, by), column.high)
+        found.append(((low, high), _PERIOD_NAMES[by].format(year=year, part=part + 1)))
         # Periods follow without gap or overlap, so that each row stands in one cell and sensitivities hold.
         low = high + 1
     return found
 
 
-def _last(day: date, by: str) -> date:
-    """The last day of the period that holds `day`; the calendar itself ends with the year 9999."""
+_PARTS = {"year": 1, "fiscal_year": 1, "quarter": 4, "month": 12}
+"""Into how many periods a year is cut."""
+
+_PERIOD_NAMES = {
+    "year": "{year:04d}",
+    "fiscal_year": "FY{year:04d}",
+    "quarter": "{year:04d}-Q{part}",
+    "month": "{year:04d}-{part:02d}",
+}
+
+
+def _period(day: date, by: str) -> int:
+    """The number of the period that holds a day, counted from the year 0."""
     if by == "fiscal_year":
-        year = _fiscal_year(day) + 1
-        return date(year, FISCAL_YEAR_BEGINS, 1) - timedelta(days=1) if year <= date.max.year else date.max
-    month = {"year": 12, "quarter": (day.month + 2) // 3 * 3, "month": day.month}[by]
-    return date(day.year, 12, 31) if month == 12 else date(day.year, month + 1, 1) - timedelta(days=1)
+        return day.year if day.month >= FISCAL_YEAR_BEGINS else day.year - 1
+    return day.year * _PARTS[by] + (day.month - 1) * _PARTS[by] // 12
 
 
-def _name(day: date, by: str) -> str:
-    match by:
-        case "year":
-            return f"{day.year:04d}"
-        case "fiscal_year":
-            return f"FY{_fiscal_year(day):04d}"
-        case "quarter":
-            return f"{day.year:04d}-Q{(day.month + 2) // 3}"
-        case _:
-            return f"{day.year:04d}-{day.month:02d}"
-
-
-def _fiscal_year(day: date) -> int:
-    return day.year if day.month >= FISCAL_YEAR_BEGINS else day.year - 1
+def _last_day(number: int, by: str) -> int:
+    """The code of the last day of a period; the calendar itself ends with the year 9999."""
+    year, part = divmod(number + 1, _PARTS[by])
+    if year > date.max.year:
+        return day_number(date.max)
+    month = FISCAL_YEAR_BEGINS if by == "fiscal_year" else part * 12 // _PARTS[by] + 1
+    return day_number(date(year, month, 1)) - 1

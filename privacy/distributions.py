@@ -52,7 +52,7 @@ class NoiseDistribution:
             return math.ceil(self.half_width_real(confidence))
         if self.kind == "gaussian" and self.scale <= EXACT_SIGMA_MAX:
             return _summed_half_width(self.scale, confidence)
-        return math.ceil(float(self.tail(confidence, np.ones((1, 1)))[0]))
+        return math.ceil(self.tail_of_sum(confidence))
 
     def half_width_real(self, confidence: float) -> float:
         """t with P(|X| ≤ t) ≥ `confidence` for noise that is no whole number, as that of a least-squares estimate.
@@ -60,7 +60,7 @@ class NoiseDistribution:
         Half a unit wider than the continuous distribution: one draw may still outweigh the others, and a whole number
         is up to half a unit further out than a continuous draw that it is the rounding of.
         """
-        return float(self.tail(confidence, np.ones((1, 1)))[0]) + 0.5
+        return self.tail_of_sum(confidence) + 0.5
 
     def tail(self, confidence: float, weights: Floats) -> Floats:
         """t with P(|Σ wᵢXᵢ| ≤ t) ≥ `confidence` for independent draws; `weights` is (draws, …)."""
@@ -68,6 +68,10 @@ class NoiseDistribution:
             return self.scale * _laplace_tail(confidence, np.abs(weights))
         factor = _normal_or_mixed(self.kind, confidence)
         return np.asarray(self.scale * factor * np.sqrt((weights**2).sum(axis=0)))
+
+    def tail_of_sum(self, confidence: float, draws: int = 1) -> float:
+        """`tail` of the plain sum of so many draws."""
+        return self.scale * _unit_tail(self.kind, confidence, draws)
 
     def shares_tail(self, confidence: float, share: Floats, *, classes: int) -> Floats:
         """`tail` for the noise of (1-s)A - sB as a function of s in [0, 1], from a table at `SHARES`.
@@ -134,6 +138,12 @@ def _laplace_tail(confidence: float, weights: Floats) -> Floats:
         low, high = np.where(wide, middle, low), np.where(wide, high, middle)
     # The upper end of the bisection holds at least the confidence.
     return np.asarray(high * top)
+
+
+@lru_cache(maxsize=256)
+def _unit_tail(kind: Literal["laplace", "gaussian", "mixed"], confidence: float, draws: int) -> float:
+    """The tail at a scale of 1: the same at every step of a search for a price."""
+    return float(NoiseDistribution(kind, 1.0).tail(confidence, np.ones((draws, 1)))[0])
 
 
 @lru_cache(maxsize=64)

@@ -6,8 +6,8 @@ down to the memberships, so that no third truth value is left. Equal questions g
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import reduce
-from itertools import groupby
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TypeAlias
 
 Interval: TypeAlias = tuple[int, int]
@@ -51,10 +51,21 @@ def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(joined)
 
 
-def intersection(left: Iterable[Interval], right: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The codes that lie in both sets."""
-    right = tuple(right)
-    return union((max(a, c), min(b, d)) for a, b in left for c, d in right)
+def intersection(*sets: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The codes that lie in all of the sets, of which there is at least one.
+
+    One sweep over the ends of all intervals: pairs of intervals, or of sets, would be as many as their squares.
+    """
+    disjoint = [union(intervals) for intervals in sets]
+    ends = chain.from_iterable(((low, 1), (high + 1, -1)) for low, high in chain.from_iterable(disjoint))
+    found: list[Interval] = []
+    inside = begin = 0
+    for place, moves in groupby(sorted(ends), key=itemgetter(0)):
+        if inside == len(disjoint):
+            found.append((begin, place - 1))
+        inside += sum(move for _, move in moves)
+        begin = place
+    return tuple(found)
 
 
 def complement(intervals: Iterable[Interval], domain: Interval) -> tuple[Interval, ...]:
@@ -68,19 +79,19 @@ def complement(intervals: Iterable[Interval], domain: Interval) -> tuple[Interva
 
 def every(terms: Iterable[Filter]) -> Filter:
     """The canonical form of "all of these"."""
-    return _combine(terms, Every, Some, intersection)
+    return _combine(terms, Every, Some, lambda sets: intersection(*sets))
 
 
 def some(terms: Iterable[Filter]) -> Filter:
     """The canonical form of "any of these"."""
-    return _combine(terms, Some, Every, lambda left, right: union([*left, *right]))
+    return _combine(terms, Some, Every, lambda sets: union(chain.from_iterable(sets)))
 
 
 def _combine(
     terms: Iterable[Filter],
     kind: type[Every] | type[Some],
     dual: type[Every] | type[Some],
-    merge: Callable[[tuple[Interval, ...], tuple[Interval, ...]], tuple[Interval, ...]],
+    merge: Callable[[Iterable[tuple[Interval, ...]]], tuple[Interval, ...]],
 ) -> Filter:
     """Flatten, merge memberships of one column, settle constants, sort, drop repeats."""
     # Brackets inside brackets of one kind mean nothing, and must not change a fingerprint.
@@ -88,7 +99,7 @@ def _combine(
     members = sorted(part for part in flat if isinstance(part, Member))
     merged: list[Filter] = []
     for column, group in groupby(members, key=lambda member: member.column):
-        merged.append(Member(column, reduce(merge, (member.intervals for member in group))))
+        merged.append(Member(column, merge(member.intervals for member in group)))
     rest = {canonical_text(part): part for part in flat if not isinstance(part, Member)}
     parts = [_constant(part) for part in merged] + [rest[text] for text in sorted(rest)]
     # "No row" decides an "all of these", "every row" an "any of these".

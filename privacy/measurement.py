@@ -91,6 +91,13 @@ def measurement_of(statistic: Statistic, estimator: AnyEstimator, price: Price, 
     )
 
 
+def draw_prices(estimator: AnyEstimator, price: Price, layout: Layout) -> list[Price]:
+    """What each draw of a statistic costs, without settling its noise: a share of nothing has none."""
+    if isinstance(estimator, Quantiles) and not estimator.by_tree:
+        return estimator.draw_prices(price)
+    return split(price, list(layout.shares))
+
+
 def draws_of(estimator: AnyEstimator, price: Price, terms: Terms) -> tuple[PlannedDraw, ...]:
     """The draws that the price buys."""
     layout, measure = terms.layout, terms.schema.measure

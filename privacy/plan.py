@@ -6,25 +6,25 @@ Refuses a query that does not fit, with every problem it has, before anything is
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from privacy import filters, pricing
 from privacy import layout as layouts
-from privacy.axes import CELLS_MAX, axes_of
+from privacy.axes import CELLS_MAX, axes_of, axis_of, cells_of, known_keys
 from privacy.budget import Price, split
 from privacy.exact import Axis, ExactRequest, cells_over
 from privacy.filters import Filter, canonical
 from privacy.layout import Layout, PlannedTable
 from privacy.measurement import Measurement, Terms, is_additive, measurement_of
 from privacy.partition_selection import UndeclaredValueCount
-from privacy.pricing import PRICE_MIN, AboveQueryLimit
-from privacy.query import MECHANISMS, InvalidQuery, Key, Problem, Query, Statistic
+from privacy.pricing import AboveQueryLimit
+from privacy.query import MECHANISMS, TERMS_MAX, Key, Query, Statistic, conditions_of, terms_in
 from privacy.resolve import Resolver
 from privacy.schema import Schema, UndeclaredColumn
 from privacy.statistics import AnyEstimator, StatisticReader, component_names, value_names
+from privacy.work import must_be_cheap_a_row
 
 __all__ = ["AboveQueryLimit", "Plan", "plan"]
 
@@ -93,9 +93,12 @@ class Plan:
 def plan(query: Query, schema: Schema) -> Plan:
     """Check a query against a schema, price it and settle how each statistic is measured.
 
-    Raises InvalidQuery with every problem found, AboveQueryLimit or NotReachable.
+    What the request alone decides is checked before anything is worked out whose time grows with the size of a
+    domain or a table. Raises InvalidQuery with every problem found, PlanningTooDear, AboveQueryLimit or NotReachable.
     """
     resolver = Resolver(schema)
+    _check_size(query, resolver)
+    must_be_cheap_a_row(query, schema)
     bound = _bound(query, schema, resolver)
     layout = _layout(query, schema, resolver)
     tree = _inside(layout, resolver.where(query.where), schema)
@@ -107,7 +110,6 @@ def plan(query: Query, schema: Schema) -> Plan:
         else reader.undeclared_count(statistic, undeclared, f"/select/{place}")
         for place, statistic in enumerate(query.select)
     ]
-    _check_size(query, layout, resolver)
     _check_names(query, estimators, layout, resolver)
     _check_mechanism(query, schema, resolver)
     _check_additive(query, estimators, layout, resolver)
@@ -122,12 +124,12 @@ def plan(query: Query, schema: Schema) -> Plan:
     terms = Terms(schema=schema, layout=layout, mechanism=query.mechanism)
     price = pricing.price(query, terms, drafts, weights)
     shares = split(price, weights)
+    # Before the draws are made: noise of a cheaper one could leave the int64 range, and of no price has no scale.
+    pricing.check_shares(known, shares, layout)
     measurements = tuple(
         measurement_of(statistic, estimator, share, terms)
         for statistic, estimator, share in zip(query.select, known, shares, strict=True)
     )
-    # Last, since only now the price of each single draw is known.
-    _check_shares(measurements)
     return Plan(
         schema=schema,
         query=query,
@@ -138,6 +140,21 @@ def plan(query: Query, schema: Schema) -> Plan:
         price=price,
         fingerprint=_fingerprint(query, layout, tree, bound, measurements),
     )
+
+
+def _check_size(query: Query, resolver: Resolver) -> None:
+    """Refuse more statistics or conditions than a request may hold: each of them alone costs time."""
+    if not 1 <= len(query.select) <= STATISTICS_MAX:
+        resolver.refuse("/select", "too_many_statistics", len(query.select), STATISTICS_MAX)
+    terms = 0
+    for pointer, where in conditions_of(query):
+        terms += terms_in(where)
+        if terms > TERMS_MAX:
+            # Of the whole request: twenty ratios with filters of their own would otherwise hold forty times as many.
+            resolver.refuse(pointer, "too_many_terms", terms, TERMS_MAX)
+            break
+    # At once, and not with the other problems: finding these is what would cost the time.
+    resolver.done()
 
 
 def _bound(query: Query, schema: Schema, resolver: Resolver) -> int:
@@ -164,19 +181,28 @@ def _layout(query: Query, schema: Schema, resolver: Resolver) -> Layout:
                 "/totals" if query.totals else "/select", "open_key_alone", query.group_by[0].column
             )
         return layouts.plain(())
+    if not _is_small(query, schema, resolver):
+        return layouts.plain(())
     axes = axes_of(query.group_by, resolver)
     if not query.totals:
         return layouts.plain(axes)
     if not axes:
         resolver.refuse("/totals", "needs_keys", expected="group_by")
-        return layouts.plain(axes)
-    # Before the search for a strategy, whose time grows with the cells and tables of a request.
-    cells = math.prod(len(axis.buckets) + 1 for axis in axes)
-    if cells * len(query.select) > CELLS_MAX:
-        resolver.refuse("/totals", "too_many_cells", cells * len(query.select), CELLS_MAX)
     if resolver.problems:
         return layouts.plain(axes)
     return layouts.with_totals(axes, schema.measure, CELLS_MAX)
+
+
+def _is_small(query: Query, schema: Schema, resolver: Resolver) -> bool:
+    """Whether all tables have few enough cells, which is known from their keys before any value is listed."""
+    columns = {column.name: column for column in schema.queryable}
+    keys = [query.group_by] if not query.tables else [table.group_by for table in query.tables]
+    pointer = "/tables" if query.tables else "/totals" if query.totals else "/group_by"
+    cells = len(query.select) * sum(cells_of(some, columns, totals=query.totals) for some in keys)
+    if cells > CELLS_MAX:
+        resolver.refuse(pointer, "too_many_cells", cells, CELLS_MAX)
+    # Too many keys are refused where they are read; their cells need not be many.
+    return cells <= CELLS_MAX
 
 
 def undeclared_key(query: Query, schema: Schema) -> int | None:
@@ -192,33 +218,36 @@ def undeclared_key(query: Query, schema: Schema) -> int | None:
 
 def _workload(query: Query, schema: Schema, resolver: Resolver) -> Layout:
     """Tables over shared axes. Keys on one column must be cut alike in all tables."""
-    known: dict[Key, int] = {}
+    if not _is_small(query, schema, resolver):
+        return layouts.plain(())
+    known: dict[str, tuple[Key, int]] = {}
     axes: list[Axis] = []
     tables: list[PlannedTable] = []
     for place, asked in enumerate(query.tables):
         pointer = f"/tables/{place}"
         if asked.name in (table.name for table in tables):
             resolver.refuse(f"{pointer}/as", "repeated_name", asked.name)
-        found = axes_of(asked.group_by, resolver, f"{pointer}/group_by")
-        if len(found) < len(asked.group_by):
-            continue
-        for number, (key, axis) in enumerate(zip(asked.group_by, found, strict=True)):
-            if key not in known:
-                # Cut in two ways, no grid would hold both tables, and neither could help to estimate the other.
-                if any(axis.column == other.column for other in axes):
-                    resolver.refuse(f"{pointer}/group_by/{number}", "cut_differently", key.column)
-                known[key] = len(axes)
-                axes.append(axis)
-        tables.append(PlannedTable(name=asked.name, keys=tuple(known[key] for key in asked.group_by)))
+        keys = []
+        for key, here in known_keys(asked.group_by, resolver, f"{pointer}/group_by"):
+            if key.column not in known:
+                known[key.column] = key, len(axes)
+                axes.append(axis_of(key, resolver.places[key.column], resolver, here))
+            # Cut in two ways, no grid would hold both tables, and neither could help to estimate the other.
+            elif known[key.column][0] != key:
+                resolver.refuse(here, "cut_differently", key.column)
+            keys.append(known[key.column][1])
+        tables.append(PlannedTable(name=asked.name, keys=tuple(keys)))
+    if resolver.problems:
+        return layouts.plain(())
     axes = [
         # A row in no bucket of a key still counts in the tables that do not have the key.
         axis if all(place in table.keys for table in tables) else _with_rest(axis, schema)
         for place, axis in enumerate(axes)
     ]
-    cells = sum(cells_over(tuple(axes), table.subset) for table in tables)
-    if cells * len(query.select) > CELLS_MAX:
-        resolver.refuse("/tables", "too_many_cells", cells * len(query.select), CELLS_MAX)
-    if resolver.problems:
+    # Again, with the buckets for the rest, which are measured too.
+    cells = len(query.select) * sum(cells_over(tuple(axes), table.subset) for table in tables)
+    if cells > CELLS_MAX:
+        resolver.refuse("/tables", "too_many_cells", cells, CELLS_MAX)
         return layouts.plain(())
     return layouts.workload(tuple(axes), tuple(tables), schema.measure, CELLS_MAX)
 
@@ -239,13 +268,6 @@ def _inside(layout: Layout, tree: Filter, schema: Schema) -> Filter:
     # A key with a bucket for every code filters nothing, and an empty condition would change the fingerprint.
     partial = [one for one, domain in zip(inside, domains, strict=True) if one.intervals != (domain,)]
     return filters.every([tree, *partial])
-
-
-def _check_size(query: Query, layout: Layout, resolver: Resolver) -> None:
-    if not 1 <= len(query.select) <= STATISTICS_MAX:
-        resolver.refuse("/select", "too_many_statistics", len(query.select), STATISTICS_MAX)
-    elif layout.cells * len(query.select) > CELLS_MAX and not query.totals and not query.tables:
-        resolver.refuse("/group_by", "too_many_cells", layout.cells * len(query.select), CELLS_MAX)
 
 
 def column_names(statistic: Statistic, estimator: AnyEstimator | None, layout: Layout) -> tuple[str, ...]:
@@ -306,29 +328,13 @@ def _weights(query: Query, resolver: Resolver) -> list[Fraction]:
     return [query.weights.get(name, Fraction(1)) for name in names]
 
 
-def _check_shares(measurements: Sequence[Measurement]) -> None:
-    """Refuse a draw so cheap that its noise could leave the int64 range."""
-    problems = [
-        Problem(
-            pointer=f"/select/{place}",
-            reason="share_too_small",
-            given=str(min(draw.mechanism.price for draw in part.draws)),
-            expected=str(PRICE_MIN),
-        )
-        for place, part in enumerate(measurements)
-        # Noise of a cheaper draw could saturate int64, and a saturated sum is no Laplace or Gaussian sum any more.
-        if any(draw.mechanism.price < PRICE_MIN for draw in part.draws)
-    ]
-    if problems:
-        raise InvalidQuery(problems)
-
-
 def _fingerprint(
     query: Query, layout: Layout, tree: Filter, bound: int, measurements: Sequence[Measurement]
 ) -> str:
     """The digest of the canonical question: names, order of statistics and price play no part."""
     question = {
-        "group_by": [[axis.column, [list(bucket) for bucket in axis.buckets]] for axis in layout.axes],
+        # Tuples are written as lists.
+        "group_by": [[axis.column, axis.buckets] for axis in layout.axes],
         # Sorted and without price, so that one question asked in two ways or at two prices has one fingerprint;
         # whether an answer is good enough to be used again is decided by `Plan.prices`.
         "select": sorted({part.key for part in measurements}),

@@ -1,13 +1,13 @@
 """The price of a query: the one given, or the least that reaches an accuracy. Knows no data."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from privacy.aggregates import Plain
-from privacy.budget import PRICE_NANO_MAX, Price, split
+from privacy.budget import Price, split
 from privacy.exact import ExactAggregate
 from privacy.layout import Layout, plain
 from privacy.measurement import (
@@ -15,12 +15,13 @@ from privacy.measurement import (
     Terms,
     distribution_of,
     distributions_of,
+    draw_prices,
     draws_of,
     ideal_distribution,
 )
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.quantiles import Quantiles
-from privacy.query import Accuracy, NotReachable, Query
+from privacy.query import Accuracy, InvalidQuery, NotReachable, Problem, Query
 from privacy.refusal import Refusal
 from privacy.resolve import Resolver
 from privacy.schema import Schema, in_units
@@ -94,55 +95,72 @@ def price(query: Query, terms: Terms, drafts: Sequence[Draft], weights: Sequence
     return query.budget
 
 
+def check_shares(estimators: Sequence[AnyEstimator], shares: Sequence[Price], layout: Layout) -> None:
+    """Raise InvalidQuery for statistics whose shares leave a draw less than PRICE_MIN; draws nothing up yet."""
+    problems = [
+        Problem(
+            pointer=f"/select/{place}",
+            reason="share_too_small",
+            given=str(cheapest),
+            expected=str(PRICE_MIN),
+        )
+        for place, (estimator, share) in enumerate(zip(estimators, shares, strict=True))
+        # Noise of a cheaper draw could saturate int64, and a saturated sum is no Laplace or Gaussian sum any more.
+        if (cheapest := min(draw_prices(estimator, share, layout))) < PRICE_MIN
+    ]
+    if problems:
+        raise InvalidQuery(problems)
+
+
 def _price_of_accuracy(
     asked: Accuracy, terms: Terms, drafts: Sequence[Draft], weights: list[Fraction]
 ) -> Price:
     """Solve for the statistic's share, then for the whole price that gives it that share."""
     limit = terms.schema.price_per_query_max
+    estimators = [draft.estimator for draft in drafts]
+    # Where even the dearest query buys some statistic no draw, no accuracy of another one helps it.
+    check_shares(estimators, split(limit, weights), terms.layout)
     place = next(place for place, draft in enumerate(drafts) if draft.name == asked.of)
-    estimator = drafts[place].estimator
-    least = _least_share(terms.layout, estimator)
+    estimator = estimators[place]
     shares = [weight / sum(weights) for weight in weights]
+    leasts = [_least_share(terms.layout, estimator) for estimator in estimators]
     # Rounded down: at this share the whole price still keeps the limit of a query.
     most = Price(int(limit.nano * shares[place]))
-    part = _solve(asked, estimator, terms, least, most)
+    part = _solve(asked, estimator, terms, leasts[place], most)
     if part is None:
         raise NotReachable(
             pointer="/budget/accuracy/within",
             within=str(asked.within),
-            reachable=_error_text(estimator, error_at(asked, estimator, terms, max(most, least))),
+            reachable=_error_text(estimator, error_at(asked, estimator, terms, max(most, leasts[place]))),
             limit=limit,
         )
-    # The accuracy fixes one statistic's price; the others must still afford a draw.
-    floor = math.ceil(PRICE_MIN.nano / min(shares))
-    if floor > limit.nano:
-        raise AboveQueryLimit(price=Price(min(floor, PRICE_NANO_MAX)), limit=limit)
+    # The accuracy fixes one statistic's price; the others must still afford their draws.
+    floor = max(math.ceil(least.nano / share) for least, share in zip(leasts, shares, strict=True))
     # `split` hands out remainders of a billionth, so the least whole price lies within one of the quotient.
     low = max(math.ceil((part.nano - 1) / shares[place]), floor)
     high = max(math.ceil(part.nano / shares[place]), floor)
-    while low < high:
-        middle = (low + high) // 2
-        if split(Price(middle), weights)[place] >= part:
-            high = middle
-        else:
-            low = middle + 1
+    high = _least(low, high, lambda nano: split(Price(nano), weights)[place] >= part)
     if high > limit.nano:
         raise AboveQueryLimit(price=Price(high), limit=limit)
     return Price(high)
 
 
+def _least(low: int, high: int, enough: Callable[[int], bool]) -> int:
+    """The least whole number of `low` … `high` that is enough, as `high` is; every one above it is, too."""
+    # Each step halves what is left, so that it ends after as many steps as the interval's width has binary digits.
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return high
+
+
 def _least_share(layout: Layout, estimator: AnyEstimator) -> Price:
     """The least price at which every draw of a statistic costs PRICE_MIN."""
     if isinstance(estimator, Quantiles) and not estimator.by_tree:
-        low, high = PRICE_MIN.nano, PRICE_MIN.nano * 100 * len(estimator.qs)
-        while low < high:
-            middle = (low + high) // 2
-            # The measure shapes noise and not prices, so any will do here.
-            if min(one.price for one in estimator.mechanisms(Price(middle), "pure")) >= PRICE_MIN:
-                high = middle
-            else:
-                low = middle + 1
-        return Price(high)
+        high = estimator.price_of_draws(PRICE_MIN).nano
+        # Rounding gives a draw a billionth more at most, so the least price is no further below.
+        low = max(0, high - 2 * len(estimator.choices()))
+        return Price(_least(low, high, lambda nano: min(estimator.draw_prices(Price(nano))) >= PRICE_MIN))
     return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)))
 
 
@@ -152,22 +170,26 @@ def _solve(asked: Accuracy, estimator: AnyEstimator, terms: Terms, least: Price,
     within = Fraction(asked.within)
     if most < least or error_at(asked, estimator, terms, most) > within:
         return None
-    low, high = least.nano, most.nano
-    while low < high:
-        middle = (low + high) // 2
-        if error_at(asked, estimator, terms, Price(middle)) <= within:
-            high = middle
-        else:
-            low = middle + 1
-    return Price(high)
+
+    def enough(nano: int, *, ideal: bool) -> bool:
+        return error_at(asked, estimator, terms, Price(nano), ideal=ideal) <= within
+
+    # By formula first: exact scales ask OpenDP at each step. The formula's are larger by less than 10⁻¹¹, so that
+    # the last few billionths are left to settle.
+    near = _least(least.nano, most.nano, lambda nano: enough(nano, ideal=True))
+    low = max(least.nano, near - near // 10**11 - 2)
+    return Price(_least(low, near, lambda nano: enough(nano, ideal=False)))
 
 
-def error_at(asked: Accuracy, estimator: AnyEstimator, terms: Terms, part: Price) -> Fraction:
+def error_at(
+    asked: Accuracy, estimator: AnyEstimator, terms: Terms, part: Price, *, ideal: bool = False
+) -> Fraction:
     """The half-width of the bounds at a price, in units; of a quantile the share of rows in between.
 
     In every cell at once: the noise of different cells is independent where each is measured alone, so each
     must hold with confidence c^(1/cells); estimates from several grids share noise, so the doubt is divided
-    (Bonferroni). A choice's error is bounded cell by cell, and cells are independent.
+    (Bonferroni). A choice's error is bounded cell by cell, and cells are independent. `ideal` takes scales by their
+    formulas instead of asking OpenDP.
     """
     confidence, layout = float(asked.confidence), terms.layout
     if asked.every_cell:
@@ -177,7 +199,8 @@ def error_at(asked: Accuracy, estimator: AnyEstimator, terms: Terms, part: Price
     draws = draws_of(estimator, part, terms)
     rows = asked.rows or 1
     # Several grids are priced by formula: exact scales ask OpenDP for each grid at each step of the bisection.
-    distributions = distributions_of(draws, layout, distribution_of if layout.direct else ideal_distribution)
+    distribution_from = distribution_of if layout.direct and not ideal else ideal_distribution
+    distributions = distributions_of(draws, layout, distribution_from)
     if isinstance(estimator, Quantiles):
         distribution = distributions[0] if distributions else None
         return Fraction(

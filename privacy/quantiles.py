@@ -128,11 +128,6 @@ class Quantiles:
         Values by splits share their part of the price level by level; a level's nodes all cost the same
         money, each of them the whole of it, since a row is in one of them only.
         """
-        count = len(self.qs)
-        value_price, *end_prices = split(
-            price, [Fraction(2 * count), *([Fraction(1)] * 2 * count)] if self.value_bounds else [Fraction(1)]
-        )
-        prices = [*self._value_prices(value_price), *end_prices]
         return [
             Mechanism(
                 kind="noisy_max",
@@ -142,8 +137,21 @@ class Quantiles:
                 sensitivity=self.rows * max(choice.q.numerator, choice.q.denominator - choice.q.numerator),
                 price=part,
             )
-            for choice, part in zip(self.choices(), prices, strict=True)
+            for choice, part in zip(self.choices(), self.draw_prices(price), strict=True)
         ]
+
+    def draw_prices(self, price: Price) -> list[Price]:
+        """The price of each choice, in the order of `choices`."""
+        ends = 2 * len(self.qs) if self.value_bounds else 0
+        value_price, *end_prices = split(price, [Fraction(max(1, ends)), *([Fraction(1)] * ends)])
+        return [*self._value_prices(value_price), *end_prices]
+
+    def price_of_draws(self, least: Price) -> Price:
+        """A price at which every choice costs `least` or more: each part rounded up, as `draw_prices` rounds down."""
+        levels = splits.depth_of(self.qs) / splits.SHARE_PRICE if self.by_splits else len(self.qs)
+        values = math.ceil(least.nano * levels)
+        ends = 4 * len(self.qs) * least.nano
+        return Price(max(2 * values, ends) if self.value_bounds else values)
 
     def _value_prices(self, price: Price) -> list[Price]:
         if not self.by_splits:
@@ -229,9 +237,10 @@ class Quantiles:
         # Union bound: every value must keep the stated error, since sorting may hand one value's error to another.
         doubt = (1 - confidence) / len(self.qs)
         errors: dict[Fraction, int] = {}
-        own = {choice.node: 0 for choice in self.choices()}
-        for choice, mechanism in zip(self.choices(), mechanisms, strict=True):
-            stray = math.ceil(_shift(mechanism, self.bins, doubt / self._draws_behind) / choice.q.denominator)
+        choices, doubt_of_draw = self.choices(), doubt / self._draws_behind
+        own = {choice.node: 0 for choice in choices}
+        for choice, mechanism in zip(choices, mechanisms, strict=True):
+            stray = math.ceil(_shift(mechanism, self.bins, doubt_of_draw) / choice.q.denominator)
             if choice.target == "value" and choice.node < 0:
                 errors[choice.q] = stray
             elif choice.target in ("value", "share"):
@@ -263,20 +272,24 @@ class Quantiles:
         return {"value": (first + last) / 2, "low": first, "high": last}[target]
 
 
-def plan_bins(low: int, high: int, cells: int, draws: int) -> int:
-    """The width of the bins: the least of 1, 2, 5, 10, 20 … codes with few enough bins for the drawing."""
-    most = min(BINS_MAX, CHOICES_MAX // max(1, cells * draws))
-    for width in _round_numbers():
+def bins_max(cells: int, draws: int) -> int:
+    """How many bins a quantile in each of so many cells may have for the drawing; 0 where even one is too many."""
+    return min(BINS_MAX, CHOICES_MAX // max(1, cells * draws))
+
+
+def plan_bins(low: int, high: int, most: int) -> int:
+    """The width of the bins: the least of 1, 2, 5, 10, 20 … codes that leaves at most `most` bins, one or more.
+
+    Raises ValueError for a domain of more than 10²⁰ codes a bin, which no column has.
+    """
+    # A closed list and no counting up: where no width is wide enough the search ends.
+    for width in _ROUND_NUMBERS:
         if (high - low) // width + 1 <= most:
             return width
-    raise AssertionError
+    raise ValueError("no width leaves so few bins")
 
 
-def _round_numbers() -> Iterator[int]:
-    power = 1
-    while True:
-        yield from (power, 2 * power, 5 * power)
-        power *= 10
+_ROUND_NUMBERS = tuple(digit * 10**power for power in range(21) for digit in (1, 2, 5))
 
 
 @dataclass(frozen=True, slots=True)

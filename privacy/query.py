@@ -4,6 +4,7 @@ Refuses nothing itself but malformed values of its own; `privacy.plan` checks a 
 collects every `Problem`, each with the JSON Pointer of what the caller sent.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -33,6 +34,8 @@ AGGREGATES = (
 )
 CALENDAR = ("year", "fiscal_year", "quarter", "month")
 MECHANISMS = ("discrete_laplace", "discrete_gaussian")
+TERMS_MAX = 1_000
+"""How many terms of lists and values of `in` and `between` all conditions of one request may hold together."""
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "in", "between", "is_missing")
 
 
@@ -186,3 +189,37 @@ class Query:
     priced_in: str = ""
     mode: Mode = "run"
     reuse: Reuse = "prefer"
+
+
+def conditions_of(query: Query) -> Iterator[tuple[str, Where]]:
+    """Every condition of a request with its JSON Pointer."""
+    if query.where is not None:
+        yield "/where", query.where
+    for place, statistic in enumerate(query.select):
+        for name in ("numerator", "denominator"):
+            where: Where | None = getattr(statistic, name)
+            if where is not None:
+                yield f"/select/{place}/{name}", where
+
+
+def comparisons_in(where: Where) -> Iterator[Compare]:
+    """The comparisons of a condition, in the order in which they were written."""
+    match where:
+        case Compare():
+            yield where
+        case Not(term):
+            yield from comparisons_in(term)
+        case All(terms) | Any(terms):
+            for term in terms:
+                yield from comparisons_in(term)
+
+
+def terms_in(where: Where) -> int:
+    """What a condition counts towards TERMS_MAX: the terms of each list, and each value of `in` and `between`."""
+    match where:
+        case Compare(op=op, values=values):
+            return len(values) if op in ("in", "between") else 0
+        case Not(term):
+            return terms_in(term)
+        case All(terms) | Any(terms):
+            return len(terms) + sum(map(terms_in, terms))

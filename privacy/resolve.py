@@ -22,6 +22,8 @@ class Resolver:
         self.columns = schema.queryable
         self.places = {column.name: place for place, column in enumerate(self.columns)}
         self.problems: list[Problem] = []
+        # A thousand literals each looked for in a list of thousands would be millions of comparisons.
+        self._codes: dict[str, dict[str, int]] = {}
 
     def refuse(self, pointer: str, reason: str, given: object = None, expected: object = None) -> None:
         """Note a problem."""
@@ -57,10 +59,12 @@ class Resolver:
         return code
 
     def _category(self, column: Category, value: Scalar, pointer: str) -> int | None:
-        if not isinstance(value, str) or value not in column.values:
+        if column.name not in self._codes:
+            self._codes[column.name] = {value: code for code, value in enumerate(column.values)}
+        code = self._codes[column.name].get(value) if isinstance(value, str) else None
+        if code is None:
             self.refuse(pointer, "undeclared_value", value, _list_text(column.values))
-            return None
-        return column.values.index(value)
+        return code
 
     def steps(self, column: Number, value: Scalar, pointer: str) -> int | None:
         """A number as whole steps of a column, whatever its domain."""

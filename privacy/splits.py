@@ -71,7 +71,8 @@ def nodes_of(qs: tuple[Fraction, ...]) -> tuple[Node, ...]:
 
 def depth_of(qs: tuple[Fraction, ...]) -> int:
     """The number of levels of the nodes: the draws that one row takes part in, one after the other."""
-    return 1 + max(node.depth for node in nodes_of(qs))
+    # Halves of halves: as many levels as the number of quantiles has binary digits.
+    return len(qs).bit_length()
 
 
 def choose(

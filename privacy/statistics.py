@@ -11,7 +11,7 @@ from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.exact import ExactAggregate
 from privacy.filters import Filter
 from privacy.partition_selection import UndeclaredValueCount
-from privacy.quantiles import Quantiles, plan_bins, plan_method
+from privacy.quantiles import CHOICES_MAX, Quantiles, bins_max, plan_bins, plan_method
 from privacy.query import AGGREGATES, Problem, Scalar, Statistic
 from privacy.resolve import Resolver, domain_text
 from privacy.schema import Category, Date, Number, Schema, UndeclaredColumn
@@ -20,6 +20,9 @@ AnyEstimator: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles | 
 """What is measured for a statistic."""
 
 QUANTILES_MAX = 99
+BINS_MIN = 16
+"""With fewer bins, where the domain has more codes than that, a quantile would say next to nothing."""
+
 QUANTILE_DECIMALS_MAX = 4
 ROW_CAPACITY = 2**33
 NOISE_SCALES = 2**10
@@ -257,11 +260,12 @@ class StatisticReader:
         low, high = bounds
         ends = statistic.value_bounds is True
         draws = len(qs) * (3 if ends else 1)
-        width = plan_bins(low, high, self.cells, draws)
-        bins = (high - low) // width + 1
         # So few bins would say next to nothing; fewer cells leave more bins to each.
-        if bins < min(16, high - low + 1):
-            self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws)
+        enough, most = min(BINS_MIN, high - low + 1), bins_max(self.cells, draws)
+        width = plan_bins(low, high, most) if most >= enough else 0
+        bins = (high - low) // width + 1 if width else 0
+        if bins < enough:
+            self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws, CHOICES_MAX // enough)
             return None
         method = plan_method(bins, qs, self.schema.measure, value_bounds=ends)
         shown = ",".join(str(q) for q in qs)
@@ -325,11 +329,12 @@ def _rows(where: Filter) -> ExactAggregate:
 
 def _grid(span: int, rows: int) -> int:
     """The finest grid on which the square of the span still fits."""
-    grid = 1
     # Coarser distances above the lower clamp, by doubling: their squares must obey the rule of 64 bits as values do.
-    while ((span + grid // 2) // grid) ** 2 > largest_reach(rows):
-        grid *= 2
-    return grid
+    # A grid of the whole span leaves a distance of 1, so the doubling ends there.
+    for grid in (1 << power for power in range(span.bit_length() + 1)):
+        if ((span + grid // 2) // grid) ** 2 <= largest_reach(rows):
+            return grid
+    raise ValueError("so many rows a person leave room for no square")
 
 
 def value_names(statistic: Statistic) -> tuple[str, ...]:

@@ -26,10 +26,12 @@ SHARE_MIN = Fraction(1, 1_000)
 
 SHARE_STEP = Fraction(1, 1_000_000)
 STEPS, PROMISING = 60, 6
+GLANCES = ((2, 32), (12, PROMISING))
 ROUNDS = {1: 0, 2: 6}
 TRIALS_MAX = 400
-"""How long to search: steps down from each start, starts worth finishing, rounds of changes by one grid
-(none where the problem is convex) and changes in a round."""
+"""How long to search: steps down from each start worth finishing, and how many these are; before that a few steps
+from every start and how many are kept after them, twice; rounds of changes by one grid (none where the problem is
+convex) and changes in a round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,7 @@ class _Design:
 
     def covers(self, chosen: npt.NDArray[np.bool_]) -> bool:
         """Whether these candidates measure every subspace."""
-        return bool((self.inform[:, chosen].sum(axis=1) > 0).all())
+        return bool((self.inform @ chosen > 0).all())
 
     def fits(self, chosen: npt.NDArray[np.bool_]) -> bool:
         """Whether these candidates have few enough cells together."""
@@ -204,9 +206,9 @@ def _search(design: _Design) -> Floats:
     # First the ways that the answer is compared with: it is never worse than the best of them.
     simple = np.stack([design.column(start) for start in (design.levels[0], *_common(design))], axis=1)
     best = min(_without_small_shares(design, simple).T, key=lambda column: _error(design, column))
-    best = _best_of(design, design.improve(_starts(design), STEPS), best)
+    best = _best_of(design, _starts(design), best)
     for _ in range(ROUNDS[design.power]):
-        better = _best_of(design, design.improve(_neighbours(design, best), STEPS // 10), best)
+        better = _best_of(design, _neighbours(design, best), best)
         # A gain of less than a ten-thousandth is not worth another round of trials.
         if _error(design, better) > (1 - 1e-4) * _error(design, best):
             break
@@ -244,9 +246,12 @@ def _neighbours(design: _Design, shares: Floats) -> Floats:
 
 def _best_of(design: _Design, trials: Floats, best: Floats) -> Floats:
     """The best of the most promising columns, each settled on grids worth measuring, and of `best`."""
-    # Stable, so that ties fall alike on every machine: one question has one strategy.
-    promising = np.argsort(design.error(trials), kind="stable")[:PROMISING]
-    settled = _without_small_shares(design, design.improve(trials[:, promising], STEPS))
+    # Most starts fall behind within a few steps: to take them all to the end would cost ten times as much.
+    for steps, kept in GLANCES:
+        trials = design.improve(trials, steps)
+        # Stable, so that ties fall alike on every machine: one question has one strategy.
+        trials = trials[:, np.argsort(design.error(trials), kind="stable")[:kept]]
+    settled = _without_small_shares(design, design.improve(trials, STEPS))
     fitting = [column for column in settled.T if design.fits(column > 0)]
     return min([best, *fitting], key=lambda column: _error(design, column))
 
@@ -289,20 +294,34 @@ def _merges(
     """
     masks = np.array([table.mask for table in tables])
     weights = np.array([table.weight for table in tables])
-    levels = []
+    root = 1 / (power + 1)
+
+    def cost(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> Floats:
+        """How much more the union of two groups costs than both; infinite where it may not be measured."""
+        cells = _cells(sizes, masks[one] | masks[other])
+        found = (cells * (weights[one] + weights[other])) ** root - roots[one] - roots[other]
+        return np.where(cells > cells_max, np.inf, found)
+
+    roots = (_cells(sizes, masks) * weights) ** root
+    levels = [dict(zip(masks.tolist(), roots.tolist(), strict=True))]
+    every = np.arange(len(masks))
+    # Each pair once: the others are infinite, and stay so.
+    costs = np.where(np.tri(len(masks), dtype=bool), np.inf, cost(every[:, None], every))
     while True:
-        roots = (_cells(sizes, masks) * weights) ** (1 / (power + 1))
-        levels.append(dict(zip(masks.tolist(), roots.tolist(), strict=True)))
-        union = masks[:, None] | masks
-        cells = _cells(sizes, union)
-        cost = (cells * (weights[:, None] + weights)) ** (1 / (power + 1)) - roots[:, None] - roots
-        # Each pair once, and no union that may not be measured.
-        cost[(cells > cells_max) | np.tri(len(masks), dtype=bool)] = np.inf
-        one, other = np.unravel_index(cost.argmin(), cost.shape)
-        if cost[one, other] == np.inf:
+        one, other = np.unravel_index(costs.argmin(), costs.shape)
+        if costs[one, other] == np.inf:
             return tuple(levels)
-        masks = np.append(np.delete(masks, [one, other]), union[one, other])
-        weights = np.append(np.delete(weights, [one, other]), weights[one] + weights[other])
+        kept = np.delete(np.arange(len(masks)), [one, other])
+        masks = np.append(masks[kept], masks[one] | masks[other])
+        weights = np.append(weights[kept], weights[one] + weights[other])
+        roots = (_cells(sizes, masks) * weights) ** root
+        levels.append(dict(zip(masks.tolist(), roots.tolist(), strict=True)))
+        # Only the new group's costs are new: to count them all at each level would be a cube of the tables.
+        last = np.full(len(masks), len(masks) - 1)
+        grown = np.full((len(masks), len(masks)), np.inf)
+        grown[:-1, :-1] = costs[np.ix_(kept, kept)]
+        grown[:-1, -1] = cost(np.arange(len(masks)), last)[:-1]
+        costs = grown
 
 
 def _candidates(

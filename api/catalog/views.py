@@ -22,6 +22,7 @@ from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.measurement import CONFIDENCE
 from privacy.plan import STATISTICS_MAX
 from privacy.pricing import count_within
+from privacy.query import TERMS_MAX
 from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of, in_units
 
 blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
@@ -33,7 +34,7 @@ LIMITS = {
     "cells": CELLS_MAX,
     "statistics": STATISTICS_MAX,
     "keys": KEYS_MAX,
-    "filter_terms": wire.FILTER_TERMS_MAX,
+    "filter_terms": TERMS_MAX,
     "body_bytes": wire.BODY_BYTES_MAX,
 }
 

@@ -19,7 +19,6 @@ from privacy.words import Words
 BODY_BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 DIGITS_MAX = 40
-FILTER_TERMS_MAX = 1_000
 QUOTE_LENGTH_MAX = 80
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")

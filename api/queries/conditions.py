@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from api.http.fields import SCALAR, CodedField, FieldFault, Pointer, is_scalar
-from api.http.wire import FILTER_TERMS_MAX, escaped
+from api.http.wire import escaped
 from privacy import query as q
 
 MEMBERS = ("column", "op", "value")
@@ -34,13 +34,13 @@ CONDITION_SCHEMA: dict[str, Any] = {
                     "description": "A literal; a list for in and between; absent for is_missing.",
                     "anyOf": [
                         *SCALAR["anyOf"],
-                        {"type": "array", "items": SCALAR, "maxItems": FILTER_TERMS_MAX},
+                        {"type": "array", "items": SCALAR, "maxItems": q.TERMS_MAX},
                     ],
                 },
             },
         },
-        _connective("all", {"type": "array", "items": REFERENCE, "maxItems": FILTER_TERMS_MAX}),
-        _connective("any", {"type": "array", "items": REFERENCE, "maxItems": FILTER_TERMS_MAX}),
+        _connective("all", {"type": "array", "items": REFERENCE, "maxItems": q.TERMS_MAX}),
+        _connective("any", {"type": "array", "items": REFERENCE, "maxItems": q.TERMS_MAX}),
         _connective("not", REFERENCE),
     ],
 }
@@ -104,9 +104,9 @@ class ConditionReader:
         """Count terms and literals of the whole tree; false above the limit."""
         # Nested lists multiply, so each list's own limit would not bound the SQL that comes of them.
         self.terms += more
-        if self.terms > FILTER_TERMS_MAX:
-            self._fault(pointer, "too_many_terms", str(FILTER_TERMS_MAX))
-        return self.terms <= FILTER_TERMS_MAX
+        if self.terms > q.TERMS_MAX:
+            self._fault(pointer, "too_many_terms", str(q.TERMS_MAX))
+        return self.terms <= q.TERMS_MAX
 
     def _comparison(self, value: dict[str, Any], pointer: str) -> q.Where:
         faults = len(self.faults)

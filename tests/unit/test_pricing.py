@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from privacy.budget import Price, split
 from privacy.measurement import Terms
-from privacy.plan import AboveQueryLimit, Plan, plan
+from privacy.plan import Plan, plan
 from privacy.pricing import PRICE_MIN, count_within, error_at
 from privacy.query import Accuracy, Compare, InvalidQuery, Key, NotReachable, Statistic, WorkloadTable
 from privacy.schema import Schema
@@ -198,11 +198,12 @@ def test_an_accuracy_that_anything_reaches_costs_the_least_price_of_every_draw(
     assert refused.value.problems[0].reason == "share_too_small"
 
 
-def test_weights_so_far_apart_that_no_price_exists_are_above_the_limit() -> None:
+@pytest.mark.parametrize("of", ["m", "n"])
+def test_weights_so_far_apart_that_no_price_buys_a_draw_are_refused_as_a_share_too_small(of: str) -> None:
     far = {"m": Fraction(10**9), "n": Fraction(1, 10**12)}
-    with pytest.raises(AboveQueryLimit) as refused:
-        plan(query(count("n"), count("m"), budget=replace(WITHIN_5, of="m"), weights=far), TOWN)
-    assert str(refused.value.price) == "1000000"
+    with pytest.raises(InvalidQuery) as refused:
+        plan(query(count("n"), count("m"), budget=replace(WITHIN_5, of=of), weights=far), TOWN)
+    assert [(one.pointer, one.reason) for one in refused.value.problems] == [("/select/0", "share_too_small")]
 
 
 # Not reachable
@@ -252,10 +253,11 @@ def test_what_is_reachable_in_units_is_told_in_them() -> None:
     plan(query(statistic("sum", column="income"), budget=replace(WITHIN_5, within=best)), tight)
 
 
-def test_an_accuracy_whose_neighbours_must_cost_too_much_is_above_the_limit() -> None:
+def test_an_accuracy_whose_neighbours_get_too_small_a_share_at_the_limit_is_refused_for_that() -> None:
     wide = Accuracy(of="n", within=10**9, confidence=Decimal("0.95"))
-    with pytest.raises(AboveQueryLimit):
+    with pytest.raises(InvalidQuery) as refused:
         plan(query(count("n"), count("m"), budget=wide, weights={"n": Fraction(10**8)}), TOWN)
+    assert [(one.pointer, one.reason) for one in refused.value.problems] == [("/select/1", "share_too_small")]
 
 
 # One count, for the descriptor

@@ -23,6 +23,7 @@ from privacy.quantiles import (
     CHOICES_MAX,
     NoisyChoice,
     Quantiles,
+    bins_max,
     plan_bins,
     plan_method,
 )
@@ -173,7 +174,7 @@ def test_choices_are_drawn_cell_by_cell() -> None:
 @pytest.mark.parametrize("span", [1, 120, 16_383, 16_384, 10**6, 10**9])
 def test_bins_are_as_narrow_as_the_drawing_allows(span: int, cells: int, draws: int) -> None:
     most = min(BINS_MAX, CHOICES_MAX // (cells * draws))
-    width = plan_bins(0, span, cells, draws)
+    width = plan_bins(0, span, bins_max(cells, draws))
     assert span // width + 1 <= most
     assert str(width).rstrip("0") in ("1", "2", "5")
     narrower = {"1": width // 2, "2": width // 2, "5": width * 2 // 5}[str(width)[0]]
