@@ -129,7 +129,7 @@ def periods(column: Date, by: str) -> list[tuple[Interval, str]]:
     for number in range(_period(day_of(low), by), _period(day_of(column.high), by) + 1):
         year, part = divmod(number, _PARTS[by])
         high = min(_last_day(number, by), column.high)
-        found.append(((low, high), _PERIOD_NAMES[by].format(year=year, part=part + 1)))
+        found.append(((low, high), _PERIOD_NAMES[by] % (year, part + 1)))
         # Periods follow without gap or overlap, so that each row stands in one cell and sensitivities hold.
         low = high + 1
     return found
@@ -139,10 +139,11 @@ _PARTS = {"year": 1, "fiscal_year": 1, "quarter": 4, "month": 12}
 """Into how many periods a year is cut."""
 
 _PERIOD_NAMES = {
-    "year": "{year:04d}",
-    "fiscal_year": "FY{year:04d}",
-    "quarter": "{year:04d}-Q{part}",
-    "month": "{year:04d}-{part:02d}",
+    # The part of a year that is one whole period says nothing.
+    "year": "%04d%.0s",
+    "fiscal_year": "FY%04d%.0s",
+    "quarter": "%04d-Q%d",
+    "month": "%04d-%02d",
 }
 
 
