@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import ledger, queries, registration
+from bench import ledger, mixed, queries, registration
 from bench.code import NOW
 from bench.part import Part
 
@@ -31,6 +31,10 @@ PARTS: dict[str, Part[list[dict[str, Any]]]] = {
     "server": Part(
         full=queries.run_server,
         tiny=lambda folder: queries.run_server(folder, sizes=(TINY_ROWS,), replays=2, clients=1),
+    ),
+    "mixed": Part(
+        full=mixed.run,
+        tiny=lambda folder: mixed.run(folder, rows=TINY_ROWS, asked=2, clients=2, sizes_max=2),
     ),
     "ledger": Part(
         full=ledger.run_on_disk,

@@ -161,6 +161,19 @@ def test_another_language_stops_the_start() -> None:
         Settings.read({"SUDARE_LANGUAGE": "fr"})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("RESPONSE_QUANTUM_MS", "0", "must be 1 to 60000"),
+        ("RESPONSE_QUANTUM_MS", "60001", "must be 1 to 60000"),
+        ("PLANNING_WORK_MAX", "999", "must be 1000 to 100000000"),
+    ],
+)
+def test_a_setting_outside_of_its_bounds_stops_the_start(name: str, value: str, told: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"SUDARE_{name} {told}"):
+        Settings.read({f"SUDARE_{name}": value})
+
+
 def test_the_command_line_shows_words_and_never_a_docstring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
     assert refusal_text(Unavailable()) == "データベースを利用できません"
