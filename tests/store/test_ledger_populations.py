@@ -260,6 +260,7 @@ def test_two_registers_join_a_new_population_at_once(store: Store, settled_in_bo
             (CITY.lineage, "unreadable"),
         ),
     ],
+    ids=["account", "lineage", "balance", "no line", "spent less", "another register", "unreadable"],
 )
 def test_what_was_changed_about_a_joining_is_found(
     store: Store, ledger: Ledger, change: str, finding: tuple[str, str]
