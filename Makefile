@@ -46,7 +46,7 @@ test-fast: $(DONE) ## run the tests that need no other program
 faults: $(DONE) ## only the fault tests: kill -9, damaged files, planted mutants
 	$(RUN)/python -m pytest tests/faults
 
-audit: $(DONE) ## measure the promised privacy from outside, over HTTP, with more runs than `make test` does
+audit: $(DONE) ## measure the promised privacy from outside, over HTTP, with more persons than the tests take
 	AUDIT_RUNS=20000 $(RUN)/python -m pytest tests/statistical -v
 
 bench: $(DONE) ## run the benchmarks and write docs/performance.md

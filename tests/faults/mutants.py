@@ -23,6 +23,9 @@ SIX = f"{RACES}::test_of_six_payers_none_ever_pays_more_than_it_has"
 PROOF = "tests/store/test_ledger_proof.py"
 REUSE, POPULATIONS = "tests/http/test_reuse.py", "tests/store/test_ledger_populations.py"
 SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
+AUDIT = "tests/statistical/test_audit.py"
+IN_EPSILON = f"{AUDIT}::test_noisy_numbers_tell_less_than_they_cost"
+IN_RHO = f"{AUDIT}::test_gaussian_numbers_tell_less_than_they_cost"
 FITS = f"{FIT}::test_noise_of_few_cells_is_of_the_same_kind"
 QUANTILES, LAYOUT = "tests/unit/test_quantiles.py", "tests/unit/test_layout.py"
 LEAST_SQUARES = "tests/unit/test_margins.py::test_fit_agrees_with_numpy_least_squares"
@@ -128,6 +131,65 @@ MUTANTS = (
         "            return np.array(measurement(exact.tolist()), dtype=np.int64)",
         "            return np.where(exact == 0, 0, np.array(measurement(exact.tolist()), dtype=np.int64))",
         (f"{NOISE}::test_empty_cells_get_noise_like_any_other",),
+    ),
+    # Seen from outside, by the audit alone
+    Mutant(
+        "noise of half the scale, seen from outside",
+        "privacy/noise.py",
+        ADDED,
+        "        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale / 2)\n",
+        (f"{IN_EPSILON}[count-few]",),
+    ),
+    Mutant(
+        "gaussian noise at half of its deviation, seen from outside",
+        "privacy/noise.py",
+        ADDED,
+        """        half = 2 if mechanism.kind == "discrete_gaussian" else 1
+        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale / half)
+""",
+        (f"{IN_RHO}[totals over three keys-few]",),
+    ),
+    Mutant(
+        "one grid of a workload at twice its price",
+        "privacy/measurement.py",
+        "        cells = cells_over(layout.axes, subset)\n",
+        """        cells = cells_over(layout.axes, subset)
+        part = part if subset == layout.grids[0] else Price(2 * part.nano)
+""",
+        (f"{IN_EPSILON}[workload-many]",),
+    ),
+    Mutant(
+        "each grid of totals at the whole price",
+        "privacy/measurement.py",
+        "    parts = split(price, list(layout.shares))\n",
+        "    parts = [price] * len(layout.shares)\n",
+        (f"{IN_RHO}[totals over three keys-few]",),
+    ),
+    Mutant(
+        "a grand total told without noise",
+        "privacy/answer.py",
+        "        found.append(noise.add(vector.ravel(), draw.mechanism).reshape(vector.shape))\n",
+        """        found.append(
+            noise.add(vector.ravel(), draw.mechanism).reshape(vector.shape)
+            if draw.subset or len(part.draws) == 1
+            else vector
+        )
+""",
+        (f"{AUDIT}::test_all_margins_together_tell_less_than_they_cost",),
+    ),
+    Mutant(
+        "a level of a tree left out of its price",
+        "privacy/quantiles.py",
+        "        return self.rows * len(self.levels)\n",
+        "        return self.rows * max(1, len(self.levels) - 1)\n",
+        (f"{AUDIT}::test_quantiles_tell_less_than_they_cost[tree of two levels-many]",),
+    ),
+    Mutant(
+        "choices at a third of their scale",
+        "privacy/noise.py",
+        CHOSEN,
+        "        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale / 3)\n",
+        (f"{AUDIT}::test_quantiles_tell_less_than_they_cost[median-many]",),
     ),
     # Sensitivity
     Mutant(

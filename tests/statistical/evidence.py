@@ -113,6 +113,19 @@ class Numbers:
             return np.asarray((self.moved * (apart - self.moved / 2) / self.scales**2).sum(axis=1))
         return np.asarray(((np.abs(apart) - np.abs(apart - self.moved)) / self.scales).sum(axis=1))
 
+    @property
+    def alone(self) -> list["Numbers"]:
+        """Each number by itself: noise that is missing from one of many would drown in the evidence of all."""
+        return [
+            Numbers(self.base[[place]], self.moved[[place]], self.scales[[place]], self.gaussian)
+            for place in np.flatnonzero(self.moved)
+        ]
+
+    @property
+    def most(self) -> float:
+        """The strongest evidence there can be: Laplace noise bounds it, beyond the number's whole way."""
+        return float((np.abs(self.moved) / self.scales).sum())
+
     def rehearsed_cut(self, persons: int) -> float:
         """The best cut for so many persons, from noise of the test's own: no answer is looked at."""
         dice, many = np.random.default_rng(1), 20_000
