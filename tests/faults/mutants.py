@@ -420,8 +420,8 @@ MUTANTS = (
     Mutant(
         "digest of another file than the one that is registered",
         "datasets/registration/registry.py",
-        "            report = ingest(descriptor, guarded, staging, terms.salt, progress)\n",
-        "            report = ingest(descriptor, SourceFile.at(source), staging, terms.salt, progress)\n",
+        "            report = ingest(descriptor, guarded, staging, ",
+        "            report = ingest(descriptor, SourceFile.at(source), staging, ",
         ("tests/store/test_registry.py::test_a_source_that_changes_after_its_digest_was_taken_is_refused",),
     ),
     # Charging
