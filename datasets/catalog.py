@@ -127,11 +127,13 @@ class Catalog:
         return [_version_of(tuple(same), self._data_dir) for _, same in groupby(rows, key=lambda row: row.id)]
 
     def lineage_members(self) -> dict[str, LineageMembers]:
-        """By lineage, the datasets that share its accounts; views have none of their own."""
+        """By lineage, and by population:name, the datasets that share its accounts; views have none of their own."""
         families: dict[str, list[DatasetVersion]] = {}
         for version in self.all():
             if not version.is_view:
-                families.setdefault(version.lineage, []).append(version)
+                chains = (f"population:{name}" for name in version.populations)
+                for lineage in (version.lineage, *chains):
+                    families.setdefault(lineage, []).append(version)
         return {lineage: _members(family) for lineage, family in families.items()}
 
     def retire(self, id: str, *, at: str) -> None:

@@ -22,9 +22,10 @@ def balance(state: AccountState, members: LineageMembers) -> dict[str, Any]:
     }
     if members.delta is not None:
         line["spent_as"] = {"epsilon": _epsilon(state.spent, members), "delta": _shown(members)}
-    # Only accounts of datasets that allow undeclared keys were granted any δ.
+    # Only accounts of datasets that allow undeclared keys were granted any δ; a population has no limit of it.
     if state.delta_granted:
         line["delta_cap"] = delta.shown(state.delta_granted)
+    if state.delta_granted or state.delta_spent:
         line["delta_spent"] = delta.shown(state.delta_spent)
     return line
 

@@ -8,7 +8,7 @@ from api.http.answers import ExtensibleSchema, SpentAs
 from api.http.fields import AMOUNT, AmountField, ChoiceField, FlagField, LengthBetween, Strict, TextField
 from api.http.paging import PagedSchema
 from datasets.budgets.errors import NotOneAccount
-from datasets.budgets.service import AboveCap
+from datasets.budgets.service import AboveCap, LifetimeTotal
 from datasets.database.closed_lists import GRANT_CHANGES, GRANT_STATES
 
 REASON_LENGTH_MAX = 1_000
@@ -26,15 +26,21 @@ def reason_field(*, required: bool = False) -> TextField:
 
 
 class GrantSchema(Strict):
-    """More budget or less, with a reason. One of user, organisation, dataset_cap; epsilon or rho, as measured."""
+    """More budget or less, with a reason, for an account on a dataset or for a population, in its measure."""
 
     exactly_one = NotOneAccount.choices
+    beside = dict.fromkeys(("user", "organisation", "dataset_cap"), "dataset")
 
-    dataset = TextField(required=True)
+    dataset = TextField(metadata={"description": "For every account but a population's."})
     user = TextField()
     organisation = TextField()
     dataset_cap = FlagField(
         metadata={"type": "boolean", "enum": [True], "description": "Change the cap over everybody."}
+    )
+    population = TextField(
+        metadata={
+            "description": "Change the cap of a population, over all of its datasets; the first sets it."
+        }
     )
     change = ChoiceField(
         GRANT_CHANGES,
@@ -60,7 +66,9 @@ class BudgetLine(ExtensibleSchema):
     account = fields.String(required=True)
     measure = fields.String(required=True, metadata={"enum": ["pure", "zcdp"]})
     spent_as = fields.Nested(SpentAs)
-    delta_cap = fields.String()
+    delta_cap = fields.String(
+        metadata={"description": "What may be spent of δ; a population has no limit of it."}
+    )
     delta_spent = fields.String()
     granted = fields.String(required=True)
     spent = fields.String(required=True)
@@ -76,18 +84,21 @@ class BudgetsSchema(ExtensibleSchema):
 class GrantNoticeSchema(ExtensibleSchema):
     """Something to know about a grant that was made all the same."""
 
-    code = fields.String(required=True, metadata={"enum": [AboveCap.code]})
+    code = fields.String(required=True, metadata={"enum": [AboveCap.code, LifetimeTotal.code]})
     account = fields.String(required=True)
+    total = fields.String(metadata={"description": "Of `lifetime_total`: all that may be spent, for ever."})
+    spent = fields.String(metadata={"description": "Of `lifetime_total`: what is spent of it."})
     remaining = fields.String(required=True)
     text = fields.String(required=True)
     text_ja = fields.String(required=True)
 
 
 class GrantAnswerSchema(ExtensibleSchema):
-    """A grant; more of a dataset's cap stays `pending` until a second administrator decides."""
+    """A grant; more of a dataset's or a population's cap stays `pending` until a second administrator decides."""
 
     id = fields.String(required=True)
-    dataset = fields.String(required=True)
+    dataset = fields.String(metadata={"description": "Of every grant but a population's."})
+    population = fields.String(metadata={"description": "Of a grant to a population."})
     account = fields.String(required=True)
     change = fields.String(required=True, metadata={"enum": list(GRANT_CHANGES)})
     epsilon = fields.String(metadata={"description": "Of a dataset whose measure is pure."})

@@ -22,7 +22,7 @@ from api.http.paging import PageRequest, PageSchema
 from api.http.problems import RequestRefused
 from api.http.roles import allowed
 from api.services import services
-from datasets.budgets.service import GrantRequest
+from datasets.budgets.service import GrantRequest, account_name
 from datasets.ledger.journal import JournalEntry
 from privacy.query import Problem
 
@@ -34,23 +34,27 @@ NUMBER_DIGITS_MAX = 18  # of what fits 64 bits
 @allowed()
 @blueprint.response(200, BudgetsSchema)
 def budgets() -> Response:
-    """Your accounts: what you, your organisation and each dataset were granted and have spent.
+    """Your accounts: what you, your organisation, each dataset and its population were granted and have spent.
 
-    Amounts are ε, or ρ where `measure` is zcdp; `spent_as` then tells the spent ρ as (ε, δ). A view has no
-    accounts of its own: each of its sources' pays.
+    A population's account is one for all of its datasets, and is listed with each of yours. Amounts are ε, or ρ where
+    `measure` is zcdp; `spent_as` then tells the spent ρ as (ε, δ). A view has no accounts of its own: each of its
+    sources' pays.
     """
     members = services().catalog.lineage_members()
     states = services().ledger.accounts_of_user(user=caller().name)
+    own = {name for state in states if state.kind == "user" for name in members[state.lineage].names}
     items = [
         {
             "dataset": name,
-            "account": f"{state.kind}:{name if state.kind == 'dataset' else state.holder}",
+            "account": account_name(state.account, name),
             **balance(state, members[state.lineage]),
         }
         for state in states
         # What has no limit limits nobody, so it is no budget of theirs.
         if state.is_limited and state.lineage in members
         for name in members[state.lineage].names
+        # A population is shown with each of the reader's datasets; names of others are not theirs to know.
+        if name in own
     ]
     return json_response({"items": items})
 
@@ -62,9 +66,11 @@ def budgets() -> Response:
 def grant(asked: dict[str, Any]) -> Response:
     """Grant budget with a reason, or take back what is unspent.
 
-    To a user or an organisation it takes effect at once, under the dataset's cap; raising the cap itself
-    waits for a second administrator. Lowering takes effect at once and never goes below what was spent. The
-    dataset is named by its id. The amount is `epsilon`, or `rho` where the dataset's measure is zcdp.
+    To a user or an organisation it takes effect at once, under the dataset's cap; raising the cap itself, or that of
+    a population, waits for a second administrator. Lowering takes effect at once and never goes below what was spent.
+    The dataset is named by its id; a population stands without one. The first grant to a population sets its cap:
+    the total for ever, of which what was spent before is a part. The amount is `epsilon`, or `rho` where the
+    measure is zcdp.
     """
     made = services().budgets.grant(GrantRequest(**asked, requested_by=caller().name))
     return json_response(made.as_json(), 201)

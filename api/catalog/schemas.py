@@ -91,6 +91,20 @@ class DatasetSchema(DatasetItem):
     """The public face of a dataset: what may be asked, on what terms, and what you can still ask."""
 
     registered_at = fields.String(required=True)
+    reuse = fields.String(
+        required=True,
+        metadata={
+            "enum": ["everyone", "organisation"],
+            "description": "Whose earlier answers may be told again to you: anybody's, or your organisation's.",
+        },
+    )
+    populations = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "Whose accounts pay beside the dataset's: one for all registers of a population."
+        },
+    )
     privacy = fields.Nested(PrivacySchema, required=True)
     columns = fields.List(fields.Nested(PublicColumn), required=True)
     limits = fields.Nested(LimitsSchema, required=True)

@@ -63,6 +63,8 @@ def one(id: str) -> Response:
         {
             **_item(dataset),
             "registered_at": dataset.registered_at,
+            "reuse": dataset.reuse,
+            "populations": dataset.populations,
             "privacy": _privacy(dataset.schema, states),
             "columns": [_column(column) for column in dataset.schema.columns],
             "limits": LIMITS,

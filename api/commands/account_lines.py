@@ -27,6 +27,8 @@ DELTA_SPENT = Words(
     ja="。δ は {delta_cap} のうち {delta_spent} 使用済み", en="; {delta_spent} of {delta_cap} spent of δ"
 )
 
+DELTA_SPENT_WITHOUT_LIMIT = Words(ja="。δ は {delta_spent} 使用済み", en="; {delta_spent} spent of δ")
+
 
 def all_accounts(ledger: "Ledger") -> "list[AccountState]":
     """Every account, page after page."""
@@ -39,13 +41,14 @@ def all_accounts(ledger: "Ledger") -> "list[AccountState]":
 def account_line(state: "AccountState", members: "Mapping[str, LineageMembers]") -> dict[str, Any]:
     """An account with its balance; `members` are the datasets of each lineage."""
     from api.budgets.balances import balance
+    from datasets.budgets.service import account_name
 
     family = members[state.lineage]
     # An account is a lineage's, and a renamed dataset shares it: all names that it pays for stand together.
     ids = "+".join(family.names)
     return {
         "dataset": ids,
-        "account": f"{state.kind}:{ids if state.kind == 'dataset' else state.holder}",
+        "account": account_name(state.account, ids),
         **balance(state, family),
     }
 
@@ -55,7 +58,9 @@ def account_text(line: Mapping[str, Any]) -> str:
     parts = [SPENT_WITHOUT_LIMIT if line["granted"] is None else SPENT]
     if line["measure"] == "zcdp":
         parts.append(SPENT_AS)
-    # Only where a dataset limits δ for life; without that limit none of it is spent.
+    # Only where a dataset limits δ for life; without that limit none of it is spent, but by a population.
     if "delta_cap" in line:
         parts.append(DELTA_SPENT)
+    elif "delta_spent" in line:
+        parts.append(DELTA_SPENT_WITHOUT_LIMIT)
     return "".join(sentence(words.filled(**line)) for words in parts)

@@ -131,7 +131,8 @@ def show_dataset(id: str, as_json: bool) -> None:
     services = Services.from_environment()
     version = services.catalog.current(id)
     members = services.catalog.lineage_members()
-    states = [state for state in all_accounts(services.ledger) if state.lineage in version.lineages]
+    paying = (*version.lineages, *(f"population:{name}" for name in version.populations))
+    states = [state for state in all_accounts(services.ledger) if state.lineage in paying]
     accounts = [account_line(state, members) for state in states]
     body = {
         "id": version.id,

@@ -14,12 +14,14 @@ from privacy.budget import Price
 from privacy.words import Words
 
 if TYPE_CHECKING:
-    from datasets.budgets.service import DatasetGrant
+    from datasets.budgets.service import KnownGrant
 
 OPTIONS = {
+    "dataset": "--dataset",
     "user": "--user",
     "organisation": "--org",
     "dataset_cap": "--dataset-cap",
+    "population": "--population",
     "epsilon": "--epsilon",
     "rho": "--rho",
     "approved_by": "--approved-by",
@@ -29,6 +31,14 @@ OPTIONS = {
 GRANTED = Words(
     ja="{dataset} について {account} に {price_name} {amount} を付与しました",
     en="granted {price_name} {amount} to {account} on {dataset}",
+)
+RAISED_FOR_POPULATION = Words(
+    ja="{account} の生涯上限に {price_name} {amount} を付与しました",
+    en="granted {price_name} {amount} to the cap of {account}",
+)
+LOWERED_FOR_POPULATION = Words(
+    ja="{account} の生涯上限を {price_name} {amount} 引き下げました",
+    en="lowered the cap of {account} by {price_name} {amount}",
 )
 LOWERED = Words(
     ja="{dataset} について {account} から {price_name} {amount} を取り消しました",
@@ -70,17 +80,20 @@ LIST_ALONE = Words(
 
 
 @click.group(invoke_without_command=True)
-@click.option("--dataset", "id", help="Required.")
+@click.option("--dataset", "id", help="Required, but for --population.")
 @click.option("--user", "to_user")
 @click.option("--org", "to_organisation")
 @click.option(
     "--dataset-cap", is_flag=True, help="Change the cap over everybody; more needs a second person."
 )
+@click.option(
+    "--population", help="Change the cap over all registers of a population; more needs a second person."
+)
 @click.option("--epsilon", type=PriceParameter(), help="How much, where the measure is pure.")
 @click.option("--rho", type=PriceParameter(), help="How much, where the measure is zcdp.")
 @click.option("--reason", help="Required.")
 @click.option("--lower", is_flag=True, help="Take back what is unspent, at once.")
-@click.option("--approved-by", help="The second person, for more of --dataset-cap.")
+@click.option("--approved-by", help="The second person, for more of a cap.")
 @as_json
 @click.pass_context
 def grant(
@@ -89,6 +102,7 @@ def grant(
     to_user: str | None,
     to_organisation: str | None,
     dataset_cap: bool,
+    population: str | None,
     epsilon: Price | None,
     rho: Price | None,
     reason: str | None,
@@ -96,7 +110,7 @@ def grant(
     approved_by: str | None,
     as_json: bool,
 ) -> None:
-    """Grant budget, with a reason, to a user, an organisation, or a dataset's cap."""
+    """Grant budget, with a reason, to a user, an organisation, or the cap of a dataset or a population."""
     if context.invoked_subcommand is not None:
         _must_be_alone(context)
         return
@@ -104,11 +118,12 @@ def grant(
     from datasets.budgets.service import GrantRequest
 
     request = GrantRequest(
-        dataset=_required(context, "id", id),
+        dataset=id if population is not None else _required(context, "id", id),
         user=to_user,
         organisation=to_organisation,
         # A flag that is not given chooses nothing, while False would be a choice.
         dataset_cap=dataset_cap or None,
+        population=population,
         epsilon=epsilon,
         rho=rho,
         reason=_required(context, "reason", reason),
@@ -120,7 +135,10 @@ def grant(
         made = Services.from_environment().budgets.grant(request)
     except WrongMembers as refusal:
         raise click.UsageError(sentence(refusal.naming(OPTIONS))) from None
-    lines = [_outcome(made, request.dataset), *(sentence(notice.message()) for notice in made.notices)]
+    lines = [
+        _outcome(made, request.dataset or made.account),
+        *(sentence(notice.message()) for notice in made.notices),
+    ]
     echo(made.as_json(), as_json=as_json, text="\n".join(lines))
 
 
@@ -130,7 +148,7 @@ def grant(
 def list_grants(pending: bool, as_json: bool) -> None:
     """List grants, newest first."""
     budgets = Services.from_environment().budgets
-    found: list[DatasetGrant] = []
+    found: list[KnownGrant] = []
     while page := budgets.grants(after=found[-1].grant.id if found else None):
         found += page
     shown = [made for made in found if made.grant.state == "pending" or not pending]
@@ -152,11 +170,14 @@ def _must_be_alone(context: click.Context) -> None:
         raise click.UsageError(sentence(LIST_ALONE))
 
 
-def _outcome(made: "DatasetGrant", dataset: str) -> str:
+def _outcome(made: "KnownGrant", dataset: str) -> str:
     """What happened, on the dataset by the name that the operator called it."""
     from datasets.budgets.service import account_name
 
-    words = LOWERED if made.grant.change == "lower" else GRANTED
+    raised, lowered = GRANTED, LOWERED
+    if made.is_of_population:
+        raised, lowered = RAISED_FOR_POPULATION, LOWERED_FOR_POPULATION
+    words = lowered if made.grant.change == "lower" else raised
     return sentence(
         (WAITS if made.grant.state == "pending" else words).filled(
             id=made.grant.id,
@@ -168,10 +189,11 @@ def _outcome(made: "DatasetGrant", dataset: str) -> str:
     )
 
 
-def _line(made: "DatasetGrant") -> str:
+def _line(made: "KnownGrant") -> str:
     body = made.as_json()
     decided = "" if made.grant.decided_by is None else sentence(DECIDED.filled(**body))
     shown = body | {
+        "dataset": "+".join(made.datasets) if made.is_of_population else body["dataset"],
         "price_name": made.price_name,
         "amount": made.grant.amount,
         "change": sentence(CHANGES[made.grant.change]),
@@ -197,9 +219,13 @@ def show_budgets(id: str | None, of_user: str | None, as_json: bool) -> None:
     states = ledger.accounts_of_user(user=of_user) if of_user else all_accounts(ledger)
     if id is not None:
         # By lineage and not by name: a view shows the accounts of all that it joins.
-        lineages = catalog.current(id).lineages
-        states = [state for state in states if state.lineage in lineages]
+        version = catalog.current(id)
+        paying = (*version.lineages, *(f"population:{name}" for name in version.populations))
+        states = [state for state in states if state.lineage in paying]
     members = catalog.lineage_members()
-    lines: list[dict[str, Any]] = [account_line(state, members) for state in states]
+    # A population that no register belongs to yet has spent nothing, and is counted in nothing.
+    lines: list[dict[str, Any]] = [
+        account_line(state, members) for state in states if state.lineage in members
+    ]
     text = "\n".join(map(account_text, lines)) or sentence(NO_ACCOUNTS)
     echo(lines, as_json=as_json, text=text)

@@ -3,7 +3,7 @@
 Knows no endpoint, schema or member by name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -33,8 +33,16 @@ class DescribingConverter(OpenAPIConverter):
         """A schema, and of which members exactly one is given."""
         described: dict[str, Any] = super().schema2jsonschema(schema)
         if chosen := getattr(schema, "exactly_one", ()):
-            described["oneOf"] = [{"required": [member]} for member in chosen]
+            described["oneOf"] = [_choice(member, schema.beside) for member in chosen]
         return described
+
+
+def _choice(member: str, beside: Mapping[str, str]) -> dict[str, Any]:
+    """One choice of several: the member, and what goes with it or must not."""
+    if member in beside:
+        return {"required": [member, beside[member]]}
+    others = [{"required": [other]} for other in sorted(set(beside.values()))]
+    return {"required": [member], **({"not": {"anyOf": others}} if others else {})}
 
 
 class DescribingPlugin(MarshmallowPlugin):

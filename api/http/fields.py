@@ -5,6 +5,7 @@ reader's language. What a shape cannot say, whether a column exists or a value l
 `privacy.plan`.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -46,11 +47,13 @@ class Pointer(str):
 class Strict(Schema):
     """A JSON object with no members but the declared ones.
 
-    Of the members in `exactly_one` a caller gives one. The description says so from here; whoever reads the
-    loaded value enforces it, because only there is it known whether an empty value counts as given.
+    Of the members in `exactly_one` a caller gives one; `beside` names the member that goes with some of them, and with
+    no other. The description says so from here; whoever reads the loaded value enforces it, because only there is it
+    known whether an empty value counts as given.
     """
 
     exactly_one: ClassVar[tuple[str, ...]] = ()
+    beside: ClassVar[Mapping[str, str]] = {}
     error_messages = {"unknown": "unknown_field", "type": "not_an_object"}  # noqa: RUF012
 
     class Meta:

@@ -55,8 +55,7 @@ def _holder(refusal: Any) -> Sequence[Problem]:
 
 
 def _without_limit(refusal: Any) -> Sequence[Problem]:
-    given = f"{refusal.kind}:{refusal.holder}"
-    return [Problem(pointer=_pointer(refusal.kind), reason="not_limited", given=given)]
+    return [Problem(pointer=_pointer(refusal.kind), reason="not_limited", given=refusal.account)]
 
 
 def _decision(refusal: Any) -> Sequence[Problem]:
@@ -65,6 +64,14 @@ def _decision(refusal: Any) -> Sequence[Problem]:
 
 def _reason(refusal: Any) -> Sequence[Problem]:
     return [Problem(pointer="/reason", reason="required")]
+
+
+def _dataset(refusal: Any) -> Sequence[Problem]:
+    return [Problem(pointer="/dataset", reason="required")]
+
+
+def _alone(refusal: Any) -> Sequence[Problem]:
+    return [Problem(pointer=f"/{refusal.member}", reason=refusal.code)]
 
 
 def _one_account(refusal: Any) -> Sequence[Problem]:
@@ -109,10 +116,8 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "not_reachable": ProblemOf(
         problem="accuracy_not_reachable", given="{within}", expected="{limit}", places=_reachable
     ),
-    "budget_exhausted": ProblemOf(
-        problem="budget_exhausted", given="{kind}:{holder}", expected="{remaining}"
-    ),
-    "delta_exhausted": ProblemOf(problem="budget_exhausted", given="dataset:{holder}", expected="δ {left}"),
+    "budget_exhausted": ProblemOf(problem="budget_exhausted", given="{account}", expected="{remaining}"),
+    "delta_exhausted": ProblemOf(problem="budget_exhausted", given="{account}", expected="δ {left}"),
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),
     "answer_failed": ProblemOf(problem="internal"),
@@ -124,6 +129,10 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "no_reason": ProblemOf(problem="invalid_query", places=_reason),
     "not_limited": ProblemOf(problem="invalid_query", places=_without_limit),
     "unknown_dataset": ProblemOf(problem="invalid_query", places=_member("id")),
+    "unknown_population": ProblemOf(problem="invalid_query", places=_member("name")),
+    "no_dataset": ProblemOf(problem="invalid_query", places=_dataset),
+    "population_stands_alone": ProblemOf(problem="invalid_query", places=_alone),
+    "total_below_spent": ProblemOf(problem="invalid_query", places=_member("amount", "spent")),
     "is_a_view": ProblemOf(problem="invalid_query", places=_member("id", "sources")),
     "not_one_account": ProblemOf(problem="invalid_query", places=_one_account),
     "wrong_measure": ProblemOf(problem="invalid_query", places=_measure),

@@ -318,13 +318,25 @@ REASONS: dict[str, Words] = {
     ),
     # budgets
     "unknown_dataset": Words(ja="データセット {given} はありません", en="there is no dataset {given}"),
+    "unknown_population": Words(
+        ja="母集団 {given} に属するデータセットはありません",
+        en="no dataset belongs to a population {given}",
+    ),
+    "population_stands_alone": Words(
+        ja="母集団の上限はそのすべてのデータセットに共通です。dataset は指定しないでください",
+        en="the cap of a population is one for all of its datasets: leave dataset out",
+    ),
+    "total_below_spent": Words(
+        ja="すでに {expected} を使用しています。最初の上限は生涯の合計であり、{given} では足りません",
+        en="{expected} is spent already, and the first cap is the total of a lifetime: {given} is too little",
+    ),
     "is_a_view": Words(
         ja="{given} はビューで、自分の予算を持ちません。元のデータセット {expected} に付与してください",
         en="{given} is a view and has no budget of its own: grant on its sources {expected}",
     ),
     "wrong_measure": Words(
-        ja="このデータセットの単位は {given} ではありません。{expected} で指定してください",
-        en="{given} is not what this dataset is accounted in; give {expected}",
+        ja="ここでの予算の単位は {given} ではありません。{expected} で指定してください",
+        en="{given} is not the measure that is accounted in here; give {expected}",
     ),
     "unknown_holder": Words(
         ja="利用者または組織 {given} はありません", en="there is no such user or organisation: {given}"

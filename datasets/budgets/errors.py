@@ -26,6 +26,28 @@ class UnknownDataset(GrantRefused):
         self.id = id
 
 
+class UnknownPopulation(GrantRefused):
+    """No register belongs to a population of that name."""
+
+    code = "unknown_population"
+    words = Words(
+        ja="母集団 {name} に属するデータセットはありません", en="no dataset belongs to a population {name}"
+    )
+    member = "population"
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class NoDataset(GrantRefused):
+    """The account is one on a dataset, and none is named."""
+
+    code = "no_dataset"
+    words = Words(ja="データセットを指定してください", en="name the dataset")
+    member = "dataset"
+
+
 # An answer of a view is charged to each of its sources: an account of the view itself would pay for nothing.
 class ViewHasNoBudget(GrantRefused):
     """The dataset is a view; `sources` are the datasets that it joins, with commas between."""
@@ -63,7 +85,19 @@ class NotOneAccount(WrongMembers):
 
     code = "not_one_account"
     words = Words(ja="{named} のどれか一つだけを指定してください", en="give exactly one of {named}")
-    choices = ("user", "organisation", "dataset_cap")
+    choices = ("user", "organisation", "dataset_cap", "population")
+
+
+class PopulationStandsAlone(WrongMembers):
+    """The cap of a population is over all of its datasets: it has none beside it."""
+
+    code = "population_stands_alone"
+    words = Words(
+        ja="母集団の上限はそのすべてのデータセットに共通です。{named} は指定しないでください",
+        en="the cap of a population is one for all of its datasets: leave {named} out",
+    )
+    member = "dataset"
+    choices = ("dataset",)
 
 
 # Never converted: ε and ρ buy different things, 1 of ρ amounts to some 10 of ε.
@@ -121,6 +155,20 @@ class MoreThanUnspent(GrantRefused):
     def __init__(self, *, member: str, account: str, amount: Price, remaining: Price) -> None:
         super().__init__()
         self.member, self.account, self.amount, self.remaining = member, account, amount, remaining
+
+
+class TotalBelowSpent(GrantRefused):
+    """The first cap of a population would be less than was spent without one."""
+
+    code = "total_below_spent"
+    words = Words(
+        ja="{account} ではすでに {spent} を使用しています。最初の上限は生涯の合計であり、{amount} では足りません",
+        en="{account} has spent {spent} already, and a first cap is the total of a lifetime: {amount} is too little",
+    )
+
+    def __init__(self, *, member: str, account: str, amount: Price, spent: Price) -> None:
+        super().__init__()
+        self.member, self.account, self.amount, self.spent = member, account, amount, spent
 
 
 class NothingGranted(GrantRefused):

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, literal, or_, select, tuple_, update
 
 from datasets.database.chain import START
 from datasets.database.closed_lists import ACCOUNT_KINDS
@@ -121,13 +121,19 @@ ACCOUNT_COLUMNS = (
 KEY_COLUMNS = ("lineage", "kind", "holder")
 _own = select(_c.lineage).where(_c.kind == "user", _c.holder == bindparam("user"))
 _organisation = select(UserRow.organisation).where(UserRow.name == bindparam("user")).scalar_subquery()
+_populations = select(literal(POPULATION) + LINEAGES.c.population).where(LINEAGES.c.id.in_(_own))
 OF_USER = select(*ACCOUNT_COLUMNS).where(
-    _c.lineage.in_(_own),
     or_(
-        and_(_c.kind == "user", _c.holder == bindparam("user")),
-        and_(_c.kind == "organisation", _c.holder == _organisation),
-        _c.kind == "dataset",
-    ),
+        and_(
+            _c.lineage.in_(_own),
+            or_(
+                and_(_c.kind == "user", _c.holder == bindparam("user")),
+                and_(_c.kind == "organisation", _c.holder == _organisation),
+                _c.kind == "dataset",
+            ),
+        ),
+        and_(_c.kind == "population", _c.lineage.in_(_populations)),
+    )
 )
 PAGE = (
     select(*ACCOUNT_COLUMNS)
@@ -151,7 +157,10 @@ class Accounts:
         return _in_order(self._store.find(_of_keys(len(keys)), _names(keys)))
 
     def accounts_of_user(self, *, user: str) -> list[AccountState]:
-        """Everything that this user's answers are charged to: by lineage, then user, organisation, dataset."""
+        """Everything that this user's answers are charged to: by lineage, then user, organisation, dataset.
+
+        The population of a lineage stands among them under a lineage of its own.
+        """
         with self._store.reading() as connection:
             return _in_order(connection.execute(OF_USER, {"user": user}))
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, case, or_, select
 
 from datasets.database import chain
 from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store
-from datasets.database.tables import AnswerRow, AnswerTableRow
+from datasets.database.tables import AnswerRow, AnswerTableRow, UserRow
 from datasets.ledger.errors import NoAnswer
 from datasets.ledger.journal import page_rows
 from privacy.budget import Price
@@ -24,7 +24,8 @@ class AnswerRecord:
     """What is charged and kept of an answer, named as the columns of its row; its table is kept apart.
 
     `charge` is what the user pays, `dataset_charge` what the dataset does: zero if the table was released before and
-    is only given again. `prices` are those of the plan, by canonical statistic, in nano-ε or nano-ρ.
+    is only given again. `prices` tell what each canonical statistic cost when it was measured, in nano-ε or nano-ρ,
+    also where it is given again.
     """
 
     id: str
@@ -52,6 +53,23 @@ class AnswerRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedQuestion:
+    """A question that may have been answered before, and whose answers may be told to `user`.
+
+    `least` is what an answer cost at least that is accurate enough. With an `organisation`, of others' answers only
+    those that its users had measured.
+    """
+
+    dataset: str
+    lineage: str
+    version: int
+    fingerprint: str
+    user: str
+    least: Price
+    organisation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer(AnswerRecord):
     """An answer as it was settled: by which line of the journal, when, and what its accounts had left then.
 
@@ -62,6 +80,11 @@ class StoredAnswer(AnswerRecord):
     entry: int
     asked_at: str
     balances: tuple[Price | None, ...] | None
+
+    @property
+    def worth(self) -> Price:
+        """What its table cost when it was measured: of equal statistics the dearest, which alone is told again."""
+        return Price(sum(self.prices.values()))
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -96,19 +119,38 @@ _whole = select(*STORED, _t.content).join_from(AnswerRow, AnswerTableRow, _table
 OF_KEY_WHOLE = PreparedSelect(_whole.where(_of_key))
 _of_id = (_c.id == bindparam("of_id")) & (_c.user == bindparam("of_user"))
 OF_ID, OF_ID_WHOLE = PreparedSelect(_answers(_of_id)), PreparedSelect(_whole.where(_of_id))
-# The condition is that of the partial index ix_answers_paid, which serves it. Free replays are left out, since the
-# answer that they repeat is in the list.
-SAME_QUESTION = PreparedSelect(
-    _answers(
+_own = _c.user == bindparam("of_user")
+_measured = _c.dataset_charge > 0
+_organisation = select(UserRow.name).where(UserRow.organisation == bindparam("of_organisation"))
+
+
+def _same_question(whose: ColumnElement[bool]) -> PreparedSelect:
+    """Paid answers to a question, those first that are asked for first.
+
+    All that a row must be is asked here, before the limit: else rows that may not be told would hide others. Of a paid
+    answer that was itself told again nobody but its buyer hears, since the measured one stands here, too.
+    """
+    question = (
         _c.lineage == bindparam("of_lineage"),
         _c.version == bindparam("of_version"),
         _c.fingerprint == bindparam("of_fingerprint"),
+        # Datasets of one lineage have versions of equal number.
+        _c.dataset == bindparam("of_dataset"),
+        _c.charge >= bindparam("least"),
+        # The conditions of the partial index ix_answers_paid, which serves it. Free replays are left out, since the
+        # answer that they repeat is in the list.
         _c.charge > 0,
         _c.outcome == "answered",
     )
-    .order_by(_c.charge.desc(), _c.id)
-    .limit(SAME_QUESTION_ROWS_MAX)
-)
+    # Own ones are free, so the most accurate comes first; others' are paid for, so the cheapest does.
+    first = (case((_own, 0), else_=1), case((_own, -_c.charge), else_=_c.charge), _c.id)
+    return PreparedSelect(
+        _answers(*question, or_(_own, whose)).order_by(*first).limit(SAME_QUESTION_ROWS_MAX)
+    )
+
+
+OF_EVERYONE = _same_question(_measured)
+OF_ORGANISATION = _same_question(_measured & _c.user.in_(_organisation))
 OF_USER = (
     _answers(_c.user == bindparam("of_user"), _c.id < bindparam("after"))
     .order_by(_c.id.desc())
@@ -131,10 +173,21 @@ class Answers:
         """An earlier answer and its table in one statement, for retries; raises NoAnswer if there is none."""
         return self._whole(OF_KEY_WHOLE, {"of_user": user, "key": key})
 
-    def same_question(self, *, lineage: str, version: int, fingerprint: str) -> list[StoredAnswer]:
-        """Paid answers of anybody to this question on this version, the dearest (most accurate) first."""
-        question = {"of_lineage": lineage, "of_version": version, "of_fingerprint": fingerprint}
-        return [StoredAnswer.of(row) for row in self._store.find(SAME_QUESTION, question)]
+    def same_question(self, question: RepeatedQuestion) -> list[StoredAnswer]:
+        """Paid answers that may be told again: the user's own, the dearest first, then others', the cheapest first."""
+        values = {
+            "of_dataset": question.dataset,
+            "of_lineage": question.lineage,
+            "of_version": question.version,
+            "of_fingerprint": question.fingerprint,
+            "of_user": question.user,
+            "least": question.least.nano,
+        }
+        if question.organisation is None:
+            rows = self._store.find(OF_EVERYONE, values)
+        else:
+            rows = self._store.find(OF_ORGANISATION, values | {"of_organisation": question.organisation})
+        return [StoredAnswer.of(row) for row in rows]
 
     def answer(self, *, id: str, user: str) -> StoredAnswer:
         """One of this user's own answers; raises NoAnswer otherwise."""

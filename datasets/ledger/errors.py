@@ -16,6 +16,7 @@ LedgerError (Refusal)
 ├── OtherPopulation   the lineage belongs to another population already
 ├── JoinAboveCap      a register has spent more than its population has left
 ├── PopulationJoined  (settlement) a register's population is not among those who pay
+├── BelowSpent        a first cap that is less than was spent without one
 └── NoReason          a grant without a reason, or with one that is too long
 
 AboveLimit (InvalidAmount)  the account's lifetime total would pass the limit of amounts
@@ -172,6 +173,21 @@ class NotLimited(LedgerError):
     def __init__(self, *, kind: str, holder: str) -> None:
         super().__init__()
         self.kind, self.holder, self.account = kind, holder, account_label(kind, holder)
+
+
+class BelowSpent(LedgerError):
+    """A first cap over everybody is the total of a lifetime: `amount` is below what was `spent` without one."""
+
+    code = "below_spent"
+    words = Words(
+        ja="{account} ではすでに {spent} を使用しています。最初の上限は生涯の合計であり、{amount} では足りません",
+        en="{account} has spent {spent} already, and a first cap is the total of a lifetime: {amount} is too little",
+    )
+
+    def __init__(self, *, kind: str, holder: str, amount: Price, spent: Price) -> None:
+        super().__init__()
+        self.kind, self.holder, self.amount, self.spent = kind, holder, amount, spent
+        self.account = account_label(kind, holder)
 
 
 # A resident's total would be told too low if a register took what it has spent along to another population.

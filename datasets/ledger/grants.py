@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal, select, update
 
 from datasets.database.closed_lists import CAPS, CHAINED
 from datasets.database.ids import new_id
@@ -16,6 +16,7 @@ from datasets.ledger.accounts import (
     Account,
     AccountKey,
     AccountKind,
+    AccountState,
     open_account,
     person,
     same_person,
@@ -26,6 +27,7 @@ from datasets.ledger.errors import (
     REASON_CHARACTERS_MAX,
     AboveLimit,
     AboveUnspent,
+    BelowSpent,
     GrantDecided,
     NoReason,
     NoSuchGrant,
@@ -94,8 +96,9 @@ class Grants:
     ) -> Grant:
         """Give an account more. A cap over everybody waits for a second person unless `approved_by` names one.
 
-        An account below a cap is opened by its first grant. Raises NoReason, NobodyNamed, SamePerson, NoAccount,
-        NoSuchHolder, AboveLimit or InvalidAmount.
+        An account below a cap is opened by its first grant. The first one to a population sets its cap: the total of
+        its lifetime, of which what was spent before is a part. Raises NoReason, NobodyNamed, SamePerson, NoAccount,
+        NoSuchHolder, AboveLimit, BelowSpent or InvalidAmount.
         """
         # A lifetime cap is what protects the people in the data, so no single person raises it.
         waits = account.kind in CAPS and approved_by is None
@@ -141,7 +144,7 @@ class Grants:
         return self._make(grant)
 
     def approve(self, *, grant_id: str, decided_by: str, reason: str | None = None) -> Grant:
-        """Make a pending grant effective. Raises SamePerson, NoSuchGrant, GrantDecided, NoReason or AboveLimit."""
+        """Make a pending grant effective. Raises as `grant` does, and NoSuchGrant or GrantDecided."""
         return self._decide(grant_id, "effective", person(decided_by), reason)
 
     def decline(self, *, grant_id: str, decided_by: str, reason: str | None = None) -> Grant:
@@ -164,6 +167,9 @@ class Grants:
     def _make(self, grant: Grant) -> Grant:
         with self._store.writing() as tx:
             _must_exist(tx, grant)
+            if grant.change == "raise" and grant.account.kind in CHAINED:
+                # What is spent only grows: nobody could approve it later.
+                _refuse_first_limit(state_of(tx, grant.key), grant.amount)
             tx.execute(insert(GrantRow).values(_grant_row(grant)))
             _carry_out(tx, grant, at=grant.at)
         return grant
@@ -202,10 +208,10 @@ def _raise(tx: Connection, grant: Grant) -> None:
     if key.kind not in CHAINED:
         # Opened with nothing first, so that a first grant and a further one are the same statement.
         open_account(tx, key, granted=None if key.kind == "organisation" else 0, delta_granted=0)
-    # A first limit counts from what was spent without one.
-    raised = func.coalesce(_a.granted, _a.spent) + grant.amount.nano
+    raised = func.coalesce(_a.granted, _counted_from(key.kind)) + grant.amount.nano
     # The sum is bounded in the statement: two grants at once could each fit and together overflow.
-    if not _set_granted(tx, key, raised, only_if=raised <= PRICE_NANO_MAX):
+    if not _set_granted(tx, key, raised, only_if=and_(raised <= PRICE_NANO_MAX, raised >= _a.spent)):
+        _refuse_first_limit(state_of(tx, key), grant.amount)
         raise AboveLimit(grant.amount)
     if key.kind == "user":
         # The organisation pays with its users, limited or not, so it has an account wherever one of them has.
@@ -213,6 +219,20 @@ def _raise(tx: Connection, grant: Grant) -> None:
         organisation = tx.execute(select(user.organisation).where(user.name == key.holder)).scalar_one()
         beside = AccountKey(lineage=key.lineage, kind="organisation", holder=organisation)
         open_account(tx, beside, granted=None, delta_granted=0)
+
+
+def _counted_from(kind: AccountKind) -> ColumnElement[int]:
+    """What a first limit is added to: to what was spent without one, but a cap over everybody is the lifetime's total.
+
+    Whoever sets the cap of a population says what a resident may lose in all, and not what more.
+    """
+    return literal(0) if kind in CHAINED else _a.spent
+
+
+def _refuse_first_limit(state: AccountState, amount: Price) -> None:
+    """Raise BelowSpent where a first limit would be less than was spent without one."""
+    if not state.is_limited and amount < state.spent:
+        raise BelowSpent(kind=state.kind, holder=state.holder, amount=amount, spent=state.spent)
 
 
 def _lower(tx: Connection, grant: Grant) -> None:

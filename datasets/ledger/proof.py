@@ -273,9 +273,10 @@ class _Balance:
     def is_overspent(self) -> bool:
         return _above(self.spent, self.granted) or _above(self.delta_spent, self.delta_granted)
 
-    def grant(self, nano: int) -> None:
-        """Grant more. A first limit counts from what was spent by then."""
-        self.granted = (self.spent if self.granted is None else self.granted) + nano
+    def grant(self, nano: int, kind: str) -> None:
+        """Grant more. A first limit counts from what was spent by then, that of a cap over everybody from nothing."""
+        first = 0 if kind in CHAINED else self.spent
+        self.granted = (first if self.granted is None else self.granted) + nano
 
 
 def _above(spent: int, granted: int | None) -> bool:
@@ -334,7 +335,7 @@ class _Recount:
         elif body["kind"] in ("grant", "grant_lowered"):
             named, nano = body["account"], _nano(body["amount"])
             balance = self._balance(named["kind"], named["holder"])
-            balance.grant(nano if body["kind"] == "grant" else -nano)
+            balance.grant(nano if body["kind"] == "grant" else -nano, named["kind"])
             problems += ["overspent"] if balance.is_overspent else []
         elif body["kind"] in (*CHARGES, LINKED):
             problems += self._spend(body)
@@ -367,7 +368,7 @@ class _Recount:
         """The chain's own account: a dataset's begins with its cap, a population's without a limit."""
         account = self._balance("population" if self._is_population else "dataset", self.lineage)
         if not self._is_population:
-            account.grant(_nano(body["amount"]))
+            account.grant(_nano(body["amount"]), "dataset")
             account.delta_granted = _atto(body)
 
     @property

@@ -7,7 +7,7 @@ opened is charged like an answer.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,15 @@ from datasets.database.locks import LockTaken, alone
 from datasets.engines.base import Engine
 from datasets.engines.errors import EngineUnavailable
 from datasets.ledger.accounts import AccountKey, AccountState
-from datasets.ledger.answers import StoredAnswer
-from datasets.ledger.errors import BudgetExhausted, DeltaExhausted, NoAccount, NoAnswer
+from datasets.ledger.answers import RepeatedQuestion, StoredAnswer
+from datasets.ledger.errors import (
+    BudgetExhausted,
+    DeltaExhausted,
+    NoAccount,
+    NoAnswer,
+    PopulationJoined,
+    account_label,
+)
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered, Payer, Settlement, must_fit, usual_payers
 from datasets.people.service import Caller
@@ -71,6 +78,12 @@ class OpenDataset:
     caller: Caller
     states: tuple[AccountState, ...]
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a register joined a population between the readings of the dataset and of its accounts."""
+        paying = {state.lineage for state in self.states}
+        return any(state.population not in (None, *paying) for state in self.states)
+
     def payers(self, *, charge: Price, dataset_charge: Price, delta_atto: int = 0) -> tuple[Payer, ...]:
         """Who pays for an answer, if all of them could when they were read.
 
@@ -107,6 +120,19 @@ class OpenDataset:
         ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What is to be settled and then told: the table, None where it failed.
+
+    `prices` is what each canonical statistic cost when it was measured, `split` what each is charged now, by its name.
+    """
+
+    id: str
+    table: AnswerTable | None
+    prices: Mapping[str, int]
+    split: Mapping[str, Price]
+
+
 class QueryService:
     """Answers questions about the registered datasets."""
 
@@ -132,6 +158,8 @@ class QueryService:
         except NoSuchDataset:
             raise NotOpen from None
         found = self.seen_by(caller, dataset)
+        if found.is_outdated:
+            found = self.seen_by(caller, self._catalog.current(id))
         # A view is charged in every lineage that it joins, so an account is needed in each of them.
         if sum(state.kind == "user" for state in found.states) < len(dataset.lineages):
             raise NotOpen
@@ -151,7 +179,7 @@ class QueryService:
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "quote",
             "fingerprint": planned.fingerprint,
-            "charge": _charge(planned, planned.price, delta.atto_of(planned.delta)),
+            "charge": _charge(planned, planned.price, _split(planned), delta.atto_of(planned.delta)),
             "fits": opened.affords(planned),
             "accounts": opened.account_lines(),
             "cells": planned.cells,
@@ -173,7 +201,7 @@ class QueryService:
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "dummy",
             "fingerprint": planned.fingerprint,
-            "charge": _charge(planned, NOTHING, 0),
+            "charge": _charge(planned, NOTHING, _no_split(planned), 0),
         }
         return Answer(envelope=_json(envelope), made=made)
 
@@ -197,6 +225,9 @@ class QueryService:
         BudgetExhausted, DeltaExhausted, Conflict, InProgress, EngineUnavailable or AnswerFailed.
         """
         try:
+            # Once more if a register joined a population meanwhile, which nobody undoes: nothing was charged or told.
+            with suppress(PopulationJoined):
+                return self._answer(request)
             return self._answer(request)
         except (NotOpen, Retired, BudgetExhausted, DeltaExhausted, InProgress, EngineUnavailable):
             # Perhaps because this very question was answered, and paid for, since the caller looked for a replay.
@@ -212,46 +243,57 @@ class QueryService:
         with self._alone(request):
             earlier = self._earlier_answer(request, opened.dataset, planned)
             if earlier is not None:
-                return self._answer_again(request, opened, planned, earlier)
+                # Whoever cannot pay what it is worth is not told it, nor how much that was.
+                with suppress(BudgetExhausted):
+                    return self._answer_again(request, opened, planned, earlier)
             return self._measure(request, opened, planned)
 
     def _earlier_answer(
         self, request: QueryRequest, dataset: DatasetVersion, planned: Plan
     ) -> StoredAnswer | None:
-        """An answer to the same canonical question at the same or better accuracy, the caller's own first.
+        """An answer to the same canonical question at the same or better accuracy.
 
-        Datasets of one lineage have versions of equal number, so the dataset must be the same too.
+        Of the caller's own, which are free, the most accurate; else the cheapest of those that others had measured, all
+        of them or, where the owner confines reuse, those of the caller's organisation.
         """
         # Fresh noise is bought by whoever wants to average it against an earlier answer, at full price.
         if request.query.reuse == "never":
             return None
-        found = self._ledger.same_question(
-            lineage=dataset.lineage, version=dataset.version, fingerprint=planned.fingerprint
+        prices, confined = planned.prices, dataset.reuse == "organisation"
+        question = RepeatedQuestion(
+            dataset=dataset.id,
+            lineage=dataset.lineage,
+            version=dataset.version,
+            fingerprint=planned.fingerprint,
+            user=request.caller.name,
+            least=Price(sum(prices.values())),
+            organisation=request.caller.organisation if confined else None,
         )
-        good = [
-            stored
-            for stored in found
-            if stored.dataset == dataset.id
-            and stored.prices.keys() == planned.prices.keys()
-            # Every statistic must have been bought at least as accurately; a better one somewhere makes up
-            # for nothing.
-            and all(stored.prices[key] >= nano for key, nano in planned.prices.items())
-        ]
-        # An own answer is free, another user's costs the caller: the free one first.
-        own = [stored for stored in good if stored.user == request.caller.name]
-        return next(iter([*own, *good]), None)
+        for stored in self._ledger.same_question(question):
+            # Every statistic must have been bought at least as accurately; a better one somewhere makes up for nothing.
+            same = stored.prices.keys() == prices.keys()
+            if same and all(stored.prices[key] >= nano for key, nano in prices.items()):
+                return stored
+        return None
 
     def _answer_again(
         self, request: QueryRequest, opened: OpenDataset, planned: Plan, earlier: StoredAnswer
     ) -> SettledAnswer:
-        """Give an answer again: free for who paid for it, at the price of a new one for others' own accounts.
+        """Give an answer again: free for who paid for it; others' own accounts pay what it is worth.
 
-        The dataset is charged nothing: no new information leaves.
+        Not what is asked for: at a price of 10^-6 an answer of any ε would be had. The dataset and its populations are
+        charged nothing: no new information leaves. Raises BudgetExhausted.
         """
-        charge = NOTHING if earlier.user == request.caller.name else planned.price
-        payers = opened.payers(charge=charge, dataset_charge=NOTHING)
+        is_own = earlier.user == request.caller.name
+        payers = opened.payers(charge=NOTHING if is_own else earlier.worth, dataset_charge=NOTHING)
         released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).table, planned)
-        return self._settle(request, opened, planned, released, payers, id=new_id("q"))
+        outcome = _Outcome(
+            id=new_id("q"),
+            table=released,
+            prices=earlier.prices,
+            split=_no_split(planned) if is_own else _split_again(planned, earlier.prices),
+        )
+        return self._settle(request, opened, planned, outcome, payers)
 
     def _measure(self, request: QueryRequest, opened: OpenDataset, planned: Plan) -> SettledAnswer:
         """Open the data, add noise, settle. Once the data is open, failing costs as much as succeeding.
@@ -271,7 +313,8 @@ class QueryService:
             # Only the class: the message of an engine or of NumPy may quote values of the data.
             log.error("answer_failed", kind=type(failure).__name__, dataset=dataset.id)
             made = None
-        return self._settle(request, opened, planned, made, payers, id=id)
+        outcome = _Outcome(id=id, table=made, prices=planned.prices, split=_split(planned))
+        return self._settle(request, opened, planned, outcome, payers)
 
     def _open(self, dataset: DatasetVersion) -> None:
         try:
@@ -295,15 +338,13 @@ class QueryService:
         request: QueryRequest,
         opened: OpenDataset,
         planned: Plan,
-        released: AnswerTable | None,
+        outcome: _Outcome,
         payers: Sequence[Payer],
-        *,
-        id: str,
     ) -> SettledAnswer:
-        dataset = opened.dataset
+        dataset, released = opened.dataset, outcome.table
         charges = {payer.kind: payer.charge for payer in payers}
         settlement = Settlement(
-            id=id,
+            id=outcome.id,
             user=request.caller.name,
             organisation=request.caller.organisation,
             dataset=dataset.id,
@@ -312,13 +353,13 @@ class QueryService:
             idempotency_key=request.key,
             request_digest=request.digest,
             fingerprint=planned.fingerprint,
-            prices=planned.prices,
+            prices=outcome.prices,
             outcome="failed" if released is None else "answered",
             charge=charges["user"],
             dataset_charge=charges["dataset"],
             payers=tuple(payers),
             question=request.text,
-            envelope=_envelope(id, dataset, planned, payers),
+            envelope=_envelope(dataset, planned, outcome, payers),
             table=b"{}" if released is None else released.as_json(),
         )
         try:
@@ -372,10 +413,11 @@ def _payers(
         charge=charge,
         dataset_charge=dataset_charge,
         delta_atto=delta_atto,
+        populations=dataset.populations,
     )
 
 
-def _envelope(id: str, dataset: DatasetVersion, planned: Plan, payers: Sequence[Payer]) -> bytes:
+def _envelope(dataset: DatasetVersion, planned: Plan, outcome: _Outcome, payers: Sequence[Payer]) -> bytes:
     """What an answer says besides its table, but for what `envelope_of` puts in: when, and what is left then."""
     of_kind = {payer.kind: payer for payer in payers}
     charge, dataset_charge = of_kind["user"].charge, of_kind["dataset"].charge
@@ -385,21 +427,45 @@ def _envelope(id: str, dataset: DatasetVersion, planned: Plan, payers: Sequence[
     ]
     return _json(
         {
-            "id": id,
+            "id": outcome.id,
             "dataset": {"id": dataset.id, "version": dataset.version},
             "mode": "run",
             "reused": dataset_charge == NOTHING,
             "fingerprint": planned.fingerprint,
-            "charge": {**_charge(planned, charge, of_kind["dataset"].delta_atto), "accounts": accounts},
+            "charge": {
+                **_charge(planned, charge, outcome.split, of_kind["dataset"].delta_atto),
+                "accounts": accounts,
+            },
         }
     )
 
 
-def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
-    """The price of a plan and its split; all zero where nothing is charged. Telling again costs no δ."""
-    free = amount == NOTHING
-    split = {part.name: "0" if free else str(part.price) for part in planned.measurements}
-    charge: dict[str, Any] = {"measure": "epsilon", "amount": str(amount), "split": split}
+def _split(planned: Plan) -> dict[str, Price]:
+    """What each statistic of a plan costs, by the name that it is asked under."""
+    return {part.name: part.price for part in planned.measurements}
+
+
+def _no_split(planned: Plan) -> dict[str, Price]:
+    """The split of what costs nothing."""
+    return dict.fromkeys(_split(planned), NOTHING)
+
+
+def _split_again(planned: Plan, prices: Mapping[str, int]) -> dict[str, Price]:
+    """What each statistic of an answer that is told again costs; `prices` are the told answer's.
+
+    Of equal statistics, which are told the same numbers, the first pays for all, so that the split adds up.
+    """
+    unpaid = dict(prices)
+    return {part.name: Price(unpaid.pop(part.key, 0)) for part in planned.measurements}
+
+
+def _charge(planned: Plan, amount: Price, split: Mapping[str, Price], delta_atto: int) -> dict[str, Any]:
+    """What is charged and its split, as answers tell it. Telling again costs no δ."""
+    charge: dict[str, Any] = {
+        "measure": "epsilon",
+        "amount": str(amount),
+        "split": {name: str(price) for name, price in split.items()},
+    }
     if planned.schema.measure == "zcdp":
         assert planned.schema.delta is not None
         epsilon = epsilon_of(amount, planned.schema.delta)
@@ -415,11 +481,15 @@ def _charge(planned: Plan, amount: Price, delta_atto: int) -> dict[str, Any]:
 def _names(
     dataset: DatasetVersion, keys: Iterable[AccountKey | AccountState]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Accounts as callers know them: a dataset by its id, and for a view which lineage each belongs to."""
+    """Accounts as callers know them: a dataset by its id, and for a view which lineage each belongs to.
+
+    A population is all lineages', and belongs to none of them.
+    """
     for key in keys:
-        several = {"lineage": key.lineage} if len(dataset.lineages) > 1 else {}
+        is_of_one = len(dataset.lineages) > 1 and key.kind != "population"
+        several = {"lineage": key.lineage} if is_of_one else {}
         holder = dataset.id if key.kind == "dataset" and not several else key.holder
-        yield f"{key.kind}:{holder}", several
+        yield account_label(key.kind, holder), several
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -21,6 +21,7 @@ VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_an
 RACES = "tests/store/test_ledger_races.py"
 SIX = f"{RACES}::test_of_six_payers_none_ever_pays_more_than_it_has"
 PROOF = "tests/store/test_ledger_proof.py"
+REUSE, POPULATIONS = "tests/http/test_reuse.py", "tests/store/test_ledger_populations.py"
 SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
 FITS = f"{FIT}::test_noise_of_few_cells_is_of_the_same_kind"
 QUANTILES, LAYOUT = "tests/unit/test_quantiles.py", "tests/unit/test_layout.py"
@@ -527,8 +528,8 @@ MUTANTS = (
     Mutant(
         "a first limit that forgets what was spent without one",
         "datasets/ledger/proof.py",
-        "(self.spent if self.granted is None else self.granted)",
-        "(self.granted or 0)",
+        "        first = 0 if kind in CHAINED else self.spent\n",
+        "        first = 0\n",
         (f"{SETTLED}::test_a_first_limit_counts_from_what_was_spent_without_one[sqlite]",),
     ),
     Mutant(
@@ -608,10 +609,8 @@ MUTANTS = (
     Mutant(
         "replay that draws fresh noise",
         "datasets/queries/service.py",
-        """            if earlier is not None:
-                return self._answer_again(request, opened, planned, earlier)
-""",
-        "",
+        "            if earlier is not None:\n                # Whoever cannot",
+        "            if False:\n                # Whoever cannot",
         (f"{QUERIES}::test_the_same_question_again_is_free_and_tells_the_same",),
     ),
     Mutant(
@@ -643,10 +642,132 @@ MUTANTS = (
     ),
     Mutant(
         "an answer retold as another dataset's",
-        "datasets/queries/service.py",
-        "            if stored.dataset == dataset.id\n            and ",
-        "            if ",
+        "datasets/ledger/answers.py",
+        '        _c.dataset == bindparam("of_dataset"),\n',
+        "",
         (f"{QUERIES}::test_an_answer_about_another_dataset_of_the_lineage_is_not_told_again",),
+    ),
+    Mutant(
+        "an answer told again at the price asked",
+        "datasets/queries/service.py",
+        "NOTHING if is_own else earlier.worth, dataset_charge",
+        "NOTHING if is_own else planned.price, dataset_charge",
+        (f"{REUSE}::test_a_better_answer_is_told_again_for_what_it_is_worth",),
+    ),
+    Mutant(
+        "an answer told again that is kept at the price asked",
+        "datasets/queries/service.py",
+        "            prices=earlier.prices,\n",
+        "            prices=planned.prices,\n",
+        (f"{REUSE}::test_what_was_told_again_is_worth_as_much_to_the_next",),
+    ),
+    Mutant(
+        "the price of an earlier version's cheap retelling stands for a dear answer",
+        "datasets/ledger/answers.py",
+        "_measured = _c.dataset_charge > 0\n",
+        "_measured = _c.dataset_charge >= 0\n",
+        (f"{QUERIES}::test_an_answer_that_others_were_told_too_cheaply_is_not_told_on_at_that_price",),
+    ),
+    Mutant(
+        "reuse over organisations where it is confined",
+        "datasets/queries/service.py",
+        "request.caller.organisation if confined else None",
+        "None",
+        (f"{REUSE}::test_confined_answers_are_told_again_within_the_organisation_alone",),
+    ),
+    Mutant(
+        "answers too poor to be told hide others",
+        "datasets/ledger/answers.py",
+        '        _c.charge >= bindparam("least"),\n',
+        '        bindparam("least") > 0,\n',
+        (f"{SETTLED}::test_answers_that_may_not_be_told_or_are_too_poor_hide_no_others[sqlite-None]",),
+    ),
+    Mutant(
+        "whoever cannot pay for an earlier answer is refused for it",
+        "datasets/queries/service.py",
+        "                with suppress(BudgetExhausted):\n                    return self._answer_again",
+        "                if True:\n                    return self._answer_again",
+        (f"{REUSE}::test_no_refusal_tells_what_others_asked",),
+    ),
+    # Populations
+    Mutant(
+        "population charged for each register of a view",
+        "datasets/ledger/settlement.py",
+        "population_key(name).row, charge=dataset_charge,",
+        "population_key(name).row, charge=Price(dataset_charge.nano * len(lineages)),",
+        (f"{POPULATIONS}::test_a_view_over_two_registers_of_one_population_costs_it_once[sqlite]",),
+    ),
+    Mutant(
+        "population that pays for nothing",
+        "datasets/queries/service.py",
+        "        populations=dataset.populations,\n",
+        "",
+        ("tests/http/test_populations.py::test_every_register_costs_the_population_and_a_view_of_several_once",),
+    ),
+    Mutant(
+        "register that leaves behind what it has spent",
+        "datasets/ledger/accounts.py",
+        "_c.spent + register.spent.nano",
+        "_c.spent",
+        (f"{POPULATIONS}::test_a_register_that_joins_late_brings_what_it_has_spent[sqlite]",),
+    ),
+    Mutant(
+        "register that changes its population",
+        "datasets/ledger/accounts.py",
+        "    if register.population is not None:\n",
+        "    if False:\n",
+        (f"{POPULATIONS}::test_a_register_keeps_its_population[sqlite]",),
+    ),
+    Mutant(
+        "register that joins above the cap of its population",
+        "datasets/ledger/accounts.py",
+        "    if register.spent > population.remaining or",
+        "    if False and",
+        (f"{POPULATIONS}::test_a_register_that_has_spent_more_than_the_population_has_left_does_not_join[sqlite]",),
+    ),
+    Mutant(
+        "a settlement that overlooks the population of its register",
+        "datasets/ledger/statements.py",
+        "            accounts.population IS NULL\n",
+        "            TRUE\n",
+        (f"{POPULATIONS}::test_no_answer_is_settled_without_the_population_of_its_register[sqlite]",),
+    ),
+    Mutant(
+        "the one statement that overlooks the population of its register",
+        "datasets/ledger/statements.py",
+        "            AND (population IS NULL OR population = ANY (%(lineages)s::text[]))\n",
+        "",
+        (
+            f"{POPULATIONS}::test_a_settlement_under_way_while_a_register_joins_is_counted_or_refused[postgresql-joining]",
+        ),
+    ),
+    Mutant(
+        "a proof that does not look at what a register had spent when it joined",
+        "datasets/ledger/proof.py",
+        "        if (balance.spent, balance.delta_spent) != (join.spent, join.delta_spent):\n",
+        "        if False:\n",
+        (f"{POPULATIONS}::test_what_was_changed_about_a_joining_is_found[sqlite-spent less]",),
+    ),
+    Mutant(
+        "a proof that lets a population be passed over",
+        "datasets/ledger/proof.py",
+        " or not self._pays_population(entry.number, linked):",
+        ":",
+        (f"{POPULATIONS}::test_an_answer_that_its_population_was_not_charged_for_is_found[sqlite]",),
+    ),
+    Mutant(
+        "a first cap on top of what was spent without one",
+        "datasets/ledger/grants.py",
+        "    return literal(0) if kind in CHAINED else _a.spent\n",
+        "    return _a.spent\n",
+        ("tests/http/test_populations.py::test_the_first_cap_takes_two_people_and_is_the_total_of_a_lifetime",),
+    ),
+    Mutant(
+        "names of others' datasets among the own budgets",
+        "api/budgets/views.py",
+        "        if name in own\n",
+        "",
+        ("tests/http/test_populations.py::test_the_own_budgets_list_the_population_with_own_datasets_alone",),
     ),
     # Grants
     Mutant(

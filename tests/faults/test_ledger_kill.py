@@ -16,14 +16,15 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "store"))
 from backends import gone, terminate, waiting_backend
+from lanes import first
 from ledger_town import settle_in, settle_in_six, settle_in_three
-from settlements import ASKED, VIEWED_BY_THREE, of_six
+from settlements import ASKED, CARE_LINEAGE, LINEAGE, VIEWED_BY_THREE, in_the_city, of_six
 from sqlalchemy import event, update
 
 from datasets.database.ids import new_id
 from datasets.database.store import Direct, Store
 from datasets.database.tables import AccountRow
-from datasets.ledger.accounts import AccountKey
+from datasets.ledger.accounts import AccountKey, join_population, population_key
 from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.errors import NoAnswer
 from datasets.ledger.service import Ledger
@@ -31,6 +32,17 @@ from datasets.ledger.settlement import AlreadyAnswered, Settlement
 from privacy.budget import Price
 
 PLENTY = "99999"
+
+
+def settle_in_a_city(store: Store) -> Ledger:
+    """The town with a view of three registers, of which two are of one population."""
+    ledger = settle_in_three(store)
+    with store.writing() as tx:
+        for lineage in (CARE_LINEAGE, LINEAGE):
+            join_population(tx, lineage=lineage, name="city", actor="mayor")
+    return ledger
+
+
 TOWNS: dict[str, tuple[Callable[[Store], Ledger], Settlement]] = {
     "one register": (
         partial(settle_in, user=PLENTY, shop=PLENTY, cap=PLENTY),
@@ -49,12 +61,13 @@ TOWNS: dict[str, tuple[Callable[[Store], Ledger], Settlement]] = {
         of_six(),
     ),
     "three registers": (settle_in_three, VIEWED_BY_THREE),
+    "two of one population": (settle_in_a_city, in_the_city(VIEWED_BY_THREE)),
 }
 
 
-@pytest.fixture(params=TOWNS)
+@pytest.fixture(params=first(3, TOWNS))
 def town(request: pytest.FixtureRequest, store: Store) -> tuple[Ledger, Settlement]:
-    """A ledger, and a settlement whose payers stand in one register, in a population too, or in three registers."""
+    """A ledger, and a settlement whose payers stand in one register, in three, and in a population too."""
     settle, settlement = TOWNS[request.param]
     return settle(store), settlement
 
@@ -190,6 +203,29 @@ def test_killed_after_the_commit_a_retry_gets_the_stored_answer(
     assert paid_once(ledger, settlement)
 
 
+def test_a_view_killed_at_any_moment_costs_its_population_once_or_nothing(
+    store: Store, store_url: str
+) -> None:
+    """Killed before each statement, before and after the commit, and then asked again: all registers pay, or none."""
+    ledger, settlement = settle_in_a_city(store), in_the_city(VIEWED_BY_THREE)
+    deaths = [
+        settle_dying_before_statement(number, settlement)
+        for number in range(statements_of(store, settlement))
+    ]
+    deaths += [settle_dying_before_commit(settlement)] if store.is_sqlite else []
+    for death in deaths:
+        assert in_a_child(store_url, death)
+        assert not everything_or_nothing(ledger, settlement)
+        assert set(spent(ledger).values()) == {"0"}
+    assert in_a_child(store_url, settle_dying_after_commit(settlement))
+    retry(ledger, settlement)
+    caps = {
+        key.holder: amount for key, amount in spent(ledger).items() if key.kind in ("dataset", "population")
+    }
+    assert caps == dict.fromkeys((CARE_LINEAGE, LINEAGE, "visits", population_key("city").holder), "1")
+    assert paid_once(ledger, settlement)
+
+
 def paid_once(ledger: Ledger, settlement: Settlement) -> bool:
     """Whether each payer has paid its charge and no more; the proof agrees."""
     after = spent(ledger)
@@ -197,14 +233,16 @@ def paid_once(ledger: Ledger, settlement: Settlement) -> bool:
     return all(after[payer.key] == str(payer.charge) for payer in settlement.payers)
 
 
+@pytest.mark.parametrize("place", first(1, ["three registers", "two of one population"]))
 @pytest.mark.parametrize("killed", ["client", "server"])
 def test_killed_between_the_locks_of_two_registers_all_pay_or_none(
-    store: Store, store_url: str, killed: str
+    store: Store, store_url: str, killed: str, place: str
 ) -> None:
     """The settlement holds rows of two registers and waits for the third when its client or its backend is killed."""
     if store.is_sqlite:
         pytest.skip("SQLite lets one writer work at a time: nothing waits for a row")
-    ledger, settlement = settle_in_three(store), VIEWED_BY_THREE
+    settle, settlement = TOWNS[place]
+    ledger = settle(store)
     before = spent(ledger)
     last = settlement.payers[-1]
     with store.writing() as tx:

@@ -1,5 +1,6 @@
 """Settlements to choose from. Racing processes load this, so it imports no registration (see ledger_town.py)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from datasets.database.ids import new_id
@@ -59,6 +60,20 @@ def changed(of: Settlement = ASKED, **changes: object) -> Settlement:
         ),
     )
     return made
+
+
+def in_the_city(of: Settlement, populations: Sequence[str] = ("city",)) -> Settlement:
+    """The settlement with populations paying, too, as for every answer from a register that belongs to one."""
+    payers = usual_payers(
+        lineages=of.chains,
+        user=of.user,
+        organisation=of.organisation,
+        charge=of.charge,
+        dataset_charge=of.dataset_charge,
+        delta_atto=max(payer.delta_atto for payer in of.payers),
+        populations=populations,
+    )
+    return replace(of, payers=payers)
 
 
 VIEWED = changed(dataset="residents-care", lineages=BOTH)

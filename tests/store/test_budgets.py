@@ -18,7 +18,7 @@ from datasets.budgets.errors import (
     ViewHasNoBudget,
     WrongMeasure,
 )
-from datasets.budgets.service import Budgets, DatasetGrant, GrantRequest
+from datasets.budgets.service import Budgets, GrantRequest, KnownGrant
 from datasets.catalog import Catalog
 from datasets.database.store import Store
 from datasets.ledger.errors import NoReason, NoSuchHolder, NotLimited, SamePerson
@@ -133,7 +133,7 @@ def test_an_organisation_without_a_limit_is_not_lowered(store: Store, tmp_path: 
         budgets.grant(replace(LESS, user=None, organisation="shop"))
 
 
-def remaining(made: DatasetGrant) -> list[str]:
+def remaining(made: KnownGrant) -> list[str]:
     return [str(notice.remaining) for notice in made.notices]
 
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from api.commands.main import main
 from datasets.database.store import Store
+from datasets.ledger.accounts import join_population
 
 DESCRIPTOR = """
 id: town
@@ -322,6 +323,59 @@ def test_budget_for_a_view_is_granted_on_its_sources(sudare, view):
     shown = sudare("budget", "show", "--dataset", "town-care")
     assert shown.count("user:aoi: 0 of 1 spent") == 2
     assert "agree" in sudare("ledger", "verify")
+
+
+@pytest.fixture
+def city(store_url, view):
+    """The town and its care are registers of one population."""
+    store = Store(store_url)
+    with store.writing() as tx:
+        for lineage in ("town", "care"):
+            join_population(tx, lineage=lineage, name="city", actor="mayor")
+    store.close()
+
+
+FOR_CITY = ["grant", "--population", "city", "--reason", "council 3", "--epsilon"]
+
+
+def test_the_cap_of_a_population_is_granted_by_two_people_and_shown(sudare, city, monkeypatch):
+    assert "care+town  population:city: 0 spent, without a limit" in sudare("budget", "show")
+    assert "waits for a second person" in sudare(*FOR_CITY, "1.5")
+    assert sudare(*FOR_CITY, "1.5", "--approved-by", "hana").splitlines() == [
+        "granted epsilon 1.5 to the cap of population:city",
+        "with this, population:city has a total of 1.5 for its lifetime, of which 0 is spent",
+    ]
+    assert sudare(*FOR_CITY, "0.5", "--lower").splitlines() == [
+        "lowered the cap of population:city by epsilon 0.5",
+        "with this, population:city has a total of 1 for its lifetime, of which 0 is spent",
+    ]
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert sudare(*FOR_CITY, "0.1", "--lower").splitlines() == [
+        "population:city の生涯上限を epsilon 0.1 引き下げました",
+        "これにより population:city の生涯の合計は 0.9 となります（うち 0 は使用済み）",
+    ]
+    for dataset in (["--dataset", "town"], ["--dataset", "town-care"], []):
+        assert "population:city: 0.9 のうち 0 使用済み" in sudare("budget", "show", *dataset)
+    sudare("grant", "--dataset", "town", "--user", "aoi", "--epsilon", "0.5", "--reason", "x")
+    assert "population:city" in sudare("budget", "show", "--user", "aoi")
+    assert "population:city" in sudare("dataset", "show", "town")
+    _, lowered, *_, first = json.loads(sudare("grant", "list", "--json"))
+    assert (lowered["population"], lowered["account"]) == ("city", "population:city")
+    assert (first["state"], "dataset" in first) == ("pending", False)
+    assert "care+town  population:city: epsilon 0.1 減額" in sudare("grant", "list")
+    monkeypatch.setenv("SUDARE_LANGUAGE", "en")
+    assert "agree" in sudare("ledger", "verify")
+
+
+def test_a_population_is_granted_to_by_itself_and_by_its_name(sudare, city):
+    assert "no dataset belongs to a population nowhere" in sudare(
+        "grant", "--population", "nowhere", "--reason", "x", "--epsilon", "1", exit_code=1
+    )
+    assert "leave --dataset out" in sudare(*FOR_CITY, "1", "--dataset", "town", exit_code=2)
+    assert "--population" in sudare(*FOR_CITY, "1", "--user", "aoi", exit_code=2)
+    assert "give --epsilon" in sudare(*FOR_CITY[:-1], "--rho", "1", exit_code=2)
+    assert "has no limit" in sudare(*FOR_CITY, "1", "--lower", exit_code=1)
+    assert "waits for a second person" in sudare(*FOR_CITY, "1")
 
 
 @pytest.fixture

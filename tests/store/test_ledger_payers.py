@@ -150,7 +150,7 @@ def asked_again(settlement: Settlement) -> Settlement:
             (LINEAGE, "chain"),
         ),
         (
-            "INSERT INTO accounts VALUES ('residents', 'contract', 'k-9', NULL, 0, 0, '', 0, 0)",
+            "INSERT INTO accounts VALUES ('residents', 'contract', 'k-9', NULL, 0, 0, '', 0, 0, NULL)",
             (LINEAGE, "balance"),
         ),
     ],

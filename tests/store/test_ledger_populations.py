@@ -1,8 +1,7 @@
 """One person in many registers: a population is charged what any of its registers is, also for the time before."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from threading import Thread
 
 import pytest
@@ -17,9 +16,11 @@ from settlements import (
     asked,
     balances,
     changed,
+    in_the_city,
     left,
 )
 from sqlalchemy import select, text, update
+from town import grant
 
 from datasets.database.store import Store
 from datasets.database.tables import AccountRow, LineageRow
@@ -33,7 +34,6 @@ from datasets.ledger.errors import (
     PopulationJoined,
 )
 from datasets.ledger.service import Ledger
-from datasets.ledger.settlement import Settlement, usual_payers
 from privacy.budget import Price
 
 CITY = population_key("city")
@@ -47,20 +47,6 @@ UNLOCK = {
 def join(store: Store, *lineages: str, name: str = "city") -> AccountState:
     with store.writing() as tx:
         return [join_population(tx, lineage=lineage, name=name, actor="mayor") for lineage in lineages][-1]
-
-
-def in_the_city(settlement: Settlement, populations: Sequence[str] = ("city",)) -> Settlement:
-    """The settlement with the city's population paying, too."""
-    payers = usual_payers(
-        lineages=settlement.chains,
-        user=settlement.user,
-        organisation=settlement.organisation,
-        charge=settlement.charge,
-        dataset_charge=settlement.dataset_charge,
-        delta_atto=max(payer.delta_atto for payer in settlement.payers),
-        populations=populations,
-    )
-    return replace(settlement, payers=payers)
 
 
 def spent(ledger: Ledger, *lineages: str) -> dict[str, str]:
@@ -275,6 +261,7 @@ def test_two_registers_join_a_new_population_at_once(store: Store, settled_in_bo
             (CITY.lineage, "unreadable"),
         ),
     ],
+    ids=["account", "lineage", "balance", "no line", "spent less", "another register", "unreadable"],
 )
 def test_what_was_changed_about_a_joining_is_found(
     store: Store, ledger: Ledger, change: str, finding: tuple[str, str]
@@ -297,6 +284,23 @@ def test_an_answer_that_its_population_was_not_charged_for_is_found(store: Store
     with store.writing() as tx:
         tx.execute(update(AccountRow).where(AccountRow.kind == "dataset").values(population=CITY.lineage))
     assert [(found.lineage, found.problem) for found in ledger.verify()] == [(LINEAGE, "links_differ")]
+
+
+def test_the_population_of_the_own_registers_is_among_what_a_user_pays_with(
+    store: Store, settled_in_both: Ledger
+) -> None:
+    join(store, CARE_LINEAGE)
+    join(store, LINEAGE, name="region")
+    grant(store, [(LINEAGE, "user", "ren", "1")])
+    found = {
+        user: [state.holder for state in settled_in_both.accounts_of_user(user=user)]
+        for user in ("aoi", "ren", "noa")
+    }
+    assert found == {
+        "aoi": ["aoi", "shop", "care", "population:city", "population:region", "aoi", "shop", "residents"],
+        "ren": ["population:region", "ren", "institute", "residents"],
+        "noa": [],
+    }
 
 
 def test_what_a_city_has_left_stands_among_the_balances(store: Store, ledger: Ledger) -> None:

@@ -79,7 +79,7 @@ def test_the_database_refuses_to_change_the_journal(store: Store, ledger: Ledger
         ("DELETE FROM accounts WHERE holder = 'shop'", (0, "balance", "organisation:shop")),
         ("DELETE FROM accounts WHERE kind = 'dataset'", (0, "end", "")),
         (
-            "INSERT INTO accounts VALUES ('residents', 'user', 'eve', 1, 0, 0, '', 0, 0)",
+            "INSERT INTO accounts VALUES ('residents', 'user', 'eve', 1, 0, 0, '', 0, 0, NULL)",
             (0, "balance", "user:eve"),
         ),
         ("UPDATE accounts SET entries = 8 WHERE kind = 'dataset'", (0, "end", "")),

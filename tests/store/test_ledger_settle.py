@@ -15,6 +15,7 @@ from town import grant
 from datasets.database.store import Store
 from datasets.database.tables import AccountRow
 from datasets.ledger.accounts import AccountKey
+from datasets.ledger.answers import RepeatedQuestion
 from datasets.ledger.errors import BudgetExhausted, NoAccount, NoAnswer
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered, Settlement
@@ -22,6 +23,14 @@ from datasets.people.service import People
 from privacy.budget import Price
 
 NOTHING = Price(0)
+AGAIN = RepeatedQuestion(
+    dataset="residents",
+    lineage=LINEAGE,
+    version=1,
+    fingerprint=ASKED.fingerprint,
+    user="aoi",
+    least=Price(5),
+)
 
 
 def settled(ledger: Ledger, count: int) -> None:
@@ -204,8 +213,43 @@ def test_same_question_lists_paid_answers_to_it_alone(ledger: Ledger) -> None:
     ledger.settle(asked(3, charge=NOTHING, dataset_charge=NOTHING))
     ledger.settle(asked(4, outcome="failed", charge=Price(5), dataset_charge=NOTHING))
     ledger.settle(asked(5, fingerprint="sha256:other", charge=Price(5), dataset_charge=NOTHING))
-    same = ledger.same_question(lineage=LINEAGE, version=1, fingerprint=ASKED.fingerprint)
-    assert same == [paid, shared]
+    ledger.settle(asked(6, dataset_charge=Price(4), charge=Price(4)))
+    by_aoi, by_mei, by_ren = (
+        ledger.same_question(replace(AGAIN, user=user)) for user in ("aoi", "mei", "ren")
+    )
+    # What was told again is its buyer's alone: to others it is the answer that was measured.
+    assert (by_aoi, by_mei, by_ren) == ([paid], [shared, paid], [paid])
+
+
+def many_of(store: Store, user: str, charge: int, row: str = "q_1") -> None:
+    """A thousand and one answers more to the same question, measured for somebody."""
+    columns = (
+        "request_digest, dataset, lineage, version, entry, fingerprint, prices, outcome, asked_at, question"
+    )
+    with store.writing() as tx:
+        tx.exec_driver_sql(
+            f"""
+            INSERT INTO answers (id, "user", idempotency_key, charge, dataset_charge, envelope, table_digest, {columns})
+            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1001)
+            SELECT '{user}_' || n, '{user}', 'more-' || n, {charge}, {charge}, envelope, table_digest, {columns}
+            FROM answers, number WHERE id = '{row}'
+            """
+        )
+
+
+@pytest.mark.parametrize("organisation", [None, "shop"])
+def test_answers_that_may_not_be_told_or_are_too_poor_hide_no_others(
+    ledger: Ledger, store: Store, organisation: str | None
+) -> None:
+    paid = ledger.settle(ASKED)
+    many_of(store, "ren", 4)
+    question = replace(AGAIN, organisation=organisation)
+    assert ledger.same_question(question)[:1] == [paid]
+    # An own one comes before all the cheaper ones, and a colleague's is not hidden by those of others.
+    many_of(store, "noa", 10)
+    assert ledger.same_question(question)[:1] == [paid]
+    confined = replace(question, user="mei", organisation="shop")
+    assert ledger.same_question(confined) == [paid]
 
 
 def test_history_turns_its_pages_newest_first(ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ from datasets.database.errors import Unavailable
 from datasets.database.store import Store, now
 from datasets.engines.base import Place
 from datasets.engines.errors import EngineFailed, EngineUnavailable
-from datasets.ledger.accounts import Account
+from datasets.ledger.accounts import Account, join_population, population_key
 from datasets.ledger.answers import StoredAnswer
 from datasets.ledger.errors import BudgetExhausted, NoAnswer
 from datasets.ledger.service import Ledger
@@ -25,7 +25,7 @@ from datasets.ledger.settlement import Settlement
 from datasets.people.service import Caller, People
 from datasets.queries.answer import SettledAnswer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, Retired
-from datasets.queries.service import QueryRequest, QueryService
+from datasets.queries.service import OpenDataset, QueryRequest, QueryService
 from privacy.budget import Price
 from privacy.query import InvalidQuery, Query, Statistic
 
@@ -251,6 +251,65 @@ def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
     assert spent(store) == {}
 
 
+# Populations
+
+
+@dataclass
+class JoiningShelf(Shelf):
+    """A catalog whose town is found in its population once it has joined it."""
+
+    store: Store | None = None
+
+    def current(self, id: str) -> DatasetVersion:
+        assert self.store is not None
+        with self.store.reading() as connection:
+            joined = connection.execute(text("SELECT population FROM lineages WHERE id = 'town'")).scalar()
+        return replace(super().current(id), populations=(joined,) if joined else ())
+
+
+def join(store: Store) -> None:
+    with store.writing() as tx:
+        join_population(tx, lineage="town", name="city", actor="mayor")
+
+
+def of_city(store: Store) -> str:
+    (state,) = Ledger(store).states([population_key("city")])
+    return str(state.spent)
+
+
+@pytest.fixture
+def joining(store: Store, engine: MadeUpEngine, tmp_path: Path) -> QueryService:
+    service = service_of(Ledger(store), engine, tmp_path)
+    service._catalog = JoiningShelf([HELD], store)  # type: ignore[assignment]
+    return service
+
+
+def test_a_register_that_joins_while_a_question_is_answered_is_asked_anew(
+    joining: QueryService, store: RacedStore, engine: MadeUpEngine
+) -> None:
+    store.rival = lambda: join(store)
+    # The first draw is told to nobody: its population would not have paid.
+    assert told(joining, asked()) == (102, "1")
+    assert len(engine.opened) == 2
+    assert (spent(store), of_city(store)) == ({"aoi": "1", "town": "1"}, "1")
+    assert Ledger(store).verify() == []
+
+
+def test_a_register_that_joins_between_two_readings_is_read_again(
+    joining: QueryService, store: RacedStore, engine: MadeUpEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_by = QueryService.seen_by
+
+    def joined_before(self: QueryService, caller: Caller, dataset: DatasetVersion) -> OpenDataset:
+        join(store)
+        return seen_by(self, caller, dataset)
+
+    monkeypatch.setattr(QueryService, "seen_by", joined_before)
+    assert joining.quote(AOI, "town", query())["fits"] is True
+    assert told(joining, asked()) == (101, "1")
+    assert (len(engine.opened), of_city(store)) == (1, "1")
+
+
 # Failing is never free
 
 
@@ -335,6 +394,41 @@ def test_a_charge_that_no_longer_fits_when_it_is_settled_is_refused(
         service.answer(asked("k1", about=two))
     assert len(engine.opened) == 2
     assert spent(store) == {"aoi": "2", "town": "2"}
+
+
+def test_who_can_no_longer_pay_for_an_earlier_answer_when_it_is_settled_gets_a_fresh_one(
+    service: QueryService, store: RacedStore, engine: MadeUpEngine
+) -> None:
+    service.answer(asked(about=query(budget=Price.parse("2"))))
+    half = query(budget=Price.parse("0.5"))
+    other = query(count("m"), Statistic(name="k", agg="count_persons"), budget=Price.parse("2"))
+    store.rival = lambda: service.answer(asked("k2", caller=REN, about=other))
+    assert told(service, asked("k1", caller=REN, about=half))[1] == "0.5"
+    assert spent(store) == {"aoi": "2", "ren": "2.5", "town": "4.5"}
+    assert Ledger(store).verify() == []
+
+
+def test_an_answer_that_others_were_told_too_cheaply_is_not_told_on_at_that_price(
+    service: QueryService, store: RacedStore
+) -> None:
+    """Earlier versions kept the price asked beside a better table, and charged no more."""
+    service.answer(asked(about=query(budget=Price.parse("2"))))
+    service.answer(asked("k1", caller=REN, about=query(budget=Price.parse("0.5"))))
+    with store.writing() as tx:
+        tx.execute(
+            text(
+                "UPDATE answers SET charge = 1, prices = replace(prices, '2000000000', '1') WHERE \"user\" = 'ren'"
+            )
+        )
+    ledger = Ledger(store)
+    ledger.grant(
+        lineage="town",
+        account=Account(kind="user", holder="eve"),
+        amount=Price.parse("3"),
+        reason="a contract",
+        requested_by="mayor",
+    )
+    assert told(service, asked("k1", caller=EVE, about=query(budget=Price(1_000))))[1] == "2"
 
 
 def test_two_charges_at_once_are_both_counted(service: QueryService, store: RacedStore) -> None:

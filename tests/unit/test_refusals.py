@@ -35,6 +35,9 @@ NOT_OVER_HTTP = {
     "not_canonical",
     "above_limit",
     "above_unspent",
+    "below_spent",
+    # Asked once more by the room that meets it, and then not met again.
+    "population_joined",
     # The body's schema refuses it first.
     "nobody_named",
     # A second person is named on the command line alone.
@@ -48,6 +51,8 @@ NOT_OVER_HTTP = {
     "invalid_setting",
     "import_problem",
     "registration_refused",
+    "other_population",
+    "join_above_cap",
     "faulty_text",
     "bad_descriptor",
     "bad_plan",
