@@ -254,7 +254,12 @@ def _item_text(item: Mapping[str, Any]) -> str:
 
 
 def _name_and_measure(item: Mapping[str, Any]) -> str:
-    """A dataset in a few words; a view with the datasets and versions that it was joined from."""
+    """A dataset in a few words: with its population, whose answers are told again, and what a view was joined from."""
     named = ", ".join(f"{id} v{version}" for id, version in item.get("sources", {}).items())
-    origin = f" (a view of {named})" if named else ""
-    return f"{item['id']} v{item['version']} {item['measure']}{origin}"
+    about = [
+        f"a view of {named}" if named else "",
+        f"of {', '.join(item['populations'])}" if item["populations"] else "",
+        "told again within an organisation" if item["reuse"] == "organisation" else "",
+    ]
+    shown = "; ".join(filter(None, about))
+    return f"{item['id']} v{item['version']} {item['measure']}{f' ({shown})' if shown else ''}"

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backends import waiting_backend
@@ -44,7 +45,9 @@ class Office:
     store: Store
     data_dir: Path
 
-    def add(self, id: str, csv: str, *, reason: str | None = None, **changes: object) -> Registered:
+    def add(self, id: str, csv: str, **changes: Any) -> Registered:
+        """`reason` is why its people are others; every other change is one of the descriptor."""
+        reason = changes.pop("reason", None)
         return add(self.store, self.data_dir, derived(VISITS, id=id, **changes), csv, separate_reason=reason)
 
     @property
@@ -78,9 +81,10 @@ TURNED = "cost,kind,person\n" + "".join(f"1,bus,{person}\n" for person in revers
 
 def test_the_same_rows_in_another_order_get_no_second_cap_whatever_is_said(office: Office) -> None:
     office.add("visits", csv(range(20)))
+    ways: dict[str, str]
     for ways in ({}, {"reason": "other people"}, TOGETHER):
         with refused(r"rows of visits \(version 1\), in whatever order.*lineage: visits"):
-            office.add("trips", TURNED, **ways)  # type: ignore[arg-type]
+            office.add("trips", TURNED, **ways)
     # The same column as an ordinary one: without a unit, ε would be one row's.
     with refused("the rows of visits"):
         office.add(
@@ -96,7 +100,7 @@ def test_the_same_rows_in_another_order_get_no_second_cap_whatever_is_said(offic
     assert {state.holder for state in Ledger(office.store).all_accounts()} == {"visits"}
 
 
-def columns() -> dict[str, object]:
+def columns() -> dict[str, Any]:
     return {
         "kind": {"type": "category", "values": ["bus", "train"]},
         "cost": {"type": "integer", "min": 0, "max": 1000},
@@ -189,7 +193,7 @@ columns:
 
 def test_without_a_column_that_names_people_rows_are_compared(office: Office) -> None:
     office.add("visits", csv(range(20)))
-    nobody: dict[str, object] = {
+    nobody: dict[str, Any] = {
         "privacy": {"unit": None, "max_rows_per_person": 1},
         "columns": {"person": {"type": "text"}, **columns()},
     }
@@ -262,7 +266,7 @@ def test_registers_without_rows_are_not_each_others(office: Office) -> None:
 def test_a_lineage_never_changes_its_unit(
     office: Office, before: str | None, after: str | None, words: str
 ) -> None:
-    def terms(unit: str | None) -> dict[str, object]:
+    def terms(unit: str | None) -> dict[str, Any]:
         privacy = {"unit": unit, "max_rows_per_person": 1}
         return {
             "privacy": privacy,
@@ -305,7 +309,7 @@ def test_a_population_is_counted_in_one_measure(office: Office) -> None:
 
 
 def registering(
-    office: Office, id: str, source: str, meanwhile: Callable[[], object], **changes: object
+    office: Office, id: str, source: str, meanwhile: Callable[[], object], **changes: Any
 ) -> Registered:
     """A registration in the middle of which, with the source read and compared, something else happens."""
     file = office.data_dir.parent / f"{id}-source.csv"

@@ -1,4 +1,4 @@
-"""Sketches estimate shares within their error; an identity knows no order, tells by its key, and cannot be padded away."""
+"""Sketches estimate shares within their error; identities know no order, are keyed, and cannot be padded away."""
 
 import hashlib
 import itertools
@@ -193,8 +193,10 @@ def test_a_blank_unit_is_nobody(identifier: Identifier, tmp_path: Path) -> None:
 
 
 def test_without_a_unit_each_row_is_a_person_however_alike(identifier: Identifier, tmp_path: Path) -> None:
-    one = identity(identifier, tmp_path, {"sex": ["f"] * 9 + ["m"]}, unit=None)
-    other = identity(identifier, tmp_path, {"sex": ["f"] + ["m"] * 9}, unit=None)
+    mostly_women: list[str | None] = [*"fffffffffm"]
+    mostly_men: list[str | None] = [*"fmmmmmmmmm"]
+    one = identity(identifier, tmp_path, {"sex": mostly_women}, unit=None)
+    other = identity(identifier, tmp_path, {"sex": mostly_men}, unit=None)
     assert one.people is None
     assert one.shared_with(other) == 2 / 18
 
