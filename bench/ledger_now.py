@@ -53,7 +53,7 @@ def fill(url: str, folder: Path) -> None:
     for number in range(USERS):
         people.add_user(f"user-{number}", organisation="shop", role="analyst")
     for lineage in (SETTLED, BARE):
-        town.register_rows(store, folder / lineage, id=lineage, rows=10)
+        town.register_rows(store, folder, id=lineage, rows=10)
         _open_accounts(store, lineage)
     store.close()
 

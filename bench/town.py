@@ -2,6 +2,7 @@
 
 import json
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +104,11 @@ def register_rows(store: Store, folder: Path, *, id: str, rows: int) -> tuple[Pa
     """Register made-up rows under `folder`/data; the raw Parquet file, and the seconds that registration took."""
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / f"{id}.parquet"
-    # No source is registered twice under two lifetime caps, so each register has rows of its own.
-    write(raw, rows, seed=[7, *id.encode()] if id != "town" else 7)
+    # Nobody is registered twice under two lifetime caps, so each register has rows and people of its own.
+    if id == "town":
+        write(raw, rows)
+    else:
+        write(raw, rows, seed=[7, *id.encode()], first_person=zlib.crc32(id.encode()))
     started = time.perf_counter()
     register(
         store=store,
@@ -117,7 +121,7 @@ def register_rows(store: Store, folder: Path, *, id: str, rows: int) -> tuple[Pa
     return raw, time.perf_counter() - started
 
 
-def write(raw: Path, rows: int, *, seed: int | list[int] = 7) -> None:
+def write(raw: Path, rows: int, *, seed: int | list[int] = 7, first_person: int = 0) -> None:
     """Rows of persons in random order: 47 regions, two sexes, ages, log-normal incomes, 5 % missing."""
     random = np.random.default_rng(seed)
     regions, sexes = pa.array(REGIONS), pa.array(["female", "male"])
@@ -127,7 +131,7 @@ def write(raw: Path, rows: int, *, seed: int | list[int] = 7) -> None:
         income = np.clip(random.lognormal(15, 0.8, size), 0, 3e7).astype(np.int64)
         table = pa.table(
             {
-                "person": random.integers(0, int(rows * 0.43) + 1, size),
+                "person": first_person + random.integers(0, int(rows * 0.43) + 1, size),
                 "region": regions.take(pa.array(random.integers(0, 47, size))),
                 "sex": sexes.take(pa.array(random.integers(0, 2, size))),
                 "age": np.clip(random.normal(45, 24, size), 0, 119).astype(np.int64),

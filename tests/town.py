@@ -133,8 +133,18 @@ TAXES = derived(VISITS, id="taxes", privacy=IN_RHO)
 """Visits again, accounted in ρ."""
 
 
-def add(store: Store, data_dir: Path, text: str, csv: str | bytes) -> Registered:
-    """Register what `text` describes from a CSV, in a file that is gone afterwards."""
+def add(
+    store: Store,
+    data_dir: Path,
+    text: str,
+    csv: str | bytes,
+    *,
+    separate_reason: str | None = "made up",
+) -> Registered:
+    """Register what `text` describes from a CSV, in a file that is gone afterwards.
+
+    Most registers of the town are about the same few people, each with a cap of its own; so there is a reason for it.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     source = data_dir.parent / f"source-{next(_sources)}.csv"
     source.write_bytes(csv.encode() if isinstance(csv, str) else csv)
@@ -148,6 +158,7 @@ def add(store: Store, data_dir: Path, text: str, csv: str | bytes) -> Registered
             source=source,
             actor="tester",
             progress=lambda stage, share: None,
+            separate_reason=separate_reason,
         )
     finally:
         source.unlink()

@@ -32,7 +32,21 @@ DATA_IS_MISSING = Words(
     en="give --data: the source of the dataset, CSV or Parquet",
 )
 
+A_VIEW_IS_NOT_SEPARATE = Words(
+    ja="ビューには系統がありません。--separate-lineage は指定しないでください",
+    en="a view has no lineage of its own: leave --separate-lineage out",
+)
+STOPPED = Words(
+    ja="中止しました。データセットは以前のままです", en="stopped; the dataset is as it was before"
+)
+
 existing = click.Path(exists=True, path_type=Path)
+
+
+class Stopped(click.ClickException):
+    """Ended by Ctrl-C: with the exit code that shells give it."""
+
+    exit_code = 130
 
 
 @click.group()
@@ -66,17 +80,30 @@ def check_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
 @dataset.command("register")
 @click.argument("descriptor", type=existing)
 @click.option("--data", type=existing, help="CSV or Parquet; a view has none.")
+@click.option(
+    "--separate-lineage",
+    "reason",
+    metavar="REASON",
+    help="Why most of its people are not those of the other register; for the journal.",
+)
 @as_json
-def register_dataset(descriptor: Path, data: Path | None, as_json: bool) -> None:
+def register_dataset(descriptor: Path, data: Path | None, reason: str | None, as_json: bool) -> None:
     """Register a source, or a view of registered datasets, as a dataset's next version."""
     services = Services.from_environment()
     described = _described(descriptor)
-    with StageProgress() as progress:
-        made = _registered(services, described, data, progress)
-    # Before the report, which may be long; in JSON both are in one object.
+    try:
+        with StageProgress() as progress:
+            made = _registered(services, described, data, reason, progress)
+    except KeyboardInterrupt:
+        raise Stopped(sentence(STOPPED)) from None
+    notices = [notice.as_json() for notice in made.notices]
+    # Before the report, which may be long; in JSON all are in one object.
     if not as_json:
         click.echo(f"{made.dataset} version {made.version} is serving")
-    _show_report(made.report, as_json, dataset=made.dataset, version=made.version)
+        for notice in made.notices:
+            click.echo(sentence(notice.message()))
+    about = {"notices": notices} if notices else {}
+    _show_report(made.report, as_json, dataset=made.dataset, version=made.version, **about)
 
 
 @dataset.command("list")
@@ -146,7 +173,11 @@ def _described(file: Path) -> "Descriptor | View":
 
 
 def _registered(
-    services: Services, described: "Descriptor | View", data: Path | None, progress: StageProgress
+    services: Services,
+    described: "Descriptor | View",
+    data: Path | None,
+    reason: str | None,
+    progress: StageProgress,
 ) -> "Registered":
     from datasets.descriptor.descriptor import View
     from datasets.registration.registry import register, register_view
@@ -155,11 +186,19 @@ def _registered(
     if isinstance(described, View):
         if data is not None:
             raise click.UsageError(sentence(VIEW_HAS_NO_DATA))
+        if reason is not None:
+            raise click.UsageError(sentence(A_VIEW_IS_NOT_SEPARATE))
         return register_view(store=store, data_dir=data_dir, view=described, actor=actor, progress=progress)
     if data is None:
         raise click.UsageError(sentence(DATA_IS_MISSING))
     return register(
-        store=store, data_dir=data_dir, descriptor=described, source=data, actor=actor, progress=progress
+        store=store,
+        data_dir=data_dir,
+        descriptor=described,
+        source=data,
+        actor=actor,
+        progress=progress,
+        separate_reason=reason,
     )
 
 
@@ -202,6 +241,9 @@ def _terms(version: "DatasetVersion") -> dict[str, Any]:
     terms: dict[str, Any] = {"lineage": version.lineage, "measure": version.schema.measure}
     if version.schema.delta is not None:
         terms["delta"] = delta.shown(delta.atto_of(version.schema.delta))
+    terms["reuse"] = version.reuse
+    # Always a list: a view may have several, and a register none.
+    terms["populations"] = version.populations
     if version.is_view:
         terms |= {"lineages": version.lineages, "sources": version.sources}
     return terms
@@ -212,7 +254,12 @@ def _item_text(item: Mapping[str, Any]) -> str:
 
 
 def _name_and_measure(item: Mapping[str, Any]) -> str:
-    """A dataset in a few words; a view with the datasets and versions that it was joined from."""
+    """A dataset in a few words: with its population, whose answers are told again, and what a view was joined from."""
     named = ", ".join(f"{id} v{version}" for id, version in item.get("sources", {}).items())
-    origin = f" (a view of {named})" if named else ""
-    return f"{item['id']} v{item['version']} {item['measure']}{origin}"
+    about = [
+        f"a view of {named}" if named else "",
+        f"of {', '.join(item['populations'])}" if item["populations"] else "",
+        "told again within an organisation" if item["reuse"] == "organisation" else "",
+    ]
+    shown = "; ".join(filter(None, about))
+    return f"{item['id']} v{item['version']} {item['measure']}{f' ({shown})' if shown else ''}"

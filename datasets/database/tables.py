@@ -133,6 +133,19 @@ class VersionRow(Base):
     engine: Mapped[str] = mapped_column(String(16), server_default="duckdb")
 
 
+class InstallationSecretRow(Base):
+    """A secret (hex) of this installation, made once when it is first needed and never changed.
+
+    What is kept under one of them can only be compared with what is kept under the same one, so none is derived from
+    the secret of the settings, which may be changed.
+    """
+
+    __tablename__ = "installation_secrets"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    secret: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[str] = mapped_column(String(32))
+
+
 class AccountRow(Base):
     """A limit on what may be learnt: `spent` never passes `granted`, and NULL there is no limit.
 

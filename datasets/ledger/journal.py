@@ -21,6 +21,8 @@ LINKED = "linked"
 """The kind of a charge whose answer stands in another chain."""
 JOINED = "joined"
 """The kind of a population's line about a register that is one of its from then on, and what that had spent."""
+SEPARATED = "separated"
+"""The kind of a line that says why a lineage has most of its people in common with others and yet a cap of its own."""
 
 JOURNAL_COLUMNS = 'lineage, number, at, kind, "user", body, head'
 JOURNAL = text(f"""

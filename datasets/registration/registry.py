@@ -1,7 +1,8 @@
 """Registration: a source, or a join of datasets, becomes a dataset's next version, wholly or not at all.
 
 The import is built in a staging folder, renamed into place, and named in the database in one transaction:
-until that commits the old version answers, and whatever is left of a killed import is swept by the next.
+until that commits the old version answers, and whatever is left of a killed import is swept by the next. Of all
+registrations only one commits at a time, and looks again whether it may: what was registered meanwhile counts, too.
 """
 
 import hashlib
@@ -11,65 +12,48 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from datasets.catalog import Catalog, DatasetVersion, described
+from datasets.catalog import Catalog, DatasetVersion
 from datasets.database.files import sync
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
 from datasets.database.tables import Base, DatasetRow, LineageRow, VersionRow, ViewLineageRow
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.engines.format import ENGINE
-from datasets.ledger.accounts import open_dataset
+from datasets.ledger.accounts import join_population, open_dataset, person
+from datasets.ledger.errors import REASON_CHARACTERS_MAX, LedgerError
+from datasets.ledger.journal import SEPARATED, append
 from datasets.registration.errors import RegistrationRefused
+from datasets.registration.identities import Identities, identity_secret
 from datasets.registration.ingest import (
+    Identifier,
+    ImportEngine,
     IngestReport,
     JoinedPart,
     SourceFile,
     ingest,
     ingest_joined,
     vault_of,
+    write_identity,
 )
 from datasets.registration.joined import resolve
+from datasets.registration.overlap import Overlaps, RegistrationNotice
+from datasets.registration.terms import DATASET, agreed
 from privacy import delta
-from privacy.schema import Schema
 from privacy.words import Words
 
 SALT_BYTES = 32
+REGISTRATION_LOCK = 0x5DA8F  # any number but the other lock's, the same for every version of this program
 TABLES = Base.metadata.tables
 DATASETS, VERSIONS = TABLES[DatasetRow.__tablename__], TABLES[VersionRow.__tablename__]
 LINEAGES, VIEW_LINEAGES = TABLES[LineageRow.__tablename__], TABLES[ViewLineageRow.__tablename__]
-OF_DATASET = VERSIONS.c.dataset == DATASETS.c.id
-# Views are left out where lineages are compared: their terms are their sources', their source no file.
-NO_VIEW = VERSIONS.c.sources.is_(None)
-# The current version tells whether this is a view: only views have sources.
-DATASET = (
-    select(DATASETS.c.lineage, DATASETS.c.retired_at, VERSIONS.c.sources)
-    .join_from(DATASETS, VERSIONS, OF_DATASET & (VERSIONS.c.number == DATASETS.c.version))
-    .where(DATASETS.c.id == bindparam("dataset"))
-)
 SALT = select(LINEAGES.c.salt).where(LINEAGES.c.id == bindparam("lineage"))
-# Of any dataset of the lineage: the terms are the lineage's.
-LAST_DESCRIPTOR = (
-    select(VERSIONS.c.descriptor)
-    .join_from(VERSIONS, DATASETS, OF_DATASET)
-    .where(DATASETS.c.lineage == bindparam("lineage"), NO_VIEW)
-    .order_by(VERSIONS.c.registered_at.desc())
-    .limit(1)
-)
-# By the bytes of the source: the same file under another name would otherwise get a second lifetime cap.
-SAME_SOURCE = (
-    select(DATASETS.c.id)
-    .join_from(VERSIONS, DATASETS, OF_DATASET)
-    .where(
-        VERSIONS.c.source_digest == bindparam("digest"), NO_VIEW, DATASETS.c.lineage != bindparam("lineage")
-    )
-    .limit(1)
-)
 LAST_NUMBER = select(func.coalesce(func.max(VERSIONS.c.number), 0)).where(
     VERSIONS.c.dataset == bindparam("dataset")
 )
@@ -79,6 +63,10 @@ ANSWER_FROM = (
 )
 
 
+NO_REASON = Words(
+    ja=f"--separate-lineage の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
+    en=f"give --separate-lineage a reason, in 1 to {REASON_CHARACTERS_MAX:,} characters",
+)
 ALREADY_RUNNING = Words(
     ja="このデータセットの別の登録が実行中です", en="another registration of this dataset is running"
 )
@@ -86,11 +74,12 @@ ALREADY_RUNNING = Words(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What a registration made. `report` is for the operator only."""
+    """What a registration made. `report` and `notices` are for the operator only."""
 
     dataset: str
     version: int
     report: IngestReport
+    notices: tuple[RegistrationNotice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +100,65 @@ class _Terms:
         return self.lineages[0]
 
 
+@dataclass(slots=True, kw_only=True)
+class _Admission:
+    """Whether a source may be registered on its descriptor's terms: asked before, during and at the end of the import.
+
+    `digest` is the source's; `reason` is why its people are others than those of another lineage, None where nobody
+    said so. `identities` and `overlaps` are there as soon as the vault is.
+    """
+
+    store: Store
+    data_dir: Path
+    descriptor: Descriptor
+    digest: str
+    reason: str | None
+    lineage: str = ""
+    identities: Identities | None = None
+    overlaps: Overlaps | None = None
+
+    def before(self) -> None:
+        """Settle the lineage; refuse what needs no look at the rows."""
+        with self.store.reading() as connection:
+            self.lineage = agreed(connection, self.descriptor, self.digest)
+
+    def examine(self, vault: Path, engine: ImportEngine, *, folder: Path) -> None:
+        """Keep the identity of a complete vault in the version's folder, and compare it with all others."""
+        self.identities = identities = Identities(self.data_dir, identity_secret(self.store))
+        schema, identifier = self.descriptor.schema, Identifier(identities.secret, engine)
+        identity = identifier.identity(vault, unit=schema.unit, rows_per_person=schema.rows_per_person)
+        write_identity(identity, folder)
+        self.overlaps = Overlaps(
+            lineage=self.lineage,
+            population=self.descriptor.population,
+            identity=identity,
+            reason=self.reason,
+        )
+        with self.store.reading() as connection:
+            self.overlaps.look(connection, identities.kept_or_made(identifier))
+
+    def at_last(self, tx: Connection) -> tuple[str, ...]:
+        """In the transaction that commits: the lineages that the new one is kept apart from."""
+        assert self.identities is not None, "the vault was examined"
+        assert self.overlaps is not None, "the vault was examined"
+        _hold_registrations(tx)
+        # The lineage is what the salt was taken from, so it cannot have become another one.
+        assert agreed(tx, self.descriptor, self.digest) == self.lineage, "a lineage stays"
+        # Whatever was registered since the first look has its identity beside it.
+        self.overlaps.look(tx, self.identities.kept)
+        return self.overlaps.separate_from
+
+    def notices(self) -> tuple[RegistrationNotice, ...]:
+        """What the operator should know of a registration that was accepted."""
+        return () if self.overlaps is None else self.overlaps.notices()
+
+
+def _hold_registrations(tx: Connection) -> None:
+    """Be the only one that commits a registration, on all machines; SQLite has one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(REGISTRATION_LOCK)))
+
+
 def register(
     *,
     store: Store,
@@ -119,19 +167,40 @@ def register(
     source: Path,
     actor: str,
     progress: Callable[[str, float], None],
+    separate_reason: str | None = None,
 ) -> Registered:
     """Import `source` as the next version of the described dataset and switch to it.
 
-    Raises RegistrationRefused, or whatever `ingest` refuses the source for; then nothing has changed.
+    `separate_reason` is why its people are not those of another lineage with which it has most of them in common.
+    Raises RegistrationRefused, LedgerError, or whatever `ingest` refuses the source for; then nothing has changed.
     """
+    reason = None if separate_reason is None else _reason(separate_reason)
     with _alone(data_dir, descriptor.schema.id) as home:
         guarded = SourceFile.at(source)
-        # The source is read whole for its digest before anything is built: a refusal must come early.
-        terms = _terms(store, descriptor, guarded.digest())
-        with _next_version(store, home, descriptor, terms, actor) as staging:
+        admission = _Admission(
+            store=store,
+            data_dir=data_dir,
+            descriptor=descriptor,
+            # The source is read whole for its digest before anything is built: a refusal must come early.
+            digest=guarded.digest(),
+            reason=reason,
+        )
+        admission.before()
+        terms = _terms(store, descriptor, admission)
+        with _next_version(store, home, descriptor, terms, actor, admission) as staging:
+            examine = partial(admission.examine, folder=staging)
             # Refuses a source that is not the one of the digest any more.
-            report = ingest(descriptor, guarded, staging, terms.salt, progress)
-    return Registered(dataset=descriptor.schema.id, version=terms.number, report=report)
+            report = ingest(descriptor, guarded, staging, terms.salt, progress, examine=examine)
+    return Registered(
+        dataset=descriptor.schema.id, version=terms.number, report=report, notices=admission.notices()
+    )
+
+
+def _reason(given: str) -> str:
+    reason = given.strip()
+    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
+        raise RegistrationRefused(NO_REASON)
+    return reason
 
 
 def register_view(
@@ -182,9 +251,17 @@ def _part(view: View, source: DatasetVersion) -> JoinedPart:
 
 @contextmanager
 def _next_version(
-    store: Store, home: Path, descriptor: Descriptor, terms: _Terms, actor: str
+    store: Store,
+    home: Path,
+    descriptor: Descriptor,
+    terms: _Terms,
+    actor: str,
+    admission: _Admission | None = None,
 ) -> Iterator[Path]:
-    """A staging folder to fill; when the block ends it is put in place and answers from then on."""
+    """A staging folder to fill; when the block ends it is put in place and answers from then on.
+
+    `admission` is asked for the last time then; a view needs none.
+    """
     folder = home / f"v{terms.number}"
     staging = home / f".staging-{secrets.token_hex(8)}"
     staging.mkdir(mode=0o700)
@@ -196,8 +273,16 @@ def _next_version(
         # The rename must be on the disk before the database names the folder; the other order could name
         # nothing.
         sync(home)
-        with store.writing() as tx:
-            _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
+        try:
+            with store.writing() as tx:
+                apart = admission.at_last(tx) if admission else ()
+                _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
+                if admission and apart:
+                    _journal_separation(tx, terms, admission, apart, actor)
+        # Raised before the commit, so that no version has this folder: it is people's data that nobody looks for.
+        except (RegistrationRefused, LedgerError):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -217,33 +302,12 @@ def _alone(data_dir: Path, id: str) -> Iterator[Path]:
         raise RegistrationRefused(ALREADY_RUNNING) from None
 
 
-def _terms(store: Store, descriptor: Descriptor, digest: str) -> _Terms:
-    """Settle the lineage; refuse what would reset or sidestep a lifetime cap."""
-    id = descriptor.schema.id
+def _terms(store: Store, descriptor: Descriptor, admission: _Admission) -> _Terms:
+    """The number and the salt of the next version of the lineage that was agreed."""
     with store.reading() as connection:
-        lineage = _lineage(connection, descriptor)
-        twin = connection.execute(SAME_SOURCE, {"digest": digest, "lineage": lineage}).scalar()
-        if twin is not None:
-            raise RegistrationRefused(
-                Words(
-                    ja=(
-                        f"この元データは既に {twin} として登録されており、生涯上限が 2 つになります。"
-                        f"上限を共有するには、ディスクリプタに `lineage: {twin}` と書いてください"
-                    ),
-                    en=(
-                        f"this very source is registered as {twin}: it would get a second lifetime cap. "
-                        f"Say `lineage: {twin}` in the descriptor to share the cap"
-                    ),
-                )
-            )
-        last = connection.execute(LAST_DESCRIPTOR, {"lineage": lineage}).scalar()
-        if last is not None:
-            # Refused rather than ignored: a cap that was lowered or raised by editing a file would never be
-            # journalled.
-            _must_keep_terms(lineage, described(last).schema, descriptor.schema)
-        number = connection.execute(LAST_NUMBER, {"dataset": id}).scalar_one() + 1
-        salt = connection.execute(SALT, {"lineage": lineage}).scalar()
-    return _Terms(lineages=(lineage,), salt=_salt(salt), number=number, digest=digest)
+        number = connection.execute(LAST_NUMBER, {"dataset": descriptor.schema.id}).scalar_one() + 1
+        salt = connection.execute(SALT, {"lineage": admission.lineage}).scalar()
+    return _Terms(lineages=(admission.lineage,), salt=_salt(salt), number=number, digest=admission.digest)
 
 
 def _terms_of_view(store: Store, view: View, sources: Mapping[str, DatasetVersion]) -> _Terms:
@@ -302,96 +366,6 @@ def _salt_of_view(salt: bytes, lineages: Sequence[str]) -> bytes:
     return hashlib.blake2b("\0".join(["view", *lineages]).encode(), key=salt, digest_size=SALT_BYTES).digest()
 
 
-def _lineage(connection: Connection, descriptor: Descriptor) -> str:
-    id, named = descriptor.schema.id, descriptor.lineage
-    own = connection.execute(DATASET, {"dataset": id}).one_or_none()
-    if own is not None and own.retired_at is not None:
-        raise RegistrationRefused(
-            Words(
-                ja=f"{id} は廃止されています。上限を引き継ぐ `lineage: {id}` を付けて新しい id で登録してください",
-                en=f"{id} is retired; register under a new id with `lineage: {id}`, which keeps its cap",
-            )
-        )
-    if own is not None and own.sources is not None:
-        raise RegistrationRefused(
-            Words(
-                ja=f"{id} はビューです。データセットには別の id を付けてください",
-                en=f"{id} is a view; give the dataset another id",
-            )
-        )
-    if named == id:
-        return id if own is None else str(own.lineage)
-    other = connection.execute(DATASET, {"dataset": named}).one_or_none()
-    if other is None:
-        raise RegistrationRefused(
-            Words(
-                ja=f"lineage の {named} は登録済みのデータセットではありません",
-                en=f"lineage names {named}, which is no registered dataset",
-            )
-        )
-    if other.sources is not None:
-        raise RegistrationRefused(
-            Words(
-                ja=f"lineage の {named} はビューです。結合元のいずれかを指定してください",
-                en=f"lineage names {named}, which is a view: name one of its sources",
-            )
-        )
-    # Moving to another lineage would leave what was spent behind.
-    if own is not None and own.lineage != other.lineage:
-        raise RegistrationRefused(
-            Words(
-                ja=f"{id} は既に系統 {own.lineage} に属しており、変更できません",
-                en=f"{id} belongs to the lineage {own.lineage} already and keeps it",
-            )
-        )
-    return str(other.lineage)
-
-
-def _must_keep_terms(lineage: str, before: Schema, proposed: Schema) -> None:
-    """What a lifetime cap is counted in, and how high it is, holds for all datasets and versions under it."""
-    if before.measure != proposed.measure:
-        raise RegistrationRefused(
-            Words(
-                ja=(
-                    f"measure が {proposed.measure} ですが、{lineage} の上限と消費は {before.measure} で数えています。"
-                    f"系統の measure は変えられません。`measure: {before.measure}` のままにしてください"
-                ),
-                en=(
-                    f"measure says {proposed.measure}, but what {lineage} may spend and has spent is counted in "
-                    f"{before.measure}: a lineage never changes its measure. Keep `measure: {before.measure}`"
-                ),
-            )
-        )
-    if before.cap != proposed.cap:
-        raise RegistrationRefused(
-            Words(
-                ja=(
-                    f"cap が {proposed.cap} ですが、登録済みのデータセットでは {before.cap} です。"
-                    "登録では上限は変わりません。ディスクリプタはそのままにし、"
-                    "`sudare grant --dataset-cap` で引き上げてください"
-                ),
-                en=(
-                    f"cap says {proposed.cap}, the registered dataset has {before.cap}: a registration never "
-                    "changes a cap. Keep it in the descriptor and raise it by `sudare grant --dataset-cap`"
-                ),
-            )
-        )
-    if before.delta_cap != proposed.delta_cap:
-        amounts = [delta.shown(delta.atto_of(schema.delta_cap)) for schema in (proposed, before)]
-        raise RegistrationRefused(
-            Words(
-                ja=(
-                    f"delta_cap が {amounts[0]} ですが、登録済みのデータセットでは {amounts[1]} です。"
-                    "登録では上限は変わりません。ディスクリプタはそのままにしてください"
-                ),
-                en=(
-                    f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
-                    "changes a cap. Keep it in the descriptor"
-                ),
-            )
-        )
-
-
 def _salt(known: str | None) -> bytes:
     return bytes.fromhex(known) if known else secrets.token_bytes(SALT_BYTES)
 
@@ -424,6 +398,17 @@ def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str,
     schema = descriptor.schema
     delta_cap = delta.atto_of(schema.delta_cap)
     open_dataset(tx, lineage=terms.lineage, cap=schema.cap, actor=actor, delta_cap_atto=delta_cap)
+    if descriptor.population is not None:
+        join_population(tx, lineage=terms.lineage, name=descriptor.population, actor=actor)
+
+
+def _journal_separation(
+    tx: Connection, terms: _Terms, admission: _Admission, apart: Sequence[str], actor: str
+) -> None:
+    """Who said of which lineages that their people are others, and why, in the chain of the lineage that is opened."""
+    body = {"kind": SEPARATED, "at": now(), "by": person(actor), "from": list(apart)}
+    about = {"dataset": admission.descriptor.schema.id, "version": terms.number, "reason": admission.reason}
+    append(tx, terms.lineage, body | about)
 
 
 def _insert_where_missing(tx: Connection) -> Callable[[Table], Executable]:

@@ -21,6 +21,7 @@ VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_an
 RACES = "tests/store/test_ledger_races.py"
 SIX = f"{RACES}::test_of_six_payers_none_ever_pays_more_than_it_has"
 PROOF = "tests/store/test_ledger_proof.py"
+OVERLAPS, IDENTITY = "tests/store/test_overlaps.py", "tests/unit/test_identity.py"
 REUSE, POPULATIONS = "tests/http/test_reuse.py", "tests/store/test_ledger_populations.py"
 SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
 AUDIT = "tests/statistical/test_audit.py"
@@ -483,9 +484,108 @@ MUTANTS = (
     Mutant(
         "digest of another file than the one that is registered",
         "datasets/registration/registry.py",
-        "            report = ingest(descriptor, guarded, staging, terms.salt, progress)\n",
-        "            report = ingest(descriptor, SourceFile.at(source), staging, terms.salt, progress)\n",
+        "            report = ingest(descriptor, guarded, staging, ",
+        "            report = ingest(descriptor, SourceFile.at(source), staging, ",
         ("tests/store/test_registry.py::test_a_source_that_changes_after_its_digest_was_taken_is_refused",),
+    ),
+    # One person, many registers
+    Mutant(
+        "the same rows get a second cap",
+        "datasets/registration/ingest/identity.py",
+        "        return bool(self.row_count) and self.digest == other.digest\n",
+        "        return False\n",
+        (f"{OVERLAPS}::test_the_same_rows_in_another_order_get_no_second_cap_whatever_is_said",),
+    ),
+    Mutant(
+        "most of the people go unnoticed",
+        "datasets/registration/overlap.py",
+        "SHARE_MAX = 0.5\n",
+        "SHARE_MAX = 0.95\n",
+        (f"{OVERLAPS}::test_half_of_the_people_is_not_most_of_them",),
+    ),
+    Mutant(
+        "rows are not compared where people are",
+        "datasets/registration/ingest/identity.py",
+        "        return max(people, jaccard(self.rows, other.rows))\n",
+        "        return people if self.people and other.people else jaccard(self.rows, other.rows)\n",
+        (f"{OVERLAPS}::test_without_a_column_that_names_people_rows_are_compared",),
+    ),
+    Mutant(
+        "what came meanwhile is not compared",
+        "datasets/registration/registry.py",
+        "        self.overlaps.look(tx, self.identities.kept)\n",
+        "",
+        (f"{OVERLAPS}::test_a_register_that_came_while_another_was_read_counts_too",),
+    ),
+    Mutant(
+        "terms are read once",
+        "datasets/registration/registry.py",
+        '        assert agreed(tx, self.descriptor, self.digest) == self.lineage, "a lineage stays"\n',
+        "",
+        (f"{OVERLAPS}::test_terms_that_changed_while_a_source_was_read_count_too",),
+    ),
+    Mutant(
+        "two registrations commit at once",
+        "datasets/registration/registry.py",
+        '    if tx.dialect.name == "postgresql":\n        tx.execute(select(func.pg_advisory',
+        '    if tx.dialect.name == "nothing":\n        tx.execute(select(func.pg_advisory',
+        (f"{OVERLAPS}::test_one_registration_commits_at_a_time_on_all_machines",),
+    ),
+    Mutant(
+        "a refused version stays on the disk",
+        "datasets/registration/registry.py",
+        "            shutil.rmtree(folder, ignore_errors=True)\n            raise\n",
+        "            raise\n",
+        (f"{OVERLAPS}::test_a_register_that_spent_more_than_a_population_has_left_leaves_nothing",),
+    ),
+    Mutant(
+        "a register without files is taken for another's",
+        "datasets/registration/overlap.py",
+        "        return 1.0 if self.share is None else self.share\n",
+        "        return 0.0 if self.share is None else self.share\n",
+        (f"{OVERLAPS}::test_what_cannot_be_compared_may_hold_the_same_people",),
+    ),
+    Mutant(
+        "people are brought into a lineage of before",
+        "datasets/registration/overlap.py",
+        "        return self._known[lineage]\n",
+        "        return bool(own)\n",
+        (f"{OVERLAPS}::test_a_new_version_brings_no_other_lineages_people_in",),
+    ),
+    Mutant(
+        "a lineage changes its unit",
+        "datasets/registration/terms.py",
+        "    if before.unit != proposed.unit:\n",
+        "    if False:\n",
+        (f"{OVERLAPS}::test_a_lineage_never_changes_its_unit",),
+    ),
+    Mutant(
+        "a lineage leaves its population",
+        "datasets/registration/terms.py",
+        "    if known is not None and known != named:\n",
+        "    if False:\n",
+        (f"{OVERLAPS}::test_a_population_may_be_said_later_and_stays",),
+    ),
+    Mutant(
+        "a population in two measures",
+        "datasets/registration/terms.py",
+        "        if counted != measure:\n",
+        "        if False:\n",
+        (f"{OVERLAPS}::test_a_population_is_counted_in_one_measure",),
+    ),
+    Mutant(
+        "sketches of people without the key",
+        "datasets/registration/ingest/identity.py",
+        "quoted(_digest(self._key, 'people'))",
+        "quoted('people')",
+        (f"{IDENTITY}::test_another_key_gives_other_values_and_is_told_by_them",),
+    ),
+    Mutant(
+        "capitals hide people",
+        "datasets/registration/ingest/identity.py",
+        "THEN lower({unit}) ELSE",
+        "THEN {unit} ELSE",
+        (f"{IDENTITY}::test_a_unit_is_compared_without_blanks_capitals_and_widths",),
     ),
     # Charging
     Mutant(

@@ -496,3 +496,73 @@ def test_a_data_folder_that_is_a_file_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("SUDARE_DATA_DIR", str(file))
     result = CliRunner().invoke(main, ["init"])
     assert (result.exit_code, result.output) == (1, f"Error: {file}: File exists\n")
+
+
+# Registers about the same people
+
+
+@pytest.fixture
+def twin(town):
+    """A second register of the same people, with one column more."""
+    (town / "twin.yaml").write_text(DESCRIPTOR.replace("id: town", "id: twin"), encoding="utf-8")
+    (town / "twin.csv").write_text(ROWS.replace(",1\n", ",2\n"), encoding="utf-8")
+    return ["dataset", "register", town / "twin.yaml", "--data", town / "twin.csv"]
+
+
+def test_a_second_register_of_the_same_people_takes_a_reason(sudare, twin, monkeypatch):
+    refused = sudare(*twin, exit_code=1)
+    assert "about 100 % of the people of this register and of town, more than half" in refused
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert "town の人々の半数を超える約 100 % が共通" in sudare(*twin, exit_code=1)
+    assert "理由を 1〜1,000 文字" in sudare(*twin, "--separate-lineage", " ", exit_code=1)
+    assert "town とは別の系統とし" in sudare(*twin, "--separate-lineage", "番号を付け直したため")
+    line = sudare("ledger", "export").splitlines()[-1]
+    assert '\\"reason\\":\\"番号を付け直したため' in line or "番号を付け直したため" in line
+    assert "一致" in sudare("ledger", "verify")
+
+
+def test_notices_of_a_registration_are_told_in_json_too(sudare, twin):
+    output = sudare(*twin, "--separate-lineage", "ids were drawn anew", "--json")
+    (notice,) = json.loads(output[output.index("{") :])["notices"]
+    assert (notice["code"], notice["lineage"]) == ("separate", "town")
+    assert notice["text_ja"]
+
+
+def test_a_reason_that_was_not_needed_is_told_and_not_kept(sudare, town):
+    (town / "town.csv").write_text(ROWS + "60,female,33\n", encoding="utf-8")
+    words = ["dataset", "register", town / "town.yaml", "--data", town / "town.csv"]
+    assert "was not needed" in sudare(*words, "--separate-lineage", "why not")
+    assert "why not" not in sudare("ledger", "export")
+
+
+def test_a_view_has_no_lineage_of_its_own(sudare, tmp_path):
+    (tmp_path / "view.yaml").write_text(VIEW, encoding="utf-8")
+    words = ["dataset", "register", tmp_path / "view.yaml", "--separate-lineage", "x"]
+    assert "leave --separate-lineage out" in sudare(*words, exit_code=2)
+
+
+def test_a_dataset_is_shown_with_its_population_and_whose_answers_are_told_again(sudare, town):
+    terms = "id: town\npopulation: people-131016\nreuse: organisation"
+    (town / "town.yaml").write_text(DESCRIPTOR.replace("id: town", terms), encoding="utf-8")
+    sudare("dataset", "register", town / "town.yaml", "--data", town / "town.csv")
+    listed = "town v2 pure (of people-131016; told again within an organisation)"
+    assert listed in sudare("dataset", "list")
+    assert listed in sudare("dataset", "show", "town")
+    shown = json.loads(sudare("dataset", "show", "town", "--json"))
+    assert (shown["populations"], shown["reuse"]) == (["people-131016"], "organisation")
+
+
+@pytest.mark.parametrize(
+    ("spoken", "sentence"),
+    [("en", "Error: stopped; the dataset is as it was before\n"), ("ja", "データセットは以前のまま")],
+)
+def test_ctrl_c_ends_a_registration_with_a_sentence(sudare, town, monkeypatch, spoken, sentence):
+    monkeypatch.setenv("SUDARE_LANGUAGE", spoken)
+
+    def interrupted(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("datasets.registration.registry.ingest", interrupted)
+    words = ["dataset", "register", town / "town.yaml", "--data", town / "town.csv"]
+    assert sentence in sudare(*words, exit_code=130)
+    assert sorted(entry.name for entry in (town / "data" / "town").iterdir()) == [".registering", "v1"]

@@ -4,6 +4,14 @@ Every promise about people that a later answer makes rests on what happens here,
 the bound on rows per person. Nothing is inferred from the data, and no cell is ever quoted.
 """
 
+from datasets.registration.ingest.engine import ImportEngine
+from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.ingest.identity import (
+    Identifier,
+    RegisterIdentity,
+    read_identity,
+    write_identity,
+)
 from datasets.registration.ingest.joining import JoinedPart
 from datasets.registration.ingest.limits import Limits
 from datasets.registration.ingest.registration import check, ingest, ingest_joined, vault_of
@@ -13,12 +21,18 @@ from datasets.registration.ingest.source_file import SourceFile
 __all__ = [
     "CellProblem",
     "ColumnCounts",
+    "Identifier",
+    "ImportEngine",
+    "ImportProblem",
     "IngestReport",
     "JoinedPart",
     "Limits",
+    "RegisterIdentity",
     "SourceFile",
     "check",
     "ingest",
     "ingest_joined",
+    "read_identity",
     "vault_of",
+    "write_identity",
 ]

@@ -23,6 +23,7 @@ VAULT_FILE = "vault.parquet"
 
 Progress = Callable[[str, float], None]
 Fill = Callable[[Path, ImportEngine], int]
+Examine = Callable[[Path, ImportEngine], None]
 
 
 def vault_of(folder: Path) -> Path:
@@ -37,11 +38,13 @@ def ingest(
     salt: bytes,
     progress: Progress,
     limits: Limits | None = None,
+    examine: Examine = lambda vault, engine: None,
 ) -> IngestReport:
     """Write `statistics.duckdb` and `vault/vault.parquet` into the empty folder `staging`.
 
     The source must be the file that it was when it was first looked at, until its last byte has been read.
-    When this returns both files are on the disk and nothing else is in the folder; the caller renames it
+    `examine` is called with the vault as soon as that is complete, and may refuse what it holds, or write a file beside
+    the others. When this returns all files are on the disk and nothing else is in the folder; the caller renames it
     into place. When it raises (ImportProblem, KeyboardInterrupt) it has emptied the folder again. `progress`
     is called with (stage, share done of 0 … 1). The salt, at least 16 secret bytes, decides which rows of a person
     are kept; keep it for the life of the dataset, so that a new version keeps the same ones.
@@ -49,7 +52,7 @@ def ingest(
     with _emptied_on_failure(staging, salt) as folder:
         rows, counts = _make(
             descriptor,
-            lambda vault, engine: fill_vault(descriptor, source.path, vault, engine),
+            _examined(lambda vault, engine: fill_vault(descriptor, source.path, vault, engine), examine),
             folder,
             salt,
             progress,
@@ -90,6 +93,16 @@ def ingest_joined(
         )
         _finish(folder)
     return _report(rows, counts, {})
+
+
+def _examined(fill: Fill, examine: Examine) -> Fill:
+    def filled(vault: Path, engine: ImportEngine) -> int:
+        rows = fill(vault, engine)
+        # Before the statistics are built: what is refused should be refused early.
+        examine(vault, engine)
+        return rows
+
+    return filled
 
 
 @contextmanager
