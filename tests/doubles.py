@@ -21,7 +21,7 @@ from datasets.catalog import DatasetVersion, NoSuchDataset
 from datasets.database.store import Store
 from datasets.engines.base import EngineLimits, Place
 from datasets.engines.duckdb import DuckdbEngine
-from datasets.engines.format import ENGINE, STATISTICS_FILE
+from datasets.engines.format import ENGINE, STATISTICS_FILE, STORAGE
 from privacy.answer import release
 from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest, cells_over
@@ -307,16 +307,15 @@ def write_statistics(
 ) -> Place:
     """A statistics file as registration makes it: one narrow integer a column, rank and person; in a new folder."""
     folder.mkdir()
-    columns = [f"c{place} {kind} NOT NULL" for place, kind in enumerate(types)]
+    kinds = [*((f"c{place}", kind) for place, kind in enumerate(types)), ("rank", "INTEGER"), ("person", "BIGINT")]
+    columns = [f"{name} {kind} NOT NULL {STORAGE}" for name, kind in kinds]
     rows = [
         (*row, rank, number)
         for number, person in enumerate(people)
         for rank, row in enumerate(sorted(person), start=1)
     ]
     with duckdb.connect(str(folder / STATISTICS_FILE)) as connection:
-        connection.execute(
-            f"CREATE TABLE rows ({', '.join([*columns, 'rank INTEGER NOT NULL', 'person BIGINT NOT NULL'])})"
-        )
+        connection.execute(f"CREATE TABLE rows ({', '.join(columns)})")
         if rows:
             connection.execute(f"INSERT INTO rows VALUES {', '.join(map(str, rows))}")
     return at(folder)

@@ -18,15 +18,31 @@ import numpy as np
 
 from datasets.engines.base import EngineLimits
 from datasets.engines.errors import EngineFailed, EngineUnavailable
-from datasets.engines.sql import Pass, is_grouped, one_cell, passes, roll_up, statement
+from datasets.engines.sql import (
+    Pass,
+    is_grouped,
+    is_of_values,
+    one_cell,
+    passes,
+    roll_up,
+    statement,
+    values_found,
+)
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
 from privacy.plan import Plan
 
 OPEN_MAX = 16
 MEMORY_LIMIT = "1GB"
-# Groups of up to 2^20 possible numbers are found by their number, not by hashing: twice as fast.
-PERFECT_HASH_BITS = 20
+# All that may rewrite a statement. Whatever else a version of DuckDB has is switched off, since most of it reads the
+# table's statistics (minima, maxima, numbers of distinct values), and work would depend on them.
+OPTIMIZERS = {
+    "column_lifetime",
+    "common_aggregate",
+    "common_subexpressions",
+    "expression_rewriter",
+    "unused_columns",
+}
 
 LOOK_S = 0.1
 
@@ -149,9 +165,10 @@ class Connections:
         if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
             return connection
         self._limits.temporary.mkdir(parents=True, exist_ok=True)
+        known = connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()
         settings = {
             "threads": self._limits.threads,
-            "perfect_ht_threshold": PERFECT_HASH_BITS,
+            "disabled_optimizers": f"'{','.join(sorted({one for (one,) in known} - OPTIMIZERS))}'",
             "memory_limit": f"'{MEMORY_LIMIT}'",
             "temp_directory": f"'{self._limits.temporary}'",
             "enable_external_access": "false",
@@ -202,7 +219,4 @@ def _of_pass(plan: Plan, part: Pass, cursor: Connection) -> dict[ExactRequest, I
     if not is_grouped(part):
         return one_cell(part, answered.fetchall()[0])
     columns = [np.asarray(column, dtype=np.int64) for column in answered.fetchnumpy().values()]
-    if part.first.kind in ("values", "value_persons"):
-        # Codes and their counts as they are: which of them are released is for the noise to decide.
-        return {(part.over, part.first): np.stack(columns)}
-    return roll_up(plan, part, columns[0], columns[1:])
+    return (values_found if is_of_values(part) else roll_up)(plan, part, columns)

@@ -23,6 +23,7 @@ from datasets.engines.format import (
     PERSON,
     PLACE,
     RANK,
+    STORAGE,
     TABLE,
     WORD,
     WORDS,
@@ -245,7 +246,8 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: I
         rows = f"SELECT * {f'EXCLUDE ({PERSON})' if schema.rows_per_person == 1 else ''} FROM work.ranked"
     # The order of the source must not survive: it often is that of registration or of addresses.
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
-    engine.run(WRITING, f"CREATE TABLE made.{TABLE} ({', '.join(definitions)})", end=0.0)
+    stored = ", ".join(f"{definition} {STORAGE}" for definition in definitions)
+    engine.run(WRITING, f"CREATE TABLE made.{TABLE} ({stored})", end=0.0)
     engine.run(WRITING, f"INSERT INTO made.{TABLE} BY NAME {rows}{ordered}", end=0.95)
 
 
