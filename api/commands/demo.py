@@ -5,6 +5,7 @@ import http.client
 import json
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,8 +39,10 @@ def demo(once: bool, residents: int) -> None:
     from api.commands.sample_city import ANALYST, PEOPLE, set_up
 
     services = Services.from_environment()
-    keys = set_up(services, residents=residents)
     bind = services.settings.bind
+    # Before anything is made: the keys of an earlier demonstration that still serves must go on working.
+    _must_be_free(bind)
+    keys = set_up(services, residents=residents)
     with _serving(services.settings.data_dir) as server:
         _wait_until_ready(bind, server)
         _show_answer(_ask(bind, keys[ANALYST]))
@@ -58,6 +61,21 @@ def _serve_on(server: subprocess.Popen[bytes]) -> int:
     return 0
 
 
+def _must_be_free(bind: str) -> None:
+    """Raise ClickException where another server listens on the address."""
+    host, _, port = bind.rpartition(":")
+    # An empty host is every address, and each of them is reached from here.
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((host.strip("[]") or "localhost", int(port)), 1),
+    ):
+        taken = Words(
+            ja=f"{bind} では別のサーバーが応答しています。停止するか、SUDARE_BIND に別のアドレスを指定してください",
+            en=f"another server answers on {bind}: stop it, or name another address in SUDARE_BIND",
+        )
+        raise click.ClickException(sentence(taken))
+
+
 @contextlib.contextmanager
 def _serving(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The real server as a child, its log in a file beside the data."""
@@ -65,12 +83,20 @@ def _serving(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     log = data_dir / "demo-server.log"
     with log.open("wb") as output:
         server = subprocess.Popen([sys.executable, "-m", "api", "serve"], stdout=output, stderr=output)
+        # Whoever ends the demonstration, by closing the terminal or otherwise, ends its server too.
+        for end in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(end, _leave)
         try:
             yield server
         finally:
             server.send_signal(signal.SIGTERM)
             # Longer than the server's own patience with requests that are still running.
             server.wait(timeout=60)
+
+
+def _leave(number: int, _frame: object) -> None:
+    # As a shell tells of a signal; an exception, so that what is open is closed on the way out.
+    sys.exit(128 + number)
 
 
 def _wait_until_ready(bind: str, server: subprocess.Popen[bytes]) -> None:

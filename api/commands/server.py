@@ -2,16 +2,23 @@
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
+from api.commands.language import sentence
 from api.server.metrics_folder import with_new_folder
 from api.services import Services
 from api.settings import Settings
+from privacy.words import Words
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+STARTS = Words(
+    ja="{bind} で開始します（{workers} プロセス、各 {threads} スレッド）。停止するには Ctrl-C を押してください",
+    en="starting on {bind}: {workers} processes of {threads} threads; Ctrl-C stops them",
+)
 
 
 @click.command()
@@ -31,6 +38,11 @@ def init() -> None:
 def serve() -> None:
     """Serve until stopped (gunicorn, threads, loaded before forking)."""
     _refuse_what_can_never_serve()
+    settings = Settings.read()
+    click.echo(
+        sentence(STARTS.filled(bind=settings.bind, workers=settings.workers, threads=settings.threads)),
+        err=True,
+    )
     environment = with_new_folder(os.environ)
     command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT)]
     # This process becomes gunicorn, so that SIGTERM of whoever started it reaches the server itself.
@@ -42,9 +54,11 @@ def _refuse_what_can_never_serve() -> None:
     from datasets.database.errors import Unavailable
 
     store = Services.from_environment().store
-    # A database that is away may come back while the server runs; /readyz says so until then.
-    with suppress(Unavailable):
+    try:
         store.must_be_current()
+    # A database that is away may come back while the server runs; /readyz says so until then.
+    except Unavailable as away:
+        click.echo(sentence(away.message()), err=True)
     store.close()
 
 

@@ -22,7 +22,8 @@ DAY_S = 86_400
 @blueprint.get("/")
 def home() -> Answer:
     """The description is where a visitor starts."""
-    return redirect("/docs")
+    # Relative, so that a proxy may put the server under a path of its own.
+    return redirect("docs")
 
 
 @blueprint.get("/openapi.json")

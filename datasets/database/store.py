@@ -23,6 +23,7 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError
 
 from datasets.database.errors import NotInitialised, Unavailable
 from datasets.database.failures import DATABASE_FAILURES, DatabaseFailure, described, meaning_of
+from datasets.database.files import create_private
 from datasets.database.prepared import PreparedSelect
 from datasets.database.revision import migrations, mismatch
 
@@ -56,6 +57,9 @@ class Store:
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
+        # What PostgreSQL's own tools and many hosts call it; SQLAlchemy knows the long name alone.
+        if parsed.drivername == "postgres":
+            parsed = parsed.set(drivername="postgresql")
         backend = parsed.get_backend_name()
         if backend not in ("sqlite", "postgresql") or not parsed.database:
             raise ValueError("the database is sqlite:///path or postgresql://host/name")
@@ -185,7 +189,7 @@ def sha256_hex(value: str | bytes) -> str:
 
 
 def _sqlite(url: URL) -> Engine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    _make_private(Path(str(url.database)))
     engine = create_engine(
         url,
         pool_size=CONNECTIONS_MAX,
@@ -201,6 +205,17 @@ def _sqlite(url: URL) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Make the file where there is none, so that only its owner reads it: SQLite itself obeys the umask alone.
+
+    SQLite gives the files beside it (the log, its index) the mode of this one.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Where it can be neither made nor opened, SQLite says so when it is asked.
+    with suppress(OSError):
+        os.close(create_private(file))
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

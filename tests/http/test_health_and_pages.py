@@ -155,7 +155,7 @@ def test_the_description_is_openapi(onlooker: Visitor) -> None:
 
 def test_the_first_page_leads_to_the_docs(onlooker: Visitor) -> None:
     answer = onlooker.get("/", user=None)
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "docs")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,21 @@ def test_other_databases_are_refused(url: str) -> None:
 def test_times_sort_as_text() -> None:
     assert now() <= now()
     assert len(now()) == 27
+
+
+def test_a_new_database_file_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = Store(f"sqlite:///{tmp_path}/sudare.db")
+        migrate(store)
+        with store.writing() as tx:
+            tx.execute(text("INSERT INTO lineages (id, salt, created_at) VALUES ('l', '', '')"))
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == {"sudare.db": 0o600, "sudare.db-wal": 0o600, "sudare.db-shm": 0o600}
+
+
+def test_the_short_name_of_postgresql_is_the_long_one() -> None:
+    assert Store("postgres://aoi@host/name").url == Store("postgresql://aoi@host/name").url
