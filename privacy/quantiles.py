@@ -289,7 +289,7 @@ def plan_bins(low: int, high: int, most: int) -> int:
     raise ValueError("no width leaves so few bins")
 
 
-_ROUND_NUMBERS = tuple(digit * 10**power for power in range(21) for digit in (1, 2, 5))
+_ROUND_NUMBERS: tuple[int, ...] = tuple(digit * 10**power for power in range(21) for digit in (1, 2, 5))
 
 
 @dataclass(frozen=True, slots=True)

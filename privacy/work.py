@@ -5,25 +5,29 @@ that one question is refused everywhere or nowhere.
 """
 
 from dataclasses import dataclass, fields
+from fractions import Fraction
 
 from privacy.axes import CELLS_MAX, KEYS_MAX, buckets_of, cells_of
-from privacy.quantiles import bins_max
+from privacy.quantiles import bins_max, plan_bins, plan_method
 from privacy.query import (
+    TERMS_MAX,
     Accuracy,
     All,
     Any,
     Compare,
-    Key,
     Not,
     Query,
     Statistic,
     Where,
     comparisons_in,
     conditions_of,
+    terms_in,
 )
 from privacy.refusal import Refusal
 from privacy.schema import Schema
+from privacy.statistics import BINS_MIN
 from privacy.strategy import CANDIDATES_MAX, TRIALS_MAX
+from privacy.trees import levels_of
 from privacy.words import Words
 
 PARTS = {
@@ -54,18 +58,32 @@ PARTS = {
 }
 """What each part of the work is, and what to change so that it becomes less."""
 
+PREPARING = Words(
+    ja="準備の計算量 {work:,} 単位が上限 {limit:,} 単位を超えています。主な原因は{why}",
+    en="preparing this takes {work:,} units of work, and {limit:,} are allowed. Most of it is {why}",
+)
+EACH_ROW = Words(
+    ja="データ 1 行あたりの演算 {work:,} 回が上限 {limit:,} 回を超えています。原因は{why}",
+    en="each row of the data would take {work:,} operations, and {limit:,} are allowed. This is {why}",
+)
+
 
 class PlanningTooDear(Refusal, ValueError):
-    """Planning or rehearsing a question would cost more work than one request may; `part` says where most of it is."""
+    """Preparing a question, or each row of the data, would cost more work than one request may.
+
+    `part` says where most of `work` is: a part of `Work`, or "row" for the operations of the engine on each row.
+    """
 
     code = "planning_too_dear"
 
     def __init__(self, *, work: int, limit: int, part: str) -> None:
-        why = PARTS[part]
+        template = EACH_ROW if part == "row" else PREPARING
+        why = PARTS["rows" if part == "row" else part]
+        # A sentence in its own language each, so it is filled by language and not by field.
         super().__init__(
             Words(
-                ja=f"準備の計算量が {work:,} 単位で、上限の {limit:,} 単位を超えます。主な原因: {why.ja}",
-                en=f"preparing this takes {work:,} units of work; the limit is {limit:,}. Most of it is {why.en}",
+                ja=template.ja.format(work=work, limit=limit, why=why.ja),
+                en=template.en.format(work=work, limit=limit, why=why.en),
             )
         )
         self.work, self.limit, self.part = work, limit, part
@@ -98,17 +116,16 @@ class Work:
             raise PlanningTooDear(work=self.total, limit=limit, part=dearest)
 
 
-# What each thing counted costs, in units. Measured by `bench`, and held against it in the long tests.
+# What each thing counted costs, in units; `tests/unit/test_counted_work.py` holds the sums against measured CPU.
 BASE, LABEL, EDGE = 2_000, 3, 15
 COMPARISON, LITERAL, BRACKET = 40, 15, 4
-SCALE, SCALES, METHOD, CHOICE = 700, 1_800, 4_000, 60
-HALVINGS, STEP, STEP_CHOICE, STEP_GRID, LEAST = 45, 100, 12, 30, 300
+SCALE_PURE, SCALE_ZCDP, METHOD, CHOICE = 700, 1_800, 4_000, 40
+HALVINGS, STEP, STEP_CHOICE, STEP_GRID, LEAST = 45, 100, 8, 30, 300
 STRATEGY, TABLE, SETTLING = 10_000, 40, 1_104
-LAPLACE, GAUSSIAN, VALUE, ESTIMATE = 9, 18, 2, 8
-SCORE, CHOOSING, FIT = 1, 1_000, 30
-PASS, OPERATION, PERSONS = 4_000, 70, 60
+LAPLACE, GAUSSIAN, DRAW, VALUE, BOUNDS, TAILS = 10, 20, 1_000, 2, 16, 5_000
+SCORES, SCORE, SHARES, FIT = 150, 2, 1_000, 30
+PASS, OPERATION, COMPILED, PERSONS = 5_000, 10, 220, 60
 _COMPONENTS = {"mean": 2, "variance": 3, "stddev": 3, "ratio": 2, "share_kept": 2}
-_OPERATIONS = {"mean": 4, "variance": 8, "stddev": 8}
 
 ROW_OPERATIONS_MAX = 10_000
 """How many operations a question may cost the engine for each row: a minute or so for ten million rows."""
@@ -118,7 +135,7 @@ def must_be_cheap_a_row(query: Query, schema: Schema) -> None:
     """Raises PlanningTooDear for a question whose every row would cost the engine more than ROW_OPERATIONS_MAX."""
     operations = _Counted.of(query, schema).row_operations
     if operations > ROW_OPERATIONS_MAX:
-        raise PlanningTooDear(work=operations, limit=ROW_OPERATIONS_MAX, part="rows")
+        raise PlanningTooDear(work=operations, limit=ROW_OPERATIONS_MAX, part="row")
 
 
 def planning_work(query: Query, schema: Schema) -> Work:
@@ -137,7 +154,7 @@ class _Counted:
     """What a request holds, by number alone.
 
     `listed` buckets of keys are listed, cut by `edges`; `cells` are released in all `tables` together, each of which
-    is a mask over `axes` keys.
+    is a mask over `axes` keys. `where` comparisons are made for every row, `ratios` for every row and ratio.
     """
 
     query: Query
@@ -147,6 +164,8 @@ class _Counted:
     cells: int
     axes: int
     tables: tuple[int, ...]
+    where: int
+    ratios: int
 
     @classmethod
     def of(cls, query: Query, schema: Schema) -> "_Counted":
@@ -162,6 +181,7 @@ class _Counted:
         masks = [sum({1 << place_of[key.column] for key in some if key.column in keys}) for some in asked]
         if query.totals:
             masks = list(range(1 << len(keys)))
+        tests = [(pointer == "/where", _testing(where)) for pointer, where in conditions_of(query)]
         return cls(
             query=query,
             schema=schema,
@@ -170,6 +190,9 @@ class _Counted:
             cells=cells,
             axes=len(keys),
             tables=tuple(dict.fromkeys(masks)),
+            where=sum(tests for whole, tests in tests if whole),
+            # Twice: a ratio with a denominator also counts the rows that match both.
+            ratios=sum(2 * tests for whole, tests in tests if not whole),
         )
 
     @property
@@ -182,83 +205,111 @@ class _Counted:
         return self.schema.measure == "pure"
 
     @property
-    def bound(self) -> int:
-        return self.query.rows_per_person or self.schema.rows_per_person
+    def grids(self) -> int:
+        """How many grids are measured: under pure ε few, since each of them takes from the price of the others."""
+        return min(len(self.tables), 2 * self.axes + 1) if self.pure else len(self.tables)
 
     @property
-    def subspaces(self) -> int:
-        """How many subspaces the tables span: each subset of each one's keys."""
-        return min(1 << self.axes, self.subsets)
-
-    @property
-    def subsets(self) -> int:
-        return sum(1 << mask.bit_count() for mask in self.tables)
+    def noise(self) -> int:
+        """The units of one additive draw."""
+        return LAPLACE if self.pure else GAUSSIAN
 
     @property
     def planning(self) -> Work:
         statistics = self.query.select
         return Work(
             cells=BASE + LABEL * self.listed + EDGE * self.edges,
-            terms=sum(_reading(where) for _, where in conditions_of(self.query)),
-            draws=sum(self._settling(statistic) for statistic in statistics),
+            terms=self._terms(),
+            draws=sum(map(self._settling, statistics)),
             search=self._search(),
             strategy=0 if self.direct else self._strategy() + TABLE * len(self.tables) * len(statistics),
         )
+
+    def _terms(self) -> int:
+        wheres = [where for _, where in conditions_of(self.query)]
+        # `plan` refuses too many terms before it reads any.
+        return 0 if sum(map(terms_in, wheres)) > TERMS_MAX else sum(map(_reading, wheres))
 
     def _settling(self, statistic: Statistic) -> int:
         """Settling the draws of a statistic: OpenDP is asked for the scale of each that is no choice."""
         if choices := _choices(statistic):
             return METHOD + CHOICE * choices
-        return (SCALE if self.pure else SCALES) * (1 if self.direct else len(self.tables))
+        return (SCALE_PURE if self.pure else SCALE_ZCDP) * self.grids
 
     def _search(self) -> int:
         """Halving an interval of prices until one reaches the accuracy."""
-        if not isinstance(self.query.budget, Accuracy):
+        asked = self.query.budget
+        if not isinstance(asked, Accuracy):
             return 0
+        steps = [self._step(statistic) for statistic in self.query.select if statistic.name == asked.of]
         leasts = sum(LEAST * _choices(statistic) for statistic in self.query.select)
-        steps = [self._step(one) for one in self.query.select if one.name == self.query.budget.of]
         return leasts + HALVINGS * max(steps, default=0)
 
     def _step(self, statistic: Statistic) -> int:
+        """One look at the error that a price gives; under zCDP both mechanisms are tried for each grid."""
         if choices := _choices(statistic):
             return STEP + STEP_CHOICE * choices
-        # Under zCDP both mechanisms are tried at each price.
-        return STEP + (STEP_GRID if self.pure else 2 * STEP_GRID) * len(self.tables)
+        return STEP + (1 if self.pure else 2) * STEP_GRID * self.grids
 
     def _strategy(self) -> int:
         """The search of `privacy.strategy`: sweeps over candidates and subspaces, and merges of tables."""
-        tables, subspaces = len(self.tables), self.subspaces
-        candidates = min(CANDIDATES_MAX, 1 << min(self.axes, 8), 1 << min(tables, 8))
-        # Columns of shares times steps: those of the starts, and under pure ε some rounds of changes by one grid.
-        starts = 2 * tables + SETTLING
-        rounds = 0 if not self.pure else 2 * (2 * min(TRIALS_MAX, candidates**2 // 2) + SETTLING)
-        sweep = candidates * subspaces
-        settling = 6 * candidates * (1 + (0 if not self.pure else 2)) * (20_000 + sweep // 2)
-        nanoseconds = (starts + rounds) * sweep + settling + tables * (400_000 + 4 * tables**2)
-        return STRATEGY + nanoseconds // 1_000
+        tables, candidates = len(self.tables), self._candidates()
+        sweep = candidates * min(1 << self.axes, self._subsets)
+        # Columns of shares times steps: those of the starts, and under pure ε a round of changes by one grid.
+        columns = 2 * tables + SETTLING
+        if self.pure:
+            columns += 2 * min(TRIALS_MAX, candidates) + SETTLING
+        covers = 6 * candidates * (20_000 + sweep // 2)
+        merges = tables * (400_000 + 4 * tables**2)
+        return STRATEGY + (columns * sweep + covers + merges) // 1_000
+
+    def _candidates(self) -> int:
+        """The grids to choose from: unions of tables, as many as fit."""
+        found = set(self.tables)
+        for mask in self.tables:
+            if len(found) >= CANDIDATES_MAX:
+                break
+            found |= {mask | other for other in found}
+        return min(CANDIDATES_MAX, len(found))
+
+    @property
+    def _subsets(self) -> int:
+        """The subspaces of each table, those of two tables twice."""
+        return sum(1 << mask.bit_count() for mask in self.tables)
 
     @property
     def rehearsal(self) -> Work:
         statistics = self.query.select
         return Work(
-            cells=sum(self._noise(statistic) for statistic in statistics if not _choices(statistic)),
-            draws=sum(self._choosing(statistic) for statistic in statistics if _choices(statistic)),
-            strategy=0 if self.direct else FIT * self.subsets * len(statistics),
-            rows=PASS * self._passes + OPERATION * self.row_operations,
+            cells=sum(map(self._noising, statistics)),
+            draws=sum(map(self._choosing, statistics)),
+            strategy=0 if self.direct else FIT * self._subsets * len(statistics),
+            rows=PASS * self._passes + OPERATION * self.row_operations + COMPILED * self._compiled,
         )
 
-    def _noise(self, statistic: Statistic) -> int:
-        """Noise on every measured number, and the columns that are made of them."""
+    def _noising(self, statistic: Statistic) -> int:
+        """Noise on every number that is no choice, and the columns that are made of these numbers."""
+        if _choices(statistic):
+            return 0
         numbers = _COMPONENTS.get(statistic.agg, 1) + (statistic.denominator is not None)
-        columns = numbers + 3 + (ESTIMATE if numbers > 1 else 0)
-        return self.cells * (numbers * (LAPLACE if self.pure else GAUSSIAN) + columns * VALUE)
+        # What divides noisy sums by each other has bounds from the tails of weighted sums.
+        divided = numbers > 1
+        columns = VALUE * (numbers + 3) + BOUNDS * divided
+        return DRAW * self.grids + TAILS * divided + self.cells * (numbers * self.noise + columns)
 
     def _choosing(self, statistic: Statistic) -> int:
         """A score for each bin of each choice in each cell, or noise on each node of a tree of bins."""
-        choices = _choices(statistic)
-        bins = min(bins_max(self.cells, choices), self._span(statistic))
-        noise = LAPLACE if self.pure else GAUSSIAN
-        return self.cells * (bins * max(noise, choices * SCORE) + choices * CHOOSING)
+        qs, choices, span = _quantiles(statistic), _choices(statistic), self._span(statistic)
+        most = bins_max(self.cells, choices)
+        # `plan` refuses quantiles of so few bins.
+        if not qs or most < min(BINS_MIN, span):
+            return 0
+        bins = (span - 1) // plan_bins(1, span, most) + 1
+        method = plan_method(bins, qs, self.schema.measure, value_bounds=statistic.value_bounds is True)
+        if method.branching:
+            return DRAW + self.cells * self.noise * sum(levels_of(bins, method.branching))
+        shares = SHARES * len(qs) if method.by_splits else 0
+        return self.cells * (shares + choices * (SCORES + SCORE * bins))
 
     def _span(self, statistic: Statistic) -> int:
         """The codes of a statistic's column: at least as many as its clamp leaves."""
@@ -268,45 +319,48 @@ class _Counted:
     @property
     def row_operations(self) -> int:
         """Comparisons and additions that one row of the data costs the engine, in all passes over it."""
-        where = 0 if self.query.where is None else _testing(self.query.where)
         # Keys are told apart by halving their edges, in each pass anew.
-        row = 1 + where + sum(1 + len(key.bins or ()).bit_length() for key in self._keys)
-        together = [self._aggregate(one) for one in self.query.select if not self._is_alone(one)]
-        alone = [self._aggregate(one) for one in self.query.select if self._is_alone(one)]
-        passes = len(self.tables) * (row + sum(together)) if together else 0
-        return passes + sum(row + one for one in alone)
+        keys = max([table.group_by for table in self.query.tables] or [self.query.group_by], key=len)
+        row = 1 + self.where + sum(1 + len(key.bins or ()).bit_length() for key in keys)
+        together = self.ratios + sum(map(self._aggregating, self.query.select))
+        return self._passes * row + (self._shared_passes * together)
 
     @property
-    def _keys(self) -> tuple[Key, ...]:
-        return max([table.group_by for table in self.query.tables] or [self.query.group_by], key=len)
+    def _compiled(self) -> int:
+        """The comparisons in the text of all passes, which cost more to write than to run over few rows."""
+        return self._passes * self.where + self._shared_passes * self.ratios
 
     @property
     def _passes(self) -> int:
-        alone = sum(self._is_alone(statistic) for statistic in self.query.select)
-        return alone + (len(self.tables) if alone < len(self.query.select) else 0)
+        return self._shared_passes + sum(map(_is_alone, self.query.select))
 
-    def _is_alone(self, statistic: Statistic) -> bool:
-        """Whether a statistic needs a pass over the data of its own: a histogram, or persons' totals."""
-        return bool(_choices(statistic)) or statistic.per_person_clamp is not None
+    @property
+    def _shared_passes(self) -> int:
+        return 0 if all(map(_is_alone, self.query.select)) else self.grids
 
-    def _aggregate(self, statistic: Statistic) -> int:
-        """Operations of one statistic in a pass."""
-        numerator, denominator = (
-            0 if where is None else _testing(where) for where in (statistic.numerator, statistic.denominator)
-        )
-        persons = statistic.agg == "count_persons" and self.bound > 1
-        if persons or statistic.per_person_clamp is not None:
-            # Persons are told apart in a hash table of their own.
-            return PERSONS
-        return _OPERATIONS.get(statistic.agg, 2) + 2 * (numerator + denominator)
+    def _aggregating(self, statistic: Statistic) -> int:
+        """Additions for one statistic, or the place of a person in a hash table."""
+        bound = self.query.rows_per_person or self.schema.rows_per_person
+        persons = statistic.agg == "count_persons" and bound > 1
+        return PERSONS if persons or statistic.per_person_clamp is not None else 4
+
+
+def _is_alone(statistic: Statistic) -> bool:
+    """Whether a statistic needs a pass over the data of its own: a histogram, or persons' totals."""
+    return bool(_choices(statistic)) or statistic.per_person_clamp is not None
+
+
+def _quantiles(statistic: Statistic) -> tuple[Fraction, ...]:
+    """The quantiles of a statistic as far as they are shares; none of another aggregate."""
+    if statistic.agg == "median":
+        return (Fraction(1, 2),)
+    asked = statistic.q or () if statistic.agg == "quantile" else ()
+    return tuple(Fraction(q) for q in asked if not isinstance(q, str) and 0 <= q <= 1)
 
 
 def _choices(statistic: Statistic) -> int:
-    """How many choices the quantiles of a statistic are at most: values, ends of bounds, shares of bins that split."""
-    if statistic.agg not in ("median", "quantile"):
-        return 0
-    values = len(statistic.q or ()) if statistic.agg == "quantile" else 1
-    return max(1, values * (3 if statistic.value_bounds else 1))
+    """How many values and ends of bounds the quantiles of a statistic have; 0 for another aggregate."""
+    return len(_quantiles(statistic)) * (3 if statistic.value_bounds else 1)
 
 
 def _reading(where: Where, depth: int = 1) -> int:

@@ -182,8 +182,8 @@ MUTANTS = (
     Mutant(
         "scale rounded down",
         "privacy/noise.py",
-        "    while _cost(_measurement(",
-        "    while False and _cost(_measurement(",
+        "        if _cost(_measurement(",
+        "        if True or _cost(_measurement(",
         (f"{NOISE}::test_opendp_prices_a_scale_at_no_more_than_is_charged",),
     ),
     Mutant(

@@ -97,6 +97,40 @@ def test_an_intersection_holds_the_codes_of_both(left, right) -> None:
     assert inside(intersection(left, right)) == inside(left) & inside(right)
 
 
+class Looked(int):
+    """A code that counts how often it is compared."""
+
+    count = 0
+
+    def __lt__(self, other: object) -> bool:
+        Looked.count += 1
+        return int(self) < int(other)  # type: ignore[call-overload, no-any-return]
+
+    def __gt__(self, other: object) -> bool:
+        Looked.count += 1
+        return int(self) > int(other)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize("merge", [intersection, lambda *sets: every([Member(0, one) for one in sets])])
+@pytest.mark.parametrize(("sets", "size"), [(2, 600), (400, 3)])
+def test_merging_looks_at_each_interval_some_times_and_not_at_each_pair(merge, sets: int, size: int) -> None:
+    many = [
+        tuple((Looked(10 * place), Looked(10 * place + 3 + number % 5)) for place in range(size))
+        for number in range(sets)
+    ]
+    Looked.count = 0
+    merge(*many)
+    assert 0 < Looked.count < 60 * sets * size
+
+
+@SMALL
+@given(st.lists(INTERVALS, min_size=1, max_size=4))
+def test_an_intersection_of_several_holds_the_codes_of_all_in_canonical_form(sets) -> None:
+    found = intersection(*sets)
+    assert inside(found) == set.intersection(*map(inside, sets))
+    assert found == union(found)
+
+
 @SMALL
 @given(INTERVALS)
 def test_a_complement_holds_the_rest_of_the_domain_and_nothing_outside_it(intervals) -> None:

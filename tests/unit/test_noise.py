@@ -228,3 +228,13 @@ def test_a_recording_repeats_choices() -> None:
     places = [first.top(ZEROS, choice()) for _ in range(5)]
     second = RecordedNoise(replay=first.draws)
     assert [second.top(ZEROS - 3, choice()) for _ in range(5)] == places
+
+
+def test_a_scale_that_opendp_never_finds_cheap_enough_ends_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(noise, "_cost", lambda sampler, mechanism: asked.append(0.0) or NANO * 10**9)
+    with pytest.raises(AssertionError, match="not by rounding"):
+        calibrate.__wrapped__(laplace(sensitivity=987_654_321))
+    assert len(asked) == noise.HAIRS_MAX

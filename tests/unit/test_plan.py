@@ -27,6 +27,8 @@ from privacy.pricing import PRICE_MIN
 from privacy.query import (
     MECHANISMS,
     Accuracy,
+    All,
+    Any,
     Compare,
     InvalidQuery,
     Key,
@@ -254,6 +256,56 @@ def test_different_questions_have_different_fingerprints(other) -> None:
     assert plan(other, TOWN).fingerprint != plan(BASE, TOWN).fingerprint
 
 
+def ages(*values: int) -> Compare:
+    return Compare(column="age", op="in", values=values)
+
+
+RECORDED = {
+    "978f051b1eec1a81": query(count("n")),
+    "b05137a1ec05fdc2": query(
+        where=All(
+            (
+                ages(1, 2, 3, 9),
+                Not(
+                    Any(
+                        (
+                            Compare(column="sex", op="=", values=("f",)),
+                            Compare(column="age", op="between", values=(20, 40)),
+                        )
+                    )
+                ),
+            )
+        )
+    ),
+    "f241a1e4c214bc76": query(
+        group_by=(Key(column="sex", missing=True), Key(column="age", bins=(0, 20, 65, 119)))
+    ),
+    "40b666f9a1185840": query(
+        total(column="income", clamp=(0, 8)), group_by=(Key(column="born", by="fiscal_year"),)
+    ),
+    "e5d4fa6a7d9f2b99": query(
+        group_by=(Key(column="sex"), Key(column="age", bins=(0, 20, 65, 119))), totals=True, whole=True
+    ),
+    "81fb1cd9214ffb49": query(
+        tables=(
+            WorkloadTable(name="a", group_by=(Key(column="sex"),)),
+            WorkloadTable(name="b", group_by=(Key(column="age", bins=(0, 20, 65)),)),
+        )
+    ),
+    "9b7d0eb348de7516": query(ratio(ages(5, 7), Compare(column="age", op=">", values=(60,)))),
+    "ce0cec658d10fb90": query(
+        total("q", agg="quantile", column="income", q=(Decimal("0.25"), Decimal("0.5")), value_bounds=True),
+        total("m", agg="mean", column="age"),
+    ),
+}
+"""Beginnings of fingerprints as earlier releases stored them with answers."""
+
+
+@pytest.mark.parametrize("fingerprint", RECORDED)
+def test_fingerprints_are_those_that_answers_were_stored_under(fingerprint: str) -> None:
+    assert plan(RECORDED[fingerprint], TOWN).fingerprint.startswith(f"sha256:{fingerprint}")
+
+
 def test_questions_that_differ_in_one_member_all_have_their_own_fingerprint() -> None:
     quantile = total("q", column="age", agg="quantile")
     asked = [
@@ -304,6 +356,45 @@ def test_a_share_below_the_least_price_is_refused() -> None:
         ("/select/0", "share_too_small"),
         ("/select/1", "share_too_small"),
     ]
+
+
+N_AND_S = (count("n"), total("s", column="age"))
+BY_AGE = (Key(column="age", bins=(0, 20, 65, 120)), Key(column="k"))
+FEW = Accuracy(of="s", within=10**9, confidence=Decimal("0.95"), rows=1)
+SHARED = {
+    "plain": query(*N_AND_S),
+    "totals": query(*N_AND_S, group_by=BY_AGE, totals=True),
+    "workload": query(
+        *N_AND_S, tables=tuple(WorkloadTable(name=key.column, group_by=(key,)) for key in BY_AGE)
+    ),
+    "by choice": query(count("n"), total("s", column="age", agg="median")),
+    "by splits": query(
+        count("n"),
+        total("s", column="age", agg="quantile", q=tuple(Decimal(tenth) / 10 for tenth in range(1, 10))),
+    ),
+    "with bounds": query(count("n"), total("s", column="age", agg="median", value_bounds=True)),
+    "of a ratio": query(count("n"), ratio(POSITIVE)),
+}
+
+
+@pytest.mark.parametrize("way", SHARED)
+@pytest.mark.parametrize("measure", ["pure", "zcdp"])
+@pytest.mark.parametrize("weight", [Fraction(1, 10**11), Fraction(1, 10**39), Fraction(1234567891, 10**38)])
+@pytest.mark.parametrize(
+    "accuracy", [None, FEW, replace(FEW, of="n")], ids=["price", "accuracy", "accuracy of another"]
+)
+def test_a_share_of_next_to_nothing_is_refused_before_noise_is_made_for_it(
+    way: str, measure: str, weight: Fraction, accuracy: Accuracy | None
+) -> None:
+    schema = register(*TINY, Number(name="age", low=0, high=120), measure=measure)  # type: ignore[arg-type]
+    asked = replace(SHARED[way], weights={"n": Fraction(10**9), "s": weight})
+    if accuracy is not None:
+        asked = replace(asked, budget=accuracy)
+    with pytest.raises(InvalidQuery) as refused:
+        plan(asked, schema)
+    (problem,) = refused.value.problems
+    assert (problem.pointer, problem.reason) == ("/select/1", "share_too_small")
+    assert Decimal(str(problem.given)) < Decimal(str(problem.expected)) == Decimal("0.000001")
 
 
 # Units

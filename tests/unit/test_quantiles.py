@@ -181,6 +181,29 @@ def test_bins_are_as_narrow_as_the_drawing_allows(span: int, cells: int, draws: 
     assert width == 1 or span // narrower + 1 > most
 
 
+def test_no_width_leaves_no_bins_at_all_and_the_search_for_one_ends() -> None:
+    assert bins_max(CHOICES_MAX, 1) == 1
+    assert bins_max(CHOICES_MAX + 1, 1) == 0
+    for most in (0, -1):
+        with pytest.raises(ValueError, match="no width"):
+            plan_bins(0, 10**9, most)
+    assert plan_bins(0, 2**63, 1) > 2**63
+
+
+@pytest.mark.parametrize("agg", ["median", "quantile"])
+def test_more_draws_than_may_be_made_are_refused_and_never_looked_for_a_width(agg: str) -> None:
+    wide = register(*(Number(name=name, low=1, high=100_000) for name in ("i", "j", "k")))
+    q = tuple(Decimal(tenth) / 10 for tenth in range(1, 10)) if agg == "quantile" else None
+    for keys, bounded in (("i", True), ("ijk", False)):
+        group_by = tuple(Key(column=name) for name in keys)
+        statistic = Statistic(name="m", agg=agg, column="j", q=q, value_bounds=bounded or None)
+        with pytest.raises(InvalidQuery) as refused:
+            plan(query(statistic, group_by=group_by), wide)
+        (problem,) = refused.value.problems
+        assert (problem.pointer, problem.reason) == ("/group_by", "too_many_cells")
+        assert isinstance(problem.expected, int)
+
+
 def test_too_many_cells_for_a_fair_number_of_bins_are_refused() -> None:
     wide = register(Number(name="k", low=1, high=50_000), AGE)
     assert asked("median", wide, group_by=(Key(column="age", bins=(0, 9, 120)),)).cells == 2
