@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from api.http import wire
 from api.queries.schemas import QuerySchema, WorkloadSchema, to_query
 from api.settings import Settings
 from bench.serving import Client, serving
@@ -34,6 +35,7 @@ OTHERS = {
     "reuse": "never",
 }
 SIZES_MAX = 2_000
+COUNT = [{"agg": "count"}]
 Body = dict[str, Any]
 
 
@@ -43,58 +45,60 @@ def _ratios(size: int) -> Body:
     part = {"column": "income", "op": "in", "value": [2 * value for value in range(size // number)]}
     return {
         "select": [{"as": f"r{place}", "agg": "ratio", "numerator": part} for place in range(number)],
-        "where": {"column": "income", "op": "ge", "value": 1},
+        "where": {"column": "income", "op": ">=", "value": 1},
         "budget": {"epsilon": "0.5"},
     }
 
 
-def _medians(size: int) -> Body:
-    """Medians in as many cells as that."""
+def _quantiles(size: int) -> Body:
+    """Quantiles, twenty at once, in as many cells as that."""
     return {
-        "select": [{"agg": "median", "column": "income"}],
-        "group_by": [{"column": "region"}, {"column": "age", "bins": _bins(120, max(2, size // 10))}],
+        "select": [_quantile(place) for place in range(20)],
+        "group_by": [{"column": "sex"}, {"column": "age", "bins": _bins(119, size)}],
         "budget": {"epsilon": "0.5"},
     }
 
 
 def _totals(size: int) -> Body:
-    """Counts with all their totals, in finer and finer bins."""
-    return {
-        "select": [{"agg": "count"}],
-        "group_by": [{"column": "region"}, {"column": "sex"}, {"column": "age", "bins": _bins(120, size)}],
-        "totals": True,
-        "budget": {"epsilon": "0.5"},
-    }
+    """Counts with the totals of four keys, in finer and finer bins."""
+    return {"select": COUNT, "group_by": _keys(size), "totals": True, "budget": {"epsilon": "0.5"}}
 
 
 def _tables(size: int) -> Body:
-    """As many tables over the same keys as that."""
-    keys = [{"column": "region"}, {"column": "sex"}, {"column": "age"}]
-    chosen = [[key for place, key in enumerate(keys) if number >> place & 1] for number in range(1, 8)]
-    return {
-        "select": [{"agg": "count"}],
-        "tables": [{"as": f"t{place}", "group_by": chosen[place % 7]} for place in range(min(size, 100))],
-        "budget": {"epsilon": "0.5"},
-    }
+    """As many tables over four keys as that."""
+    keys = _keys(4)
+    chosen = [[key for place, key in enumerate(keys) if number >> place & 1] for number in range(1, 16)]
+    tables = [{"as": f"t{place}", "group_by": chosen[-1 - place % 15]} for place in range(min(size, 100))]
+    return {"select": COUNT, "tables": tables, "budget": {"epsilon": "0.5"}}
 
 
 def _cells(size: int) -> Body:
-    """Counts in a great many bins."""
-    return {
-        "select": [{"agg": "count"}],
-        "group_by": [{"column": "income", "bins": _bins(30_000_000, size)}],
-        "budget": {"epsilon": "0.5"},
-    }
+    """Counts in a great many bins, of which there is a limit."""
+    select = [{"as": f"n{place}", "agg": "count"} for place in range(20)]
+    return {"select": select, "group_by": _keys(min(size, 9)), "budget": {"epsilon": "0.5"}}
 
 
 def _within(size: int) -> Body:
     """Quantiles at the price of an accuracy, which is looked for."""
-    number = max(1, min(size, 20))
-    select = [{"as": f"q{place}", "agg": "median", "column": "age"} for place in range(number)]
+    select = [_quantile(place) for place in range(max(1, min(size, 20)))]
     return {
-        "select": [{"as": "n", "agg": "count"}, *select[:-1]],
-        "budget": {"accuracy": {"of": "n", "within": 50, "confidence": 0.95}},
+        "select": select,
+        "group_by": [{"column": "sex"}],
+        "budget": {"accuracy": {"of": "q0", "within": 5_000, "rows": 1_000_000}},
     }
+
+
+def _quantile(place: int) -> Body:
+    parts = [part / 20 for part in range(1, 20)]
+    return {"as": f"q{place}", "agg": "quantile", "column": "income", "q": parts, "value_bounds": True}
+
+
+def _keys(bins: int) -> list[Body]:
+    numbers = [
+        {"column": "age", "bins": _bins(119, bins)},
+        {"column": "income", "bins": _bins(30_000_000, bins)},
+    ]
+    return [{"column": "region"}, {"column": "sex"}, *numbers]
 
 
 def _bins(high: int, number: int) -> list[int]:
@@ -104,7 +108,7 @@ def _bins(high: int, number: int) -> list[int]:
 
 FAMILIES: dict[str, Callable[[int], Body]] = {
     "ratios": _ratios,
-    "medians": _medians,
+    "quantiles": _quantiles,
     "totals": _totals,
     "tables": _tables,
     "cells": _cells,
@@ -124,7 +128,8 @@ class DearQuote:
 
 def _query(body: Body) -> Query:
     form = WorkloadSchema() if "tables" in body else QuerySchema()
-    return to_query(form.load({**body, "mode": "quote"}))
+    # As the server reads it: numbers keep their decimal meaning.
+    return to_query(form.load(wire.parse(json.dumps({**body, "mode": "quote"}).encode())))
 
 
 def _is_legal(body: Body, schema: Schema, work_max: int) -> bool:
@@ -163,7 +168,12 @@ def _cpu_s(query: Query, schema: Schema) -> float:
 
 
 def run(
-    folder: Path, *, rows: int = ROWS, asked: int = ASKED, clients: int = DEAR_CLIENTS, sizes_max: int = SIZES_MAX
+    folder: Path,
+    *,
+    rows: int = ROWS,
+    asked: int = ASKED,
+    clients: int = DEAR_CLIENTS,
+    sizes_max: int = SIZES_MAX,
 ) -> list[dict[str, Any]]:
     """Of each family the dearest quote, and the 95th percentile of others' answers alone and beside it."""
     schema = parse(descriptor()).schema
@@ -210,7 +220,9 @@ def _asking(address: str, town: Town, body: Mapping[str, Any], clients: int) -> 
     """So many clients that ask for a quote again as soon as they are answered, whatever the answer."""
     # A process of its own, or their work would be measured as the other client's.
     process = get_context("spawn").Process(
-        target=_ask_for_ever, args=(address, town.key, json.dumps({**body, "mode": "quote"}), clients), daemon=True
+        target=_ask_for_ever,
+        args=(address, town.key, json.dumps({**body, "mode": "quote"}), clients),
+        daemon=True,
     )
     process.start()
     try:

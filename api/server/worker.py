@@ -38,12 +38,17 @@ class ClientSocket:
     """
 
     def __init__(self, connection: socket.socket) -> None:
-        self.connection, self.unsent = connection, bytearray()
+        self.connection, self.unsent, self.is_held_back = connection, bytearray(), False
+
+    def hold_back(self) -> None:
+        """Have the loop send what follows a moment later."""
+        self.is_held_back = True
 
     def sendall(self, data: bytes) -> None:
         """Send, or keep. Raises OSError where the client has gone."""
         self.unsent += data
-        self.flush()
+        if not self.is_held_back:
+            self.flush()
 
     def flush(self) -> None:
         """Send what the client takes now of what is kept. Raises OSError where it has gone."""
@@ -86,11 +91,13 @@ class ClientSocket:
 class BufferingWorker(ThreadWorker):
     """Gathers requests, gives each a thread once it is whole, and sends the answers."""
 
-    # Seconds for a head, for the body after it, for an answer to be taken, and for a client to close first.
+    # Seconds for a head, for the body after it, for more of an answer to be taken, and for a client to close first.
     head_s_max = 10.0
     body_s_max = 30.0
     answer_s_max = 30.0
     farewell_s_max = 2.0
+    # How long an answer to somebody in too much of a hurry is held back; a turn of the loop more, if nothing happens.
+    held_back_s = 0.5
     # What is held for all clients of this worker together; no request alone may have more than 2 MiB.
     held_bytes_max = 64 << 20
     # A worker that stops does not wait for a request that may never be whole.
@@ -118,7 +125,7 @@ class BufferingWorker(ThreadWorker):
         self.nr_conns += 1
         connection = TConn(self.cfg, ClientSocket(client), address, listener.getsockname())
         # gunicorn's threads would begin to parse; what they shall handle is parsed already.
-        connection.initialized, connection.counted = True, 0
+        connection.initialized, connection.counted, connection.callback = True, 0, None
         self._gather(connection, b"")
         if self.nr_conns >= self.worker_connections:
             self._make_room()
@@ -228,7 +235,14 @@ class BufferingWorker(ThreadWorker):
             log.error("request failed", kind=type(failure).__name__)
             keep = False
         conn.parser = None
-        self._send(conn, keep=keep)
+        if not conn.sock.is_held_back:
+            self._send(conn, keep=keep)
+            return
+        conn.sock.is_held_back = False
+        self._count(conn)
+        # No event ends this: whoever holds back an answer looks at nothing more that the client sends.
+        conn.keep, conn.timeout = keep, time.monotonic() + self.held_back_s
+        self._waiting[conn] = self._on_taken
 
     def _send(self, conn: Any, *, keep: bool) -> None:
         """Send what is kept of an answer, as the client takes it."""
@@ -239,14 +253,15 @@ class BufferingWorker(ThreadWorker):
             self._close(conn)
             return
         if conn.sock.unsent:
-            if conn not in self._waiting:
+            if conn.callback is None:
                 self._wait(conn, selectors.EVENT_WRITE, self._on_taken, self.answer_s_max, self._close)
+            conn.timeout = time.monotonic() + self.answer_s_max
             self._count(conn)
             return
         self._stop_waiting(conn)
         self._answered(conn)
 
-    def _on_taken(self, conn: Any, client: ClientSocket) -> None:
+    def _on_taken(self, conn: Any, client: ClientSocket | None = None) -> None:
         self._send(conn, keep=conn.keep)
 
     def _answered(self, conn: Any) -> None:
@@ -315,7 +330,8 @@ class BufferingWorker(ThreadWorker):
             self._close(conn)
 
     def _stop_waiting(self, conn: Any) -> None:
-        if self._waiting.pop(conn, None) is not None:
+        self._waiting.pop(conn, None)
+        if conn.callback is not None:
             self._unregister(conn)
 
     def _count(self, conn: Any) -> None:

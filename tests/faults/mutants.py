@@ -44,6 +44,7 @@ PAPERS, VERIFIED = "tests/unit/test_deid_papers.py", "tests/unit/test_deid_verif
 STANDARD, NUMBERS = "tests/unit/test_deid_standard.py", "tests/unit/test_deid_operations_numbers.py"
 REACHED = "tests/http/test_problems_over_http.py::test_every_code_is_reached_over_http_in_one_shape"
 IDEMPOTENCY = "tests/http/test_idempotency.py"
+GATHERED, PLANNER = "tests/unit/test_gathering.py", "tests/faults/test_planner.py"
 ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_described_answers.py"
 
 
@@ -59,6 +60,84 @@ class Mutant:
 
 
 MUTANTS = (
+    # What is done before the price is paid, and how requests come
+    Mutant(
+        "the end of a chunk may be anything",
+        "api/server/gathering.py",
+        "        if not LINE_END.startswith(found):",
+        "        if False:",
+        (GATHERED,),
+    ),
+    Mutant(
+        "a connection is kept behind a body that was not read",
+        "api/server/gathering.py",
+        "            self.message.force_close()",
+        "            pass",
+        (GATHERED,),
+    ),
+    Mutant(
+        "a body of unannounced length is cut at the limit",
+        "api/http/blueprints.py",
+        "            request.max_content_length = wire.BODY_BYTES_MAX + 1",
+        "            pass",
+        ("tests/http/test_bad_input.py::test_a_body_of_unannounced_length_is_refused_and_never_cut",),
+    ),
+    Mutant(
+        "preparing has no limit of work",
+        "datasets/queries/planner.py",
+        "        work.must_be_within(self._work_max)",
+        "        pass",
+        (f"{PLANNER}::test_work_beyond_the_limit_is_refused_before_anybody_works_or_counts",),
+    ),
+    Mutant(
+        "work does not count against the rate",
+        "datasets/queries/planner.py",
+        "        admit(work.total)",
+        "        admit(0)",
+        ("tests/http/test_planning_work.py",),
+    ),
+    Mutant(
+        "all threads may wait for the planner",
+        "datasets/queries/planner.py",
+        "threading.BoundedSemaphore(slots)",
+        "threading.BoundedSemaphore(slots + 1)",
+        (f"{PLANNER}::test_more_than_the_slots_are_refused_and_light_work_is_not",),
+    ),
+    Mutant(
+        "a planner process outlives its parent",
+        "datasets/queries/planner_process.py",
+        "            os._exit(0)",
+        "            return",
+        (f"{PLANNER}::test_no_process_outlives_the_one_that_started_it",),
+    ),
+    Mutant(
+        "a run does not wait for the quantum",
+        "api/queries/views.py",
+        "        wait_for_quantum()\n",
+        "        pass\n",
+        ("tests/http/test_quantum.py",),
+    ),
+    Mutant(
+        "a quantum of nothing is accepted",
+        "api/settings.py",
+        "        if not 1 <= self.response_quantum_ms",
+        "        if not 0 <= self.response_quantum_ms",
+        ("tests/unit/test_refusals.py::test_a_setting_outside_of_its_bounds_stops_the_start",),
+    ),
+    Mutant(
+        "a server without its data is ready",
+        "api/server/health.py",
+        "        found.readiness.must_be_open()",
+        "        pass",
+        ("tests/http/test_health_and_pages.py",),
+    ),
+    Mutant(
+        "a database of another version is answered from",
+        "api/http/roles.py",
+        "            services().readiness.must_be_current()",
+        "            pass",
+        ("tests/http/test_health_and_pages.py",),
+    ),
     # Noise
     Mutant(
         "noise of half the scale",

@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -254,7 +255,7 @@ class QuickServer(Server):
 
 @pytest.fixture(scope="module")
 def quick(town: Town) -> Iterator[Server]:
-    made = QuickServer(town, workers=1, threads=2)
+    made = QuickServer(town, workers=1, threads=2, SUDARE_RATE_LIMIT="1 per day")
     root = HERE.parent.parent
     made.environment["PYTHONPATH"] = os.pathsep.join([str(root), str(HERE)])
     made.start()
@@ -305,6 +306,21 @@ def test_of_more_bytes_than_a_worker_holds_the_largest_go_first(quick: Server) -
     assert told.count([503]) >= 2
     assert {tuple(one) for one in told} <= {(503,), (408,)}
     for connection in [small, *large]:
+        connection.close()
+
+
+def test_who_is_in_a_hurry_is_answered_later_and_holds_no_thread(quick: Server) -> None:
+    head = f"GET /v1/budgets HTTP/1.1\r\nAuthorization: Bearer {quick.town.keys['ren']}\r\nConnection: close\r\n\r\n"
+    hurry = [connected(quick.port) for _ in range(20)]
+    started = time.monotonic()
+    for connection in hurry:
+        connection.sendall(head.encode())
+    with pulse(quick.port) as found:
+        told = [answers(until_closed(connection)) for connection in hurry]
+    assert sorted(told) == [[200], *[[429]] * 19]
+    assert time.monotonic() - started > 0.5
+    assert found.slowest < 0.5
+    for connection in hurry:
         connection.close()
 
 

@@ -1,5 +1,6 @@
 """Bodies that no polite client sends: each is refused with its place named, nothing charged, nothing told."""
 
+import io
 import json
 
 import pytest
@@ -70,6 +71,21 @@ def test_what_is_no_price_is_refused_where_it_stands(stranger: Visitor, text: st
     assert (refused.status_code, refused.json["code"]) == (422, "invalid_query")
     assert refused.json["errors"][0]["pointer"] == "/budget/epsilon"
     assert len(refused.data) < 1_000
+
+
+def test_a_body_of_unannounced_length_is_refused_and_never_cut(stranger: Visitor) -> None:
+    body = json.dumps({**COUNT, "mode": "quote"}).encode()
+    sizes = {len(body): 200, BODY_BYTES_MAX: 200, BODY_BYTES_MAX + 1: 413, 2 * BODY_BYTES_MAX: 413}
+    for size, status in sizes.items():
+        answer = stranger.client.post(
+            "/v1/datasets/residents/queries",
+            # Blanks behind the question: cut off, they would leave it as it is.
+            input_stream=io.BytesIO(body.ljust(size)),
+            content_type="application/json",
+            headers={**stranger.key_of("aoi"), "Transfer-Encoding": "chunked"},
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+        assert answer.status_code == status
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
