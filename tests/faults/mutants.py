@@ -787,7 +787,7 @@ MUTANTS = (
         "datasets/queries/service.py",
         "                with suppress(BudgetExhausted):\n                    return self._answer_again",
         "                if True:\n                    return self._answer_again",
-        (f"{REUSE}::test_no_refusal_tells_what_others_asked",),
+        (f"{REUSE}::test_no_price_is_too_small_to_be_asked_for_a_large_answer",),
     ),
     # Populations
     Mutant(

@@ -245,6 +245,7 @@ def test_answers_that_may_not_be_told_or_are_too_poor_hide_no_others(
     many_of(store, "ren", 4)
     question = replace(AGAIN, organisation=organisation)
     assert ledger.same_question(question)[:1] == [paid]
+    assert ledger.same_question(replace(question, user="mei")) == [paid]
     # An own one comes before all the cheaper ones, and a colleague's is not hidden by those of others.
     many_of(store, "noa", 10)
     assert ledger.same_question(question)[:1] == [paid]

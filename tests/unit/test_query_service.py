@@ -415,11 +415,9 @@ def test_an_answer_that_others_were_told_too_cheaply_is_not_told_on_at_that_pric
     service.answer(asked(about=query(budget=Price.parse("2"))))
     service.answer(asked("k1", caller=REN, about=query(budget=Price.parse("0.5"))))
     with store.writing() as tx:
-        tx.execute(
-            text(
-                "UPDATE answers SET charge = 1, prices = replace(prices, '2000000000', '1') WHERE \"user\" = 'ren'"
-            )
-        )
+        # The prices of a table of 2, kept as if it were one of 0.000001.
+        cheap = "charge = 1000, prices = replace(prices, '2000000000', '1000')"
+        tx.execute(text(f"UPDATE answers SET {cheap} WHERE \"user\" = 'ren'"))
     ledger = Ledger(store)
     ledger.grant(
         lineage="town",
