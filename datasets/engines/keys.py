@@ -175,27 +175,23 @@ class ByBin:
         if exact.grid > 1:
             bin = ("//", bin, Bound(exact.grid))
         # Values below the clamp are masked to 0, the first bin.
-        number = masked(bin, within(value, self.column, exact), kind)
+        number = masked(bin, all_of(*within(value, self.column, exact)), kind)
         if exact.high < self.column.high:
-            number = ("|", number, last_where_above(value, exact, exact.size - 1, kind))
+            above: Node = (">", value, Bound(exact.high))
+            number = ("|", number, masked(cast(Bound(exact.size - 1), kind), above, kind))
         return ("|", number, mask(("<", value, Bound(self.column.low)), kind))
 
     def buckets(self, found: Integers) -> Integers:
         return found
 
 
-def within(value: Node, column: Column, exact: ExactAggregate) -> Operand:
-    """Whether a code lies in the clamp; missing does not."""
+def within(value: Node, column: Column, exact: ExactAggregate) -> list[Operand]:
+    """What a code in the clamp passes; missing does not."""
     # Missing is the code below the lowest, so that one comparison rules out both.
     tests: list[Operand] = [(">=", value, Bound(max(exact.low, column.low)))]
     if exact.high < column.high:
         tests.append(("<=", value, Bound(exact.high)))
-    return all_of(*tests)
-
-
-def last_where_above(value: Node, exact: ExactAggregate, last: int, kind: str) -> Node:
-    """The number `last` for codes above the clamp, else 0."""
-    return masked(cast(Bound(last), kind), (">", value, Bound(exact.high)), kind)
+    return tests
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,6 @@ from datasets.engines.keys import (
     GroupKey,
     codes_of,
     key_of,
-    last_where_above,
     within,
 )
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest, cells_over
@@ -192,12 +191,17 @@ class _Rows:
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = columns
         self._names: dict[Operand, str] = {}
+        self._added: dict[Operand, str] = {}
         self._tables: list[Operand] = []
 
     def shown(self, value: Operand, prefix: str) -> Node:
         """A value computed once a row, however often it is asked for."""
         taken = sum(known.startswith(prefix) for known in self._names.values())
         return name(self._names.setdefault(value, f"{prefix}{taken}"))
+
+    def added(self, value: Operand) -> Node:
+        """A value computed once a row from those shown."""
+        return name(self._added.setdefault(value, f"v{len(self._added)}"))
 
     def column(self, of: Node) -> Node:
         """A column of the table as it is."""
@@ -213,9 +217,12 @@ class _Rows:
         table: Node = ("table", TABLE)
         if not self._names:
             return table
-        columns = tuple((value, known) for value, known in self._names.items())
         inner: Node = ("beside", TABLE, tuple(self._tables)) if self._tables else table
-        return ("subquery", ("select", columns, inner, ()), "marked")
+        marked: Node = ("subquery", ("select", tuple(self._names.items()), inner, ()), "marked")
+        if not self._added:
+            return marked
+        kept = tuple((name(known), known) for known in self._names.values())
+        return ("subquery", ("select", (*kept, *self._added.items()), marked, ()), "valued")
 
 
 def _condition_of_rows(plan: Plan, part: Pass, rows: _Rows) -> Node | None:
@@ -302,7 +309,7 @@ def _aggregate(exact: ExactAggregate, taking_part: Node | None, rows: _Rows) -> 
     """An aggregate over rows, of which those outside the condition add nothing."""
     tests: list[Operand] = [] if taking_part is None else [taking_part]
     if exact.kind in ("total", "square"):
-        return total(_added(exact, all_of(*tests) if tests else None, rows))
+        return total(_added(exact, taking_part, rows))
     if exact.kind == "present":
         tests.append(_is_present(rows.column(code(exact.column)), rows.columns[exact.column]))
     elif exact.where is not None:
@@ -312,20 +319,17 @@ def _aggregate(exact: ExactAggregate, taking_part: Node | None, rows: _Rows) -> 
 
 def _added(exact: ExactAggregate, test: Operand | None, rows: _Rows) -> Operand:
     """What a row adds to a sum: its clamped code or (the square of) its distance, 0 where missing or outside."""
-    value, kind = _clamped(exact, rows)
-    value = rows.shown(value, "v")
-    if exact.kind == "square":
-        # Clamped already, so that no row's square leaves 64 bits, whether it takes part or not.
-        value = ("*", value, value)
-    return value if test is None else masked(value, test, kind)
+    value = rows.added(_clamped(exact, [] if test is None else [test], rows))
+    # Clamped already, so that no row's square leaves 64 bits.
+    return ("*", value, value) if exact.kind == "square" else value
 
 
-def _clamped(exact: ExactAggregate, rows: _Rows) -> tuple[Node, str]:
-    """The clamped code, or its distance above the lower clamp in grids, 0 where missing; and its type.
+def _clamped(exact: ExactAggregate, tests: Sequence[Operand], rows: _Rows) -> Node:
+    """The clamped code, or its distance above the lower clamp in grids; 0 where missing or a test fails.
 
     A clamp no tighter than the stored codes is left out: registration has clamped to those already.
     """
-    column, value = rows.columns[exact.column], code(exact.column)
+    column, value = rows.columns[exact.column], rows.column(code(exact.column))
     if exact.grid:
         # Rounded to the nearest grid: half a grid is added before a division that truncates.
         half = exact.grid // 2
@@ -334,13 +338,14 @@ def _clamped(exact: ExactAggregate, rows: _Rows) -> tuple[Node, str]:
         kind, top = "BIGINT", (exact.high - exact.low + half) // exact.grid
     else:
         inner, kind, top = value, code_type(column), exact.high
-    clamped = masked(inner, within(value, column, exact), kind)
+    clamped = masked(inner, all_of(*tests, *within(value, column, exact)), kind)
     if exact.high < column.high:
-        clamped = ("|", clamped, last_where_above(value, exact, top, kind))
+        above: Node = (">", value, Bound(exact.high))
+        clamped = ("|", clamped, masked(cast(Bound(top), kind), all_of(*tests, above), kind))
     if not exact.grid and exact.low > column.low:
         below: Node = ("between", value, Bound(column.low), Bound(exact.low - 1))
-        clamped = ("|", clamped, masked(cast(Bound(exact.low), kind), below, kind))
-    return clamped, kind
+        clamped = ("|", clamped, masked(cast(Bound(exact.low), kind), all_of(*tests, below), kind))
+    return clamped
 
 
 # Level 2: persons
