@@ -44,7 +44,9 @@ COMMANDS = {
         "demo", "demo", "Set up the sample city, ask one question over HTTP, and serve until Ctrl-C."
     ),
     "grant": _place(
-        "grants", "grant", "Grant budget, with a reason, to a user, an organisation, or a dataset's cap."
+        "grants",
+        "grant",
+        "Grant budget, with a reason, to a user, an organisation, or the cap of a dataset or a population.",
     ),
     "init": _place("server", "init", "Create or upgrade the database, the data directory and the secret."),
     "ledger": _place("ledger", "ledger", "The ledger: verify it, export its journal."),
