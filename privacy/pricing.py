@@ -123,19 +123,21 @@ def _price_of_accuracy(
     place = next(place for place, draft in enumerate(drafts) if draft.name == asked.of)
     estimator = estimators[place]
     shares = [weight / sum(weights) for weight in weights]
-    leasts = [_least_share(terms.layout, estimator) for estimator in estimators]
+    least = _least_share(terms.layout, estimator)
     # Rounded down: at this share the whole price still keeps the limit of a query.
     most = Price(int(limit.nano * shares[place]))
-    part = _solve(asked, estimator, terms, leasts[place], most)
+    part = _solve(asked, estimator, terms, least, most)
     if part is None:
         raise NotReachable(
             pointer="/budget/accuracy/within",
             within=str(asked.within),
-            reachable=_error_text(estimator, error_at(asked, estimator, terms, max(most, leasts[place]))),
+            reachable=_error_text(estimator, error_at(asked, estimator, terms, max(most, least))),
             limit=limit,
         )
     # The accuracy fixes one statistic's price; the others must still afford their draws.
-    floor = max(math.ceil(least.nano / share) for least, share in zip(leasts, shares, strict=True))
+    floors = [_floor(terms.layout, other) for other in estimators]
+    floors[place] = least
+    floor = max(math.ceil(price.nano / share) for price, share in zip(floors, shares, strict=True))
     # `split` hands out remainders of a billionth, so the least whole price lies within one of the quotient.
     low = max(math.ceil((part.nano - 1) / shares[place]), floor)
     high = max(math.ceil(part.nano / shares[place]), floor)
@@ -156,11 +158,18 @@ def _least(low: int, high: int, enough: Callable[[int], bool]) -> int:
 
 def _least_share(layout: Layout, estimator: AnyEstimator) -> Price:
     """The least price at which every draw of a statistic costs PRICE_MIN."""
+    high = _floor(layout, estimator).nano
+    # Rounding gives a draw a billionth more at most, so the least price is no further below.
+    low = max(0, high - 2 * len(draw_prices(estimator, Price(high), layout)))
+    return Price(
+        _least(low, high, lambda nano: min(draw_prices(estimator, Price(nano), layout)) >= PRICE_MIN)
+    )
+
+
+def _floor(layout: Layout, estimator: AnyEstimator) -> Price:
+    """A price at which every draw of a statistic costs PRICE_MIN, within some billionths of the least."""
     if isinstance(estimator, Quantiles) and not estimator.by_tree:
-        high = estimator.price_of_draws(PRICE_MIN).nano
-        # Rounding gives a draw a billionth more at most, so the least price is no further below.
-        low = max(0, high - 2 * len(estimator.choices()))
-        return Price(_least(low, high, lambda nano: min(estimator.draw_prices(Price(nano))) >= PRICE_MIN))
+        return estimator.price_of_draws(PRICE_MIN)
     return Price(math.ceil(PRICE_MIN.nano / min(layout.shares)))
 
 

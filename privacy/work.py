@@ -7,6 +7,7 @@ that one question is refused everywhere or nowhere.
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
+from privacy import margins
 from privacy.axes import CELLS_MAX, KEYS_MAX, buckets_of, cells_of
 from privacy.quantiles import bins_max, plan_bins, plan_method
 from privacy.query import (
@@ -24,7 +25,7 @@ from privacy.query import (
     terms_in,
 )
 from privacy.refusal import Refusal
-from privacy.schema import Schema
+from privacy.schema import Category, Schema
 from privacy.statistics import BINS_MIN
 from privacy.strategy import CANDIDATES_MAX, TRIALS_MAX
 from privacy.trees import levels_of
@@ -118,9 +119,9 @@ class Work:
 
 # What each thing counted costs, in units; `tests/unit/test_counted_work.py` holds the sums against measured CPU.
 BASE, LABEL, EDGE = 2_000, 3, 15
-COMPARISON, LITERAL, BRACKET = 40, 15, 4
-SCALE_PURE, SCALE_ZCDP, METHOD, CHOICE = 700, 1_800, 4_000, 40
-HALVINGS, STEP, STEP_CHOICE, STEP_GRID, LEAST = 45, 100, 8, 30, 300
+COMPARISON, LITERAL, BRACKET, VALUES_A_UNIT = 40, 15, 4, 5
+SCALE_PURE, SCALE_ZCDP, COMPARED, METHOD, CHOICE = 700, 1_800, 5_000, 4_000, 40
+HALVINGS, STEP, STEP_CHOICE, STEP_GRID, LEAST = 45, 100, 12, 30, 20
 STRATEGY, TABLE, SETTLING = 10_000, 40, 1_104
 LAPLACE, GAUSSIAN, DRAW, VALUE, BOUNDS, TAILS = 10, 20, 1_000, 2, 16, 5_000
 SCORES, SCORE, SHARES, FIT = 150, 2, 1_000, 30
@@ -153,8 +154,9 @@ def rehearsal_work(query: Query, schema: Schema) -> Work:
 class _Counted:
     """What a request holds, by number alone.
 
-    `listed` buckets of keys are listed, cut by `edges`; `cells` are released in all `tables` together, each of which
-    is a mask over `axes` keys. `where` comparisons are made for every row, `ratios` for every row and ratio.
+    `listed` buckets of keys are listed, cut by `edges`; `cells` are released in all `tables` together, each of which is
+    a mask over the keys; `sizes` are those of the keys' axes. `where` comparisons are made for every row, `ratios` for
+    every row in each pass that counts rows.
     """
 
     query: Query
@@ -162,7 +164,7 @@ class _Counted:
     listed: int
     edges: int
     cells: int
-    axes: int
+    sizes: tuple[int, ...]
     tables: tuple[int, ...]
     where: int
     ratios: int
@@ -179,16 +181,22 @@ class _Counted:
         keys = {key.column: key for some in asked for key in some if key.column in columns}
         place_of = {name: place for place, name in enumerate(keys)}
         masks = [sum({1 << place_of[key.column] for key in some if key.column in keys}) for some in asked]
+        buckets = {name: buckets_of(columns[name], key) for name, key in keys.items()}
+        # A key that some table does not have gets a bucket for the rest, which holds missing cells at least.
+        rests = [
+            bool(query.tables) and not key.missing and any(not mask >> place_of[name] & 1 for mask in masks)
+            for name, key in keys.items()
+        ]
         if query.totals:
             masks = list(range(1 << len(keys)))
         tests = [(pointer == "/where", _testing(where)) for pointer, where in conditions_of(query)]
         return cls(
             query=query,
             schema=schema,
-            listed=sum(buckets_of(columns[name], key) for name, key in keys.items()),
+            listed=sum(buckets.values()),
             edges=sum(len(key.bins or ()) for key in keys.values()),
             cells=cells,
-            axes=len(keys),
+            sizes=tuple(size + rest for size, rest in zip(buckets.values(), rests, strict=True)),
             tables=tuple(dict.fromkeys(masks)),
             where=sum(tests for whole, tests in tests if whole),
             # Twice: a ratio with a denominator also counts the rows that match both.
@@ -199,6 +207,10 @@ class _Counted:
     def direct(self) -> bool:
         """Whether one table is measured as it stands, so that there is no choice of grids."""
         return not (self.query.totals or self.query.tables)
+
+    @property
+    def axes(self) -> int:
+        return len(self.sizes)
 
     @property
     def pure(self) -> bool:
@@ -228,13 +240,23 @@ class _Counted:
     def _terms(self) -> int:
         wheres = [where for _, where in conditions_of(self.query)]
         # `plan` refuses too many terms before it reads any.
-        return 0 if sum(map(terms_in, wheres)) > TERMS_MAX else sum(map(_reading, wheres))
+        if sum(map(terms_in, wheres)) > TERMS_MAX:
+            return 0
+        named = {one.column for where in wheres for one in comparisons_in(where)}
+        # The values of a category are numbered once, when first one of them is looked for.
+        values = sum(
+            len(one.values)
+            for one in self.schema.queryable
+            if isinstance(one, Category) and one.name in named
+        )
+        return values // VALUES_A_UNIT + sum(map(_reading, wheres))
 
     def _settling(self, statistic: Statistic) -> int:
         """Settling the draws of a statistic: OpenDP is asked for the scale of each that is no choice."""
         if choices := _choices(statistic):
             return METHOD + CHOICE * choices
-        return (SCALE_PURE if self.pure else SCALE_ZCDP) * self.grids
+        # Under zCDP a quote compares both mechanisms.
+        return SCALE_PURE * self.grids if self.pure else COMPARED + SCALE_ZCDP * self.grids
 
     def _search(self) -> int:
         """Halving an interval of prices until one reaches the accuracy."""
@@ -265,11 +287,18 @@ class _Counted:
 
     def _candidates(self) -> int:
         """The grids to choose from: unions of tables, as many as fit."""
-        found = set(self.tables)
+        found, smallest = set(self.tables), min(self.sizes, default=1)
         for mask in self.tables:
             if len(found) >= CANDIDATES_MAX:
                 break
-            found |= {mask | other for other in found}
+            unions = {mask | other for other in found} - found
+            found |= {
+                union
+                for union in unions
+                # By the number of keys first, which is known at a glance.
+                if smallest ** union.bit_count() <= CELLS_MAX
+                and margins.cells_of(self.sizes, union) <= CELLS_MAX
+            }
         return min(CANDIDATES_MAX, len(found))
 
     @property

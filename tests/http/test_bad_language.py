@@ -249,6 +249,44 @@ def test_weights_however_far_apart_end_in_no_fault_of_the_server(stranger: Visit
         assert stranger.ask(body.encode()).status_code in (403, 422)
 
 
+@pytest.mark.parametrize("mode", ["quote", "dummy", "run"])
+@pytest.mark.parametrize("dataset", ["residents", "taxes"])
+def test_a_share_of_next_to_nothing_is_the_callers_mistake_in_every_mode(
+    stranger: Visitor, mode: str, dataset: str
+) -> None:
+    column, measure = ("age", "epsilon") if dataset == "residents" else ("cost", "rho")
+    body = {
+        "mode": mode,
+        "select": [{"as": "n", "agg": "count"}, {"as": "s", "agg": "sum", "column": column}],
+        "budget": {measure: "0.5", "weights": {"n": 1000000000, "s": 0.01}},
+    }
+    refused = stranger.ask(body, dataset=dataset)
+    assert (refused.status_code, refused.json["code"]) == (422, "invalid_query")
+    assert [(one["pointer"], one["reason"]) for one in refused.json["errors"]] == [
+        ("/select/1", "share_too_small")
+    ]
+
+
+def test_the_terms_of_all_conditions_of_a_request_count_together(stranger: Visitor) -> None:
+    half = {"column": "age", "op": "in", "value": [number % 120 for number in range(500)]}
+    ratio = {"as": "r", "agg": "ratio", "numerator": half}
+    assert send(stranger, {"mode": "quote", "select": [ratio], "where": half}).status_code == 200
+    for change, pointer in (
+        ({"select": [{**ratio, "denominator": {"all": [half]}}], "where": half}, "/select/0/denominator"),
+        ({"select": [ratio, {**ratio, "as": "q"}, {**ratio, "as": "p"}]}, "/select/2/numerator"),
+        (
+            {"select": [ratio, {**ratio, "as": "q"}], "where": {"not": {"any": [half, half]}}},
+            "/where/not/any/1/value",
+        ),
+    ):
+        refused = send(stranger, change)
+        assert refused.status_code == 422
+        assert [(one["pointer"], one["reason"]) for one in refused.json["errors"]] == [
+            (pointer, "too_many_terms")
+        ]
+        assert "1000" in refused.json["errors"][0]["message"]
+
+
 def test_too_many_cells_are_counted_in_the_message(stranger: Visitor) -> None:
     refused = send(stranger, {"totals": True, "group_by": [*AGES, {"column": "moved_in"}]})
     messages = [error["message"] for error in refused.json["errors"] if error["reason"] == "too_many_cells"]

@@ -80,6 +80,12 @@ def impatient(visitor: Visitor) -> TestResponse:
     return visitor.ask({**COUNT, "budget": {"accuracy": accuracy}})
 
 
+def laborious(visitor: Visitor) -> TestResponse:
+    medians = [{"as": f"m{number}", "agg": "median", "column": "age"} for number in range(20)]
+    listed = {"column": "age", "op": "in", "value": [number % 120 for number in range(900)]}
+    return visitor.ask({**COUNT, "select": medians, "where": listed})
+
+
 REACHED: dict[str, tuple[int, Reach]] = {
     "malformed_json": (400, lambda visitor: visitor.ask(b"{")),
     "unauthenticated": (401, lambda visitor: visitor.ask(user=None)),
@@ -97,6 +103,7 @@ REACHED: dict[str, tuple[int, Reach]] = {
     "unsupported_media_type": (415, lambda visitor: visitor.ask(Content_Type="text/plain")),
     "invalid_query": (422, lambda visitor: visitor.ask({})),
     "accuracy_not_reachable": (422, impatient),
+    "planning_too_dear": (422, laborious),
     "precondition_required": (428, lambda visitor: visitor.ask(key="")),
     "rate_limited": (429, hurried),
     "internal": (500, broken),
