@@ -4,7 +4,7 @@ import http.client
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -28,6 +28,7 @@ from privacy.work import planning_work
 ROWS = 1_000_000
 ASKED = 400
 DEAR_CLIENTS = 8
+SETTLING_S = 3.0
 OTHERS = {
     "select": [{"agg": "count"}],
     "group_by": [{"column": "region"}],
@@ -174,11 +175,12 @@ def run(
     asked: int = ASKED,
     clients: int = DEAR_CLIENTS,
     sizes_max: int = SIZES_MAX,
+    families: Collection[str] = FAMILIES.keys(),
 ) -> list[dict[str, Any]]:
     """Of each family the dearest quote, and the 95th percentile of others' answers alone and beside it."""
     schema = parse(descriptor()).schema
     work_max = Settings().planning_work_max
-    found = [_dearest(family, schema, work_max, sizes_max) for family in FAMILIES]
+    found = [_dearest(family, schema, work_max, sizes_max) for family in families]
     town = build(folder / "mixed", rows)
     table = []
     with serving(town) as server:
@@ -227,7 +229,7 @@ def _asking(address: str, town: Town, body: Mapping[str, Any], clients: int) -> 
     process.start()
     try:
         # Until the server has started what it needs, and is as busy as it will be.
-        time.sleep(3)
+        time.sleep(SETTLING_S)
         yield
     finally:
         process.terminate()
