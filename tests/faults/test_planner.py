@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,11 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, end: str) -
         while psutil.Process(pid).cpu_percent(0.05) < 10:
             """It is not at work yet."""
         getattr(parent, end)()
-    assert is_gone(pid)
+    try:
+        assert is_gone(pid)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).kill()
 
 
 @pytest.mark.long
