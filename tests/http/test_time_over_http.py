@@ -1,5 +1,6 @@
 """Over HTTP a clock does not tell neighbours apart either, where answers end near a multiple of the quantum."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
