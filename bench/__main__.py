@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import ledger, mixed, queries, registration
+from bench import engine, ledger, mixed, queries, registration
 from bench.code import NOW
 from bench.part import Part
 
@@ -23,6 +23,14 @@ PARTS: dict[str, Part[list[dict[str, Any]]]] = {
     "queries": Part(
         full=queries.run,
         tiny=lambda folder: queries.run(folder, sizes=(TINY_ROWS,), runs=1, warm_up=0, compared=[NOW]),
+    ),
+    "engine": Part(
+        full=engine.run,
+        tiny=lambda folder: engine.run(folder, rows=TINY_ROWS, runs=1, warm_up=0),
+    ),
+    "timing": Part(
+        full=engine.run_timing,
+        tiny=lambda folder: engine.run_timing(folder, sizes=(TINY_ROWS,), blocks=1, runs=2, warm_up=0),
     ),
     "formats": Part(
         full=queries.run_formats,

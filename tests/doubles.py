@@ -307,7 +307,11 @@ def write_statistics(
 ) -> Place:
     """A statistics file as registration makes it: one narrow integer a column, rank and person; in a new folder."""
     folder.mkdir()
-    kinds = [*((f"c{place}", kind) for place, kind in enumerate(types)), ("rank", "INTEGER"), ("person", "BIGINT")]
+    kinds = [
+        *((f"c{place}", kind) for place, kind in enumerate(types)),
+        ("rank", "INTEGER"),
+        ("person", "BIGINT"),
+    ]
     columns = [f"{name} {kind} NOT NULL {STORAGE}" for name, kind in kinds]
     rows = [
         (*row, rank, number)

@@ -28,6 +28,8 @@ def durations(tasks: Callable[[], Sequence[Task]], *, blocks: int, runs: int, wa
                 if run >= warm_up:
                     times[place].append(time.perf_counter() - started)
         found.append(times)
+        # Let go of before the next are made: DuckDB gives an open database again.
+        made.clear()
     return np.concatenate(np.array(found), axis=1)
 
 

@@ -4,7 +4,7 @@
 left, once a shape. Building and printing sqlglot's own tree costs more than a small question.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -61,10 +61,9 @@ def masked(value: Operand, test: Operand, kind: str) -> Node:
     return ("&", value, mask(test, kind))
 
 
-def entry(table: Operand, column: int, base: int, step: int) -> Node:
-    """The entry of a table that a code falls in: number (code - base) // step, counted from 1."""
-    offset: Node = ("-", cast(code(column), "BIGINT"), Bound(base))
-    return ("entry", table, offset if step == 1 else ("//", offset, Bound(step)))
+def listed(numbers: Iterable[int], kind: str) -> Node:
+    """A list of numbers of that type, bound as a whole."""
+    return cast(Bound(f"[{','.join(map(str, numbers))}]"), f"{kind}[]")
 
 
 def count_if(test: Operand) -> Node:
@@ -96,7 +95,7 @@ def text(blank: object, dialect: str) -> str:
     return _printable(blank).sql(dialect)
 
 
-def _printable(part: object) -> exp.Expression:
+def _printable(part: object) -> exp.Expr:
     if part is None:
         return exp.Placeholder()
     assert isinstance(part, tuple)
@@ -107,20 +106,16 @@ def _printable(part: object) -> exp.Expression:
 # Operands are printed in the order in which `split` meets them, or literals would be bound to others' places.
 
 
-def _binary(kind: type[exp.Binary], left: object, right: object) -> exp.Expression:
+def _binary(kind: type[exp.Binary], left: object, right: object) -> exp.Expr:
     return exp.paren(kind(this=_printable(left), expression=_printable(right)))
 
 
-def _connected(combine: Callable[..., exp.Expression], *tests: object) -> exp.Expression:
+def _connected(combine: Callable[..., exp.Expr], *tests: object) -> exp.Expr:
     return exp.paren(combine(*map(_printable, tests)))
 
 
-def _zero_of_no_rows(aggregate: exp.Expression) -> exp.Expression:
+def _zero_of_no_rows(aggregate: exp.Expr) -> exp.Expr:
     return exp.func("COALESCE", aggregate, exp.Literal.number(0))
-
-
-def _case(test: object, then: object, default: object) -> exp.Expression:
-    return exp.Case(ifs=[exp.If(this=_printable(test), true=_printable(then))], default=_printable(default))
 
 
 def _select(columns: tuple[tuple[object, str], ...], source: object, groups: tuple[str, ...]) -> exp.Select:
@@ -128,13 +123,19 @@ def _select(columns: tuple[tuple[object, str], ...], source: object, groups: tup
     return exp.select(*shown).from_(_printable(source)).group_by(*groups)
 
 
-def _beside(table: str, tables: tuple[object, ...]) -> exp.Expression:
-    """The table with one row of lists (t0, …) beside each of its rows."""
-    lists = exp.select(*(exp.alias_(_printable(one), f"t{place}") for place, one in enumerate(tables)))
-    return exp.select("*").from_(table).join(lists.subquery("tables"), join_type="cross").subquery("both")
+def _beside(table: str, lists: tuple[object, ...]) -> exp.Expr:
+    """The table with one row of lists (l0, …) beside each of its rows."""
+    row = exp.select(*(exp.alias_(_printable(one), f"l{place}") for place, one in enumerate(lists)))
+    return exp.select("*").from_(table).join(row.subquery("lists"), join_type="cross").subquery("listed")
 
 
-_KINDS: dict[object, Callable[..., exp.Expression]] = {
+def _extended(columns: tuple[tuple[object, str], ...], source: object) -> exp.Expr:
+    """All columns of the source and some more."""
+    further = [exp.alias_(_printable(column), alias) for column, alias in columns]
+    return exp.select("*", *further).from_(_printable(source)).subquery("extended")
+
+
+_KINDS: dict[object, Callable[..., exp.Expr]] = {
     "name": exp.column,
     "number": exp.Literal.number,
     "true": exp.true,
@@ -158,12 +159,12 @@ _KINDS: dict[object, Callable[..., exp.Expression]] = {
     "//": partial(_binary, exp.IntDiv),
     "negative": lambda value: exp.paren(exp.Neg(this=_printable(value))),
     "entry": lambda table, place: exp.func("LIST_EXTRACT", _printable(table), _printable(place)),
-    "case": _case,
     "count": lambda: exp.Count(this=exp.Star()),
     "count_if": lambda test: _zero_of_no_rows(exp.CountIf(this=_printable(test))),
     "total": lambda value: _zero_of_no_rows(exp.Sum(this=_printable(value))),
     "select": _select,
     "table": exp.to_table,
     "beside": _beside,
+    "extended": _extended,
     "subquery": lambda select, alias: _printable(select).subquery(alias),  # type: ignore[attr-defined]
 }

@@ -13,8 +13,8 @@ ENGINE = "duckdb"
 STATISTICS_FILE = "statistics.duckdb"
 TABLE, WORDS = "rows", "words"
 STORAGE = "USING COMPRESSION uncompressed"
-"""How columns of TABLE are stored. Which compression a block gets, and how long it takes to read, depends on its values;
-one person would be seen in it."""
+"""How columns of TABLE are stored: which compression a block gets, and how long it takes to read, depends on its
+values, so that a single person would be seen in it."""
 PERSON, RANK = "person", "rank"
 PLACE, CODE, WORD = "place", "code", "word"
 """The columns of WORDS: the number of the undeclared column, a code of it, the word behind it."""

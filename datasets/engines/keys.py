@@ -1,17 +1,17 @@
 """How a column becomes the number of the bucket that its code lies in: a part of a statement, and what it found.
 
 Each way is one class, which says both what the statement groups by and what the groups mean, so that the two cannot
-part. None branches on a row's value but the last, for columns of so many codes and buckets that no table holds them.
+part. None branches on a row's value.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from datasets.engines.expressions import Bound, Node, Operand, all_of, cast, code, entry, mask, masked
+from datasets.engines.expressions import Bound, Node, Operand, all_of, cast, code, mask, masked
 from privacy.exact import Axis, ExactAggregate
 from privacy.filters import Interval
 from privacy.noise import Integers
@@ -20,8 +20,15 @@ from privacy.schema import Column
 # A list is bound with the statement: so many entries take a few milliseconds.
 TABLE_ENTRIES_MAX = 1 << 16
 
-AddTable = Callable[[Operand], Node]
-"""Puts a list beside the rows and returns its name."""
+
+class Lists(Protocol):
+    """Puts lists of numbers beside the rows of a statement."""
+
+    def looked_up(self, column: int, table: "CodeTable", entries: Sequence[int], kind: str) -> Node:
+        """The entry that a row's code has in a table, as that type."""
+
+    def edges_passed(self, column: int, edges: Sequence[int]) -> Node:
+        """How many of the ascending edges a row's code reaches."""
 
 
 class GroupKey(Protocol):
@@ -31,7 +38,7 @@ class GroupKey(Protocol):
     def size(self) -> int:
         """How many buckets there are."""
 
-    def expression(self, add_table: AddTable) -> Node:
+    def expression(self, lists: Lists) -> Node:
         """What the statement groups by."""
 
     def buckets(self, found: Integers) -> Integers:
@@ -49,7 +56,7 @@ class ByCode:
     def size(self) -> int:
         return self.axis.size
 
-    def expression(self, add_table: AddTable) -> Node:
+    def expression(self, lists: Lists) -> Node:
         return code(self.axis.column)
 
     def buckets(self, found: Integers) -> Integers:
@@ -71,7 +78,7 @@ class ByOffset:
     def size(self) -> int:
         return self.axis.size
 
-    def expression(self, add_table: AddTable) -> Node:
+    def expression(self, lists: Lists) -> Node:
         segments, kind = segments_of(self.axis), "BIGINT" if is_wide(self.column) else "INTEGER"
         key, low, high = code(self.axis.column), segments[0][0], last_code(self.axis)
         inside: Node = ("between", key, Bound(low), Bound(high))
@@ -95,18 +102,17 @@ class ByTable:
     def size(self) -> int:
         return self.axis.size
 
-    def expression(self, add_table: AddTable) -> Node:
+    def expression(self, lists: Lists) -> Node:
         entries = self.table.entries(self.axis.pieces, outside=-1)
-        table = add_table(cast(Bound(f"[{','.join(map(str, entries))}]"), "INTEGER[]"))
-        return entry(table, self.axis.column, self.table.base, self.table.step)
+        return lists.looked_up(self.axis.column, self.table, entries, "INTEGER")
 
     def buckets(self, found: Integers) -> Integers:
         return found
 
 
 @dataclass(frozen=True, slots=True)
-class ByTree:
-    """Segments found by a balanced tree of comparisons."""
+class BySearch:
+    """Segments found by a binary search among their lower edges."""
 
     column: Column
     axis: Axis
@@ -115,8 +121,8 @@ class ByTree:
     def size(self) -> int:
         return self.axis.size
 
-    def expression(self, add_table: AddTable) -> Node:
-        return self._tree([low for low, _ in self._segments()], 0)
+    def expression(self, lists: Lists) -> Node:
+        return lists.edges_passed(self.axis.column, [low for low, _ in self._segments()[1:]])
 
     def buckets(self, found: Integers) -> Integers:
         return np.array([bucket for _, bucket in self._segments()], dtype=np.int64)[found]
@@ -127,13 +133,6 @@ class ByTree:
         before = [(self.column.missing, -1)] if inner[0][0] > self.column.missing else []
         behind = [(last_code(self.axis) + 1, -1)] if last_code(self.axis) < self.column.high else []
         return [*before, *inner, *behind]
-
-    def _tree(self, lows: Sequence[int], first: int) -> Node:
-        if len(lows) == 1:
-            return ("number", first)
-        middle = len(lows) // 2
-        below: Node = ("<", code(self.axis.column), Bound(lows[middle]))
-        return ("case", below, self._tree(lows[:middle], first), self._tree(lows[middle:], first + middle))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class ByBinOfCode:
     def size(self) -> int:
         return self.exact.size
 
-    def expression(self, add_table: AddTable) -> Node:
+    def expression(self, lists: Lists) -> Node:
         return code(self.exact.column)
 
     def buckets(self, found: Integers) -> Integers:
@@ -167,7 +166,7 @@ class ByBin:
     def size(self) -> int:
         return self.exact.size
 
-    def expression(self, add_table: AddTable) -> Node:
+    def expression(self, lists: Lists) -> Node:
         exact, kind = self.exact, "BIGINT" if is_wide(self.column) else "INTEGER"
         value = code(exact.column)
         # Inside the clamp the distance is never negative, so a division that truncates is a floor.
@@ -196,33 +195,61 @@ def within(value: Node, column: Column, exact: ExactAggregate) -> list[Operand]:
 
 @dataclass(frozen=True, slots=True)
 class CodeTable:
-    """Which entry of a list, counted from 1, a code has: (code - base) // step."""
+    """Which entry of a list, counted from 1, a code has: (code - base) // step; `closed` has that of the code below it.
+
+    Bins of 10,000 from 0 to 100,000 hold 100,000 itself as well, so that all edges but one are whole steps apart.
+    """
 
     base: int
     step: int
-    low: int
     high: int
+    closed: int | None = None
 
     @classmethod
     def of(cls, column: Column, intervals: Sequence[Interval]) -> "CodeTable":
         """The list with the fewest entries that tells these intervals, and missing, apart."""
-        edges = {edge - column.low for low, high in intervals for edge in (low, high + 1)}
+        span = column.high - column.low + 1
+        edges = sorted({edge - column.low for low, high in intervals for edge in (low, high + 1)})
+        edges = [edge for edge in edges if 0 < edge < span]
+        step, closed = math.gcd(*edges) or span, None
+        for edge, others in zip(edges, _gcds_without_one(edges), strict=True):
+            wider = others or edge - 1
+            if wider > step and (edge - 1) % wider == 0:
+                step, closed = wider, column.low + edge - 1
         # Missing has the first entry to itself, whatever the step.
-        inner = {edge for edge in edges if 0 < edge <= column.high - column.low}
-        step = math.gcd(*inner) or column.high - column.low + 1
-        return cls(base=column.low - 2 * step, step=step, low=column.low, high=column.high)
+        return cls(base=column.low - 2 * step, step=step, high=column.high, closed=closed)
 
     @property
     def size(self) -> int:
-        return (self.high - self.base) // self.step
+        return self._entry_of(self.high)
 
     def entries(self, pieces: Sequence[tuple[Interval, int]], outside: int) -> list[int]:
         """The list itself: the number of the interval, or `outside`."""
         found = [outside] * self.size
         for (low, high), number in pieces:
-            first, last = ((end - self.base) // self.step for end in (low, high))
+            first, last = self._entry_of(low), self._entry_of(high)
             found[first - 1 : last] = [number] * (last - first + 1)
         return found
+
+    def expression(self, column: int) -> Node:
+        """A row's entry."""
+        offset: Node = ("-", cast(code(column), "BIGINT"), Bound(self.base))
+        if self.closed is not None:
+            offset = ("-", offset, cast(("=", code(column), Bound(self.closed)), "BIGINT"))
+        return offset if self.step == 1 else ("//", offset, Bound(self.step))
+
+    def _entry_of(self, code: int) -> int:
+        return (code - self.base - (code == self.closed)) // self.step
+
+
+def _gcds_without_one(numbers: Sequence[int]) -> list[int]:
+    """For each number the greatest common divisor of all the others."""
+    before, behind = [0], [0]
+    for number in numbers:
+        before.append(math.gcd(before[-1], number))
+    for number in reversed(numbers):
+        behind.append(math.gcd(behind[-1], number))
+    return [math.gcd(before[place], behind[-place - 2]) for place in range(len(numbers))]
 
 
 def key_of(axis: Axis, column: Column, *, raw: bool) -> GroupKey:
@@ -234,7 +261,7 @@ def key_of(axis: Axis, column: Column, *, raw: bool) -> GroupKey:
     if plain:
         return ByOffset(column, axis)
     table = CodeTable.of(column, [interval for interval, _ in axis.pieces])
-    return ByTable(axis, table) if table.size <= TABLE_ENTRIES_MAX else ByTree(column, axis)
+    return ByTable(axis, table) if table.size <= TABLE_ENTRIES_MAX else BySearch(column, axis)
 
 
 def segments_of(axis: Axis) -> list[tuple[int, int]]:

@@ -36,7 +36,7 @@ from datasets.engines.expressions import (
     cast,
     code,
     count_if,
-    entry,
+    listed,
     mask,
     masked,
     name,
@@ -71,11 +71,14 @@ BY_PERSON = ("persons", "person_total", "value_persons")
 # Only rows count where the column is not missing.
 OF_PRESENT = ("person_total", "values", "value_persons")
 
-# A comparison takes half a nanosecond a row, looking up eight, and binding one entry of a list a tenth of a microsecond.
-INTERVALS_COMPARED_MAX = 16
+# A comparison takes about a nanosecond a row, a look-up ten, a search ten or twenty a step; binding an entry of a list
+# takes a tenth of a microsecond, once.
+INTERVALS_COMPARED_MAX, INTERVALS_COMPARED_MAX_WITHOUT_TABLE = 16, 128
 ENTRIES_AN_INTERVAL_MAX = 256
 
-# One more than any number of a person; registration numbers them from 1.
+# Above every code: codes and their sums stay below 2^62.
+CODE_NEVER = 2**63 - 1
+# The number of nobody, who stands for the rows that take no part.
 OUTSIDE: Node = ("number", -1)
 ZERO: Node = ("number", 0)
 
@@ -192,7 +195,8 @@ class _Rows:
         self.columns = columns
         self._names: dict[Operand, str] = {}
         self._added: dict[Operand, str] = {}
-        self._tables: list[Operand] = []
+        self._lists: list[Operand] = []
+        self._searches: list[_Search] = []
 
     def shown(self, value: Operand, prefix: str) -> Node:
         """A value computed once a row, however often it is asked for."""
@@ -207,22 +211,59 @@ class _Rows:
         """A column of the table as it is."""
         return name(self._names.setdefault(of, str(of[1])))
 
-    def add_table(self, table: Operand) -> Node:
-        """A list that stands beside every row."""
-        self._tables.append(table)
-        return name(f"t{len(self._tables) - 1}")
+    def looked_up(self, column: int, table: CodeTable, entries: Sequence[int], kind: str) -> Node:
+        """The entry that a row's code has in a table, as that type."""
+        return ("entry", self._beside(listed(entries, kind)), table.expression(column))
+
+    def edges_passed(self, column: int, edges: Sequence[int]) -> Node:
+        """How many of the ascending edges a row's code reaches, found by bisection."""
+        levels = len(edges).bit_length()
+        # A code that no row has fills the list up to a whole tree.
+        padded = [*edges, *[CODE_NEVER] * (2**levels - 1 - len(edges))]
+        search = _Search(len(self._searches), code(column), self._beside(listed(padded, "BIGINT")), levels)
+        self._searches.append(search)
+        return search.name_of(0)
+
+    def _beside(self, numbers: Node) -> Node:
+        self._lists.append(numbers)
+        return name(f"l{len(self._lists) - 1}")
 
     def source(self) -> Node:
         """Where the level above selects from."""
         table: Node = ("table", TABLE)
         if not self._names:
             return table
-        inner: Node = ("beside", TABLE, tuple(self._tables)) if self._tables else table
+        inner: Node = ("beside", TABLE, tuple(self._lists)) if self._lists else table
+        for level in reversed(range(max((search.levels for search in self._searches), default=0))):
+            steps = tuple(search.step(level) for search in self._searches if level < search.levels)
+            inner = ("extended", steps, inner)
         marked: Node = ("subquery", ("select", tuple(self._names.items()), inner, ()), "marked")
         if not self._added:
             return marked
         kept = tuple((name(known), known) for known in self._names.values())
         return ("subquery", ("select", (*kept, *self._added.items()), marked, ()), "valued")
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A binary search in a list of 2^levels - 1 edges, one bit of the result a step, the highest first."""
+
+    number: int
+    value: Node
+    edges: Node
+    levels: int
+
+    def name_of(self, level: int) -> Node:
+        """What is found once all bits down to this one are known."""
+        return name(f"s{self.number}_{level}")
+
+    def step(self, level: int) -> tuple[Node, str]:
+        bit: Node = ("number", 1 << level)
+        first = level == self.levels - 1
+        edge: Node = ("entry", self.edges, bit if first else ("|", self.name_of(level + 1), bit))
+        reached = masked(bit, ("<=", edge, self.value), "INTEGER")
+        found: Node = reached if first else ("|", self.name_of(level + 1), reached)
+        return found, str(self.name_of(level)[1])
 
 
 def _condition_of_rows(plan: Plan, part: Pass, rows: _Rows) -> Node | None:
@@ -249,13 +290,17 @@ def _condition(tree: Filter, rows: _Rows) -> Operand:
 
 
 def _membership(member: Member, rows: _Rows) -> Operand:
-    """Whether a code lies in one of the intervals: by comparisons, or where they are many looked up in a list."""
+    """Whether a code lies in one of the intervals: by comparisons, or where they are many by way of a list."""
     value, intervals = code(member.column), member.intervals
-    table = CodeTable.of(rows.columns[member.column], intervals)
-    if len(intervals) > INTERVALS_COMPARED_MAX and table.size <= ENTRIES_AN_INTERVAL_MAX * len(intervals):
-        entries = table.entries([(interval, 1) for interval in intervals], outside=0)
-        known = rows.add_table(cast(Bound(f"[{','.join(map(str, entries))}]"), "BOOLEAN[]"))
-        return entry(known, member.column, table.base, table.step)
+    if len(intervals) > INTERVALS_COMPARED_MAX:
+        table = CodeTable.of(rows.columns[member.column], intervals)
+        if table.size <= ENTRIES_AN_INTERVAL_MAX * len(intervals):
+            entries = table.entries([(interval, 1) for interval in intervals], outside=0)
+            return rows.looked_up(member.column, table, entries, "BOOLEAN")
+        if len(intervals) > INTERVALS_COMPARED_MAX_WITHOUT_TABLE:
+            # Inside one of them an odd number of edges lies behind.
+            edges = [edge for low, high in intervals for edge in (low, high + 1)]
+            return cast(("&", rows.edges_passed(member.column, edges), ("number", 1)), "BOOLEAN")
     return any_of(
         *(
             ("=", value, Bound(low)) if low == high else ("between", value, Bound(low), Bound(high))
@@ -295,7 +340,7 @@ Named = tuple[Node, str]
 
 
 def _named_key(key: GroupKey, rows: _Rows) -> Named:
-    known = rows.shown(key.expression(rows.add_table), "k")
+    known = rows.shown(key.expression(rows), "k")
     return known, str(known[1])
 
 
@@ -367,7 +412,9 @@ def _of_persons(exact: ExactAggregate, keys: Sequence[Named], taking_part: Node 
         columns.append((total(_added(exact, taking_part, rows)), "total"))
     each = ("select", tuple(columns), rows.source(), tuple(known for _, known in columns[: len(keys) + 1]))
     is_person: Node = (">", name("p"), OUTSIDE)
-    aggregate = count_if(is_person) if exact.kind != "person_total" else total(_clamped_total(exact, is_person))
+    aggregate = (
+        count_if(is_person) if exact.kind != "person_total" else total(_clamped_total(exact, is_person))
+    )
     return _grouped([(name(known), known) for _, known in keys], [aggregate], ("subquery", each, "persons"))
 
 

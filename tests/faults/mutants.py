@@ -10,6 +10,7 @@ ANSWER, QUERIES, ENGINE = (
     "tests/unit/test_query_service.py",
     "tests/store/test_engine.py",
 )
+WORK = "tests/store/test_engine_work.py"
 FIT = "tests/statistical/test_distribution.py"
 UNKNOWN, OPEN = "tests/unit/test_partition_selection.py", "tests/store/test_open_columns.py"
 SPLITS = "tests/unit/test_splits.py"
@@ -471,26 +472,22 @@ MUTANTS = (
     Mutant(
         "a clamp that is missing",
         "datasets/engines/sql.py",
-        """            below=clamped and exact.low > columns[exact.column].low,
-            above=clamped and exact.high < columns[exact.column].high,
-""",
-        """            below=False,
-            above=False,
-""",
+        "    clamped = masked(inner, all_of(*tests, *within(value, column, exact)), kind)\n",
+        "    return masked(inner, all_of(*tests, _is_present(value, column)), kind)\n",
         (CLAMPED,),
     ),
     Mutant(
         "a clamp per person that is missing",
         "datasets/engines/sql.py",
-        "        yield from (first.person_low, first.person_low, first.person_high, first.person_high)",
-        "        yield from (-(2**62), -(2**62), 2**62, 2**62)",
+        "low, high, of_person = exact.person_low, exact.person_high, ",
+        "low, high, of_person = -(2**62), 2**62, ",
         (EACH_KIND,),
     ),
     Mutant(
         "a narrower bound that is not heeded",
         "datasets/engines/sql.py",
-        "        yield plan.bound\n",
-        "        yield plan.schema.rows_per_person\n",
+        "Bound(plan.bound)",
+        "Bound(plan.schema.rows_per_person)",
         (f"{ENGINE}::test_rows_beyond_a_narrower_bound_count_only_where_all_rows_are_asked_for",),
     ),
     Mutant(
@@ -502,14 +499,10 @@ MUTANTS = (
     ),
     Mutant(
         "bins of a histogram that begin one too low",
-        "datasets/engines/sql.py",
-        """        yield from (exact.high, exact.size - 1)
-    yield exact.low
-""",
-        """        yield from (exact.high, exact.size - 1)
-    yield exact.low - 1
-""",
-        (EACH_KIND,),
+        "datasets/engines/keys.py",
+        "bin: Node = (\"-\", cast(value, kind), Bound(exact.low))",
+        "bin: Node = (\"-\", cast(value, kind), Bound(exact.low - 1))",
+        (f"{ENGINE}::test_wide_columns_are_put_on_a_grid_and_into_bins",),
     ),
     Mutant(
         "fiscal years from January",
@@ -521,23 +514,61 @@ MUTANTS = (
     Mutant(
         "empty cells at the end left out",
         "datasets/engines/sql.py",
-        "        summed = np.zeros(cells_over(plan.axes, part.over) * size, dtype=np.int64)",
-        "        summed = np.zeros(places.max(initial=0) + 1, dtype=np.int64)",
+        "summed = np.zeros(cells_over(plan.axes, part.over) * exact.size, dtype=np.int64)",
+        "summed = np.zeros(places.max(initial=0) + 1, dtype=np.int64)",
         (f"{ENGINE}::test_an_empty_table_has_every_cell_and_all_are_zero",),
     ),
     Mutant(
-        "persons counted by rows in the engine",
+        "persons told apart by the ranks of their rows",
         "datasets/engines/sql.py",
-        "return exp.Count(this=exp.Distinct(expressions=[exp.column(PERSON)]))",
-        "return exp.Count(this=exp.column(PERSON))",
-        (f"{ENGINE}::test_a_person_in_two_codes_of_one_bin_is_counted_once",),
+        "rows.column(name(PERSON))",
+        "rows.column(name(RANK))",
+        (EACH_KIND,),
     ),
     Mutant(
         "missing cells added to sums as if they were numbers",
         "datasets/engines/sql.py",
-        "yield columns[exact.column].missing",
-        "yield columns[exact.column].missing - 1",
+        "    return (\">=\", value, Bound(column.low))\n",
+        "    return (\">=\", value, Bound(column.missing))\n",
         (CLAMPED,),
+    ),
+    Mutant(
+        "rows that take no part counted as a person",
+        "datasets/engines/sql.py",
+        'is_person: Node = (">", name("p"), OUTSIDE)',
+        'is_person: Node = (">=", name("p"), OUTSIDE)',
+        (EACH_KIND,),
+    ),
+    Mutant(
+        "totals of rows that take no part added up",
+        "datasets/engines/sql.py",
+        "columns.append((total(_added(exact, taking_part, rows)), ",
+        "columns.append((total(_added(exact, None, rows)), ",
+        (f"{WORK}::test_what_a_row_holds_outside_the_condition_cannot_overflow",),
+    ),
+    Mutant(
+        "a WHERE",
+        "datasets/engines/expressions.py",
+        "    return exp.select(*shown).from_(_printable(source)).group_by(*groups)\n",
+        """    rows = _printable(source)
+    tests = ["f"] if " AS f" in rows.sql() else []
+    return exp.select(*shown).from_(rows).where(*tests).group_by(*groups)
+""",
+        (f"{WORK}::test_all_rows_of_all_row_groups_reach_the_aggregates",),
+    ),
+    Mutant(
+        "statements rewritten by what the table is known to hold",
+        "datasets/engines/connections.py",
+        "{one for (one,) in known} - OPTIMIZERS",
+        "set()",
+        (f"{WORK}::test_a_plan_is_the_same_for_neighbours_and_for_an_empty_table",),
+    ),
+    Mutant(
+        "a statistics table that is compressed as its values allow",
+        "datasets/engines/format.py",
+        'STORAGE = "USING COMPRESSION uncompressed"',
+        'STORAGE = ""',
+        (f"{WORK}::test_registration_stores_columns_as_they_are",),
     ),
     Mutant(
         "missing matches a negated comparison",

@@ -232,6 +232,49 @@ def test_persons_in_tens_of_thousands_of_single_values_are_counted_quickly(engin
     assert_alike(engine, written(files, schema, people), planned, people)
 
 
+FAR = register(Number(name="a", low=-300_000, high=700_001), rows=2)
+EDGES = {
+    "steps": tuple(range(-300_000, 600_001, 100_000)),
+    "steps of the domain": tuple(range(-300_000, 700_001, 100_000)),
+    "odd steps": (-299_999, -77, 0, 1, 65_537, 700_001),
+    "beyond": (-300_000, 700_002),
+    "inside": (3, 4),
+    "single values": tuple(range(-7, 12)),
+    "the last values": tuple(range(699_990, 700_003)),
+}
+
+
+@pytest.mark.parametrize("agg", ["count", "count_persons"])
+@pytest.mark.parametrize("edges", EDGES)
+def test_wide_keys_are_told_apart_by_a_table_a_search_or_an_offset(engine, files, agg, edges: str) -> None:
+    (column,) = FAR.queryable
+    ends = {column.missing, column.low, column.high}
+    near = {edge + off for edge in EDGES[edges] for off in (-1, 0, 1)}
+    codes = sorted({min(max(code, column.missing), column.high) for code in near} | ends)
+    people = [[(code,), (codes[place - 1],)] for place, code in enumerate(codes)]
+    place = written(files, FAR, people)
+    for missing in (False, True):
+        key = Key(column="a", bins=tuple(literal(column, edge) for edge in EDGES[edges]), missing=missing)
+        planned = plan(query(Statistic(name="s", agg=agg), group_by=(key,)), FAR)
+        assert "CASE" not in sql_of(planned)
+        assert ("s0_0" in sql_of(planned)) >= (edges == "odd steps")
+        assert ("s0_0" in sql_of(planned)) <= (edges not in ("steps", "steps of the domain"))
+        assert_alike(engine, place, planned, people)
+
+
+@pytest.mark.parametrize("step", [1_000, 2_003])
+def test_many_intervals_are_looked_up_or_searched_for(engine, files, step: int) -> None:
+    chosen = tuple(step * number for number in range(-149, 150))
+    people = [[(code + off,)] for code in chosen for off in (-1, 0, 1)] + [[(-300_001,)], [(700_001,)]]
+    place = written(files, FAR, people)
+    listed = Compare(column="a", op="in", values=chosen)
+    ranges = Any(tuple(Compare(column="a", op="between", values=(low, low + 500)) for low in chosen))
+    for where in (listed, Not(listed), ranges, Not(ranges)):
+        planned = plan(query(where=where), FAR)
+        assert "LIST_EXTRACT" in sql_of(planned)
+        assert_alike(engine, place, planned, people)
+
+
 def test_hundreds_of_separate_values_in_a_filter_are_all_heeded(engine, files) -> None:
     schema = register(Number(name="n", low=0, high=5_000))
     chosen = tuple(range(0, 1_998, 2))
@@ -368,6 +411,9 @@ def test_a_day_at_the_turn_of_a_period_counts_in_the_right_one(engine, files, by
         (Number(name="w", low=-50_000, high=-1), None),
         (Number(name="w", low=-50_000, high=-1), (-50_000, -12_345)),
         (Number(name="w", low=-50_000, high=-1), (-45_001, -2)),
+        (Number(name="w", low=-7, high=999_999), None),
+        (Number(name="w", low=-7, high=999_999), (-5, 900_000)),
+        (Number(name="w", low=-700_000, high=99), (-600_001, -2)),
     ],
     ids=str,
 )

@@ -5,6 +5,7 @@ Two registers differ in one person, the only one in a district, the only one wit
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -32,9 +33,11 @@ SCHEMA = register(
     rows=3,
 )
 TYPES = {
-    **{"c0": "TINYINT", "c1": "TINYINT", "c2": "TINYINT", "c3": "INTEGER", "c4": "SMALLINT"},
-    **{"rank": "TINYINT", "person": "INTEGER"},
+    **dict.fromkeys(("c0", "c1", "c2", "rank"), "TINYINT"),
+    **dict.fromkeys(("c3", "person"), "INTEGER"),
+    "c4": "SMALLINT",
 }
+NAMES = ("c0", "c1", "c2", "c3", "c4", "rank", "person")
 PERSON_MORE = (46, 1, 20, 9_000_000, 29_999, 1)
 OF_DISTRICT = Compare(column="district", op="=", values=("d46",))
 OF_FLAG = Compare(column="flag", op="=", values=("yes",))
@@ -43,6 +46,9 @@ CONDITIONS = {
     "all": None,
     "district": OF_DISTRICT,
     "flag": OF_FLAG,
+    "many terms": Any(
+        tuple(All((OF_DISTRICT, Compare(column="age", op="=", values=(age,)))) for age in range(60))
+    ),
     "several": All((OF_DISTRICT, Any((LISTED, Not(OF_FLAG))))),
 }
 
@@ -73,14 +79,13 @@ SHAPES: dict[str, Query] = {
 
 
 def asked(shape: str, condition: str) -> Query:
-    changes = {"where": CONDITIONS[condition]}
-    return query(*SHAPES[shape].select, group_by=SHAPES[shape].group_by, rows_per_person=SHAPES[shape].rows_per_person, **changes)  # fmt: skip
+    return replace(SHAPES[shape], where=CONDITIONS[condition])
 
 
 def written(folder: Path, rows: int, *, more: bool, person: int = 1) -> Place:
     """A statistics file of `rows` rows in 46 districts, nobody with the flag; and perhaps one person more."""
     folder.mkdir(parents=True)
-    columns = ", ".join(f"{name} {kind} NOT NULL {STORAGE}" for name, kind in TYPES.items())
+    columns = ", ".join(f"{name} {TYPES[name]} NOT NULL {STORAGE}" for name in NAMES)
     made = (
         "SELECT hash(i, 1) % 46 AS c0, 0 AS c1, hash(i, 2) % 120 AS c2, hash(i, 3)::BIGINT % 7000000 - 1 AS c3,"
         f" hash(i, 4) % 20000 AS c4, i // {rows // 2 + 1} + 1 AS rank, 2 * (i % {rows // 2 + 1}) AS person"
@@ -128,11 +133,10 @@ def explained(engine: DuckdbEngine, place: Place, asked: Query, how: str) -> lis
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_plan_is_the_same_for_neighbours_and_for_an_empty_table(engine, neighbours, shape: str) -> None:
     for condition in CONDITIONS:
-        plans = [
-            [re.sub(r"~?[\d,]+ rows?|[─ ]+", "", one) for one in explained(engine, place, asked(shape, condition), "EXPLAIN")]
-            for place in neighbours
-        ]  # fmt: skip
-        assert plans[0] == plans[1] == plans[2], condition
+        plans = [explained(engine, place, asked(shape, condition), "EXPLAIN") for place in neighbours]
+        # Only how many rows DuckDB expects differs, and how wide that makes its boxes.
+        shown = [[re.sub(r"~?[\d,]+ rows?|[─ ]+", "", text) for text in texts] for texts in plans]
+        assert shown[0] == shown[1] == shown[2], condition
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
@@ -148,15 +152,13 @@ def test_all_rows_of_all_row_groups_reach_the_aggregates(engine, neighbours, con
 def test_what_a_row_holds_outside_the_condition_cannot_overflow(engine, tmp_path: Path) -> None:
     """Three hundred rows of 2^56 would leave 64 bits together, and one of them squared."""
     huge = 2**56
-    schema = register(
-        Number(name="n", low=-huge, high=huge), Category(name="k", values=("a", "b")), rows=2
-    )
+    schema = register(Number(name="n", low=-huge, high=huge), Category(name="k", values=("a", "b")), rows=2)
     people = [[(huge, 1), (huge, 1)]] * 300 + [[(-huge, 1), (7, 0)], [(9, 0), (3, 0)]]
     place = write_statistics(tmp_path / "huge", schema, people, types=("BIGINT", "TINYINT"))
     inside = Compare(column="k", op="=", values=("a",))
     for statistic in (
         of("sum", column="n"),
-        of("sum", column="n", clamp=(-5, 10), per_person_clamp=(-3, 11)),
+        of("sum", column="n", per_person_clamp=(-3, 11)),
         of("variance", column="n", clamp=(0, 2**24)),
         of("median", column="n", clamp=(0, 100)),
     ):
@@ -186,7 +188,9 @@ def test_registration_stores_columns_as_they_are(tmp_path: Path) -> None:
     lines = (f"p{row // 2},{'no' if row % 3 else 'yes'},{row % 100}" for row in range(20_000))
     source.write_text("\n".join(["person,flag,n", *lines]) + "\n")
     (tmp_path / "staging").mkdir()
-    ingest(parse(DESCRIPTOR), SourceFile.at(source), tmp_path / "staging", b"a salt of 16 byte", lambda *_: None)
+    ingest(
+        parse(DESCRIPTOR), SourceFile.at(source), tmp_path / "staging", b"a salt of 16 byte", lambda *_: None
+    )
     with duckdb.connect(str(tmp_path / "staging" / STATISTICS_FILE), read_only=True) as connection:
         found = connection.execute(
             "SELECT DISTINCT column_name, compression FROM pragma_storage_info('rows')"
@@ -208,6 +212,7 @@ APART_MAX = 0.04
         ("count", "district", 20_000),
         ("count", "district", 100_000),
         ("count", "flag", 100_000),
+        ("count", "many terms", 20_000),
         ("sum", "district", 100_000),
         ("mean", "district", 20_000),
         ("persons", "district", 20_000),
