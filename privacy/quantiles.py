@@ -277,6 +277,12 @@ def bins_max(cells: int, draws: int) -> int:
     return min(BINS_MAX, CHOICES_MAX // max(1, cells * draws))
 
 
+def draws_max(low: int, high: int, enough: int) -> int:
+    """How many draws over all cells leave at least `enough` bins of a round width to each."""
+    bins = ((high - low) // width + 1 for width in _ROUND_NUMBERS)
+    return CHOICES_MAX // min(one for one in bins if one >= enough)
+
+
 def plan_bins(low: int, high: int, most: int) -> int:
     """The width of the bins: the least of 1, 2, 5, 10, 20 … codes that leaves at most `most` bins, one or more.
 

@@ -11,7 +11,7 @@ from privacy.aggregates import Mean, Plain, Ratio, Share, Variance
 from privacy.exact import ExactAggregate
 from privacy.filters import Filter
 from privacy.partition_selection import UndeclaredValueCount
-from privacy.quantiles import CHOICES_MAX, Quantiles, bins_max, plan_bins, plan_method
+from privacy.quantiles import Quantiles, bins_max, draws_max, plan_bins, plan_method
 from privacy.query import AGGREGATES, Problem, Scalar, Statistic
 from privacy.resolve import Resolver, domain_text
 from privacy.schema import Category, Date, Number, Schema, UndeclaredColumn
@@ -265,7 +265,8 @@ class StatisticReader:
         width = plan_bins(low, high, most) if most >= enough else 0
         bins = (high - low) // width + 1 if width else 0
         if bins < enough:
-            self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws, CHOICES_MAX // enough)
+            most_draws = draws_max(low, high, enough)
+            self.resolver.refuse("/group_by", "too_many_cells", self.cells * draws, most_draws)
             return None
         method = plan_method(bins, qs, self.schema.measure, value_bounds=ends)
         shown = ",".join(str(q) for q in qs)

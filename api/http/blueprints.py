@@ -10,6 +10,7 @@ from webargs.flaskparser import FlaskParser
 
 from api.http import wire
 from api.http.fields import problems
+from api.http.limits import count_body
 from api.http.operations import View, declare
 from api.http.problems import RequestRefused
 
@@ -34,6 +35,8 @@ def json_body() -> Any:
         body = request.get_data(cache=False)
         if len(body) > wire.BODY_BYTES_MAX:
             raise RequestRefused("body_too_large", expected=wire.BODY_BYTES_MAX)
+        # Before it is read: whoever is above the rate costs no more than the look at its length.
+        count_body(len(body))
         g.body = wire.parse(body)
     return g.body
 

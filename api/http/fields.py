@@ -16,6 +16,9 @@ from api.http.wire import Unreadable, at, escaped
 from privacy.budget import InvalidAmount, Price
 from privacy.query import Problem, Scalar
 
+ERRORS_MAX = 50
+"""So many of the faults of a request are told."""
+
 SCALAR = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 AMOUNT = {
     "anyOf": [
@@ -232,6 +235,9 @@ class WeightsField(CodedField):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Fraction]:
         if not isinstance(value, dict):
             raise ValidationError("not_an_object")
+        # A statistic has one weight; names of no statistic are told one by one.
+        if len(value) > ERRORS_MAX:
+            raise ValidationError(FieldFault("wrong_length", span(0, ERRORS_MAX)))
         faults = {
             Pointer(f"/{escaped(name)}"): ["not_an_amount"]
             for name, weight in value.items()
@@ -243,14 +249,20 @@ class WeightsField(CodedField):
 
 
 def problems(messages: Any, body: Any, pointer: str = "") -> list[Problem]:
-    """marshmallow's nested messages as a list of problems with JSON Pointers, quoting what was sent."""
+    """marshmallow's nested messages as a list of problems with JSON Pointers, quoting what was sent.
+
+    At least the first ERRORS_MAX, which are all that is told.
+    """
     if isinstance(messages, list):
         return [_problem(message, pointer, at(body, pointer)) for message in messages]
-    found = []
+    found: list[Problem] = []
     # marshmallow finds unknown members in the order of a set, which differs from process to process.
     for name, inner in sorted(
         messages.items(), key=lambda item: (item[1] == ["unknown_field"], _unknown(item))
     ):
+        # There may be as many as a body has members, each with a place of its own to be written.
+        if len(found) >= ERRORS_MAX:
+            break
         key = str(name)
         if key == "_schema":
             found += problems(inner, body, pointer)

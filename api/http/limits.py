@@ -16,6 +16,8 @@ from api.settings import Rate
 LIMITER = "sudare_limiter"
 UNITS_PER_REQUEST = 1_000
 """Counted work that weighs like one more request: a millisecond or so, with the default rate 60 seconds a minute."""
+BYTES_PER_REQUEST = 2_000
+"""Bytes of a body that take about as long to be read as a small request takes."""
 
 
 class Limiter:
@@ -51,6 +53,12 @@ def count_request(name: str) -> None:
     """Count a request of an identified caller."""
     limiter: Limiter = current_app.extensions[LIMITER]
     limiter.hit(name)
+
+
+def count_body(size: int) -> None:
+    """Count a large body like so many requests of its caller: reading it takes as long."""
+    limiter: Limiter = current_app.extensions[LIMITER]
+    limiter.hit(caller().name, size // BYTES_PER_REQUEST)
 
 
 def count_work(units: int) -> None:

@@ -196,6 +196,14 @@ REASONS: dict[str, Words] = {
     "not_json": Words(ja="行:列 {given} から JSON ではありません", en="not JSON from line:column {given}"),
     "not_a_json_number": Words(ja="{given} は JSON の数値ではありません", en="{given} is not a JSON number"),
     "duplicate_key": Words(ja="名前 {given} が重複しています", en="the name {given} stands twice"),
+    "too_many_members": Words(
+        ja="オブジェクトの項目は合わせて {expected} 個までです",
+        en="all objects together may have {expected} members",
+    ),
+    "name_too_long": Words(
+        ja="項目名 {given} が長すぎます。{expected} 文字までです",
+        en="the name {given} is too long; {expected} characters are the most",
+    ),
     "lone_surrogate": Words(
         ja="文字列に不完全な文字があります", en="text holds half a character (a lone surrogate)"
     ),
@@ -276,8 +284,10 @@ REASONS: dict[str, Words] = {
         en="{given} has too many values to group by one by one (limit {expected}); use bins",
     ),
     "too_many_cells": Words(
-        ja="セル数×統計数が {given} です。上限は {expected} です",
-        en="{given} cells times statistics; at most {expected} are answered",
+        ja="セル数×統計数が {given} です。上限は {expected} です"
+        "（分位数はそれぞれ 1 つ、value_bounds では 3 つと数えます）",
+        en="{given} cells times statistics; at most {expected} are answered "
+        "(each quantile is one, with value_bounds three)",
     ),
     "too_many_statistics": Words(
         ja="統計は 1〜{expected} 個です（{given} 個）", en="{given} statistics; 1 to {expected} are allowed"
@@ -335,8 +345,8 @@ REASONS: dict[str, Words] = {
         en="{given} is cut differently in an earlier table; all tables must cut a column alike",
     ),
     "share_too_small": Words(
-        ja="価格の取り分 {given} が下限 {expected} を下回ります",
-        en="its share {given} of the price is below {expected}",
+        ja="価格の取り分 {given} が下限 {expected} を下回ります。価格か、この統計の重みを上げてください",
+        en="its share {given} of the price is below {expected}: raise the price, or the weight of this statistic",
     ),
     "reachable": Words(
         ja="誤差 {given} 以内は得られません。{expected} 以内なら得られます",

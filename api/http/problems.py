@@ -12,6 +12,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
 
 from api.http import wire
+from api.http.fields import ERRORS_MAX
 from api.http.problem_of_refusal import PROBLEM_OF, ProblemOf, Verbatim
 from api.http.problem_words import PROBLEMS, REASONS
 from privacy.query import Problem
@@ -38,7 +39,6 @@ CODE_OF_STATUS = {
 }
 # A file or an engine that is gone takes somebody to bring it back.
 RETRY_AFTER_S = {"in_progress": "1", "planning_busy": "2", "unavailable": "5", "engine_unavailable": "60"}
-ERRORS_MAX = 50
 log = structlog.get_logger("sudare")
 
 

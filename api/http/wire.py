@@ -7,6 +7,7 @@ with too many digits becomes `Unreadable`, which no field accepts, so that the r
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from privacy.words import Words
 BODY_BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 DIGITS_MAX = 40
+MEMBERS_MAX, NAME_CHARACTERS_MAX = 50_000, 8_000
 QUOTE_LENGTH_MAX = 80
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -56,13 +58,16 @@ def parse(body: bytes) -> Any:
             parse_int=_whole,
             parse_float=_decimal,
             parse_constant=_constant,
-            object_pairs_hook=_members,
+            object_pairs_hook=_Members(),
         )
     except UnicodeDecodeError as fault:
         raise MalformedJson("not_utf8", given=fault.start) from fault
     except json.JSONDecodeError as fault:
         raise MalformedJson("not_json", given=f"{fault.lineno}:{fault.colno}") from fault
-    _refuse_surrogates(value, "")
+    if (found := _surrogate_at(value)) is not None:
+        raise MalformedJson(
+            "lone_surrogate", pointer="".join(f"/{escaped(name)}" for name in reversed(found))
+        )
     return value
 
 
@@ -94,29 +99,57 @@ def _constant(text: str) -> Any:
     raise MalformedJson("not_a_json_number", given=text)
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Parsers disagree on which of two equal names counts: a proxy might check one budget and we charge the other.
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise MalformedJson("duplicate_key", given=quoted(name))
-            seen.add(name)
-    return members
+class _Members:
+    """Reads the objects of one body, whose members are counted over all of it."""
+
+    def __init__(self) -> None:
+        self._left = MEMBERS_MAX
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._left -= len(pairs)
+        # Each unknown member is told with its place, and no question has so many.
+        if self._left < 0:
+            raise MalformedJson("too_many_members", expected=MEMBERS_MAX)
+        members = dict(pairs)
+        # Parsers disagree on which of two equal names counts: a proxy might check one budget and we charge the other.
+        if len(members) < len(pairs):
+            raise MalformedJson("duplicate_key", given=quoted(_repeated(pairs)))
+        for name in members:
+            if len(name) > NAME_CHARACTERS_MAX:
+                raise MalformedJson("name_too_long", given=quoted(name), expected=NAME_CHARACTERS_MAX)
+        return members
 
 
-def _refuse_surrogates(value: Any, pointer: str) -> None:
-    if isinstance(value, str) and _SURROGATE.search(value):
-        raise MalformedJson("lone_surrogate", pointer=pointer)
-    if isinstance(value, dict):
-        for name, member in value.items():
-            if _SURROGATE.search(name):
-                raise MalformedJson("lone_surrogate", pointer=pointer)
-            _refuse_surrogates(member, f"{pointer}/{escaped(name)}")
-    if isinstance(value, list):
-        for place, item in enumerate(value):
-            _refuse_surrogates(item, f"{pointer}/{place}")
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    """The first name that stands twice; there is one."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            break
+        seen.add(name)
+    return name
+
+
+def _surrogate_at(value: Any) -> list[str] | None:
+    """Where half a character stands: the names and places that lead to it, innermost first; None if nowhere.
+
+    Names and places are gathered on the way back from a find. Kept on the way in, a long name would be copied for
+    each of the many items below it.
+    """
+    inner: Iterable[tuple[object, Any]] = ()
+    match value:
+        case str():
+            return [] if _SURROGATE.search(value) else None
+        case dict():
+            if any(_SURROGATE.search(name) for name in value):
+                return []
+            inner = value.items()
+        case list():
+            inner = enumerate(value)
+    for name, member in inner:
+        if (found := _surrogate_at(member)) is not None:
+            return [*found, str(name)]
+    return None
 
 
 def escaped(name: str) -> str:

@@ -8,7 +8,7 @@ opened is charged like an answer.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from privacy.plan import Plan
 from privacy.query import Query
 
 NOTHING = Price(0)
+EQUAL_QUESTION_WAIT_S = 30.0
 log = structlog.get_logger("sudare")
 
 
@@ -244,7 +245,7 @@ class QueryService:
         if opened.dataset.retired:
             raise Retired
         planned = self._planner.plan(request.query, opened.dataset.schema, request.admit)
-        with self._alone(request):
+        with self._alone(request.caller.name, request.key), self._once(request, opened.dataset, planned):
             earlier = self._earlier_answer(request, opened.dataset, planned)
             if earlier is not None:
                 # Whoever cannot pay what it is worth is not told it, nor how much that was.
@@ -377,24 +378,28 @@ class QueryService:
         return settled_answer(stored, settlement.table, made=released)
 
     @contextmanager
-    def _alone(self, request: QueryRequest) -> Iterator[None]:
-        """Hold the idempotency key on this machine; the lock dies with the process. Raises InProgress.
+    def _alone(self, *names: str, wait_s: float = 0.0) -> Iterator[None]:
+        """Hold what is named on this machine; the lock dies with the process. Raises InProgress.
 
-        Two machines may still both answer: the ledger keeps the first and both tell that one.
+        Two machines may still both answer a request: the ledger keeps the first and both tell that one.
         """
         self._underway.mkdir(parents=True, exist_ok=True)
         # A digest, since keys of callers may hold characters that no file name may.
-        name = hashlib.sha256(f"{request.caller.name}\n{request.key}".encode()).hexdigest()
-        file = self._underway / name
+        file = self._underway / hashlib.sha256("\n".join(names).encode()).hexdigest()
         try:
-            with alone(file):
-                try:
-                    yield
-                finally:
-                    # Before the lock goes: whoever unlinked later could remove the file that the next one holds.
-                    file.unlink(missing_ok=True)
+            with alone(file, wait_s=wait_s, remove=True):
+                yield
         except LockTaken:
             raise InProgress from None
+
+    def _once(
+        self, request: QueryRequest, dataset: DatasetVersion, planned: Plan
+    ) -> AbstractContextManager[None]:
+        """Let a caller's equal questions follow each other: asked at once under several keys, all would be paid for."""
+        if request.query.reuse == "never":
+            return nullcontext()
+        name, version = request.caller.name, str(dataset.version)
+        return self._alone(name, "", dataset.id, version, planned.fingerprint, wait_s=EQUAL_QUESTION_WAIT_S)
 
 
 def _same(stored: StoredAnswer, digest: str) -> StoredAnswer:

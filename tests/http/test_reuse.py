@@ -1,5 +1,7 @@
 """The same canonical question again: free for who paid, for others' own accounts at what it is worth, never better."""
 
+import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,27 @@ def test_of_own_answers_the_best_is_told_before_a_cheaper_one_of_others(visitor:
     best = visitor.ask({**FIRST, "reuse": "never"}).json
     told = visitor.ask(CHEAP).json
     assert (told["rows"], told["charge"]["amount"]) == (best["rows"], "0")
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["told again", "fresh"])
+def test_equal_questions_asked_at_once_are_paid_for_once(visitor: Visitor, others: bool) -> None:
+    if others:
+        visitor.ask(CHEAP, user="ren")
+    before, start = visitor.spent(), threading.Barrier(6)
+    told: list[Any] = []
+
+    def ask(key: str) -> None:
+        start.wait()
+        told.append(visitor.ask(CHEAP, user="aoi", key=key).json)
+
+    threads = [threading.Thread(target=ask, args=(f"key-{place}",)) for place in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer["charge"]["amount"] for answer in told) == ["0"] * 5 + ["0.25"]
+    assert len({json.dumps(answer["rows"]) for answer in told}) == 1
+    assert visitor.spent() != before
 
 
 def test_a_statistic_that_is_told_twice_is_paid_once(visitor: Visitor) -> None:

@@ -213,6 +213,21 @@ def test_too_many_cells_for_a_fair_number_of_bins_are_refused() -> None:
     assert [(one.pointer, one.reason) for one in refused.value.problems] == [("/group_by", "too_many_cells")]
 
 
+@pytest.mark.parametrize("high", [16, 100, 119, 50_000, 10**9])
+def test_the_limit_that_a_refusal_tells_is_the_limit(high: int) -> None:
+    wide = register(Number(name="k", low=1, high=2**17), Number(name="v", low=0, high=high))
+    median = Statistic(name="m", agg="median", column="v")
+    with pytest.raises(InvalidQuery) as refused:
+        plan(query(median, group_by=(Key(column="k", bins=tuple(range(1, 2**16))),)), wide)
+    most = refused.value.problems[0].expected
+    assert isinstance(most, int)
+    assert (
+        plan(query(median, group_by=(Key(column="k", bins=tuple(range(1, most + 2))),)), wide).cells == most
+    )
+    with pytest.raises(InvalidQuery):
+        plan(query(median, group_by=(Key(column="k", bins=tuple(range(1, most + 3))),)), wide)
+
+
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_a_bin_is_told_as_its_middle_and_a_bound_as_its_outer_edge(width: int) -> None:
     estimator = replace(quantiles(HALF), low=3, high=25, width=width)

@@ -55,6 +55,8 @@ def refused(body: bytes) -> str:
         (b'"\\ud800"', "lone_surrogate"),
         (b'{"\\udfff":1}', "lone_surrogate"),
         (b'[["\\ud83d\\u0020\\ude00"]]', "lone_surrogate"),
+        (b'{"' + b"~" * 8_001 + b'":1}', "name_too_long"),
+        (b"[" + b",".join([b'{"a":1}'] * 50_001) + b"]", "too_many_members"),
         (b"NaN", "not_a_json_number"),
         (b"[Infinity]", "not_a_json_number"),
         (b'{"a":-Infinity}', "not_a_json_number"),
@@ -107,9 +109,24 @@ def test_no_pattern_of_a_megabyte_is_slow(unit: bytes) -> None:
     assert refused(unit * (BODY_BYTES_MAX // len(unit))) in ("too_deep", "not_json")
 
 
-def test_many_members_with_one_name_are_refused_quickly() -> None:
+def test_many_members_are_refused_quickly() -> None:
     members = ",".join(f'"{number}":0' for number in range(60_000))
-    assert refused(f'{{{members},"0":0}}'.encode()) == "duplicate_key"
+    assert refused(f'{{{members},"0":0}}'.encode()) == "too_many_members"
+
+
+@pytest.mark.parametrize("last", [b"1", b'"\\ud800"'], ids=["well", "ill"])
+def test_a_name_is_not_copied_for_each_of_the_many_items_below_it(last: bytes) -> None:
+    body = b'{"' + "😀".encode() + b"~" * 7_999 + b'":[' + b"1," * 400_000 + last + b"]}"
+    started = time.perf_counter()
+    with suppress(MalformedJson):
+        parse(body)
+    assert time.perf_counter() - started < SLOW_S
+
+
+def test_half_a_character_is_told_with_its_place() -> None:
+    with pytest.raises(MalformedJson) as refusal:
+        parse(b'{"a":[1,{"b~/":["x",{"c":"\\ud800"}]}]}')
+    assert refusal.value.pointer == "/a/1/b~0~1/1/c"
 
 
 def test_brackets_inside_strings_are_not_depth() -> None:
