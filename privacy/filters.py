@@ -7,7 +7,6 @@ down to the memberships, so that no third truth value is left. Equal questions g
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain, groupby
-from operator import itemgetter
 from typing import TypeAlias
 
 Interval: TypeAlias = tuple[int, int]
@@ -60,7 +59,7 @@ def intersection(*sets: Iterable[Interval]) -> tuple[Interval, ...]:
     ends = chain.from_iterable(((low, 1), (high + 1, -1)) for low, high in chain.from_iterable(disjoint))
     found: list[Interval] = []
     inside = begin = 0
-    for place, moves in groupby(sorted(ends), key=itemgetter(0)):
+    for place, moves in groupby(sorted(ends), key=lambda end: end[0]):
         if inside == len(disjoint):
             found.append((begin, place - 1))
         inside += sum(move for _, move in moves)
