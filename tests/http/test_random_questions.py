@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from small_town import Town, Visitor
 from town import (
@@ -294,11 +294,20 @@ def holds(visitor: Visitor, dataset: str, way: str, mode: str, body: Any) -> Non
 
 
 STYLE = settings(
-    deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck), max_examples=60
+    deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck), max_examples=40
 )
 
 
+FAR_APART = {
+    "mode": "dummy",
+    "select": [{"as": "a0", "agg": "count"}, {"as": "a1", "agg": "mean", "column": "hours"}],
+    "group_by": [],
+    "budget": {"rho": "0.01", "weights": {"a0": 10**9, "a1": 0.01}},
+}
+
+
 @STYLE
+@example(("jobs", "queries", "dummy", FAR_APART))
 @given(questions())
 def test_no_question_is_answered_as_a_fault_and_only_answers_are_charged(
     asked: Visitor, question: tuple[str, str, str, Any]
