@@ -37,6 +37,7 @@ TYPES = {
     "rank": "TINYINT",
     "person": "INTEGER",
 }
+ASKED_OF_MANY_ROWS, MANY_ROWS = ("count", "sum", "count by age"), 1_000_000
 NOBODYS, EVERYBODYS = len(REGIONS) - 1, 1
 """The code of the region where nobody lives, or one person more, and that of another."""
 
@@ -170,7 +171,8 @@ def run_timing(
     found = []
     for size in sizes:
         both = [Neighbour.of(folder / f"{size}-{more}", size, more=more) for more in (False, True)]
-        for name, asked in QUESTIONS.items():
+        for name in QUESTIONS if size < MANY_ROWS else ASKED_OF_MANY_ROWS:
+            asked = QUESTIONS[name]
             before = partial(_each, both, lambda one, asked=asked: one.task_with_where(asked, NOBODYS))
             now = partial(_each, both, lambda one, asked=asked: one.task(asked, NOBODYS, folder))
             found.append(
