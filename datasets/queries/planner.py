@@ -31,6 +31,8 @@ from privacy.work import Work, planning_work, rehearsal_work
 
 LIGHT_UNITS = 10_000
 """Work that a thread does itself, some 10 ms: less than another process needs to be told and to answer."""
+REHEARSAL_TIMES = 2
+"""How many times as much work a rehearsal may take: beside the plan it makes a whole answer, noise and all."""
 DEADLINE_S = 30.0
 """For waiting and working together. Work within its limit takes a second or so; a busy machine may take it longer."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,12 +73,15 @@ class Planner:
 
     def rehearse(self, query: Query, schema: Schema, admit: Admit = uncounted) -> Rehearsed:
         """The plan and an answer from generated rows. Raises what `plan` raises, and EngineFailed or PlanningFailed."""
-        rehearsed: Rehearsed = self._prepared("rehearse", query, schema, rehearsal_work(query, schema), admit)
+        work = rehearsal_work(query, schema)
+        rehearsed: Rehearsed = self._prepared("rehearse", query, schema, work, admit, times=REHEARSAL_TIMES)
         return rehearsed
 
-    def _prepared(self, task: str, query: Query, schema: Schema, work: Work, admit: Admit) -> Any:
+    def _prepared(
+        self, task: str, query: Query, schema: Schema, work: Work, admit: Admit, *, times: int = 1
+    ) -> Any:
         # Both before anything is worked out: what is refused costs next to nothing.
-        work.must_be_within(self._work_max)
+        work.must_be_within(self._work_max * times)
         admit(work.total)
         if self._apart is None or work.total <= LIGHT_UNITS:
             return getattr(self._here, task)(query, schema)

@@ -488,12 +488,12 @@ def test_a_retry_that_meets_its_first_request_still_at_work_gets_what_that_has_k
     service: QueryService,
 ) -> None:
     first = service.answer(asked())
-    with service._alone(asked()):
+    with service._alone(AOI.name, asked().key):
         assert service.answer(asked()).body == first.body
 
 
 def test_a_question_underway_is_not_begun_a_second_time(service: QueryService) -> None:
-    with service._alone(asked()), pytest.raises(InProgress):
+    with service._alone(AOI.name, asked().key), pytest.raises(InProgress):
         service.answer(asked())
 
 
