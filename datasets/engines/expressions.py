@@ -123,10 +123,15 @@ def _select(columns: tuple[tuple[object, str], ...], source: object, groups: tup
     return exp.select(*shown).from_(_printable(source)).group_by(*groups)
 
 
-def _beside(table: str, lists: tuple[object, ...]) -> exp.Expr:
-    """The table with one row of lists (l0, …) beside each of its rows."""
+def _beside(source: object, lists: tuple[object, ...]) -> exp.Expr:
+    """The source with one row of lists (l0, …) beside each of its rows."""
     row = exp.select(*(exp.alias_(_printable(one), f"l{place}") for place, one in enumerate(lists)))
-    return exp.select("*").from_(table).join(row.subquery("lists"), join_type="cross").subquery("listed")
+    return (
+        exp.select("*")
+        .from_(_printable(source))
+        .join(row.subquery("lists"), join_type="cross")
+        .subquery("listed")
+    )
 
 
 def _extended(columns: tuple[tuple[object, str], ...], source: object) -> exp.Expr:

@@ -5,6 +5,8 @@ within its person from 1, and, where a person may have several rows, the person'
 which word each code of an undeclared column stands for.
 """
 
+import re
+
 from privacy.schema import Column, Schema
 
 ENGINE = "duckdb"
@@ -16,6 +18,8 @@ STORAGE = "USING COMPRESSION uncompressed"
 """How columns of TABLE are stored: which compression a block gets, and how long it takes to read, depends on its
 values, so that a single person would be seen in it."""
 PERSON, RANK = "person", "rank"
+ROW_NUMBER = "rowid"
+"""A number of each row from 0, which no column of the file holds."""
 PLACE, CODE, WORD = "place", "code", "word"
 """The columns of WORDS: the number of the undeclared column, a code of it, the word behind it."""
 
@@ -25,6 +29,11 @@ _SIGNED = (("TINYINT", 2**7), ("SMALLINT", 2**15), ("INTEGER", 2**31), ("BIGINT"
 def code_name(place: int) -> str:
     """The name of the queryable column number `place`."""
     return f"c{place}"
+
+
+def is_column(name: str) -> bool:
+    """Whether TABLE may have a column of that name."""
+    return name in (PERSON, RANK) or re.fullmatch(r"c\d+", name) is not None
 
 
 def integer_type(low: int, high: int) -> str:

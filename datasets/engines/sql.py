@@ -7,7 +7,7 @@ count true values, and sums add a value that is masked to 0 (docs/decisions/0013
 Each pass over the table is one statement: all plain aggregates over the same cells together, each histogram and
 each aggregate over persons by itself. A statement has up to three levels, inside out:
 
-1. each row with what several aggregates ask for, computed once: its keys (`k0`, …), the condition (`f`), conditions of
+1. each row with what several aggregates ask for, computed once: its codes, its keys (`k0`, …), the condition (`f`), conditions of
    single aggregates (`w0`, …), values to add (`v0`, …);
 2. for aggregates over persons, one row a key and person; rows outside the condition belong to person -1;
 3. the aggregates by key.
@@ -44,7 +44,7 @@ from datasets.engines.expressions import (
     text,
     total,
 )
-from datasets.engines.format import PERSON, RANK, TABLE, code_type
+from datasets.engines.format import PERSON, RANK, ROW_NUMBER, TABLE, code_type, is_column
 from datasets.engines.keys import (
     ByBin,
     ByBinOfCode,
@@ -230,10 +230,11 @@ class _Rows:
 
     def source(self) -> Node:
         """Where the level above selects from."""
-        table: Node = ("table", TABLE)
         if not self._names:
-            return table
-        inner: Node = ("beside", TABLE, tuple(self._lists)) if self._lists else table
+            return ("table", TABLE)
+        inner = self._flat()
+        if self._lists:
+            inner = ("beside", inner, tuple(self._lists))
         for level in reversed(range(max((search.levels for search in self._searches), default=0))):
             steps = tuple(search.step(level) for search in self._searches if level < search.levels)
             inner = ("extended", steps, inner)
@@ -242,6 +243,30 @@ class _Rows:
             return marked
         kept = tuple((name(known), known) for known in self._names.values())
         return ("subquery", ("select", (*kept, *self._added.items()), marked, ()), "valued")
+
+    def _flat(self) -> Node:
+        """The table's columns that are asked for, each ORed with a zero that DuckDB computes for every row.
+
+        Where all values of a segment are equal, it is stored and computed with as one value: a person who alone has
+        another would be seen.
+        """
+        used = sorted(_columns_in((*self._names, *(search.value for search in self._searches))))
+        if not used:
+            return ("table", TABLE)
+        zero = cast(("<", name(ROW_NUMBER), ("number", 0)), "TINYINT")
+        columns = ((zero, "zero"), *((name(column), column) for column in used))
+        numbered: Node = ("subquery", ("select", columns, ("table", TABLE), ()), "numbered")
+        flat = tuple((("|", name(column), name("zero")), column) for column in used)
+        return ("subquery", ("select", flat, numbered, ()), "flat")
+
+
+def _columns_in(part: object) -> set[str]:
+    """The columns of the table that nodes ask for."""
+    if not isinstance(part, tuple):
+        return set()
+    if part and part[0] == "name":
+        return {str(part[1])} if is_column(str(part[1])) else set()
+    return set().union(*map(_columns_in, part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +343,11 @@ def _is_present(value: Node, column: Column) -> Node:
 
 
 def _aggregated(plan: Plan, part: Pass) -> Node:
+    rows = _Rows(plan.schema.queryable)
     if _counts_all_persons(plan, part):
         # Every person has a row of rank 1, so that all persons are counted without telling them apart.
-        one = count_if(("=", name(RANK), ("number", 1)))
-        return ("select", ((ZERO, "k"), (one, "a0")), ("table", TABLE), ())
-    rows = _Rows(plan.schema.queryable)
+        first_row: Node = ("=", rows.column(name(RANK)), ("number", 1))
+        return _grouped([], [count_if(first_row)], rows.source())
     keys = [_named_key(key, rows) for key in _keys(plan, part)]
     taking_part = _condition_of_rows(plan, part, rows)
     if part.first.kind in VALUES:

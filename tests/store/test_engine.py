@@ -501,7 +501,8 @@ def with_view(folder: Path, view: str) -> Place:
 
 def test_a_question_that_takes_too_long_fails_without_a_word(files, tmp_path) -> None:
     endless = with_view(
-        next(files), "SELECT (i % 10) AS c0, 1 AS rank, i AS person FROM range(1000000000000) AS r(i)"
+        next(files),
+        "SELECT (i % 10) AS c0, 1 AS rank, i AS person, i AS rowid FROM range(1000000000000) AS r(i)",
     )
     hurried = embedded(tmp_path, timeout_s=0.05)
     with pytest.raises(EngineFailed) as failed:
@@ -511,7 +512,7 @@ def test_a_question_that_takes_too_long_fails_without_a_word(files, tmp_path) ->
 
 def test_after_a_timeout_the_next_question_is_answered(files, tmp_path) -> None:
     schema = register(N)
-    endless = with_view(next(files), "SELECT 1 AS c0 FROM range(1000000000000)")
+    endless = with_view(next(files), "SELECT 1 AS c0, i AS rowid FROM range(1000000000000) AS r(i)")
     hurried = embedded(tmp_path, timeout_s=0.5)
     with pytest.raises(EngineFailed):
         hurried.exact(plan(query(where=Compare(column="n", op="=", values=(1,))), schema), endless, RUN)
@@ -607,7 +608,7 @@ def test_a_file_that_was_dropped_while_it_is_read_can_be_opened_again(files, tmp
     assert_alike(engine, place, plan(query(), register(N)), [[(1,)]])
 
 
-ENDLESS = "SELECT (i % 10) AS c0, 1 AS rank, i AS person FROM range(1000000000000) AS r(i)"
+ENDLESS = "SELECT (i % 10) AS c0, 1 AS rank, i AS person, i AS rowid FROM range(1000000000000) AS r(i)"
 
 
 def running(engine: DuckdbEngine, place: Place, run: str) -> Future[object]:

@@ -212,6 +212,7 @@ APART_MAX = 0.04
         ("count", "district", 20_000),
         ("count", "district", 100_000),
         ("count", "flag", 100_000),
+        ("sum", "flag", 100_000),
         ("count", "many terms", 20_000),
         ("sum", "district", 100_000),
         ("mean", "district", 20_000),
