@@ -63,6 +63,8 @@ def _serve_on(server: subprocess.Popen[bytes]) -> int:
 
 def _must_be_free(bind: str) -> None:
     """Raise ClickException where another server listens on the address."""
+    if bind.startswith("unix:"):
+        return
     host, _, port = bind.rpartition(":")
     # An empty host is every address, and each of them is reached from here.
     with (
