@@ -27,7 +27,8 @@ REFUSED_BODIES = (
 def json_body() -> Any:
     """The strictly parsed body of this request; kept, so that refusals can quote it."""
     if "body" not in g:
-        if request.mimetype != "application/json":
+        packed = request.headers.get("Content-Encoding", "identity").lower() != "identity"
+        if packed or request.mimetype != "application/json":
             raise RequestRefused("unsupported_media_type")
         if request.content_length is None:
             # Flask checks an announced length; a body that announces none it would cut at the limit without a word.

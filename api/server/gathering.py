@@ -26,6 +26,8 @@ HEAD_END = b"\r\n\r\n"
 HEAD_BYTES_MAX = 64 << 10
 # A body sent in chunks of a few bytes has more bytes of framing than of body.
 FRAMING_BYTES_MAX = BODY_BYTES_MAX
+STRICTLY = ("HOST", "TRANSFER-ENCODING")
+"""Headers of which gunicorn lets pass what RFC 9112 does not."""
 SIZE_LINE_BYTES_MAX = 1 << 10
 TRAILER_BYTES_MAX = 8 << 10
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})" + CHUNK_EXT_RE.pattern)
@@ -105,9 +107,17 @@ class RequestGatherer:
 def _message(config: Any, head: bytes, client: Any) -> Any:
     """gunicorn's request from a head. Raises ParseException."""
     try:
-        return Request(config, HeldBytes(head), client)
+        message = Request(config, HeldBytes(head), client)
     except NoMoreData as unended:
         raise LimitRequestHeaders("the head has no end") from unended
+    named = {name: [value for other, value in message.headers if other == name] for name in STRICTLY}
+    # RFC 9112, section 3.2: without it, or with two, a proxy and we could mean different servers.
+    if message.version == (1, 1) and len(named["HOST"]) != 1:
+        raise InvalidHeader("HOST")
+    # Whatever else the body was packed in, nothing here would unpack it.
+    if [coding.strip().lower() for coding in named["TRANSFER-ENCODING"]] not in ([], ["chunked"]):
+        raise InvalidHeader("TRANSFER-ENCODING")
+    return message
 
 
 class _Body:

@@ -267,8 +267,8 @@ def test_requests_that_do_not_come_in_time_are_told_so(quick: Server) -> None:
     late = {
         b"": [],
         b"GET /healthz HT": [408],
-        b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n{": [408],
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{": [408],
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{": [408],
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{": [408],
     }
     connections = [connected(quick.port) for _ in late]
     for connection, sent in zip(connections, late, strict=True):
@@ -281,7 +281,7 @@ def test_requests_that_do_not_come_in_time_are_told_so(quick: Server) -> None:
 
 def test_a_slow_body_has_time_of_its_own_and_no_more(quick: Server) -> None:
     with connected(quick.port) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n")
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n")
         told = b""
         # A byte now and then does not buy more time.
         for _ in range(30):
@@ -294,9 +294,9 @@ def test_a_slow_body_has_time_of_its_own_and_no_more(quick: Server) -> None:
 
 
 def test_of_more_bytes_than_a_worker_holds_the_largest_go_first(quick: Server) -> None:
-    mebibyte = b"POST / HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n" + b" " * ((1 << 20) - 1)
+    mebibyte = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + b" " * ((1 << 20) - 1)
     small = connected(quick.port)
-    small.sendall(b"POST /nothing HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
+    small.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
     large = [connected(quick.port) for _ in range(6)]
     for connection in large:
         connection.sendall(mebibyte)
@@ -310,7 +310,7 @@ def test_of_more_bytes_than_a_worker_holds_the_largest_go_first(quick: Server) -
 
 
 def test_who_is_in_a_hurry_is_answered_later_and_holds_no_thread(quick: Server) -> None:
-    head = f"GET /v1/budgets HTTP/1.1\r\nAuthorization: Bearer {quick.town.keys['ren']}\r\nConnection: close\r\n\r\n"
+    head = f"GET /v1/budgets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {quick.town.keys['ren']}\r\nConnection: close\r\n\r\n"
     hurry = [connected(quick.port) for _ in range(20)]
     started = time.monotonic()
     for connection in hurry:
@@ -355,7 +355,7 @@ def test_a_worker_that_stops_does_not_wait_for_half_a_request(town: Town) -> Non
     server = Server(town, workers=1, threads=2)
     server.start()
     with connected(server.port) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n{")
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{")
         with pulse(server.port):
             pass
         server.terminate()

@@ -98,6 +98,8 @@ BROKEN = {
     "a header without a name": HEAD + b": b\r\n\r\n",
     "a header that is none": HEAD + b"nothing\r\n\r\n",
     "NUL": HEAD + b"A: \x00\r\n\r\n",
+    "a coding before the chunks": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n",
     "two hosts": HEAD + b"Host: y\r\n\r\n",
     "an expectation that nobody knows": HEAD + b"Expect: miracles\r\n\r\n",
     "lines that end bare": b"GET / HTTP/1.1\nHost: x\n\n",
