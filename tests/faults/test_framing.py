@@ -310,7 +310,8 @@ def test_of_more_bytes_than_a_worker_holds_the_largest_go_first(quick: Server) -
 
 
 def test_who_is_in_a_hurry_is_answered_later_and_holds_no_thread(quick: Server) -> None:
-    head = f"GET /v1/budgets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {quick.town.keys['ren']}\r\nConnection: close\r\n\r\n"
+    key = quick.town.keys["ren"]
+    head = f"GET /v1/budgets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
     hurry = [connected(quick.port) for _ in range(20)]
     started = time.monotonic()
     for connection in hurry:
