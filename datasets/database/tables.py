@@ -118,7 +118,8 @@ class VersionRow(Base):
 
     `sources` is the JSON of {dataset: version} that a view was joined from, NULL where there is a source file;
     the descriptor of a view is kept with its columns' domains filled in, as they were then. `engine` names who
-    computes exact integers from it.
+    computes exact integers from it. `sealed` is 1 where the statistics file says which version and descriptor it is
+    of, 0 for those that were registered before files said so.
     """
 
     __tablename__ = "versions"
@@ -131,6 +132,7 @@ class VersionRow(Base):
     registered_at: Mapped[str] = mapped_column(String(32))
     sources: Mapped[str | None] = mapped_column(Text)
     engine: Mapped[str] = mapped_column(String(16), server_default="duckdb")
+    sealed: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
 class InstallationSecretRow(Base):

@@ -19,11 +19,14 @@ class Place:
     """Where the rows of a version lie, and the name of the engine that computes there.
 
     `location` is the version's own folder, `data directory/dataset/vN`. An engine whose rows lie elsewhere calls them
-    by the last two parts of it, which no other version has.
+    by the last two parts of it, which no other version has. `seal` is what stands in the rows' file since they were
+    registered and tells them from those of any other version or descriptor; None for versions of before there were
+    seals, whose files have none.
     """
 
     engine: str
     location: Path
+    seal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Engine(Protocol):
 
     def ready(self, place: Place) -> None:
         """Open the place, so that only computing is left. Raises EngineUnavailable if that cannot be done.
+
+        Nor can it where the rows that lie there bear another seal than the place's.
 
         Runs no statement over the rows and depends on none of their values; cheap where it is open already.
         """

@@ -131,11 +131,7 @@ class Connections:
         than that which was opened, the connection is made anew.
         """
         with self._lock:
-            if self._process != os.getpid():
-                self._open, self._files, self._process = OrderedDict(), {}, os.getpid()
-            if file is not None and self._files.get(key, file) != file:
-                # Let go of before the new one is opened: DuckDB gives the old one to whoever asks for its name.
-                self._open.pop(key, None)
+            self._drop_what_is_gone(key, file)
             if key not in self._open:
                 try:
                     self._open[key] = connect()
@@ -150,14 +146,23 @@ class Connections:
                 self._files.pop(dropped, None)
             return self._open[key]
 
-    def probe(self, connect: Callable[[], Connection]) -> None:
+    def probe(self, key: Hashable, connect: Callable[[], Connection], file: Hashable) -> None:
         """Make a connection as `open` does and let go of it at once. Raises EngineUnavailable."""
         # Not beside `open`: what two make at once of one file is one database, and only one of them can lock it.
         with self._lock:
+            self._drop_what_is_gone(key, file)
             try:
                 connect().close()
             except (duckdb.Error, OSError, MemoryError) as failure:
                 raise EngineUnavailable from failure
+
+    def _drop_what_is_gone(self, key: Hashable, file: Hashable) -> None:
+        """Let go of the parent's connections, and of the key's if it is of another file than this one."""
+        if self._process != os.getpid():
+            self._open, self._files, self._process = OrderedDict(), {}, os.getpid()
+        # Before the new one is opened: DuckDB gives the old one to whoever asks for its name.
+        if file is not None and self._files.get(key, file) != file:
+            self._open.pop(key, None)
 
     def locked(self, connection: Connection) -> Connection:
         """Bound the connection's resources and shut every door out of it, in that order."""

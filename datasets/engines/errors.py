@@ -11,7 +11,7 @@ from privacy.words import Words
 
 
 class EngineUnavailable(Refusal):
-    """The rows of a version cannot be opened now: no file, a broken one, an engine that is not there or not reached.
+    """The rows of a version cannot be opened now: no file, a broken one, another version's, no engine to be reached.
 
     Known before any statement runs, hence from no value of the data. Names no file, address or engine.
     """

@@ -2,7 +2,7 @@
 
 One row a row of the dataset that the bound keeps: the codes of the queryable columns (c0, c1, …), the row's rank
 within its person from 1, and, where a person may have several rows, the person's number. A second table tells
-which word each code of an undeclared column stands for.
+which word each code of an undeclared column stands for, and a third one whose rows they are.
 """
 
 import re
@@ -14,6 +14,9 @@ ENGINE = "duckdb"
 
 STATISTICS_FILE = "statistics.duckdb"
 TABLE, WORDS = "rows", "words"
+SEALED, SEAL = "sealed", "seal"
+"""The table of one row, and its column, that name the version and descriptor that the file was registered with.
+Files of before there were seals have no such table."""
 STORAGE = "USING COMPRESSION uncompressed"
 """How columns of TABLE are stored: which compression a block gets, and how long it takes to read, depends on its
 values, so that a single person would be seen in it."""

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Row, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from datasets.catalog import Catalog, DatasetVersion
+from datasets.catalog import Catalog, DatasetVersion, seal_of
 from datasets.database.files import sync
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
@@ -98,6 +98,10 @@ class _Terms:
     @property
     def lineage(self) -> str:
         return self.lineages[0]
+
+    def seal(self, descriptor: Descriptor) -> str:
+        """What the version's file says of itself, as the catalogue says it of the version's rows in the database."""
+        return seal_of(descriptor.schema.id, self.number, self.lineages, descriptor.text)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -190,7 +194,15 @@ def register(
         with _next_version(store, home, descriptor, terms, actor, admission) as staging:
             examine = partial(admission.examine, folder=staging)
             # Refuses a source that is not the one of the digest any more.
-            report = ingest(descriptor, guarded, staging, terms.salt, progress, examine=examine)
+            report = ingest(
+                descriptor,
+                guarded,
+                staging,
+                terms.salt,
+                progress,
+                examine=examine,
+                seal=terms.seal(descriptor),
+            )
     return Registered(
         dataset=descriptor.schema.id, version=terms.number, report=report, notices=admission.notices()
     )
@@ -224,7 +236,9 @@ def register_view(
         terms = _terms_of_view(store, view, sources)
         with _next_version(store, home, descriptor, terms, actor) as staging:
             parts = [_part(view, source) for source in sources.values()]
-            report = ingest_joined(descriptor, parts, staging, terms.salt, progress)
+            report = ingest_joined(
+                descriptor, parts, staging, terms.salt, progress, seal=terms.seal(descriptor)
+            )
     return Registered(dataset=view.id, version=terms.number, report=report)
 
 
@@ -390,6 +404,7 @@ def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str,
             "registered_at": at,
             "sources": json.dumps(terms.sources) if terms.sources else None,
             "engine": ENGINE,
+            "sealed": 1,
         },
     )
     if terms.sources:

@@ -22,6 +22,8 @@ VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_an
 RACES = "tests/store/test_ledger_races.py"
 SIX = f"{RACES}::test_of_six_payers_none_ever_pays_more_than_it_has"
 PROOF = "tests/store/test_ledger_proof.py"
+SWAPPED = "tests/http/test_swapped_files.py"
+NOT_THE_VERSIONS = "test_rows_that_are_not_those_of_the_version_answer_nothing_and_cost_nothing"
 OVERLAPS, IDENTITY = "tests/store/test_overlaps.py", "tests/unit/test_identity.py"
 REUSE, POPULATIONS = "tests/http/test_reuse.py", "tests/store/test_ledger_populations.py"
 SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
@@ -608,9 +610,37 @@ MUTANTS = (
     Mutant(
         "a file that was cut off taken for whole",
         "datasets/engines/duckdb.py",
-        "if file.stat().st_size < HEADERS_BYTES + block_bytes * blocks or ",
-        "if ",
+        "if TABLE in tables and _is_whole(connection, file) and ",
+        "if TABLE in tables and ",
         (f"{ENGINE}::test_a_file_that_lacks_its_last_bytes_is_unavailable_though_duckdb_opens_it",),
+    ),
+    Mutant(
+        "another version's rows answer, with this one's noise",
+        "datasets/engines/duckdb.py",
+        "    if found == ([] if place.seal is None else [(place.seal,)]):\n",
+        "    if True:\n",
+        (f"{SWAPPED}::{NOT_THE_VERSIONS}[another dataset's file-closed]",),
+    ),
+    Mutant(
+        "a file that lost its seal is taken for one of before",
+        "datasets/engines/duckdb.py",
+        "    if found == ([] if place.seal is None else [(place.seal,)]):\n",
+        "    if found in ([], [(place.seal,)]):\n",
+        (f"{SWAPPED}::{NOT_THE_VERSIONS}[a file without a seal-closed]",),
+    ),
+    Mutant(
+        "terms of a version changed by hand",
+        "datasets/catalog.py",
+        "    content = json.dumps([id, number, list(lineages), descriptor])\n",
+        "    content = json.dumps([id, number, list(lineages)])\n",
+        (f"{SWAPPED}::{NOT_THE_VERSIONS}[a smaller bound-closed]",),
+    ),
+    Mutant(
+        "whether a server is ready is asked of a file that is not there any more",
+        "datasets/engines/connections.py",
+        "        with self._lock:\n            self._drop_what_is_gone(key, file)\n            try:\n",
+        "        with self._lock:\n            try:\n",
+        (f"{SWAPPED}::test_a_server_that_has_the_file_open_is_not_ready_once_it_is_swapped",),
     ),
     Mutant(
         "a dropped file that cannot be opened while it is read",
@@ -629,8 +659,8 @@ MUTANTS = (
     Mutant(
         "digest of another file than the one that is registered",
         "datasets/registration/registry.py",
-        "            report = ingest(descriptor, guarded, staging, ",
-        "            report = ingest(descriptor, SourceFile.at(source), staging, ",
+        "                descriptor,\n                guarded,\n",
+        "                descriptor,\n                SourceFile.at(source),\n",
         ("tests/store/test_registry.py::test_a_source_that_changes_after_its_digest_was_taken_is_refused",),
     ),
     # One person, many registers

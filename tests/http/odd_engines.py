@@ -11,7 +11,7 @@ from small_town import Visitor
 
 from datasets.engines.base import Place
 from datasets.engines.errors import EngineFailed
-from datasets.engines.format import STATISTICS_FILE, TABLE
+from datasets.engines.format import SEAL, SEALED, STATISTICS_FILE, TABLE
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
 from privacy.plan import Plan
@@ -85,6 +85,8 @@ def lose_rows(visitor: Visitor, dataset: str) -> None:
     file = file_of(visitor, dataset)
     file.unlink()
     with duckdb.connect(str(file)) as connection:
+        seal = visitor.services.catalog.current(dataset).place.seal
+        connection.execute(f"CREATE TABLE {SEALED} AS SELECT ? AS {SEAL}", [seal])
         failing = "CAST(concat('no number ', i) AS INTEGER) > 0"
         connection.execute(f"CREATE VIEW {TABLE} AS SELECT i AS c0 FROM range(9) AS r(i) WHERE {failing}")
 

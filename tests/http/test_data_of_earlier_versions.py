@@ -9,7 +9,9 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+from odd_engines import file_of
 from small_town import Visitor
 from sqlalchemy.exc import IntegrityError
 from town import SECRET
@@ -17,6 +19,7 @@ from town import SECRET
 from api import create_app
 from api.settings import Settings
 from datasets.database.store import Store, migrate
+from datasets.engines.format import SEAL, SEALED
 
 DATA = Path(__file__).parents[1] / "data"
 EXPECTED: dict[str, Any] = json.loads((DATA / "town-0.1.json").read_text(encoding="utf-8"))
@@ -69,6 +72,18 @@ def test_new_questions_are_answered_from_old_versions_and_views(upgraded: Visito
         told = upgraded.ask({"select": [{"agg": "count"}], "budget": {"epsilon": "0.1"}}, dataset=dataset)
         assert told.status_code == 200, told.text
     assert upgraded.ledger.verify() == []
+
+
+def test_a_file_that_says_whose_it_is_is_no_file_of_an_old_version(upgraded: Visitor) -> None:
+    file = file_of(upgraded, "visits")
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(f"CREATE TABLE {SEALED} AS SELECT 'care v1' AS {SEAL}")
+    before = upgraded.spent()
+    assert upgraded.ask({"select": [{"agg": "count"}], "budget": {"epsilon": "0.1"}}, dataset="visits").json[
+        "code"
+    ] == ("engine_unavailable")
+    assert upgraded.get("/readyz", user=None).status_code == 503
+    assert upgraded.spent() == before
 
 
 def test_what_waited_for_a_second_person_still_waits(upgraded: Visitor) -> None:

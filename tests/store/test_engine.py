@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -580,6 +581,31 @@ def test_a_file_that_lacks_its_last_bytes_is_unavailable_though_duckdb_opens_it(
     engine.ready(place)
 
 
+@pytest.mark.parametrize("stored", [None, [], ["theirs"], ["ours", "theirs"]])
+@pytest.mark.parametrize("expected", [None, "ours"])
+def test_rows_with_another_seal_than_the_places_are_unavailable(engine, files, expected, stored) -> None:
+    place = replace(written(files, register(N), [[(1,)]]), seal=expected)
+    file = place.location / STATISTICS_FILE
+    content = file.read_bytes()
+    if stored is not None:
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("CREATE TABLE sealed AS SELECT unnest(?::VARCHAR[]) AS seal", [stored])
+    if expected is None and not stored:
+        engine.ready(place)
+        engine.probe(place)
+        return
+    for opens in (engine.ready, engine.probe):
+        with pytest.raises(EngineUnavailable):
+            opens(place)
+    file.write_bytes(content)
+    with duckdb.connect(str(file)) as connection:
+        if expected is not None:
+            connection.execute("CREATE TABLE sealed AS SELECT ? AS seal", [expected])
+    engine.probe(place)
+    engine.ready(place)
+    assert_alike(engine, place, plan(query(), register(N)), [[(1,)]])
+
+
 def test_a_place_that_was_unavailable_is_ready_when_its_file_is_back(engine, files) -> None:
     place = written(files, register(N), [[(1,)]])
     file = place.location / STATISTICS_FILE
@@ -692,7 +718,7 @@ def test_no_file_outside_can_be_read(engine, files, foreign) -> None:
 )
 def test_a_connection_is_read_only_and_its_doors_are_locked(engine, files, foreign, attempt: str) -> None:
     file = written(files, register(N), [[(1,)]])
-    connection = engine.connections.open(file, lambda: engine._connect(file.location / STATISTICS_FILE))
+    connection = engine.connections.open(file, lambda: engine._connect(file))
     with pytest.raises(duckdb.Error):
         connection.execute(attempt.format(outside=foreign))
     assert [path.name for path in foreign.parent.iterdir()] == [foreign.name]

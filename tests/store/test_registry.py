@@ -14,7 +14,6 @@ from datasets.catalog import Catalog, NoSuchDataset
 from datasets.database.locks import alone
 from datasets.database.store import Store, now
 from datasets.descriptor.descriptor import Descriptor, parse
-from datasets.engines.base import Place
 from datasets.engines.format import STATISTICS_FILE
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest.errors import ImportProblem
@@ -94,7 +93,7 @@ def test_a_version_names_its_engine_its_folder_and_the_digest_of_its_source(
     assert versions(store) == [(1, "duckdb", f"{id}/v1", digest)]
     data_dir = source.parent / "data"
     held = Catalog(store, data_dir).current(id)
-    assert held.place == Place("duckdb", data_dir / id / "v1")
+    assert (held.place.engine, held.place.location) == ("duckdb", data_dir / id / "v1")
     assert (held.place.location / STATISTICS_FILE).is_file()
 
 

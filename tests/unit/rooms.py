@@ -45,7 +45,7 @@ ROOMS = {
     "datasets.catalog": row("datasets.database datasets.descriptor datasets.engines privacy", "sqlalchemy"),
     "datasets.database": row("privacy", "alembic psycopg sqlalchemy structlog"),
     "datasets.descriptor": row("privacy", "jsonschema yaml"),
-    "datasets.engines": row("privacy", "duckdb numpy sqlglot"),
+    "datasets.engines": row("privacy", "duckdb numpy sqlglot structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
     "datasets.people": row("datasets.database privacy", "sqlalchemy"),
     "datasets.queries": row(

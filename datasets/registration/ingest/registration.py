@@ -39,6 +39,7 @@ def ingest(
     progress: Progress,
     limits: Limits | None = None,
     examine: Examine = lambda vault, engine: None,
+    seal: str | None = None,
 ) -> IngestReport:
     """Write `statistics.duckdb` and `vault/vault.parquet` into the empty folder `staging`.
 
@@ -47,7 +48,8 @@ def ingest(
     the others. When this returns all files are on the disk and nothing else is in the folder; the caller renames it
     into place. When it raises (ImportProblem, KeyboardInterrupt) it has emptied the folder again. `progress`
     is called with (stage, share done of 0 … 1). The salt, at least 16 secret bytes, decides which rows of a person
-    are kept; keep it for the life of the dataset, so that a new version keeps the same ones.
+    are kept; keep it for the life of the dataset, so that a new version keeps the same ones. `seal` says in the file
+    which version it is of, None for a file that answers no questions.
     """
     with _emptied_on_failure(staging, salt) as folder:
         rows, counts = _make(
@@ -58,6 +60,7 @@ def ingest(
             progress,
             limits=limits or Limits(),
             source_bytes=source.size_bytes,
+            seal=seal,
         )
         # A second reading for a few line numbers costs less than keeping the numbers of all rows.
         lines = lines_of(descriptor, source.path, sorted({place for place, _, _ in counts.places}))
@@ -74,10 +77,11 @@ def ingest_joined(
     salt: bytes,
     progress: Progress,
     limits: Limits | None = None,
+    seal: str | None = None,
 ) -> IngestReport:
     """Write `statistics.duckdb` and `vault/vault.parquet` from vaults of registered datasets, joined on the person.
 
-    Files, progress, salt and what is left after a failure are those of `ingest`; raises ImportProblem.
+    Files, progress, salt, seal and what is left after a failure are those of `ingest`; raises ImportProblem.
 
     The report names no places: a joined row stands nowhere that an operator could look at.
     """
@@ -90,6 +94,7 @@ def ingest_joined(
             progress,
             limits=limits or Limits(),
             source_bytes=sum(part.vault.stat().st_size for part in parts),
+            seal=seal,
         )
         _finish(folder)
     return _report(rows, counts, {})
@@ -143,6 +148,7 @@ def _make(
     *,
     limits: Limits,
     source_bytes: int,
+    seal: str | None,
 ) -> tuple[int, Counts]:
     """Fill the vault, and build the statistics table from it; returns the rows read and what was counted."""
     scratch = private_folder(staging / SCRATCH_FOLDER)
@@ -160,6 +166,7 @@ def _make(
             scratch=scratch,
             salt=salt,
             engine=engine,
+            seal=seal,
         )
     finally:
         engine.close()

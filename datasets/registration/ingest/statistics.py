@@ -23,6 +23,8 @@ from datasets.engines.format import (
     PERSON,
     PLACE,
     RANK,
+    SEAL,
+    SEALED,
     STORAGE,
     TABLE,
     WORD,
@@ -65,9 +67,16 @@ class Counts:
 
 
 def build(
-    descriptor: Descriptor, *, vault: Path, target: Path, scratch: Path, salt: bytes, engine: ImportEngine
+    descriptor: Descriptor,
+    *,
+    vault: Path,
+    target: Path,
+    scratch: Path,
+    salt: bytes,
+    engine: ImportEngine,
+    seal: str | None,
 ) -> Counts:
-    """Write the statistics table to the new database file `target` and sync it."""
+    """Write the statistics table, and the seal if there is one, to the new database file `target` and sync it."""
     schema = descriptor.schema
     made = scratch / target.name
     _attach(engine, made, "made")
@@ -80,6 +89,9 @@ def build(
     _gather_words(schema, engine)
     _write_rows(schema, salt, sizes, engine)
     _write_words(schema, engine)
+    if seal is not None:
+        stored = f"CREATE TABLE made.{SEALED} AS SELECT {quoted(seal)} AS {SEAL}"
+        engine.run(WRITING, stored, begin=0.95, end=0.95)
     kept = engine.run(WRITING, f"SELECT count(*) FROM made.{TABLE}", begin=0.95)[0][0]
     # Everything into the one file: it is opened read-only later, when no log could be replayed.
     engine.run(WRITING, "CHECKPOINT made", begin=1.0)

@@ -1,4 +1,4 @@
-"""The population of a lineage, beside it and beside the account that it pays with; secrets of the installation."""
+"""The population of a lineage, beside it and its account; secrets of the installation; versions with sealed files."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,8 @@ down_revision = "0003"
 def upgrade() -> None:
     op.execute("ALTER TABLE lineages ADD COLUMN population VARCHAR(64)")
     op.execute("ALTER TABLE accounts ADD COLUMN population VARCHAR(64)")
+    # Files that are there already say nothing of whose they are.
+    op.execute("ALTER TABLE versions ADD COLUMN sealed INTEGER DEFAULT 0 NOT NULL")
     op.create_table(
         "installation_secrets",
         sa.Column("name", sa.String(length=32), nullable=False),
