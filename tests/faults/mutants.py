@@ -88,7 +88,7 @@ MUTANTS = (
     Mutant(
         "preparing has no limit of work",
         "datasets/queries/planner.py",
-        "        work.must_be_within(self._work_max)",
+        "        work.must_be_within(self._work_max * times)",
         "        pass",
         (f"{PLANNER}::test_work_beyond_the_limit_is_refused_before_anybody_works_or_counts",),
     ),
