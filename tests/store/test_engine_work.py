@@ -39,15 +39,23 @@ TYPES = {
 }
 NAMES = ("c0", "c1", "c2", "c3", "c4", "rank", "person")
 PERSON_MORE = (46, 1, 20, 9_000_000, 29_999, 1)
-OF_DISTRICT = Compare(column="district", op="=", values=("d46",))
-OF_FLAG = Compare(column="flag", op="=", values=("yes",))
+
+
+def equal(column: str, value: str | int) -> Compare:
+    return Compare(column=column, op="=", values=(value,))
+
+
+OF_DISTRICT, OF_FLAG = equal("district", "d46"), equal("flag", "yes")
 LISTED = Compare(column="age", op="in", values=tuple(range(0, 120, 2)))
 CONDITIONS = {
     "all": None,
     "district": OF_DISTRICT,
     "flag": OF_FLAG,
     "many terms": Any(
-        tuple(All((OF_DISTRICT, Compare(column="age", op="=", values=(age,)))) for age in range(60))
+        tuple(
+            All((Any((OF_DISTRICT, equal("income", 9_999_000 + age))), equal("age", age)))
+            for age in range(60)
+        )
     ),
     "several": All((OF_DISTRICT, Any((LISTED, Not(OF_FLAG))))),
 }
