@@ -681,9 +681,30 @@ MUTANTS = (
     Mutant(
         "rows are not compared where people are",
         "datasets/registration/ingest/identity.py",
-        "        return max(people, jaccard(self.rows, other.rows))\n",
-        "        return people if self.people and other.people else jaccard(self.rows, other.rows)\n",
+        "        return max(people, jaccard(self.rows, other.rows), ",
+        "        return max(people, 0.0 if self.people and other.people else jaccard(self.rows, other.rows), ",
         (f"{OVERLAPS}::test_without_a_column_that_names_people_rows_are_compared",),
+    ),
+    Mutant(
+        "other ids get the same people a second cap",
+        "datasets/registration/ingest/identity.py",
+        "self._contents_shared_with(other))\n",
+        "0.0)\n",
+        (f"{OVERLAPS}::test_ids_written_in_another_way_get_nobody_a_second_cap[other ids]",),
+    ),
+    Mutant(
+        "towns of few values are taken for one another",
+        "datasets/registration/ingest/identity.py",
+        "        if not (self._contents_identify and other._contents_identify):\n",
+        "        if False:\n",
+        (f"{OVERLAPS}::test_registers_of_few_values_are_not_each_others",),
+    ),
+    Mutant(
+        "another hyphen hides people",
+        "datasets/registration/ingest/identity.py",
+        'dashed = pc.replace_substring_regex(seen, _DASHES, "-")',
+        "dashed = seen",
+        (f"{IDENTITY}::test_all_dashes_are_one",),
     ),
     Mutant(
         "what came meanwhile is not compared",
@@ -758,8 +779,8 @@ MUTANTS = (
     Mutant(
         "capitals hide people",
         "datasets/registration/ingest/identity.py",
-        "THEN lower({unit}) ELSE",
-        "THEN {unit} ELSE",
+        "regexp_replace(lower({unit}), ",
+        "regexp_replace({unit}, ",
         (f"{IDENTITY}::test_a_unit_is_compared_without_blanks_capitals_and_widths",),
     ),
     # Charging

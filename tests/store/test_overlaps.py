@@ -166,6 +166,57 @@ def test_writing_ids_in_another_way_hides_nobody(office: Office) -> None:
         office.add("trips", csv(written, cost=2))
 
 
+def visits_of(ids: Iterable[str], values: int = 1_000) -> str:
+    """Each person in turn with a cost of its own, until there are no others."""
+    return HEAD + "".join(
+        f"{id},{('bus', 'train')[number % 2]},{number % values}\n" for number, id in enumerate(ids)
+    )
+
+
+RESPELLED: dict[str, Callable[[int], str]] = {
+    "another hyphen": lambda number: f"ID\N{HYPHEN}{number:05}",
+    "no prefix": lambda number: f"{number}",
+    "other ids": lambda number: f"{number * 7919 % 10_007:x}",
+}
+
+
+@pytest.mark.parametrize("written", RESPELLED.values(), ids=RESPELLED)
+def test_ids_written_in_another_way_get_nobody_a_second_cap(
+    office: Office, written: Callable[[int], str]
+) -> None:
+    office.add("visits", visits_of(f"ID-{number:05}" for number in range(300)))
+    again = visits_of(map(written, range(300)))
+    with refused("about 100 % of the people"):
+        office.add("trips", again)
+    office.add("trips", again, lineage="visits")
+
+
+def test_a_register_without_its_ids_is_compared_with_itself(office: Office) -> None:
+    office.add("visits", visits_of(f"ID-{number:05}" for number in range(300)))
+    nobody: dict[str, Any] = {"privacy": {"unit": None, "max_rows_per_person": 1}}
+    bare = "".join(line.partition(",")[2] + "\n" for line in visits_of(map(str, range(300))).splitlines())
+    with refused("about 100 % of the people"):
+        office.add("bare", bare, **nobody)
+    (made,) = office.add("bare", bare, reason="a table of fares", **nobody).notices
+    assert made.code == "separate"
+
+
+def test_an_identity_of_before_contents_were_compared_is_made_again(office: Office) -> None:
+    office.add("visits", visits_of(f"ID-{number:05}" for number in range(300)))
+    file = office.folder("visits") / IDENTITY_FILE
+    kept = json.loads(file.read_text("utf-8"))
+    del kept["contents"]
+    file.write_text(json.dumps({**kept, "format": 1}), "utf-8")
+    with refused("about 100 % of the people"):
+        office.add("trips", visits_of(f"new {number}" for number in range(300)))
+    assert json.loads(file.read_text("utf-8"))["format"] == 2
+
+
+def test_registers_of_few_values_are_not_each_others(office: Office) -> None:
+    office.add("visits", visits_of((f"ID-{number}" for number in range(300)), values=10))
+    assert office.add("trips", visits_of((f"new {n}" for n in range(300)), values=10)).notices == ()
+
+
 def test_retired_registers_and_earlier_versions_count_and_views_do_not(office: Office) -> None:
     office.add("visits", csv(range(20)))
     office.add("care", csv(range(18, 60), cost=2))

@@ -174,7 +174,10 @@ def test_another_key_gives_other_values_and_is_told_by_them(identifier: Identifi
         ("Ａ１２", True),
         ("a\N{ZERO WIDTH SPACE}12", True),
         ("\N{ZERO WIDTH NO-BREAK SPACE}a12", True),
-        ("a012", False),
+        ("a012", True),
+        ("a00012", True),
+        ("a120", False),
+        ("a0", False),
         ("a1 2", False),
         ("a13", False),
     ],
@@ -213,3 +216,92 @@ def test_the_least_hashes_are_found_however_many_rows_are_alike(
     assert (len(crowd.people.least), crowd.people.whole) == (SKETCH_SIZE, False)
     alike = identity(identifier, tmp_path, {"x": few}, unit=None)
     assert (sum(times for _, times in alike.rows.least), alike.rows.whole) == (60_000, True)
+
+
+# Contents: people whose ids are written in another way
+
+
+@pytest.mark.parametrize("dash", "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u30fc\uff70\uff0d\ufe63\u2500")
+def test_all_dashes_are_one(identifier: Identifier, tmp_path: Path, dash: str) -> None:
+    one, other = (
+        identity(identifier, tmp_path, {"id": [text], "x": [""]}) for text in ("id-00102", f"ID{dash}102")
+    )
+    assert one.people == other.people
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("000", "0", True),
+        ("a01b002", "a1b2", True),
+        ("01-02", "1-2", True),
+        ("０１２", "12", True),
+        ("100", "1", False),
+        ("1002", "12", False),
+        ("10-02", "1-2", False),
+    ],
+)
+def test_zeros_before_a_number_count_for_nothing_and_others_do(
+    identifier: Identifier, tmp_path: Path, one: str, other: str, same: bool
+) -> None:
+    first, second = (identity(identifier, tmp_path, {"id": [text], "x": [""]}) for text in (one, other))
+    assert (first.people == second.people) == same
+
+
+def register_of(
+    people: Iterable[int], ages: int, *, ids: bool = True, name: str = "id"
+) -> dict[str, list[str | None]]:
+    """A register with one of `ages` values, and one of 30, a person, by a fixed rule."""
+    chosen = list(people)
+    columns: dict[str, list[str | None]] = {
+        "age": [str(hash_of(person, 1) % ages) for person in chosen],
+        "part": [str(hash_of(person, 2) % 30) for person in chosen],
+    }
+    return columns | ({name: [f"ID-{person:05}" for person in chosen]} if ids else {})
+
+
+@pytest.mark.parametrize(
+    ("ids", "name"),
+    [(True, "number"), (True, "a number"), (False, "id")],
+    ids=["last", "first", "none"],
+)
+def test_people_are_found_by_what_stands_about_them(
+    identifier: Identifier, tmp_path: Path, ids: bool, name: str
+) -> None:
+    one = identity(identifier, tmp_path, register_of(range(3_000), 1_000))
+    copied = register_of(range(3_000), 1_000, ids=ids, name=name)
+    if ids:
+        copied[name] = [f"new {number}" for number in range(3_000)]
+    other = identity(identifier, tmp_path, copied, unit=name if ids else None)
+    assert one.shared_with(other) == other.shared_with(one) == 1.0
+    write_identity(one, tmp_path)
+    assert read_identity(tmp_path, KEY) == one
+
+
+@pytest.mark.parametrize("size", [60, 3_000])
+@pytest.mark.parametrize("ages", [1, 3, 20, 50, 100, 3_000])
+def test_other_people_are_not_taken_for_the_same_however_few_values_there_are(
+    identifier: Identifier, tmp_path: Path, size: int, ages: int
+) -> None:
+    one, other = (
+        identity(identifier, tmp_path, register_of(range(first, first + size), ages)) for first in (0, size)
+    )
+    assert one.shared_with(other) < 0.5
+
+
+def test_where_many_rows_are_alike_or_there_are_few_contents_tell_nothing(
+    identifier: Identifier, tmp_path: Path
+) -> None:
+    for size, ages in ((3_000, 20), (45, 1_000)):
+        copied = register_of(range(size), ages)
+        one = identity(identifier, tmp_path, copied)
+        other = identity(identifier, tmp_path, {**copied, "id": [f"new {number}" for number in range(size)]})
+        assert one.shared_with(other) == 0.0
+
+
+def test_a_register_of_ids_alone_has_no_contents_to_compare(identifier: Identifier, tmp_path: Path) -> None:
+    one, other = (
+        identity(identifier, tmp_path, {"id": [f"{kind} {number}" for number in range(200)]})
+        for kind in ("a", "b")
+    )
+    assert one.shared_with(other) == 0.0

@@ -13,13 +13,19 @@ most one value of that one makes both sums equal. Both sums are exact, so an eve
 A sketch holds the SKETCH_SIZE least hashes (bottom-k: Cohen and Kaplan, PODC 2007): of the hashes of two registers
 together, the least ones are a random sample, of which those that stand in both tell the share (Jaccard's index) with a
 standard error of at most 1/(2·√k), 0.016. Registers of fewer than SKETCH_SIZE are compared exactly.
+
+Contents are the rows without the column that names the people, so that people whose ids are written in another way, or
+left out, are found by what stands about them. They tell where rows identify people, that is where at least half of them
+differ: of two registers of other people whose values are drawn alike, the shares are at most 0.4 then
+(for each value of which λ rows are expected, two Poisson numbers; E min / E max is largest for one λ for all, of which
+(1 - e^-λ)/λ = 1/2 are different). Where few values stand in many rows, two towns look alike and nothing is told.
 """
 
 import glob
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +41,18 @@ from datasets.registration.ingest.engine import ImportEngine, named, problem_of,
 SKETCH_SIZE = 1_024
 IDENTITY_FILE = "identity.json"
 IDENTIFYING = "comparing"
-FORMAT = 1
+FORMAT = 2
+DIFFERENT_SHARE_MIN, DIFFERENT_MIN = 0.5, 50
+"""Rows identify people where this share of them differ, and so many: of fewer, shares by chance vary too much."""
 
 # More than are kept, so that one look is mostly enough although hashes do not fall evenly.
 _SOUGHT = 4 * SKETCH_SIZE
 _ROWS_OF_PERSON_MAX = 64
 _LAST = 2**64 - 1
+# Zeros before a number, with what stands before and after them.
+_PADDED = "(^|[^0-9])0+([0-9])"
+# All that looks like a hyphen in some font, the long vowel mark too; NFKC has made its half-width form full by then.
+_DASHES = r"[\p{Pd}\x{2212}\x{30FC}\x{2043}\x{02D7}\x{2500}\x{2501}]"
 _CANONICAL, _HASHES = "canonical_unit", "hashes"
 
 
@@ -55,6 +67,13 @@ class Sketch:
     def bound(self) -> int:
         """Up to here all hashes of the set are known."""
         return _LAST if self.whole else self.least[-1][0]
+
+    @property
+    def different(self) -> float:
+        """How many hashes the set has; estimated with a standard error of 1/√k where not all are known."""
+        # The k-th least of n evenly spread numbers lies at k/n.
+        known = len(self.least)
+        return known if self.whole else (known - 1) * _LAST / self.bound
 
 
 def jaccard(one: Sketch, other: Sketch) -> float:
@@ -79,9 +98,10 @@ def contained(one: Sketch, other: Sketch) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterIdentity:
-    """What a register is told by: `digest` (hex) of all rows, and sketches of rows and people.
+    """What a register is told by: `digest` (hex) of all rows, and sketches of rows, people and contents.
 
-    `people` is None where no column names them. `key` (hex) tells under which secret the rest was made.
+    `people` is None where no column names them; `contents` are the rows without that column, None where there is none.
+    `key` (hex) tells under which secret the rest was made.
     """
 
     key: str
@@ -89,19 +109,35 @@ class RegisterIdentity:
     digest: str
     rows: Sketch
     people: Sketch | None
+    contents: Sketch | None
 
     def is_of_the_same_rows(self, other: "RegisterIdentity") -> bool:
         """Whether both hold the same rows, in whatever order. Registers without rows are not compared."""
         return bool(self.row_count) and self.digest == other.digest
 
     def shared_with(self, other: "RegisterIdentity") -> float:
-        """The share (Jaccard's index) of the people, or of the rows if that is larger, that stand in both.
+        """The largest of the shares (Jaccard's index) of people, rows and contents that stand in both.
 
         Rows are compared, too, since without a column that names the people, or with another one, they are all that
-        tells.
+        tells; and contents, since ids can be written in another way.
         """
         people = jaccard(self.people, other.people) if self.people and other.people else 0.0
-        return max(people, jaccard(self.rows, other.rows))
+        return max(people, jaccard(self.rows, other.rows), self._contents_shared_with(other))
+
+    def _contents_shared_with(self, other: "RegisterIdentity") -> float:
+        """The share of contents in both, 0 where they do not identify people."""
+        if not (self._contents_identify and other._contents_identify):
+            return 0.0
+        return jaccard(self._nameless, other._nameless)
+
+    @property
+    def _nameless(self) -> Sketch:
+        """The rows as they are without a column that names people."""
+        return self.contents or self.rows
+
+    @property
+    def _contents_identify(self) -> bool:
+        return self._nameless.different >= max(DIFFERENT_MIN, DIFFERENT_SHARE_MIN * self.row_count)
 
     def contained_in(self, other: "RegisterIdentity") -> float:
         """Which share of the people, or without a column that names them of the rows, stands in the other, too."""
@@ -128,35 +164,54 @@ class Identifier:
         try:
             sums = "count(*), coalesce(sum((digest >> 64)::UBIGINT), 0), coalesce(sum(row), 0)"
             ((count, high, low),) = self._ask(f"SELECT {sums} FROM {_HASHES}")
-            people = None
+            people = contents = None
             if unit is not None:
                 people = self._sketch("person", "1", count // min(rows_per_person, _ROWS_OF_PERSON_MAX))
+                contents = self._sketch("content", "count(*)", count)
             return RegisterIdentity(
                 key=key_id(self._key),
                 row_count=count,
                 digest=_digest(self._key, f"register {count} {high} {low}", size=32),
                 rows=self._sketch("row", "count(*)", count),
                 people=people,
+                contents=contents,
             )
         finally:
             self._engine.connection.execute(f"DROP TABLE IF EXISTS {_HASHES}")
 
     def _hashes(self, vault: Path, unit: str | None) -> str:
-        """SQL for `digest` (128 bits) and `row` (its lower half), and `person` where people are named, of each row."""
-        # Within the key, names cost nothing; between the cells a NUL, which no CSV holds. A missing cell is an empty
-        # one, as it is for statistics.
-        names = _names_in(vault)
-        cells = ", chr(0), ".join(map(named, names))
-        columns = f"concat({quoted(_digest(self._key, 'rows ' + json.dumps(names)))}, {cells}) AS row_text"
-        hashed, wanted = "md5_number(row_text) AS digest", f"digest, {_half('digest')} AS row"
+        """SQL for `digest` (128 bits) and `row` (its lower half) of each row, and, where people are named, `person` and
+        `content`.
+        """
+        names, nameless = _names_in(vault), ""
+        columns = f"{_text(names)} AS row_text"
+        hashed, wanted = (
+            f"{self._digest_of(names, 'row_text')} AS digest",
+            f"digest, {_half('digest')} AS row",
+        )
         if unit is not None:
+            # Hashed as the rows of a register that never had the column, so that it can be compared with one. Most of
+            # the two texts is made once: making them costs more than hashing.
+            place, others = names.index(unit), [name for name in names if name != unit]
+            before, after = names[:place], names[place + 1 :]
+            nameless = f"SELECT {named(unit)}, {_text(before)} AS before, {_text(after)} AS after FROM "
+            columns = f"{_joined(bool(before), named(unit), bool(after))} AS row_text"
+            columns += f", {_joined(bool(before), '', bool(after))} AS content_text"
+            hashed += f", {self._digest_of(others, 'content_text')} AS content_digest"
+            wanted += f", {_half('content_digest')} AS content"
             columns += f", {_canonical_sql(named(unit))} AS unit_text"
             person = f"md5_number({quoted(_digest(self._key, 'people'))} || unit_text)"
             # An empty unit names nobody.
             hashed += f", CASE WHEN unit_text <> '' THEN {person} END AS unit_digest"
             wanted += f", {_half('unit_digest')} AS person"
         file = f"read_parquet({quoted(glob.escape(str(vault)))})"
-        return f"SELECT {wanted} FROM (SELECT {hashed} FROM (SELECT {columns} FROM {file}))"
+        rows = f"({nameless}{file})" if nameless else file
+        return f"SELECT {wanted} FROM (SELECT {hashed} FROM (SELECT {columns} FROM {rows}))"
+
+    def _digest_of(self, names: Sequence[str], text: str) -> str:
+        """SQL for the keyed digest of the text of a row of these columns."""
+        # Within the key, names cost nothing.
+        return f"md5_number({quoted(_digest(self._key, 'rows ' + json.dumps(list(names))))} || {text})"
 
     def _ask(self, question: str) -> list[tuple[Any, ...]]:
         return self._engine.run(IDENTIFYING, question, begin=0.9)
@@ -182,24 +237,45 @@ def _names_in(vault: Path) -> list[str]:
         raise problem_of(failure) from None
 
 
+def _text(names: Sequence[str]) -> str:
+    """SQL for the text of some cells of a row."""
+    # Between the cells a NUL, which no CSV holds. A missing cell is an empty one, as it is for statistics.
+    return f"concat({', chr(0), '.join(map(named, names))})" if names else "''"
+
+
+def _joined(before: bool, unit: str, after: bool) -> str:
+    """SQL for the text of a row, whose `before` and `after` are made already, with the cell of the unit or without."""
+    parts = [*(["before"] if before else []), *([unit] if unit else []), *(["after"] if after else [])]
+    return f"concat({', chr(0), '.join(parts)})" if parts else "''"
+
+
 def _half(digest: str) -> str:
     return f"({digest} & {_LAST}::UHUGEINT)::UBIGINT"
 
 
 def _canonical_sql(unit: str) -> str:
-    """SQL for a unit as it is compared: without blanks at its ends, in small letters, whatever width they have.
+    """SQL for a unit as it is compared: without blanks at its ends, in small letters, whatever width they have, with
+    numbers without leading zeros and one kind of hyphen.
 
     Statistics take the exact text: here two writings of one person must not look like two.
     """
-    # Nearly every id is of visible ASCII, and needs no call of Python.
-    return f"CASE WHEN regexp_full_match({unit}, '[!-~]*') THEN lower({unit}) ELSE {_CANONICAL}({unit}) END"
+    # Nearly every id is of visible ASCII, and needs no call of Python; most are one number, perhaps behind letters.
+    padded = f"regexp_replace(lower({unit}), '{_PADDED}', '\\1\\2', 'g')"
+    return (
+        f"CASE WHEN regexp_full_match({unit}, '[!-/:-~]*[1-9][0-9]*') THEN lower({unit})"
+        f" WHEN regexp_full_match({unit}, '[!-~]*') THEN {padded} ELSE {_CANONICAL}({unit}) END"
+    )
 
 
 def _canonical(units: Any) -> Any:
-    """Units in Unicode's compatible form (NFKC: full-width digits are digits), small, without invisible characters."""
+    """Units in Unicode's compatible form (NFKC: full-width digits are digits), small, without invisible characters,
+    leading zeros of numbers and differences of dashes.
+    """
     small = pc.utf8_lower(pc.utf8_normalize(units, "NFKC"))
     seen = pc.replace_substring_regex(small, r"\p{Cf}+", "")
-    return pc.replace_substring_regex(seen, r"^[\p{Z}\p{Cc}]+|[\p{Z}\p{Cc}]+$", "")
+    dashed = pc.replace_substring_regex(seen, _DASHES, "-")
+    bare = pc.replace_substring_regex(dashed, r"^[\p{Z}\p{Cc}]+|[\p{Z}\p{Cc}]+$", "")
+    return pc.replace_substring_regex(bare, _PADDED, r"\1\2")
 
 
 def key_id(key: bytes) -> str:
@@ -224,6 +300,7 @@ def write_identity(identity: RegisterIdentity, folder: Path) -> None:
         "digest": identity.digest,
         "rows": _written(identity.rows),
         "people": None if identity.people is None else _written(identity.people),
+        "contents": None if identity.contents is None else _written(identity.contents),
     }
     draft = folder / f".{IDENTITY_FILE}-{os.urandom(8).hex()}"
     with os.fdopen(create_private(draft), "w", encoding="utf-8") as file:
@@ -244,6 +321,7 @@ def read_identity(folder: Path, key: bytes) -> RegisterIdentity | None:
             digest=content["digest"],
             rows=_read(content["rows"]),
             people=None if content["people"] is None else _read(content["people"]),
+            contents=None if content["contents"] is None else _read(content["contents"]),
         )
     # Cut off or written by another program: it can be made again from the vault.
     except (OSError, ValueError, KeyError, TypeError):
