@@ -7,7 +7,7 @@ count true values, and sums add a value that is masked to 0 (docs/decisions/0013
 Each pass over the table is one statement: all plain aggregates over the same cells together, each histogram and
 each aggregate over persons by itself. A statement has up to three levels, inside out:
 
-1. each row with what several aggregates ask for, computed once: its codes, its keys (`k0`, …), the condition (`f`),
+1. each row with what several aggregates ask for, computed once: codes, keys (`k0`, …), the condition (`f0`),
    conditions of single aggregates (`w0`, …), values to add (`v0`, …);
 2. for aggregates over persons, one row a key and person; rows outside the condition belong to person -1;
 3. the aggregates by key.
