@@ -1,6 +1,7 @@
 """Over HTTP a clock does not tell neighbours apart either, where answers end near a multiple of the quantum."""
 
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ QUESTION = {
     "budget": {"epsilon": "0.01"},
     "reuse": "never",
 }
-ANSWERS, TRIED = 2_000, 200
+ANSWERS, BLOCKS, TRIED = 2_000, 10, 20
 
 
 def crowd(*, more: bool) -> str:
@@ -66,17 +67,21 @@ def test_no_more_answers_pass_a_multiple_of_the_quantum_because_of_one_person(tm
     """The quantum is chosen so that about half of all answers are late by one: there the least difference shows."""
     towns = [served(tmp_path / str(more), more=more) for more in (False, True)]
 
+    copies = count()
+
     def times(quantum_ms: int, answers: int) -> np.ndarray:
-        visitors = []
-        for place, town in enumerate(towns):
-            copied = town.copy(tmp_path / f"{quantum_ms}-{place}", response_quantum_ms=quantum_ms)
-            visitors.append(copied.open())
+        visitors = [
+            town.copy(tmp_path / f"copy-{next(copies)}", response_quantum_ms=quantum_ms).open()
+            for town in towns
+        ]
         asked = [partial(asking, visitor) for visitor in visitors]
         return durations(lambda: [*asked], blocks=1, runs=answers)
 
-    # The engine's own tests hold the times themselves against each other; here only the middle of them is wanted.
-    alone = times(0, TRIED)
-    quantum_ms = max(1, round(float(np.median(alone)) * 1000))
-    late = times(quantum_ms, ANSWERS) * 1000 > 1.5 * quantum_ms
-    assert 0.02 < late.mean() < 0.98
-    assert deviations_apart(late[0], late[1]) < 4
+    late = []
+    for _ in range(BLOCKS):
+        # Chosen anew each time: whatever else the machine does would move all answers to one side.
+        quantum_ms = max(1, round(float(np.median(times(0, TRIED))) * 1000))
+        late.append(times(quantum_ms, ANSWERS // BLOCKS) * 1000 > 1.5 * quantum_ms)
+    without, with_one = np.concatenate(late, axis=1)
+    assert 0.02 < np.mean([without, with_one]) < 0.98
+    assert deviations_apart(without, with_one) < 4
