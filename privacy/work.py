@@ -134,24 +134,24 @@ ROW_OPERATIONS_MAX = 10_000
 
 def must_be_cheap_a_row(query: Query, schema: Schema) -> None:
     """Raises PlanningTooDear for a question whose every row would cost the engine more than ROW_OPERATIONS_MAX."""
-    operations = _Counted.of(query, schema).row_operations
+    operations = _RequestCounts.of(query, schema).row_operations
     if operations > ROW_OPERATIONS_MAX:
         raise PlanningTooDear(work=operations, limit=ROW_OPERATIONS_MAX, part="row")
 
 
 def planning_work(query: Query, schema: Schema) -> Work:
     """What `plan`, and a quote of what it gives, costs at most. Takes time linear in the size of the request."""
-    return _Counted.of(query, schema).planning
+    return _RequestCounts.of(query, schema).planning
 
 
 def rehearsal_work(query: Query, schema: Schema) -> Work:
     """What planning and a dummy answer from generated rows cost at most."""
-    counted = _Counted.of(query, schema)
+    counted = _RequestCounts.of(query, schema)
     return counted.planning + counted.rehearsal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
+class _RequestCounts:
     """What a request holds, by number alone.
 
     `listed` buckets of keys are listed, cut by `edges`; `cells` are released in all `tables` together, each of which is
@@ -170,7 +170,7 @@ class _Counted:
     ratios: int
 
     @classmethod
-    def of(cls, query: Query, schema: Schema) -> "_Counted":
+    def of(cls, query: Query, schema: Schema) -> "_RequestCounts":
         columns = {column.name: column for column in schema.queryable}
         asked = [table.group_by for table in query.tables] or [query.group_by]
         cells = sum(cells_of(keys, columns, totals=query.totals) for keys in asked)

@@ -5,6 +5,7 @@ reader of bodies can but wait. Whatever is no HTTP/1.1 raises one of gunicorn's 
 """
 
 import re
+from abc import ABC, abstractmethod
 from typing import Any
 
 from gunicorn.http.body import CHUNK_EXT_RE, Body, ChunkedReader, LengthReader  # type: ignore[import-untyped]
@@ -120,16 +121,16 @@ def _message(config: Any, head: bytes, client: Any) -> Any:
     return message
 
 
-class _Body:
+class _Body(ABC):
     """A body as far as it has come."""
 
     def __init__(self) -> None:
         self.decoded = bytearray()
         self.is_too_large = False
 
+    @abstractmethod
     def advance(self, received: bytearray) -> bool:
         """Take what belongs to the body from the front; whether it has ended, or is too large to be read."""
-        raise NotImplementedError
 
 
 class _SizedBody(_Body):
