@@ -64,7 +64,7 @@ def parse(body: bytes) -> Any:
         raise MalformedJson("not_utf8", given=fault.start) from fault
     except json.JSONDecodeError as fault:
         raise MalformedJson("not_json", given=f"{fault.lineno}:{fault.colno}") from fault
-    if (found := _surrogate_at(value)) is not None:
+    if (found := surrogate_at(value)) is not None:
         raise MalformedJson(
             "lone_surrogate", pointer="".join(f"/{escaped(name)}" for name in reversed(found))
         )
@@ -130,7 +130,7 @@ def _repeated(pairs: list[tuple[str, Any]]) -> str:
     return name
 
 
-def _surrogate_at(value: Any) -> list[str] | None:
+def surrogate_at(value: Any) -> list[str] | None:
     """Where half a character stands: the names and places that lead to it, innermost first; None if nowhere.
 
     Names and places are gathered on the way back from a find. Kept on the way in, a long name would be copied for
@@ -147,7 +147,7 @@ def _surrogate_at(value: Any) -> list[str] | None:
         case list():
             inner = enumerate(value)
     for name, member in inner:
-        if (found := _surrogate_at(member)) is not None:
+        if (found := surrogate_at(member)) is not None:
             return [*found, str(name)]
     return None
 

@@ -20,6 +20,7 @@ from api.http.wire import (
     escaped,
     parse,
     quoted,
+    surrogate_at,
 )
 
 SMALL = settings(deadline=None, derandomize=True, max_examples=80)
@@ -31,13 +32,14 @@ JSON = st.recursive(
     max_leaves=12,
 )  # fmt: skip
 SLOW_S = 1.0
+"""Of CPU, not of the clock: other programs on the machine make nothing of this slow."""
 
 
 def refused(body: bytes) -> str:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(MalformedJson) as refusal:
         parse(body)
-    assert time.perf_counter() - started < SLOW_S
+    assert time.process_time() - started < SLOW_S
     return refusal.value.reason
 
 
@@ -90,18 +92,18 @@ def test_what_is_not_strictly_json_is_refused_at_once(body: bytes, reason: str) 
     ids=lambda text: text[:8],
 )  # fmt: skip
 def test_numbers_in_exponent_notation_or_without_end_are_unreadable(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read = parse(f'{{"a":{text}}}'.encode())["a"]
     assert isinstance(read, Unreadable)
     assert read.text.rstrip("…") == text[:DIGITS_MAX]
-    assert time.perf_counter() - started < SLOW_S
+    assert time.process_time() - started < SLOW_S
 
 
 def test_the_largest_body_is_read_quickly() -> None:
     body = b"[" + b"1," * (BODY_BYTES_MAX // 2 - 2) + b"1]"
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(parse(body)) == BODY_BYTES_MAX // 2 - 1
-    assert time.perf_counter() - started < 2 * SLOW_S
+    assert time.process_time() - started < 2 * SLOW_S
 
 
 @pytest.mark.parametrize("unit", [b'{"a":', b'"\\"', b"[[[]", b'"[', b"}{"], ids=repr)
@@ -114,13 +116,12 @@ def test_many_members_are_refused_quickly() -> None:
     assert refused(f'{{{members},"0":0}}'.encode()) == "too_many_members"
 
 
-@pytest.mark.parametrize("last", [b"1", b'"\\ud800"'], ids=["well", "ill"])
-def test_a_name_is_not_copied_for_each_of_the_many_items_below_it(last: bytes) -> None:
-    body = b'{"' + "😀".encode() + b"~" * 7_999 + b'":[' + b"1," * 400_000 + last + b"]}"
-    started = time.perf_counter()
-    with suppress(MalformedJson):
-        parse(body)
-    assert time.perf_counter() - started < SLOW_S
+def test_a_name_is_not_copied_for_each_of_the_many_items_below_it() -> None:
+    """40,000 copies of two megabytes took more than six seconds of CPU."""
+    below = {"😀" + "~" * 500_000: [1] * 40_000}
+    started = time.process_time()
+    assert surrogate_at(below) is None
+    assert time.process_time() - started < SLOW_S
 
 
 def test_half_a_character_is_told_with_its_place() -> None:
