@@ -53,13 +53,18 @@ ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_describe
 
 @dataclass(frozen=True)
 class Mutant:
-    """One planted fault. `tests` are node ids; at least one of them must fail."""
+    """One planted fault. `tests` are node ids; at least one of them must fail.
+
+    `audited` persons are asked about where an audit must notice it, so that chance cannot hide it; 0 for the usual
+    number.
+    """
 
     name: str
     file: str
     old: str
     new: str
     tests: tuple[str, ...]
+    audited: int = 0
 
 
 MUTANTS = (
@@ -265,7 +270,7 @@ MUTANTS = (
         """        half = 2 if mechanism.kind == "discrete_gaussian" else 1
         measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale / half)
 """,
-        (f"{IN_RHO}[totals over three keys-few]",),
+        (f"{IN_RHO}[totals over three keys-many]",),
     ),
     Mutant(
         "one grid of a workload at twice its price",
@@ -281,7 +286,7 @@ MUTANTS = (
         "privacy/measurement.py",
         "    parts = split(price, list(layout.shares))\n",
         "    parts = [price] * len(layout.shares)\n",
-        (f"{IN_RHO}[totals over three keys-few]",),
+        (f"{IN_RHO}[totals over three keys-many]",),
     ),
     Mutant(
         "a grand total told without noise",
@@ -301,6 +306,7 @@ MUTANTS = (
         "        return self.rows * len(self.levels)\n",
         "        return self.rows * max(1, len(self.levels) - 1)\n",
         (f"{AUDIT}::test_quantiles_tell_less_than_they_cost[tree of two levels-many]",),
+        audited=40_000,
     ),
     Mutant(
         "choices at a third of their scale",
@@ -308,6 +314,7 @@ MUTANTS = (
         CHOSEN,
         "        measurement = _measurement(mechanism.kind, mechanism.measure, mechanism.scale / 3)\n",
         (f"{AUDIT}::test_quantiles_tell_less_than_they_cost[median-many]",),
+        audited=20_000,
     ),
     # Sensitivity
     Mutant(

@@ -33,10 +33,10 @@ def copy_tree(folder: Path) -> Path:
     return folder
 
 
-def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(tree: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python inside a copy of the tree, which stands first on the path."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SUDARE_")}
-    environment |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=tree,
@@ -48,8 +48,9 @@ def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def run_tests(tree: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    return run(tree, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests)
+def run_tests(tree: Path, *tests: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    options = ("-q", "-x", "--no-header", "-p", "no:cacheprovider")
+    return run(tree, "-m", "pytest", *options, *tests, **variables)
 
 
 def mutated(folder: Path, mutant: Mutant) -> subprocess.CompletedProcess[str]:
@@ -58,7 +59,8 @@ def mutated(folder: Path, mutant: Mutant) -> subprocess.CompletedProcess[str]:
     file = tree / mutant.file
     file.write_text(file.read_text(encoding="utf-8").replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        return run_tests(tree, *mutant.tests)
+        variables = {"AUDIT_RUNS": str(mutant.audited)} if mutant.audited else {}
+        return run_tests(tree, *mutant.tests, **variables)
     finally:
         shutil.rmtree(tree)
 
