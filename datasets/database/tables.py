@@ -29,6 +29,7 @@ from datasets.database.closed_lists import (
     GRANT_STATES,
     OUTCOMES,
     ROLES,
+    STOPPED,
 )
 
 CLUSTERED = {"sqlite_with_rowid": False}  # one page to write instead of two
@@ -60,10 +61,15 @@ class OrganisationRow(Base):
     __tablename__ = "organisations"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[str] = mapped_column(String(32))
+    title_ja: Mapped[str | None] = mapped_column(Text)
+    title_en: Mapped[str | None] = mapped_column(Text)
 
 
 class UserRow(Base):
-    """A caller. Only the digest of its API key is kept; `disabled_at` ends its access at once."""
+    """A caller. Only the digest of its API key is kept; `disabled_at` ends its access at once.
+
+    `key_made_at` is when the key was made, NULL for those made before that was kept.
+    """
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -73,7 +79,55 @@ class UserRow(Base):
     key_digest: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[str] = mapped_column(String(32))
     disabled_at: Mapped[str | None] = mapped_column(String(32))
+    key_made_at: Mapped[str | None] = mapped_column(String(32))
     __table_args__ = (CheckConstraint(one_of("role", ROLES), name="role"),)
+
+
+class InstallationRow(Base):
+    """This installation, made by chance with its database: the only row.
+
+    `id` begins with `installation:` and names the chain of the journal that holds what belongs to no dataset (keys,
+    stops …), of which `entries` counts the lines and `head` is the last one's. `secret_digest` is the digest of the
+    settings' secret, under which keys are kept, since `secret_at`; NULL until a server or a command first has one.
+    """
+
+    __tablename__ = "installations"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[str] = mapped_column(String(32))
+    entries: Mapped[int] = mapped_column(BigInteger)
+    head: Mapped[str] = mapped_column(String(64))
+    secret_digest: Mapped[str | None] = mapped_column(String(64))
+    secret_at: Mapped[str | None] = mapped_column(String(32))
+
+
+class StopRow(Base):
+    """Who or what is stopped until somebody resumes it: a user, an organisation, or a dataset.
+
+    The subject of a dataset is its lineage, so that every version, every name and every view of it is stopped; that of
+    a view is the view's own name.
+    """
+
+    __tablename__ = "stops"
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[str] = mapped_column(String(32))
+    by: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    __table_args__ = (CheckConstraint(one_of("kind", STOPPED), name="kind"),)
+
+
+class LeaseRow(Base):
+    """A piece of work that waits for time, done by one process of all machines: `holder` has it until `until`.
+
+    `ended_at` is when it last ended, `failure` the class of what it last failed with.
+    """
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    holder: Mapped[str | None] = mapped_column(String(64))
+    until: Mapped[str | None] = mapped_column(String(32))
+    ended_at: Mapped[str | None] = mapped_column(String(32))
+    failure: Mapped[str | None] = mapped_column(String(64))
 
 
 class LineageRow(Base):
@@ -119,7 +173,8 @@ class VersionRow(Base):
     `sources` is the JSON of {dataset: version} that a view was joined from, NULL where there is a source file;
     the descriptor of a view is kept with its columns' domains filled in, as they were then. `engine` names who
     computes exact integers from it. `sealed` is 1 where the statistics file says which version and descriptor it is
-    of, 0 for those that were registered before files said so.
+    of, 0 for those that were registered before files said so. `purged_at` is when its rows were destroyed, NULL while
+    they are there.
     """
 
     __tablename__ = "versions"
@@ -133,6 +188,7 @@ class VersionRow(Base):
     sources: Mapped[str | None] = mapped_column(Text)
     engine: Mapped[str] = mapped_column(String(16), server_default="duckdb")
     sealed: Mapped[int] = mapped_column(Integer, server_default="0")
+    purged_at: Mapped[str | None] = mapped_column(String(32))
 
 
 class InstallationSecretRow(Base):

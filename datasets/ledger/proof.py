@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain as chained
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text, union
 
 from datasets.database.chain import ChainWalk
 from datasets.database.closed_lists import CAPS, CHAINED
+from datasets.database.installation import PREFIX, Installation, installation
 from datasets.database.store import Store, sha256_hex
 from datasets.database.tables import AccountRow, AnswerRow, GrantRow, JournalRow, LineageRow, ViewLineageRow
 from datasets.ledger.accounts import POPULATION, same_person
@@ -178,8 +180,12 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
     populations = {row.id: f"{POPULATION}{row.population}" for row in connection.execute(POPULATIONS)}
     links_named, links_found = Counter[str](), Counter[str]()
     read = 0
+    own = installation(connection)
     # Sorted here: databases differ in what comes first.
-    for lineage in sorted(connection.execute(LINEAGES).scalars()):
+    for lineage in sorted({*connection.execute(LINEAGES).scalars(), own.id}):
+        if lineage.startswith(PREFIX):
+            found += _of_installation(connection, lineage, own)
+            continue
         recount = _Recount(lineage, views, joins.get(lineage), populations.get(lineage))
         for lines in pages(connection, lineage=lineage):
             answers = _answers_of(connection, lines)
@@ -197,6 +203,23 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
     # A link may stand in a chain that was read before the one that names it.
     found += [_finding(lineage, "link_missing") for lineage in sorted(links_named - links_found)]
     return found[:FINDINGS_MAX]
+
+
+def _of_installation(connection: Connection, name: str, own: Installation) -> Iterator[LedgerFinding]:
+    """What does not agree in the chain of the installation, which counts nothing: its links, columns and end."""
+    walk = ChainWalk()
+    for entry in chained.from_iterable(pages(connection, lineage=name)):
+        problems = [*walk.step(entry.number, entry.head, entry.body), *_columns(entry, _read(entry.body))]
+        yield from (LedgerFinding(lineage=name, entry=entry.number, problem=problem) for problem in problems)
+    # A chain of another name is none of this installation, wherever it ends.
+    if name != own.id or not walk.ends_at(own.entries, own.head):
+        yield _finding(name, "end")
+
+
+def _columns(entry: JournalEntry, body: Mapping[str, Any]) -> Iterator[str]:
+    columns = (entry.lineage, entry.at, entry.kind, entry.user)
+    if columns != tuple(body.get(name) for name in ("lineage", "at", "kind", "user")):
+        yield "columns"
 
 
 def _lineages_of_changed_tables(connection: Connection) -> list[str]:
@@ -302,7 +325,7 @@ class _Recount:
 
     def add(self, entry: JournalEntry, answers: Mapping[str, Row[Any]]) -> list[LedgerFinding]:
         body = _read(entry.body)
-        problems = [*self.walk.step(entry.number, entry.head, entry.body), *self._columns(entry, body)]
+        problems = [*self.walk.step(entry.number, entry.head, entry.body), *_columns(entry, body)]
         try:
             problems += self._apply(body)
         # A tampered line may hold anything. Whatever it does to our reading is a finding, not a crash.
@@ -317,11 +340,6 @@ class _Recount:
         return [
             LedgerFinding(lineage=self.lineage, entry=entry.number, problem=problem) for problem in problems
         ]
-
-    def _columns(self, entry: JournalEntry, body: Mapping[str, Any]) -> Iterator[str]:
-        columns = (entry.lineage, entry.at, entry.kind, entry.user)
-        if columns != tuple(body.get(name) for name in ("lineage", "at", "kind", "user")):
-            yield "columns"
 
     def _apply(self, body: Mapping[str, Any]) -> Iterator[str]:
         """What a line does to the accounts."""
