@@ -9,7 +9,9 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-ROLES = "role IN ('analyst', 'portal', 'clerk', 'reviewer', 'approver', 'administrator', 'auditor', 'monitor')"
+ROLES = (
+    "role IN ('analyst', 'portal', 'clerk', 'reviewer', 'approver', 'administrator', 'auditor', 'monitor')"
+)
 COLUMNS = (
     "ALTER TABLE organisations ADD COLUMN title_ja TEXT",
     "ALTER TABLE organisations ADD COLUMN title_en TEXT",
@@ -82,9 +84,7 @@ def _rebuild_users() -> None:
         sa.Column("disabled_at", sa.String(length=32), nullable=True),
         sa.Column("key_made_at", sa.String(length=32), nullable=True),
         sa.CheckConstraint(ROLES, name=op.f("ck_users_role")),
-        sa.ForeignKeyConstraint(
-            ["organisation"], ["organisations.name"], name=op.f("fk_users_organisation")
-        ),
+        sa.ForeignKeyConstraint(["organisation"], ["organisations.name"], name=op.f("fk_users_organisation")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
         sa.UniqueConstraint("key_digest", name=op.f("uq_users_key_digest")),
     )
