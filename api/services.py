@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datasets.queries.planner import Planner
     from datasets.queries.readiness import Readiness
     from datasets.queries.service import QueryService
+    from datasets.stops import Stops
     from privacy.noise import Noise
 
 ENGINE_THREADS = 2
@@ -83,6 +84,12 @@ class Services:
         from datasets.catalog import Catalog
 
         return Catalog(self.store, self.settings.data_dir)
+
+    @cached_property
+    def stops(self) -> "Stops":
+        from datasets.stops import Stops
+
+        return Stops(self.store)
 
     @cached_property
     def budgets(self) -> "Budgets":

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 
 from datasets.database.prepared import PreparedSelect
+from datasets.database.stops import is_stopped
 from datasets.database.store import Store
 from datasets.database.tables import Base, DatasetRow, LineageRow, VersionRow, ViewLineageRow
 from datasets.descriptor.descriptor import Descriptor, Reuse, parse
@@ -40,6 +41,7 @@ ALL = (
         VERSIONS.c.sources,
         LINEAGES.c.id.label("payer"),
         LINEAGES.c.population,
+        is_stopped("dataset", LINEAGES.c.id, DATASETS.c.id).label("stopped"),
     )
     .join_from(
         DATASETS, VERSIONS, (VERSIONS.c.dataset == DATASETS.c.id) & (VERSIONS.c.number == DATASETS.c.version)
@@ -74,8 +76,8 @@ class DatasetVersion:
 
     `lineages` are those whose accounts pay for an answer: one, or for a view all that it joins, sorted; `populations`
     are the distinct names of the populations that these belong to, sorted. `reuse` says whose earlier answers may be
-    told again to others. `sources` are the datasets and versions that a view was joined from, empty for any other
-    dataset.
+    told again to others. `stopped` says that nothing of it is answered for now. `sources` are the datasets and versions
+    that a view was joined from, empty for any other dataset.
     """
 
     id: str
@@ -87,6 +89,7 @@ class DatasetVersion:
     place: Place
     registered_at: str
     retired: bool
+    stopped: bool = False
     sources: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -163,6 +166,8 @@ def _version_of(rows: tuple[Any, ...], data_dir: Path) -> DatasetVersion:
         place=Place(engine=row.engine, location=data_dir / row.folder, seal=seal),
         registered_at=row.registered_at,
         retired=row.retired_at is not None,
+        # In the row of each lineage of a view: it is stopped where one of them is.
+        stopped=any(same.stopped for same in rows),
         sources=json.loads(row.sources or "{}"),
     )
 

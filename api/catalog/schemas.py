@@ -16,6 +16,9 @@ class DatasetItem(ExtensibleSchema):
     title = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     body = fields.String(required=True)
     retired = fields.Boolean(required=True)
+    stopped = fields.Boolean(
+        required=True, metadata={"description": "Nothing of it is answered or told again for now."}
+    )
 
 
 class DatasetsSchema(ExtensibleSchema):

@@ -139,6 +139,7 @@ def _item(dataset: DatasetVersion) -> dict[str, Any]:
         "title": dataset.schema.title,
         "body": dataset.schema.body,
         "retired": dataset.retired,
+        "stopped": dataset.stopped,
     }
 
 

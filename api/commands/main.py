@@ -52,7 +52,11 @@ COMMANDS = {
     "ledger": _place("ledger", "ledger", "The ledger: verify it, export its journal."),
     "openapi": _place("server", "openapi", "Print openapi.yaml as the code describes it."),
     "org": _place("people", "org", "Organisations."),
+    "resume": _place("stops", "resume", "Let a stopped dataset, organisation or user go on."),
     "serve": _place("server", "serve", "Serve until stopped (gunicorn, threads, loaded before forking)."),
+    "stop": _place(
+        "stops", "stop", "Stop a dataset, an organisation or a user at once, until it is resumed."
+    ),
     "user": _place("people", "user", "Users and their keys."),
 }
 

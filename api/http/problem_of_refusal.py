@@ -109,6 +109,8 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "no_such_grant": ProblemOf(problem="not_found"),
     "retired": ProblemOf(problem="gone"),
     "unknown_key": ProblemOf(problem="unauthenticated"),
+    # Which of the three is stopped, only the refusal knows.
+    "stopped": ProblemOf(problem="stopped", own_words=True),
     # questions
     "malformed_json": ProblemOf(problem="malformed_json", places=_in_json),
     "invalid_query": ProblemOf(problem="invalid_query", places=_own),

@@ -43,6 +43,14 @@ PROBLEMS: dict[str, ProblemWords] = {
         title=Words(ja="この操作は許可されていません", en="Your role does not allow this"),
         detail=Words(ja="この操作には {expected} の役割が必要です。", en="This needs the role {expected}."),
     ),
+    "stopped": ProblemWords(
+        status=403,
+        title=Words(ja="停止されています", en="This is stopped"),
+        detail=Words(
+            ja="運用担当者が再開するまで利用できません。課金されていません。",
+            en="It answers nothing until an operator resumes it. Nothing was charged.",
+        ),
+    ),
     "budget_exhausted": ProblemWords(
         status=403,
         title=Words(ja="プライバシー予算が足りません", en="The privacy budget does not cover this"),

@@ -20,7 +20,13 @@ from privacy.query import Problem
 
 def allowed(*roles: str) -> Callable[[View], View]:
     """Let a view be called by these roles only; by every identified caller if none is named."""
-    refused = ("unauthenticated", "rate_limited", "invalid_query", *(("forbidden",) if roles else ()))
+    refused = (
+        "unauthenticated",
+        "stopped",
+        "rate_limited",
+        "invalid_query",
+        *(("forbidden",) if roles else ()),
+    )
 
     def mark(view: View) -> View:
         @wraps(view)

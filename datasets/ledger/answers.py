@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Select, bindparam, case, or_, select
 
 from datasets.database import chain
 from datasets.database.prepared import PreparedSelect
+from datasets.database.stops import Stopped, is_stopped
 from datasets.database.store import Store
-from datasets.database.tables import AnswerRow, AnswerTableRow, UserRow
+from datasets.database.tables import AnswerRow, AnswerTableRow, UserRow, ViewLineageRow
 from datasets.ledger.errors import NoAnswer
 from datasets.ledger.journal import page_rows
 from privacy.budget import Price
@@ -105,6 +106,7 @@ def balances_of(written: str | None) -> tuple[Price | None, ...] | None:
 
 
 _c, _t = AnswerRow.__table__.c, AnswerTableRow.__table__.c
+_v = ViewLineageRow.__table__.c
 STORED = [_c[member.name] for member in fields(StoredAnswer)]
 _table = (_t.lineage == _c.lineage) & (_t.digest == _c.table_digest)
 _of_key = (_c.user == bindparam("of_user")) & (_c.idempotency_key == bindparam("key"))
@@ -115,7 +117,14 @@ def _answers(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 OF_KEY = PreparedSelect(_answers(_of_key))
-_whole = select(*STORED, _t.content).join_from(AnswerRow, AnswerTableRow, _table)
+# A stopped dataset's answers are not told again: nor those of a view that joins it.
+_stopped = is_stopped(
+    "dataset",
+    _c.dataset,
+    _c.lineage,
+    select(_v.lineage).where(_v.dataset == _c.dataset),
+).label("stopped")
+_whole = select(*STORED, _t.content, _stopped).join_from(AnswerRow, AnswerTableRow, _table)
 OF_KEY_WHOLE = PreparedSelect(_whole.where(_of_key))
 _of_id = (_c.id == bindparam("of_id")) & (_c.user == bindparam("of_user"))
 OF_ID, OF_ID_WHOLE = PreparedSelect(_answers(_of_id)), PreparedSelect(_whole.where(_of_id))
@@ -156,7 +165,11 @@ OF_USER = (
     .order_by(_c.id.desc())
     .limit(bindparam("rows"))
 )
-TABLE = select(_t.content).join_from(AnswerRow, AnswerTableRow, _table).where(_c.id == bindparam("of_id"))
+TABLE = (
+    select(_t.content, _stopped)
+    .join_from(AnswerRow, AnswerTableRow, _table)
+    .where(_c.id == bindparam("of_id"))
+)
 
 
 class Answers:
@@ -170,7 +183,7 @@ class Answers:
         return self._one(OF_KEY, {"of_user": user, "key": key})
 
     def earlier_whole(self, *, user: str, key: str) -> tuple[StoredAnswer, bytes]:
-        """An earlier answer and its table in one statement, for retries; raises NoAnswer if there is none."""
+        """An earlier answer and its table in one statement, for retries; raises NoAnswer or Stopped."""
         return self._whole(OF_KEY_WHOLE, {"of_user": user, "key": key})
 
     def same_question(self, question: RepeatedQuestion) -> list[StoredAnswer]:
@@ -194,16 +207,13 @@ class Answers:
         return self._one(OF_ID, {"of_id": id, "of_user": user})
 
     def answer_whole(self, *, id: str, user: str) -> tuple[StoredAnswer, bytes]:
-        """One of this user's own answers with its table, in one statement; raises NoAnswer otherwise."""
+        """One of this user's own answers with its table, in one statement; raises NoAnswer otherwise, or Stopped."""
         return self._whole(OF_ID_WHOLE, {"of_id": id, "of_user": user})
 
     def load(self, *, id: str) -> bytes:
-        """The table of an answer; raises NoAnswer if there is none."""
+        """The table of an answer; raises NoAnswer if there is none, Stopped if its dataset is."""
         with self._store.reading() as connection:
-            content = connection.execute(TABLE, {"of_id": id}).scalar_one_or_none()
-        if content is None:
-            raise NoAnswer
-        return bytes(content)
+            return _content(connection.execute(TABLE, {"of_id": id}).one_or_none())
 
     def history(self, *, user: str, after: str | None = None, limit: int = 100) -> list[StoredAnswer]:
         """The user's answers, newest first; `after` is the id of the last one seen."""
@@ -219,6 +229,14 @@ class Answers:
 
     def _whole(self, question: PreparedSelect, wanted: Mapping[str, str]) -> tuple[StoredAnswer, bytes]:
         row = self._store.find_one(question, wanted)
-        if row is None:
-            raise NoAnswer
-        return StoredAnswer.of(row), bytes(row.content)
+        content = _content(row)
+        return StoredAnswer.of(row), content
+
+
+def _content(row: Any) -> bytes:
+    """The table of an answer that was looked for with `_stopped` beside it."""
+    if row is None:
+        raise NoAnswer
+    if row.stopped:
+        raise Stopped("dataset")
+    return bytes(row.content)

@@ -24,6 +24,9 @@ JOINED = "joined"
 SEPARATED = "separated"
 """The kind of a line that says why a lineage has most of its people in common with others and yet a cap of its own."""
 
+STOPPED, RESUMED = "stopped", "resumed"
+"""The kinds of the lines about a dataset, organisation or user that is stopped, and answers again."""
+
 JOURNAL_COLUMNS = 'lineage, number, at, kind, "user", body, head'
 JOURNAL = text(f"""
     SELECT {JOURNAL_COLUMNS} FROM journal WHERE (lineage, number) > (:lineage, :number)

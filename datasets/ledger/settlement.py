@@ -13,8 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+from sqlalchemy import select, tuple_
+
 from datasets.database import chain
 from datasets.database.closed_lists import CHAINED
+from datasets.database.stops import STOPS, Stopped
 from datasets.database.store import CHECK_FAILED, REFUSED, Direct, Store, now, sha256_hex
 from datasets.ledger import statements
 from datasets.ledger.accounts import (
@@ -180,13 +183,14 @@ class Settlements:
     def settle(self, settlement: Settlement) -> StoredAnswer:
         """Charge every payer, journal it and keep the answer: all of it or, if this raises, nothing.
 
-        Raises AlreadyAnswered, NoAccount, BudgetExhausted, DeltaExhausted or PopulationJoined.
+        Raises AlreadyAnswered, NoAccount, BudgetExhausted, DeltaExhausted, PopulationJoined or Stopped.
         """
         write = self._write_sqlite if self._store.is_sqlite else self._write_postgresql
         try:
             for _ in range(SETTLE_ATTEMPTS_MAX):
                 with suppress(_NotPaid):
                     return write(settlement, now())
+                self._refuse_stopped(settlement)
                 # If they can pay after all, somebody has been granted more since; then once more.
                 keys = [payer.key for payer in settlement.payers]
                 must_fit(Accounts(self._store).states(keys), settlement.payers)
@@ -197,6 +201,16 @@ class Settlements:
             raise
         raise AssertionError("accounts that can pay were refused again and again")
 
+    def _refuse_stopped(self, settlement: Settlement) -> None:
+        """Raise Stopped where that is why nobody paid."""
+        stopped = [(payer.kind, payer.holder) for payer in settlement.payers]
+        stopped.append(("dataset", settlement.dataset))
+        among = tuple_(STOPS.c.kind, STOPS.c.subject).in_(stopped)
+        with self._store.reading() as connection:
+            kind = connection.execute(select(STOPS.c.kind).where(among).limit(1)).scalar()
+        if kind is not None:
+            raise Stopped(kind)
+
     def _write_sqlite(self, settlement: Settlement, asked_at: str) -> StoredAnswer:
         """A few statements; where a payer is missing among those that paid, the transaction ends undone."""
         lines = _lines(settlement, asked_at)
@@ -206,7 +220,9 @@ class Settlements:
         with self._store.writing() as connection:
             tx = Direct(connection)
             # All rows: SQLite ends a statement only when its last row is fetched.
-            rows = tx.execute(statements.DEBIT_SQLITE, {"payers": debits}).fetchall()
+            rows = tx.execute(
+                statements.DEBIT_SQLITE, {"payers": debits, "dataset": settlement.dataset}
+            ).fetchall()
             by_key = {row[:3]: _Paid(*row[3:]) for row in rows}
             if len(by_key) < len(settlement.payers):
                 raise _NotPaid

@@ -13,6 +13,7 @@ DELTA_ATTO_MAX = 10**18
 # The head is hashed in the statement that locks the row: a head that was read before could be outdated by then.
 # A register's population pays wherever the register does, also where it joined after the payers were named.
 # `sha256_hex` is the function that `store` gives to SQLite. A payer without a line (digest NULL) carries no chain.
+# Payers that are stopped, and all those of a view that is, pay nothing: stopping is a transaction before or after.
 # Who cannot pay is not among the rows that come back; the transaction then ends without a commit.
 DEBIT_SQLITE = f"""
     UPDATE accounts SET
@@ -32,6 +33,11 @@ DEBIT_SQLITE = f"""
         AND (
             accounts.population IS NULL
             OR accounts.population IN (SELECT json_extract(value, '$[0]') FROM json_each(:payers))
+        )
+        AND NOT EXISTS (
+            SELECT 1 FROM stops
+            WHERE stops.kind = payer.kind AND stops.subject = payer.holder
+                OR stops.kind = 'dataset' AND stops.subject = :dataset
         )
     RETURNING lineage, kind, holder, granted - spent, entries, head
 """
@@ -54,6 +60,8 @@ KEEP_ANSWER_SQLITE = f"""
 # `payer` is the list of payers in the order in which they are locked; LockRows stands above the sort in the plan, so
 # `locked` takes the rows in that order, waits where it must, and sees each row as it is once it holds it. `fits` reads
 # all of `locked` before any row changes; what it says still holds for the debit, since nobody else can change them.
+# `stopped` is read FOR SHARE for the table's lock, not for a row's: whoever stops something takes a lock that waits
+# for those of all settlements underway, and those that come after begin only once they can see the stop.
 SETTLE_POSTGRESQL = f"""
     WITH payer AS (
         SELECT * FROM unnest(
@@ -68,12 +76,16 @@ SETTLE_POSTGRESQL = f"""
             ON account.lineage = payer.lineage AND account.kind = payer.kind AND account.holder = payer.holder
         ORDER BY payer.place
         FOR UPDATE OF account
+    ), stopped AS (
+        SELECT subject FROM stops
+        WHERE (kind, subject) IN (SELECT kind, holder FROM payer) OR kind = 'dataset' AND subject = %(dataset)s::text
+        FOR SHARE
     ), fits AS (
         SELECT count(*) = %(payers)s::bigint AND bool_and(
             spent + charge <= coalesce(granted, {PRICE_NANO_MAX})
             AND delta_spent + delta <= coalesce(delta_granted, {DELTA_ATTO_MAX})
             AND (population IS NULL OR population = ANY (%(lineages)s::text[]))
-        ) AS all_pay
+        ) AND NOT EXISTS (SELECT 1 FROM stopped) AS all_pay
         FROM locked
     ), paid AS (
         UPDATE accounts SET

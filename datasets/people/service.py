@@ -13,6 +13,7 @@ from sqlalchemy import Select, Table, bindparam, func, select, update
 from datasets.database.closed_lists import ROLES
 from datasets.database.inserts import insert_if_new
 from datasets.database.prepared import PreparedSelect
+from datasets.database.stops import Stopped, is_stopped
 from datasets.database.store import Store, now
 from datasets.database.tables import OrganisationRow, UserRow
 from datasets.people import keys
@@ -34,9 +35,13 @@ USER = cast(Table, UserRow.__table__)
 # The key's digest is looked up, never compared with a user's: time tells nothing about whose key it nearly
 # is.
 AUTHENTICATE = PreparedSelect(
-    select(USER.c.name, USER.c.organisation, USER.c.role).where(
-        USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None)
-    )
+    select(
+        USER.c.name,
+        USER.c.organisation,
+        USER.c.role,
+        is_stopped("user", USER.c.name).label("user_stopped"),
+        is_stopped("organisation", USER.c.organisation).label("organisation_stopped"),
+    ).where(USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None))
 )
 PERSON = select(USER.c.name, USER.c.organisation, USER.c.role, USER.c.created_at, USER.c.disabled_at)
 
@@ -69,13 +74,16 @@ class People:
         self._digest = keys.digest_with(secret)
 
     def authenticate(self, key: str) -> Caller:
-        """Whose key this is; raises UnknownKey. Text that is no key doesn't reach the database."""
+        """Whose key this is; raises UnknownKey, or Stopped. Text that is no key doesn't reach the database."""
         # The checksum costs microseconds; guesses and mistyped keys are not worth a connection.
         if not keys.looks_like_key(key):
             raise UnknownKey
         row = self._store.find_one(AUTHENTICATE, {"digest": self._digest(key)})
         if row is None:
             raise UnknownKey
+        # Told to nobody but who has the key.
+        if row.user_stopped or row.organisation_stopped:
+            raise Stopped("user" if row.user_stopped else "organisation")
         return Caller(name=row.name, organisation=row.organisation, role=row.role)
 
     def add_organisation(self, name: str) -> None:

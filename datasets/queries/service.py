@@ -18,6 +18,7 @@ import structlog
 from datasets.catalog import Catalog, DatasetVersion, NoSuchDataset
 from datasets.database.ids import new_id
 from datasets.database.locks import LockTaken, alone
+from datasets.database.stops import Stopped
 from datasets.engines.base import Engine
 from datasets.engines.errors import EngineUnavailable
 from datasets.ledger.accounts import AccountKey, AccountState
@@ -167,6 +168,14 @@ class QueryService:
             raise NotOpen
         return found
 
+    def asked_by(self, caller: Caller, id: str) -> OpenDataset:
+        """A dataset that the caller may ask now. Raises NotOpen or Stopped."""
+        opened = self.open_to(caller, id)
+        # After the accounts: that a dataset is stopped is told to those alone who may know that it is there.
+        if opened.dataset.stopped:
+            raise Stopped("dataset")
+        return opened
+
     def seen_by(self, caller: Caller, dataset: DatasetVersion) -> OpenDataset:
         """A dataset with those of its accounts that the caller's answers are charged to, which may be none."""
         payers = _payers(dataset, caller, charge=NOTHING, dataset_charge=NOTHING)
@@ -175,7 +184,7 @@ class QueryService:
 
     def quote(self, caller: Caller, id: str, query: Query, admit: Admit = uncounted) -> dict[str, Any]:
         """What a question would cost and how exact it would be. Opens no data, charges nothing."""
-        opened = self.open_to(caller, id)
+        opened = self.asked_by(caller, id)
         dataset, quoted = opened.dataset, self._planner.quote(query, opened.dataset.schema, admit)
         planned = quoted.plan
         return {
@@ -191,7 +200,7 @@ class QueryService:
 
     def rehearse(self, caller: Caller, id: str, query: Query, admit: Admit = uncounted) -> Answer:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
-        dataset = self.open_to(caller, id).dataset
+        dataset = self.asked_by(caller, id).dataset
         rehearsed = self._planner.rehearse(query, dataset.schema, admit)
         planned = rehearsed.plan
         envelope = {
@@ -203,12 +212,12 @@ class QueryService:
         return Answer(envelope=_json(envelope), made=rehearsed.table)
 
     def replay(self, *, user: str, key: str, digest: str) -> SettledAnswer:
-        """What was answered under the same key. Raises NoAnswer, Conflict or AnswerFailed."""
+        """What was answered under the same key. Raises NoAnswer, Stopped, Conflict or AnswerFailed."""
         stored, kept = self._ledger.earlier_whole(user=user, key=key)
         return settled_answer(_same(stored, digest), kept)
 
     def again(self, *, user: str, id: str) -> SettledAnswer:
-        """One of the user's own answers as it was given. Raises NoAnswer or AnswerFailed."""
+        """One of the user's own answers as it was given. Raises NoAnswer, Stopped or AnswerFailed."""
         stored, kept = self._ledger.answer_whole(id=id, user=user)
         if stored.outcome == "failed":
             raise AnswerFailed
@@ -218,7 +227,7 @@ class QueryService:
         """Answer a question of which the caller has seen that it has no replay: charged, kept, committed.
 
         See the module's order. Of several requests with one key that are underway at once the ledger keeps the first
-        answer, and all of them get that one. Raises NotOpen, Retired, InvalidQuery or one derived from it,
+        answer, and all of them get that one. Raises NotOpen, Stopped, Retired, InvalidQuery or one derived from it,
         PlanningBusy, BudgetExhausted, DeltaExhausted, Conflict, InProgress, EngineUnavailable or AnswerFailed.
         """
         try:
@@ -241,7 +250,7 @@ class QueryService:
             raise
 
     def _answer(self, request: QueryRequest) -> SettledAnswer:
-        opened = self.open_to(request.caller, request.dataset)
+        opened = self.asked_by(request.caller, request.dataset)
         if opened.dataset.retired:
             raise Retired
         planned = self._planner.plan(request.query, opened.dataset.schema, request.admit)

@@ -46,6 +46,11 @@ def retired(visitor: Visitor) -> TestResponse:
     return visitor.ask()
 
 
+def stopped(visitor: Visitor) -> TestResponse:
+    visitor.services.stops.stop("dataset", "residents", by="operator:town", reason="a leak")
+    return visitor.ask()
+
+
 def hurried(visitor: Visitor) -> TestResponse:
     return [visitor.get("/v1/budgets") for _ in range(3)][-1]
 
@@ -90,6 +95,7 @@ REACHED: dict[str, tuple[int, Reach]] = {
     "malformed_json": (400, lambda visitor: visitor.ask(b"{")),
     "unauthenticated": (401, lambda visitor: visitor.ask(user=None)),
     "forbidden": (403, lambda visitor: visitor.ask(user="sora")),
+    "stopped": (403, stopped),
     "budget_exhausted": (403, exhausted),
     "above_query_limit": (403, lambda visitor: visitor.ask({**COUNT, "budget": {"epsilon": "2.000000001"}})),
     "not_found": (404, lambda visitor: visitor.ask(dataset="nothing")),

@@ -12,14 +12,14 @@ from sqlalchemy import event
 
 TABLES = re.compile(r'\b(?:FROM|INTO|UPDATE|JOIN)\s+"?([a-z_]+)')
 
-WHO = ["SELECT users"]
-EARLIER = ["SELECT answers answer_tables"]
+WHO = ["SELECT stops users"]
+EARLIER = ["SELECT stops view_lineages answers answer_tables"]
 ACCOUNTS = ["SELECT accounts"]
-LET_IN = ["SELECT datasets versions view_lineages lineages", *ACCOUNTS]
+LET_IN = ["SELECT stops datasets versions view_lineages lineages", *ACCOUNTS]
 SAME_QUESTION = ["SELECT answers"]
 SETTLED = [
     "BEGIN IMMEDIATE",
-    "UPDATE accounts json_each",
+    "UPDATE accounts json_each stops",
     "INSERT journal",
     "INSERT answer_tables",
     "INSERT answers",

@@ -566,3 +566,36 @@ def test_ctrl_c_ends_a_registration_with_a_sentence(sudare, town, monkeypatch, s
     words = ["dataset", "register", town / "town.yaml", "--data", town / "town.csv"]
     assert sentence in sudare(*words, exit_code=130)
     assert sorted(entry.name for entry in (town / "data" / "town").iterdir()) == [".registering", "v1"]
+
+
+def test_a_stop_is_made_listed_and_ended(sudare, town, monkeypatch):
+    why = ["--reason", "a leak"]
+    assert sudare("stop", "--dataset", "town", *why) == "stopped dataset town\n"
+    assert "is stopped already" in sudare("stop", "--dataset", "town", *why, exit_code=1)
+    assert sudare("stop", "--org", "sunrise", *why) == "stopped organisation sunrise\n"
+    (of_town, _) = json.loads(sudare("stop", "list", "--json"))
+    assert (of_town["kind"], of_town["subject"], of_town["reason"]) == ("dataset", "town", "a leak")
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert sudare("resume", "--org", "sunrise", *why) == "組織 sunrise を再開しました\n"
+    assert sudare("resume", "--all", *why) == "データセット town を再開しました\n"
+    assert sudare("stop", "list") == "停止されているものはありません\n"
+    assert "停止されていません" in sudare("resume", "--user", "aoi", *why, exit_code=1)
+    assert "一致しています" in sudare("ledger", "verify")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["stop", "--reason", "x"], "exactly one of --dataset, --org, --user"),
+        (["stop", "--user", "aoi", "--org", "sunrise", "--reason", "x"], "exactly one of"),
+        (["stop", "--user", "aoi"], "give the reason with --reason"),
+        (["stop", "--user", "aoi", "list"], "options do not go before list"),
+        (
+            ["resume", "--all", "--user", "aoi", "--reason", "x"],
+            "exactly one of --dataset, --org, --user, --all",
+        ),
+        (["resume", "--reason", "x"], "exactly one of"),
+    ],
+)
+def test_a_stop_that_names_none_or_several_is_wrong_use(sudare, words, told):
+    assert told in sudare(*words, exit_code=2)

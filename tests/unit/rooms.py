@@ -73,6 +73,7 @@ ROOMS = {
     ),
     "datasets.sample": row("", "numpy pyarrow"),
     "datasets.sources": row("privacy privacy.deidentify", "numpy pyarrow"),
+    "datasets.stops": row("datasets.database datasets.ledger privacy", "sqlalchemy"),
     "api": row(
         "api.budgets api.catalog api.description api.http api.queries api.server api.services "
         "api.settings privacy",
@@ -91,7 +92,7 @@ ROOMS = {
         "api api.budgets api.description api.records api.server api.services api.settings "
         "datasets.budgets datasets.catalog datasets.database datasets.descriptor datasets.ledger datasets.people "
         "datasets.records datasets.records.plan datasets.registration datasets.registration.ingest "
-        "datasets.sample privacy privacy.deidentify",
+        "datasets.sample datasets.stops privacy privacy.deidentify",
         "click",
     ),
     "api.description": row("api.http", "apispec flask flask_smorest marshmallow werkzeug yaml"),
@@ -110,7 +111,7 @@ ROOMS = {
     ),
     "api.services": row(
         "api.settings datasets.budgets datasets.catalog datasets.database datasets.engines datasets.ledger "
-        "datasets.people datasets.queries privacy",
+        "datasets.people datasets.queries datasets.stops privacy",
         "flask sqlalchemy structlog",
     ),
     "api.settings": row("privacy"),
