@@ -11,6 +11,8 @@ from privacy.refusal import Refusal
 from privacy.words import LANGUAGES, Words
 
 PREFIX = "SUDARE_"
+NO_SETTINGS = (f"{PREFIX}KEY",)
+"""Names of the environment that no setting has: an API key, which is a person's and no server's."""
 SECRET_LENGTH_MIN = 32
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
@@ -102,7 +104,7 @@ class Settings:
         known = {field.name: field for field in fields(cls)}
         values: dict[str, object] = {}
         for name, text in environment.items():
-            if not name.startswith(PREFIX):
+            if not name.startswith(PREFIX) or name in NO_SETTINGS:
                 continue
             key = name.removeprefix(PREFIX).lower()
             # Secrets of containers come as files: an environment is handed on to every process that is started.

@@ -1,5 +1,6 @@
 """`sudare grant` and `sudare budget`: budget given or taken back with a reason, and what is spent of it."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,6 @@ OPTIONS = {
     "population": "--population",
     "epsilon": "--epsilon",
     "rho": "--rho",
-    "approved_by": "--approved-by",
 }
 """What the members of a grant are called on the command line."""
 
@@ -45,13 +45,25 @@ LOWERED = Words(
     en="took {price_name} {amount} back from {account} on {dataset}",
 )
 WAITS = Words(
-    ja="{id}: {dataset} の生涯上限を {price_name} {amount} 引き上げるには 2 人目の承認が必要です。管理者が "
-    "POST /v1/grants/{id}/decision で承認します。2 人目がその場にいる場合は、この申請を却下したうえで "
-    "--approved-by を付けて申請し直してください",
-    en="{id}: {price_name} {amount} more for the cap of {dataset} waits for a second person: an administrator "
-    "approves it by POST /v1/grants/{id}/decision. Where both are here, have this one declined and ask anew with "
-    "--approved-by",
+    ja="{id}: {dataset} の生涯上限を {price_name} {amount} 引き上げるには 2 人目の承認が必要です。別の管理者が "
+    "自分のキーを使い sudare grant approve {id} または POST /v1/grants/{id}/decision で承認します",
+    en="{id}: {price_name} {amount} more for the cap of {dataset} waits for a second person: another administrator "
+    "approves it with its own key by sudare grant approve {id} or POST /v1/grants/{id}/decision",
 )
+DECLINED = Words(ja="{id} を却下しました", en="declined {id}")
+NO_APPROVED_BY = Words(
+    ja="--approved-by は廃止されました。申請の後に、2 人目の管理者が自分のキーを使い "
+    "sudare grant approve ID で承認します",
+    en="there is no --approved-by any more: once it is asked for, the second person approves it with its own key by "
+    "sudare grant approve ID",
+)
+KEY_OF_SECOND = Words(ja="承認する管理者の API キー", en="API key of the administrator who approves")
+NO_ADMINISTRATOR = Words(
+    ja="{name} は管理者ではありません。付与を決定できるのは管理者です",
+    en="{name} is no administrator: an administrator decides on grants",
+)
+KEY_NAME = "SUDARE_KEY"
+"""Where the environment holds the API key of whoever decides."""
 LINE = Words(
     ja="{id}  {at}  {dataset}  {account}: {price_name} {amount} {change}、{state}"
     "（申請 {requested_by}{decided}）: {reason}",
@@ -75,7 +87,8 @@ STATES = dict(
 NO_GRANTS = Words(ja="付与はありません", en="no grants")
 NO_ACCOUNTS = Words(ja="口座はありません", en="no accounts")
 LIST_ALONE = Words(
-    ja="list の前にオプションは指定できません", en="options of a new grant do not go before list"
+    ja="list、approve、decline の前にオプションは指定できません",
+    en="options of a new grant do not go before list, approve or decline",
 )
 
 
@@ -93,7 +106,7 @@ LIST_ALONE = Words(
 @click.option("--rho", type=PriceParameter(), help="How much, where the measure is zcdp.")
 @click.option("--reason", help="Required.")
 @click.option("--lower", is_flag=True, help="Take back what is unspent, at once.")
-@click.option("--approved-by", help="The second person, for more of a cap.")
+@click.option("--approved-by", hidden=True)
 @as_json
 @click.pass_context
 def grant(
@@ -114,6 +127,8 @@ def grant(
     if context.invoked_subcommand is not None:
         _must_be_alone(context)
         return
+    if approved_by is not None:
+        raise click.UsageError(sentence(NO_APPROVED_BY))
     from datasets.budgets.errors import WrongMembers
     from datasets.budgets.service import GrantRequest
 
@@ -129,17 +144,12 @@ def grant(
         reason=_required(context, "reason", reason),
         change="lower" if lower else "raise",
         requested_by=operator(),
-        approved_by=approved_by,
     )
     try:
         made = Services.from_environment().budgets.grant(request)
     except WrongMembers as refusal:
         raise click.UsageError(sentence(refusal.naming(OPTIONS))) from None
-    lines = [
-        _outcome(made, request.dataset or made.account),
-        *(sentence(notice.message()) for notice in made.notices),
-    ]
-    echo(made.as_json(), as_json=as_json, text="\n".join(lines))
+    _show(made, request.dataset or made.account, as_json)
 
 
 @grant.command("list")
@@ -154,6 +164,46 @@ def list_grants(pending: bool, as_json: bool) -> None:
     shown = [made for made in found if made.grant.state == "pending" or not pending]
     text = "\n".join(map(_line, shown)) or sentence(NO_GRANTS)
     echo([made.as_json() for made in shown], as_json=as_json, text=text)
+
+
+@grant.command("approve")
+@click.argument("id")
+@as_json
+def approve(id: str, as_json: bool) -> None:
+    """Approve a pending grant as a second administrator, by its API key: from SUDARE_KEY, or asked for."""
+    services = Services.from_environment()
+    key = os.environ.get(KEY_NAME) or click.prompt(sentence(KEY_OF_SECOND), hide_input=True, err=True)
+    made = services.budgets.decide(
+        grant_id=id, decision="approve", decided_by=_administrator(services, key.strip())
+    )
+    _show(made, made.account if made.is_of_population else made.datasets[0], as_json)
+
+
+@grant.command("decline")
+@click.argument("id")
+@click.option("--reason", required=True)
+@as_json
+def decline(id: str, reason: str, as_json: bool) -> None:
+    """Decline a pending grant: as the administrator of the key in SUDARE_KEY, or else as the operator."""
+    services = Services.from_environment()
+    key = os.environ.get(KEY_NAME)
+    who = _administrator(services, key.strip()) if key else operator()
+    made = services.budgets.decide(grant_id=id, decision="decline", decided_by=who, reason=reason)
+    echo(made.as_json(), as_json=as_json, text=sentence(DECLINED.filled(id=id)))
+
+
+def _administrator(services: Services, key: str) -> str:
+    """The administrator whose key this is, by the rules that hold over HTTP. Raises UnknownKey or Stopped."""
+    who = services.people.authenticate(key)
+    if who.role != "administrator":
+        raise click.ClickException(sentence(NO_ADMINISTRATOR.filled(name=who.name)))
+    return who.name
+
+
+def _show(made: "KnownGrant", dataset: str, as_json: bool) -> None:
+    """What became of a grant, and its notices."""
+    lines = [_outcome(made, dataset), *(sentence(notice.message()) for notice in made.notices)]
+    echo(made.as_json(), as_json=as_json, text="\n".join(lines))
 
 
 def _required(context: click.Context, name: str, given: str | None) -> str:

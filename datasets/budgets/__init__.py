@@ -8,8 +8,7 @@ GrantRefused (Refusal)    `member` of the request is wrong, "" where no single o
 ├── WrongMembers          the members that were given are wrong, whatever they say
 │   ├── NotOneAccount     none or several accounts
 │   ├── PopulationStandsAlone  a dataset beside a population
-│   ├── WrongMeasure      an amount that is not in the dataset's measure, none or several
-│   └── OnePersonLowers   a second person for what takes one
+│   └── WrongMeasure      an amount that is not in the dataset's measure, none or several
 ├── AmountTooLarge        the account's lifetime total would pass the limit of amounts
 ├── TotalBelowSpent       a first cap that is less than was spent without one
 ├── MoreThanUnspent       more is to be taken back than is left unspent

@@ -117,18 +117,6 @@ class WrongMeasure(WrongMembers):
         self.choices = (expected,)
 
 
-class OnePersonLowers(WrongMembers):
-    """Less takes one person: a second one beside would answer for nothing."""
-
-    code = "one_person_lowers"
-    words = Words(
-        ja="減額は 1 人で行います。{named} は指定しないでください",
-        en="lowering takes one person: leave {named} out",
-    )
-    member = "approved_by"
-    choices = ("approved_by",)
-
-
 class AmountTooLarge(GrantRefused):
     """The account's lifetime total would pass the limit of amounts."""
 

@@ -14,7 +14,6 @@ from datasets.budgets.errors import (
     NoDataset,
     NothingGranted,
     NotOneAccount,
-    OnePersonLowers,
     PopulationStandsAlone,
     TotalBelowSpent,
     UnknownDataset,
@@ -42,7 +41,7 @@ class GrantRequest:
     """More or less budget as somebody asked for it; None is what was not given.
 
     Of `user`, `organisation`, `dataset_cap` and `population` one is given, and of `epsilon` and `rho`; `dataset` is for
-    all but a population. `approved_by` is the second person for a cap where both are at hand.
+    all but a population.
     """
 
     dataset: str | None = None
@@ -55,7 +54,6 @@ class GrantRequest:
     reason: str
     change: Change = "raise"
     requested_by: str
-    approved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,8 +263,6 @@ class Budgets:
 
     def _changed(self, request: GrantRequest, lineage: str, account: Account, amount: Price) -> Grant:
         if request.change == "lower":
-            if request.approved_by is not None:
-                raise OnePersonLowers
             return self._ledger.lower(
                 lineage=lineage,
                 account=account,
@@ -280,7 +276,6 @@ class Budgets:
             amount=amount,
             reason=request.reason,
             requested_by=request.requested_by,
-            approved_by=request.approved_by,
         )
 
     def _notices(self, made: Grant, name: str) -> tuple[AboveCap | LifetimeTotal, ...]:

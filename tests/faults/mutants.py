@@ -1432,7 +1432,7 @@ MUTANTS = (
         "datasets/ledger/statements.py",
         "            WHERE stops.kind = payer.kind AND stops.subject = payer.holder\n                OR stops.kind",
         "            WHERE stops.kind",
-        ("tests/store/test_stops.py::test_what_is_stopped_pays_nothing_until_it_is_resumed[sqlite-dataset-residents]",),
+        ("tests/store/test_stops.py::test_what_is_stopped_pays_nothing_until_it_is_resumed[sqlite-user-aoi]",),
     ),
     Mutant(
         "the one statement that overlooks what is stopped",
@@ -1461,5 +1461,12 @@ MUTANTS = (
         "        if row.user_stopped or row.organisation_stopped:\n",
         "        if False:\n",
         ("tests/http/test_stopped.py",),
+    ),
+    Mutant(
+        "a grant that any user's key approves",
+        "api/commands/grants.py",
+        '    if who.role != "administrator":\n',
+        "    if False:\n",
+        ("tests/store/test_cli.py::test_a_key_that_may_not_decide_approves_nothing",),
     ),
 )  # fmt: skip

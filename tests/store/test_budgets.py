@@ -13,7 +13,6 @@ from datasets.budgets.errors import (
     MoreThanUnspent,
     NothingGranted,
     NotOneAccount,
-    OnePersonLowers,
     UnknownDataset,
     ViewHasNoBudget,
     WrongMeasure,
@@ -67,7 +66,6 @@ def test_a_grant_is_known_by_the_name_of_the_dataset_and_in_its_measure(budgets:
         (replace(LESS, epsilon=Price.parse("2.1")), MoreThanUnspent, "epsilon"),
         (replace(LESS, user="noa"), NothingGranted, "user"),
         (replace(LESS, user=None, organisation="portal"), NothingGranted, "organisation"),
-        (replace(LESS, approved_by="auditor"), OnePersonLowers, "approved_by"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

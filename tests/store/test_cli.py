@@ -7,8 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from api.commands.main import main
+from api.services import Services
+from datasets.budgets.service import GrantRequest
 from datasets.database.store import Store
 from datasets.ledger.accounts import join_population
+from privacy.budget import Price
 
 DESCRIPTOR = """
 id: town
@@ -150,12 +153,97 @@ def test_an_amount_that_is_none_is_wrong_use(sudare, town, epsilon):
     assert "an amount" in sudare(*words, exit_code=2)
 
 
-def test_a_cap_waits_for_a_second_person(sudare, town):
-    words = ["grant", "--dataset", "town", "--dataset-cap", "--epsilon", "3", "--reason", "council"]
-    assert "waits for a second person" in sudare(*words)
+def key_of(sudare, name, role="administrator"):
+    return json.loads(sudare("user", "add", name, "--org", "sunrise", "--role", role, "--json"))["key"]
+
+
+@pytest.fixture
+def wish(sudare, town):
+    """The id of a grant to the cap that waits."""
+    words = ["grant", "--dataset", "town", "--dataset-cap", "--epsilon", "3", "--reason", "council", "--json"]
+    return json.loads(sudare(*words))["id"]
+
+
+def test_a_cap_waits_for_a_second_person_with_its_key(sudare, wish, monkeypatch):
     assert "dataset:town: 0 of 2 spent" in sudare("budget", "show")
-    sudare(*words, "--approved-by", "hana")
+    monkeypatch.setenv("SUDARE_KEY", key_of(sudare, "hana"))
+    assert sudare("grant", "approve", wish) == "granted epsilon 3 to dataset:town on town\n"
     assert "dataset:town: 0 of 5 spent" in sudare("budget", "show")
+    (made,) = json.loads(sudare("grant", "list", "--json"))
+    assert (made["state"], made["decided_by"]) == ("effective", "hana")
+    assert "the grant is effective" in sudare("grant", "approve", wish, exit_code=1)
+    assert "agree" in sudare("ledger", "verify")
+
+
+def test_the_key_is_asked_for_and_not_shown(sudare, wish):
+    key = key_of(sudare, "hana")
+    told = CliRunner().invoke(main, ["grant", "approve", wish], input=f"{key}\n")
+    assert (told.exit_code, told.stdout) == (0, "granted epsilon 3 to dataset:town on town\n")
+    assert "API key of the administrator who approves" in told.stderr
+    assert key not in told.output
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        ("nobody", "no enabled user has this key"),
+        ("disabled", "no enabled user has this key"),
+        ("stopped", "you are stopped"),
+        ("analyst", "mei is no administrator"),
+        ("requester", "whoever asked for it may only take it back"),
+    ],
+)
+def test_a_key_that_may_not_decide_approves_nothing(sudare, wish, monkeypatch, who, told):
+    name = {"analyst": "mei", "requester": "hana"}.get(who, "kenji")
+    key = (
+        "sdr_x"
+        if who == "nobody"
+        else key_of(sudare, name, "analyst" if who == "analyst" else "administrator")
+    )
+    if who == "disabled":
+        sudare("user", "disable", "kenji")
+    if who == "stopped":
+        sudare("stop", "--user", "kenji", "--reason", "x")
+    if who == "requester":
+        wish = asked_by_hana()
+    monkeypatch.setenv("SUDARE_KEY", key)
+    assert told in sudare("grant", "approve", wish, exit_code=1)
+    assert "dataset:town: 0 of 2 spent" in sudare("budget", "show")
+    if who in ("nobody", "disabled", "stopped", "analyst"):
+        assert told in sudare("grant", "decline", wish, "--reason", "x", exit_code=1)
+
+
+def asked_by_hana():
+    """The id of a grant that hana asked for over HTTP."""
+    services = Services.from_environment()
+    request = GrantRequest(
+        dataset="town", dataset_cap=True, epsilon=Price.parse("3"), reason="mine", requested_by="hana"
+    )
+    return services.budgets.grant(request).grant.id
+
+
+def test_a_grant_is_declined_by_the_operator_or_by_a_key(sudare, wish, monkeypatch):
+    assert sudare("grant", "decline", wish, "--reason", "a typing error") == f"declined {wish}\n"
+    (made,) = json.loads(sudare("grant", "list", "--json"))
+    assert (made["state"], made["decision_reason"]) == ("declined", "a typing error")
+    assert made["decided_by"].startswith("operator:")
+    monkeypatch.setenv("SUDARE_KEY", key_of(sudare, "hana"))
+    other = asked_by_hana()
+    declined = json.loads(sudare("grant", "decline", other, "--reason", "x", "--json"))
+    assert (declined["state"], declined["decided_by"]) == ("declined", "hana")
+    assert "--reason" in sudare("grant", "decline", other, exit_code=2)
+    for decision in (["approve"], ["decline", "--reason", "x"]):
+        assert "the grant is declined" in sudare("grant", decision[0], wish, *decision[1:], exit_code=1)
+        assert "no such grant" in sudare("grant", decision[0], "g_none", *decision[1:], exit_code=1)
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert sudare("grant", "decline", asked_by_hana(), "--reason", "x").endswith(" を却下しました\n")
+
+
+def test_a_second_person_is_not_named_any_more(sudare, town):
+    words = ["grant", "--dataset", "town", "--dataset-cap", "--epsilon", "3", "--reason", "council"]
+    assert "by sudare grant approve ID" in sudare(*words, "--approved-by", "hana", exit_code=2)
+    assert sudare("grant", "list") == "no grants\n"
+    assert "do not go before" in sudare(*words, "approve", "g_none", exit_code=2)
 
 
 TO_AOI = ["grant", "--dataset", "town", "--user", "aoi", "--reason", "contract 12", "--epsilon"]
@@ -170,11 +258,6 @@ def test_what_is_unspent_is_taken_back(sudare, town):
     made = json.loads(sudare(*TO_AOI, "0.1", "--lower", "--json"))
     assert (made["change"], made["state"], made["epsilon"]) == ("lower", "effective", "0.1")
     assert "agree" in sudare("ledger", "verify")
-
-
-def test_lowering_takes_one_person(sudare, town):
-    refused = sudare(*TO_AOI, "0.2", "--lower", "--approved-by", "hana", exit_code=2)
-    assert "lowering takes one person: leave --approved-by out" in refused
 
 
 def test_more_than_the_cap_has_left_is_granted_and_noticed(sudare, town):
@@ -340,8 +423,9 @@ FOR_CITY = ["grant", "--population", "city", "--reason", "council 3", "--epsilon
 
 def test_the_cap_of_a_population_is_granted_by_two_people_and_shown(sudare, city, monkeypatch):
     assert "care+town  population:city: 0 spent, without a limit" in sudare("budget", "show")
-    assert "waits for a second person" in sudare(*FOR_CITY, "1.5")
-    assert sudare(*FOR_CITY, "1.5", "--approved-by", "hana").splitlines() == [
+    wish = json.loads(sudare(*FOR_CITY, "1.5", "--json"))["id"]
+    monkeypatch.setenv("SUDARE_KEY", key_of(sudare, "hana"))
+    assert sudare("grant", "approve", wish).splitlines() == [
         "granted epsilon 1.5 to the cap of population:city",
         "with this, population:city has a total of 1.5 for its lifetime, of which 0 is spent",
     ]
@@ -361,7 +445,7 @@ def test_the_cap_of_a_population_is_granted_by_two_people_and_shown(sudare, city
     assert "population:city" in sudare("dataset", "show", "town")
     _, lowered, *_, first = json.loads(sudare("grant", "list", "--json"))
     assert (lowered["population"], lowered["account"]) == ("city", "population:city")
-    assert (first["state"], "dataset" in first) == ("pending", False)
+    assert (first["state"], "dataset" in first) == ("effective", False)
     assert "care+town  population:city: epsilon 0.1 減額" in sudare("grant", "list")
     monkeypatch.setenv("SUDARE_LANGUAGE", "en")
     assert "agree" in sudare("ledger", "verify")

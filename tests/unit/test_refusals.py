@@ -40,8 +40,6 @@ NOT_OVER_HTTP = {
     "population_joined",
     # The body's schema refuses it first.
     "nobody_named",
-    # A second person is named on the command line alone.
-    "one_person_lowers",
     # People, registration, settings and records are the command line's.
     "invalid_name",
     "invalid_role",
