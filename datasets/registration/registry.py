@@ -1,7 +1,8 @@
 """Registration: a source, or a join of datasets, becomes a dataset's next version, wholly or not at all.
 
-The import is built in a staging folder, renamed into place, and named in the database in one transaction:
-until that commits the old version answers, and whatever is left of a killed import is swept by the next. Of all
+The import is built in a staging folder, renamed into place, and named in the database in one transaction: until that
+commits the old version answers, and whatever is left of a killed import is swept by the next one or later (`folders`).
+No folder is used twice: of two machines that register at once, the later one finds its number taken. Of all
 registrations only one commits at a time, and looks again whether it may: what was registered meanwhile counts, too.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from datasets.catalog import Catalog, DatasetVersion, seal_of
 from datasets.database.files import sync
@@ -27,9 +29,10 @@ from datasets.database.tables import Base, DatasetRow, LineageRow, VersionRow, V
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.engines.format import ENGINE
 from datasets.ledger.accounts import join_population, open_dataset, person
-from datasets.ledger.errors import REASON_CHARACTERS_MAX, LedgerError
+from datasets.ledger.errors import REASON_CHARACTERS_MAX
 from datasets.ledger.journal import SEPARATED, append
 from datasets.registration.errors import RegistrationRefused
+from datasets.registration.folders import REGISTERING, own_staging, version_folder
 from datasets.registration.identities import Identities, identity_secret
 from datasets.registration.ingest import (
     Identifier,
@@ -66,6 +69,10 @@ ANSWER_FROM = (
 NO_REASON = Words(
     ja=f"--separate-lineage の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
     en=f"give --separate-lineage a reason, in 1 to {REASON_CHARACTERS_MAX:,} characters",
+)
+ANOTHER_CAME_FIRST = Words(
+    ja="登録の間に、別のマシンでこのデータセットの別のバージョンが登録されました。必要であればもう一度登録してください",
+    en="another machine registered a version of this dataset meanwhile; register again if this one is still wanted",
 )
 ALREADY_RUNNING = Words(
     ja="このデータセットの別の登録が実行中です", en="another registration of this dataset is running"
@@ -276,26 +283,29 @@ def _next_version(
 
     `admission` is asked for the last time then; a view needs none.
     """
-    folder = home / f"v{terms.number}"
-    staging = home / f".staging-{secrets.token_hex(8)}"
+    # By chance, too: another machine may be making a version of this number, whose folder must stay what it is.
+    folder = home / version_folder(terms.number)
+    staging = home / f"{own_staging()}{secrets.token_hex(8)}"
     staging.mkdir(mode=0o700)
     try:
         yield staging
-        # No committed version has this number: it is what a registration left that died before its commit.
-        shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)
         # The rename must be on the disk before the database names the folder; the other order could name
         # nothing.
         sync(home)
+        is_written = False
         try:
             with store.writing() as tx:
                 apart = admission.at_last(tx) if admission else ()
                 _keep(tx, descriptor, terms, folder=f"{home.name}/{folder.name}", actor=actor)
                 if admission and apart:
                     _journal_separation(tx, terms, admission, apart, actor)
-        # Raised before the commit, so that no version has this folder: it is people's data that nobody looks for.
-        except (RegistrationRefused, LedgerError):
-            shutil.rmtree(folder, ignore_errors=True)
+                is_written = True
+        except BaseException:
+            # Before the commit no version has this folder: it is people's data that nobody looks for. Whether a commit
+            # that failed took place nobody knows, so what it left is left to the sweep.
+            if not is_written:
+                shutil.rmtree(folder, ignore_errors=True)
             raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -307,9 +317,9 @@ def _alone(data_dir: Path, id: str) -> Iterator[Path]:
     home = data_dir / id
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with alone(home / ".registering"):
-            # Nobody else is at work here, so every staging folder is what a killed registration left behind.
-            for left in home.glob(".staging-*"):
+        with alone(home / REGISTERING):
+            # Nobody else of this machine is at work here, so its staging folders are what a killed registration left.
+            for left in home.glob(f"{own_staging()}*"):
                 shutil.rmtree(left)
             yield home
     except LockTaken:
@@ -393,20 +403,22 @@ def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str,
         tx.execute(new(LINEAGES), {"id": terms.lineage, "salt": terms.salt.hex(), "created_at": at})
     tx.execute(new(DATASETS), {"id": id, "lineage": terms.lineage, "version": terms.number, "created_at": at})
     tx.execute(ANSWER_FROM, {"dataset": id, "number": terms.number})
-    tx.execute(
-        insert(VERSIONS),
-        {
-            "dataset": id,
-            "number": terms.number,
-            "descriptor": descriptor.text,
-            "folder": folder,
-            "source_digest": terms.digest,
-            "registered_at": at,
-            "sources": json.dumps(terms.sources) if terms.sources else None,
-            "engine": ENGINE,
-            "sealed": 1,
-        },
-    )
+    version = {
+        "dataset": id,
+        "number": terms.number,
+        "descriptor": descriptor.text,
+        "folder": folder,
+        "source_digest": terms.digest,
+        "registered_at": at,
+        "sources": json.dumps(terms.sources) if terms.sources else None,
+        "engine": ENGINE,
+        "sealed": 1,
+    }
+    try:
+        tx.execute(insert(VERSIONS), version)
+    # Another machine, whose locks are its own, has registered this number meanwhile.
+    except IntegrityError:
+        raise RegistrationRefused(ANOTHER_CAME_FIRST) from None
     if terms.sources:
         tx.execute(new(VIEW_LINEAGES), [{"dataset": id, "lineage": lineage} for lineage in terms.lineages])
         return

@@ -737,8 +737,8 @@ MUTANTS = (
     Mutant(
         "a refused version stays on the disk",
         "datasets/registration/registry.py",
-        "            shutil.rmtree(folder, ignore_errors=True)\n            raise\n",
-        "            raise\n",
+        "            if not is_written:\n",
+        "            if False:\n",
         (f"{OVERLAPS}::test_a_register_that_spent_more_than_a_population_has_left_leaves_nothing",),
     ),
     Mutant(
@@ -1468,5 +1468,19 @@ MUTANTS = (
         '    if who.role != "administrator":\n',
         "    if False:\n",
         ("tests/store/test_cli.py::test_a_key_that_may_not_decide_approves_nothing",),
+    ),
+    Mutant(
+        "a folder of a version that is used twice",
+        "datasets/registration/folders.py",
+        '    return f"v{number}-{secrets.token_hex(8)}"\n',
+        '    return f"v{number}"\n',
+        ("tests/store/test_folders.py::test_of_two_machines_that_register_at_once_one_is_refused_and_the_other_serves",),
+    ),
+    Mutant(
+        "a sweep that takes what is at work",
+        "datasets/registration/folders.py",
+        "            if _changed_at(folder) < latest:\n",
+        "            if True:\n",
+        ("tests/store/test_folders.py",),
     ),
 )  # fmt: skip

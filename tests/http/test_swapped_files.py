@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from odd_engines import file_of
 from small_town import Town, Visitor, build
+from sqlalchemy import select
 from town import RESIDENTS_VISITS, VISITS, join, visits_csv
 
 from datasets.database.store import Store
+from datasets.database.tables import VersionRow
 from datasets.engines.format import TABLE
 
 COUNT = {"select": [{"agg": "count"}], "budget": {"epsilon": "0.1"}}
@@ -34,12 +36,22 @@ def run(visitor: Visitor, sql: str) -> None:
         assert tx.exec_driver_sql(sql).rowcount == 1
 
 
+def folder_of(visitor: Visitor, version: str) -> str:
+    """The folder of a version, dataset/v1, as the database names it."""
+    dataset, _, number = version.partition("/v")
+    of_version = select(VersionRow.folder).where(
+        VersionRow.dataset == dataset, VersionRow.number == int(number)
+    )
+    with visitor.services.store.reading() as connection:
+        return str(connection.execute(of_version).scalar_one())
+
+
 def copied(source: str, target: str) -> Callable[[Visitor], None]:
     """What copies the file of one dataset, or of a folder, over that of another."""
 
     def copy(visitor: Visitor) -> None:
         place = file_of(visitor, target)
-        shutil.copy(place.parents[2] / source / place.name, place)
+        shutil.copy(place.parents[2] / folder_of(visitor, source) / place.name, place)
 
     return copy
 
@@ -68,7 +80,10 @@ HARMS: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "a file without a seal": ("visits", without_seal),
     "another folder": (
         "residents",
-        updated("versions SET folder = 'visits/v2' WHERE dataset = 'residents'"),
+        updated(
+            "versions SET folder = (SELECT folder FROM versions WHERE dataset = 'visits' AND number = 2)"
+            " WHERE dataset = 'residents'"
+        ),
     ),
     "a smaller bound": (
         "visits",

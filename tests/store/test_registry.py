@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,10 +91,12 @@ def test_a_version_names_its_engine_its_folder_and_the_digest_of_its_source(
 ) -> None:
     made = registered(store, source)
     id, digest = made.dataset, hashlib.sha256(CSV).hexdigest()
-    assert versions(store) == [(1, "duckdb", f"{id}/v1", digest)]
+    ((number, engine, folder, kept),) = versions(store)
+    assert (number, engine, kept) == (1, "duckdb", digest)
+    assert re.fullmatch(f"{id}/v1-[0-9a-f]{{16}}", str(folder))
     data_dir = source.parent / "data"
     held = Catalog(store, data_dir).current(id)
-    assert (held.place.engine, held.place.location) == ("duckdb", data_dir / id / "v1")
+    assert (held.place.engine, held.place.location) == ("duckdb", data_dir / str(folder))
     assert (held.place.location / STATISTICS_FILE).is_file()
 
 
