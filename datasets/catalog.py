@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, select
 
 from datasets.database.prepared import PreparedSelect
 from datasets.database.stops import is_stopped
@@ -51,12 +51,6 @@ ALL = (
     .order_by(DATASETS.c.id)
 )
 CURRENT = PreparedSelect(ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset")))
-RETIRE = (
-    update(DATASETS)
-    .where(DATASETS.c.id == bindparam("dataset"))
-    # The first date stays: retiring twice must not make it look as if questions were answered meanwhile.
-    .values(retired_at=func.coalesce(DATASETS.c.retired_at, bindparam("at")))
-)
 
 
 class NoSuchDataset(Refusal):
@@ -140,12 +134,6 @@ class Catalog:
                 for lineage in (version.lineage, *chains):
                     families.setdefault(lineage, []).append(version)
         return {lineage: _members(family) for lineage, family in families.items()}
-
-    def retire(self, id: str, *, at: str) -> None:
-        """End a dataset: no new question is answered; what was answered and spent stays. Raises NoSuchDataset."""
-        with self._store.writing() as connection:
-            if not connection.execute(RETIRE, {"dataset": id, "at": at}).rowcount:
-                raise NoSuchDataset(id)
 
 
 # Rows that are the same mean the same version, and every question reads those of one.

@@ -36,6 +36,26 @@ A_VIEW_IS_NOT_SEPARATE = Words(
     ja="ビューには系統がありません。--separate-lineage は指定しないでください",
     en="a view has no lineage of its own: leave --separate-lineage out",
 )
+SERVING = Words(ja="{id} のバージョン {number} が回答に使われます", en="{id} version {number} is serving")
+NO_DATASETS = Words(ja="データセットはありません", en="no datasets")
+RETIRED_MARK = Words(ja="（廃止）", en=" (retired)")
+STOPPED_MARK = Words(ja="（停止中）", en=" (stopped)")
+RETIRED = Words(ja="{id} を廃止しました", en="retired {id}")
+REOPENED = Words(ja="{id} の廃止を取り消しました", en="{id} answers again")
+PURGED = Words(
+    ja="{id} のバージョン {number} の行を消去しました", en="destroyed the rows of version {number} of {id}"
+)
+COPIED = Words(
+    ja="ビュー {view} のバージョン {number} はその写しを持っています。必要に応じて消去してください",
+    en="version {number} of the view {view} holds a copy of them: purge it too where it should not",
+)
+VERSION_LINE = Words(
+    ja="バージョン {version}: 登録 {registered_at}", en="version {version}: registered {registered_at}"
+)
+PURGED_MARK = Words(ja="、消去 {purged_at}", en=", purged {purged_at}")
+VIEW_OF = Words(ja="{sources} のビュー", en="a view of {sources}")
+OF_POPULATION = Words(ja="母集団 {populations}", en="of {populations}")
+WITHIN_ORGANISATION = Words(ja="再提示は組織内のみ", en="told again within an organisation")
 STOPPED = Words(
     ja="中止しました。データセットは以前のままです", en="stopped; the dataset is as it was before"
 )
@@ -51,7 +71,7 @@ class Stopped(click.ClickException):
 
 @click.group()
 def dataset() -> None:
-    """Datasets: check, register, list, show, retire."""
+    """Datasets: check, register, list, show, retire, purge."""
 
 
 @dataset.command("check")
@@ -99,7 +119,7 @@ def register_dataset(descriptor: Path, data: Path | None, reason: str | None, as
     notices = [notice.as_json() for notice in made.notices]
     # Before the report, which may be long; in JSON all are in one object.
     if not as_json:
-        click.echo(f"{made.dataset} version {made.version} is serving")
+        click.echo(sentence(SERVING.filled(id=made.dataset, number=made.version)))
         for notice in made.notices:
             click.echo(sentence(notice.message()))
     about = {"notices": notices} if notices else {}
@@ -117,10 +137,11 @@ def list_datasets(as_json: bool) -> None:
             **_terms(version),
             "title": version.schema.title,
             "retired": version.retired,
+            "stopped": version.stopped,
         }
         for version in Services.from_environment().catalog.all()
     ]
-    echo(items, as_json=as_json, text="\n".join(map(_item_text, items)) or "no datasets")
+    echo(items, as_json=as_json, text="\n".join(map(_item_text, items)) or sentence(NO_DATASETS))
 
 
 @dataset.command("show")
@@ -128,6 +149,8 @@ def list_datasets(as_json: bool) -> None:
 @as_json
 def show_dataset(id: str, as_json: bool) -> None:
     """Show a dataset's terms and its accounts."""
+    from datasets.registration.lifecycle import versions
+
     services = Services.from_environment()
     version = services.catalog.current(id)
     members = services.catalog.lineage_members()
@@ -140,22 +163,56 @@ def show_dataset(id: str, as_json: bool) -> None:
         **_terms(version),
         "registered_at": version.registered_at,
         "retired": version.retired,
+        "stopped": version.stopped,
+        "versions": versions(services.store, id),
         "columns": [column.name for column in version.schema.columns],
         "max_rows_per_person": version.schema.rows_per_person,
         "accounts": accounts,
     }
-    first = f"{_name_and_measure(body)}: {', '.join(body['columns'])}"
-    echo(body, as_json=as_json, text="\n".join([first, *map(account_text, accounts)]))
+    first = f"{_item_text(body)}: {', '.join(body['columns'])}"
+    lines = [first, *map(_version_text, body["versions"]), *map(account_text, accounts)]
+    echo(body, as_json=as_json, text="\n".join(lines))
 
 
 @dataset.command("retire")
 @click.argument("id")
-def retire(id: str) -> None:
+@click.option("--reason", help="For the journal.")
+def retire(id: str, reason: str | None) -> None:
     """Stop answering new questions; what was told and spent stays."""
-    from datasets.database.store import now
+    from datasets.registration import lifecycle
 
-    Services.from_environment().catalog.retire(id, at=now())
-    click.echo(f"retired {id}")
+    lifecycle.retire(Services.from_environment().store, id, by=operator(), reason=reason)
+    click.echo(sentence(RETIRED.filled(id=id)))
+
+
+@dataset.command("unretire")
+@click.argument("id")
+@click.option("--reason", required=True, help="For the journal.")
+def unretire(id: str, reason: str) -> None:
+    """Let a dataset answer again that was retired less than 24 hours ago."""
+    from datasets.registration import lifecycle
+
+    lifecycle.unretire(Services.from_environment().store, id, by=operator(), reason=reason)
+    click.echo(sentence(REOPENED.filled(id=id)))
+
+
+@dataset.command("purge")
+@click.argument("id")
+@click.option("--version", "number", type=click.IntRange(min=1), required=True)
+@click.option("--reason", required=True, help="For the journal.")
+@as_json
+def purge(id: str, number: int, reason: str, as_json: bool) -> None:
+    """Destroy the rows of a version that does not answer any more, for ever: its statistics and its vault."""
+    from datasets.registration import lifecycle
+
+    services = Services.from_environment()
+    made = lifecycle.purge(
+        services.store, services.settings.data_dir, id, number, by=operator(), reason=reason
+    )
+    lines = [sentence(PURGED.filled(id=id, number=number))]
+    lines += [sentence(COPIED.filled(view=view, number=copy)) for view, copy in made.views]
+    views = [{"dataset": view, "version": copy} for view, copy in made.views]
+    echo(asdict(made) | {"views": views}, as_json=as_json, text="\n".join(lines))
 
 
 def _described(file: Path) -> "Descriptor | View":
@@ -250,16 +307,24 @@ def _terms(version: "DatasetVersion") -> dict[str, Any]:
 
 
 def _item_text(item: Mapping[str, Any]) -> str:
-    return f"{_name_and_measure(item)}{' (retired)' if item['retired'] else ''}"
+    marks = [RETIRED_MARK] * item["retired"] + [STOPPED_MARK] * item["stopped"]
+    return _name_and_measure(item) + "".join(map(sentence, marks))
+
+
+def _version_text(version: Mapping[str, Any]) -> str:
+    purged = sentence(PURGED_MARK.filled(**version)) if version["purged_at"] else ""
+    return f"  {sentence(VERSION_LINE.filled(**version))}{purged}"
 
 
 def _name_and_measure(item: Mapping[str, Any]) -> str:
     """A dataset in a few words: with its population, whose answers are told again, and what a view was joined from."""
     named = ", ".join(f"{id} v{version}" for id, version in item.get("sources", {}).items())
     about = [
-        f"a view of {named}" if named else "",
-        f"of {', '.join(item['populations'])}" if item["populations"] else "",
-        "told again within an organisation" if item["reuse"] == "organisation" else "",
+        sentence(VIEW_OF.filled(sources=named)) if named else "",
+        sentence(OF_POPULATION.filled(populations=", ".join(item["populations"])))
+        if item["populations"]
+        else "",
+        sentence(WITHIN_ORGANISATION) if item["reuse"] == "organisation" else "",
     ]
     shown = "; ".join(filter(None, about))
     return f"{item['id']} v{item['version']} {item['measure']}{f' ({shown})' if shown else ''}"

@@ -1,6 +1,7 @@
 """`sudare grant` and `sudare budget`: budget given or taken back with a reason, and what is spent of it."""
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from privacy.budget import Price
 from privacy.words import Words
 
 if TYPE_CHECKING:
+    from datasets.budgets.history import HistoryLine
     from datasets.budgets.service import KnownGrant
 
 OPTIONS = {
@@ -253,6 +255,29 @@ def _line(made: "KnownGrant") -> str:
     return sentence(LINE.filled(**shown))
 
 
+HISTORY_KINDS = {
+    "open": Words(ja="上限の開設", en="cap opened"),
+    "grant_requested": Words(ja="増額の申請", en="more asked for"),
+    "grant": Words(ja="増額", en="raised"),
+    "grant_lowered": Words(ja="減額", en="lowered"),
+    "grant_declined": Words(ja="申請の却下", en="declined"),
+    "grant_returned": Words(ja="申請の差戻し", en="returned"),
+    "joined": Words(ja="母集団への所属", en="a register joined"),
+    "separated": Words(ja="別系統としての登録", en="kept apart from another lineage"),
+    "stopped": Words(ja="停止", en="stopped"),
+    "resumed": Words(ja="再開", en="resumed"),
+    "dataset_retired": Words(ja="廃止", en="retired"),
+    "dataset_reopened": Words(ja="廃止の取消し", en="brought back"),
+    "version_purged": Words(ja="バージョンの消去", en="a version purged"),
+}
+"""What the lines of a journal are called; another kind is called by its own name."""
+HISTORY_LINE = Words(
+    ja="{at}  {chain}  {what}{amount}（{people}）: {reason}［その時点の使用済み {spent}］",
+    en="{at}  {chain}  {what}{amount} (by {people}): {reason} [spent by then: {spent}]",
+)
+DECIDED_BY = Words(ja="{by}、決定 {decided_by}", en="{by}, decided by {decided_by}")
+
+
 @click.group()
 def budget() -> None:
     """Budgets."""
@@ -279,3 +304,26 @@ def show_budgets(id: str | None, of_user: str | None, as_json: bool) -> None:
     ]
     text = "\n".join(map(account_text, lines)) or sentence(NO_ACCOUNTS)
     echo(lines, as_json=as_json, text=text)
+
+
+@budget.command("history")
+@click.option("--dataset", "id", required=True)
+@as_json
+def show_history(id: str, as_json: bool) -> None:
+    """Show what changed a dataset's limits, the oldest first: who, why, and what was spent by then."""
+    lines = Services.from_environment().budgets.history(id)
+    echo([asdict(line) for line in lines], as_json=as_json, text="\n".join(map(_history_line, lines)))
+
+
+def _history_line(line: "HistoryLine") -> str:
+    what = HISTORY_KINDS.get(line.kind)
+    people = line.by or ""
+    if line.decided_by is not None:
+        people = sentence(DECIDED_BY.filled(by=people, decided_by=line.decided_by))
+    shown = asdict(line) | {
+        "what": line.kind if what is None else sentence(what),
+        "amount": f" {line.account} {line.amount}" if line.amount else "",
+        "people": people,
+        "reason": line.reason or "-",
+    }
+    return sentence(HISTORY_LINE.filled(**shown))

@@ -34,7 +34,7 @@ def _place(module: str, attribute: str, summary: str) -> CommandPlace:
 # tests/unit/test_command_line.py holds them against the commands.
 COMMANDS = {
     "budget": _place("grants", "budget", "Budgets."),
-    "dataset": _place("datasets", "dataset", "Datasets: check, register, list, show, retire."),
+    "dataset": _place("datasets", "dataset", "Datasets: check, register, list, show, retire, purge."),
     "deid": _place(
         "deid",
         "deid",

@@ -21,6 +21,7 @@ from datasets.budgets.errors import (
     ViewHasNoBudget,
     WrongMeasure,
 )
+from datasets.budgets.history import HistoryLine, history
 from datasets.catalog import Catalog, DatasetVersion, LineageMembers, NoSuchDataset
 from datasets.ledger.accounts import NOTHING, POPULATION, Account, AccountKey, population_key
 from datasets.ledger.errors import AboveLimit, AboveUnspent, BelowSpent, NoAccount, account_label
@@ -229,6 +230,12 @@ class Budgets:
         """All grants, newest first; `after` is the id of the last one seen."""
         members = self._catalog.lineage_members()
         return [self._known(made, members) for made in self._ledger.grants(after=after, limit=limit)]
+
+    def history(self, id: str) -> list[HistoryLine]:
+        """What changed the limits of a dataset, of a view's sources, and of their populations. Raises NoSuchDataset."""
+        dataset = self._catalog.current(id)
+        populations = (population_key(name).lineage for name in dataset.populations)
+        return history(self._ledger, (*dataset.lineages, *populations))
 
     def _purse(self, request: GrantRequest) -> _Purse:
         """The dataset or population that the request names."""

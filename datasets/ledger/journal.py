@@ -26,6 +26,8 @@ SEPARATED = "separated"
 
 STOPPED, RESUMED = "stopped", "resumed"
 """The kinds of the lines about a dataset, organisation or user that is stopped, and answers again."""
+RETIRED, REOPENED, PURGED = "dataset_retired", "dataset_reopened", "version_purged"
+"""The kinds of the lines about a dataset that is retired, one that is brought back, and rows that are destroyed."""
 
 JOURNAL_COLUMNS = 'lineage, number, at, kind, "user", body, head'
 JOURNAL = text(f"""

@@ -16,7 +16,19 @@ from datasets.database.installation import PREFIX, Installation, installation
 from datasets.database.store import Store, sha256_hex
 from datasets.database.tables import AccountRow, AnswerRow, GrantRow, JournalRow, LineageRow, ViewLineageRow
 from datasets.ledger.accounts import POPULATION, same_person
-from datasets.ledger.journal import CHARGES, JOINED, LINKED, RESUMED, SEPARATED, STOPPED, JournalEntry, pages
+from datasets.ledger.journal import (
+    CHARGES,
+    JOINED,
+    LINKED,
+    PURGED,
+    REOPENED,
+    RESUMED,
+    RETIRED,
+    SEPARATED,
+    STOPPED,
+    JournalEntry,
+    pages,
+)
 from privacy import delta
 from privacy.budget import Price
 from privacy.words import Words
@@ -97,7 +109,8 @@ PROBLEMS = {
         en="a table of an answer was changed",
     ),
 }
-NO_EFFECT = ("grant_requested", "grant_declined", "grant_returned", SEPARATED, STOPPED, RESUMED)
+OF_DATASETS = (RETIRED, REOPENED, PURGED)
+NO_EFFECT = ("grant_requested", "grant_declined", "grant_returned", SEPARATED, STOPPED, RESUMED, *OF_DATASETS)
 # They have no limit until they are granted one; every other account begins with nothing.
 UNLIMITED_AT_FIRST = ("organisation", "population")
 _answers = AnswerRow.__table__.c

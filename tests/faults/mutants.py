@@ -1483,4 +1483,25 @@ MUTANTS = (
         "            if True:\n",
         ("tests/store/test_folders.py",),
     ),
+    Mutant(
+        "the version that answers is purged",
+        "datasets/registration/lifecycle.py",
+        "    if number == dataset.version and dataset.retired_at is None:\n",
+        "    if False:\n",
+        ("tests/store/test_lifecycle.py::test_the_version_that_answers_is_not_purged_unless_the_dataset_is_retired",),
+    ),
+    Mutant(
+        "a purge that forgets the people",
+        "datasets/registration/lifecycle.py",
+        "        if entry.name != IDENTITY_FILE:\n            remove",
+        "        if True:\n            remove",
+        ("tests/store/test_lifecycle.py",),
+    ),
+    Mutant(
+        "a dataset that is brought back after a year",
+        "datasets/registration/lifecycle.py",
+        "        if _time(at) - _time(found.retired_at) > REOPEN_WITHIN:\n",
+        "        if False:\n",
+        ("tests/store/test_lifecycle.py",),
+    ),
 )  # fmt: skip

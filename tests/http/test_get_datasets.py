@@ -3,7 +3,7 @@
 import pytest
 from small_town import COUNT, Town, Visitor
 
-from datasets.database.store import now
+from datasets.registration.lifecycle import retire
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_an_administrator_sees_any_dataset_but_not_one_that_is_not_there(onlooke
 
 
 def test_a_retired_dataset_is_still_shown_as_retired(visitor: Visitor) -> None:
-    visitor.services.catalog.retire("residents", at=now())
+    retire(visitor.services.store, "residents", by="tester")
     assert visitor.get("/v1/datasets/residents").json["retired"] is True
 
 
 def test_the_schema_is_shown_without_the_data(town: Town) -> None:
     before = town.open().get("/v1/datasets/residents").json
-    for file in town.settings.data_dir.glob("residents/v1/*.duckdb"):
+    for file in town.settings.data_dir.glob("residents/v1-*/*.duckdb"):
         file.unlink()
     assert town.open().get("/v1/datasets/residents").json == before
 

@@ -9,8 +9,8 @@ import pytest
 from odd_engines import file_of
 from small_town import Town, Visitor
 
-from datasets.database.store import now
 from datasets.engines.duckdb import DuckdbEngine
+from datasets.registration.lifecycle import retire
 
 
 def duckdb_of(visitor: Visitor) -> DuckdbEngine:
@@ -109,7 +109,7 @@ def test_a_server_without_the_data_is_not_ready_and_charges_nothing(town: Town, 
 
 def test_data_of_a_retired_dataset_may_be_gone(town: Town) -> None:
     visitor = town.open()
-    visitor.services.catalog.retire("visits", at=now())
+    retire(visitor.services.store, "visits", by="tester")
     file_of(visitor, "visits").unlink()
     assert visitor.get("/readyz", user=None).status_code == 200
 

@@ -7,7 +7,7 @@ from odd_engines import BrokenEngine, CountingEngine, WaitingEngine, engine_of, 
 from small_town import BY_DISTRICT, COUNT, Visitor
 from werkzeug.test import TestResponse
 
-from datasets.database.store import now
+from datasets.registration.lifecycle import retire
 from privacy.noise import OpendpNoise
 
 
@@ -98,7 +98,7 @@ def test_a_malformed_key_is_refused_even_where_none_is_needed(onlooker: Visitor,
 
 def test_a_retry_is_answered_after_the_dataset_is_retired(visitor: Visitor) -> None:
     first = visitor.ask(COUNT, key="one")
-    visitor.services.catalog.retire("residents", at=now())
+    retire(visitor.services.store, "residents", by="tester")
     assert visitor.ask(COUNT, key="one").data == first.data
     assert visitor.ask(COUNT, key="two").json["code"] == "gone"
 

@@ -103,7 +103,7 @@ def test_a_fault_is_logged_by_place_and_never_by_its_words(visitor: Visitor, log
 
 def test_a_broken_file_is_not_quoted(tmp_path_factory: pytest.TempPathFactory, log: LogCapture) -> None:
     town: Town = build(tmp_path_factory.mktemp("broken") / "town", more=PERSON_MORE)
-    for file in town.settings.data_dir.glob("residents/v1/*.duckdb"):
+    for file in town.settings.data_dir.glob("residents/v1-*/*.duckdb"):
         file.chmod(0o600)
         file.write_bytes(b"Secret Person" + file.read_bytes()[13:])
     answer = town.open().ask()

@@ -174,7 +174,7 @@ def test_a_dummy_answer_is_marked_and_comes_from_no_data(visitor: Visitor) -> No
 
 
 def test_quote_and_dummy_work_without_the_data_and_the_run_that_cannot_open_it_is_free(town: Town) -> None:
-    for file in town.settings.data_dir.glob("residents/v1/*.duckdb"):
+    for file in town.settings.data_dir.glob("residents/v1-*/*.duckdb"):
         file.unlink()
     visitor = town.open()
     assert visitor.ask({**COUNT, "mode": "quote"}).status_code == 200

@@ -10,8 +10,8 @@ from small_town import COUNT, Town, Visitor
 from werkzeug.test import TestResponse
 
 from api.http.problem_words import PROBLEMS
-from datasets.database.store import now
 from datasets.queries.errors import PlanningBusy
+from datasets.registration.lifecycle import retire
 
 HUGE = b" " * ((1 << 20) + 1)
 QUERIES = "/v1/datasets/residents/queries"
@@ -42,7 +42,7 @@ def exhausted(visitor: Visitor) -> TestResponse:
 
 
 def retired(visitor: Visitor) -> TestResponse:
-    visitor.services.catalog.retire("residents", at=now())
+    retire(visitor.services.store, "residents", by="tester")
     return visitor.ask()
 
 

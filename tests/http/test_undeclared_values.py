@@ -57,7 +57,7 @@ def delta_spent(jobs: Visitor) -> str:
 
 def lose_data(jobs: Visitor) -> None:
     """From now on the data cannot be opened."""
-    for file in Path(jobs.services.settings.data_dir).glob("jobs/v1/*.duckdb"):
+    for file in Path(jobs.services.settings.data_dir).glob("jobs/v1-*/*.duckdb"):
         file.unlink()
 
 

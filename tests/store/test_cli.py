@@ -5,6 +5,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from settlements import changed
 
 from api.commands.main import main
 from api.services import Services
@@ -691,3 +692,61 @@ def test_a_stop_is_made_listed_and_ended(sudare, town, monkeypatch):
 )
 def test_a_stop_that_names_none_or_several_is_wrong_use(sudare, words, told):
     assert told in sudare(*words, exit_code=2)
+
+
+def test_a_dataset_is_retired_brought_back_and_purged_in_the_operators_language(sudare, town, monkeypatch):
+    assert sudare("dataset", "retire", "town") == "retired town\n"
+    assert "town v1 pure (retired)" in sudare("dataset", "list")
+    assert sudare("dataset", "unretire", "town", "--reason", "x") == "town answers again\n"
+    purge = ["dataset", "purge", "town", "--version", "1", "--reason", "a wrong file"]
+    assert "answers now" in sudare(*purge, exit_code=1)
+    sudare("dataset", "register", town / "town.yaml", "--data", town / "town.csv")
+    assert sudare(*purge) == "destroyed the rows of version 1 of town\n"
+    shown = json.loads(sudare("dataset", "show", "town", "--json"))
+    assert [bool(version["purged_at"]) for version in shown["versions"]] == [True, False]
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert sudare(*purge) == "town のバージョン 1 の行を消去しました\n"
+    assert "バージョン 1: 登録" in sudare("dataset", "show", "town")
+    assert sudare("dataset", "retire", "town", "--reason", "x") == "town を廃止しました\n"
+    assert "（廃止）" in sudare("dataset", "list")
+    assert "一致しています" in sudare("ledger", "verify")
+
+
+def test_the_history_of_a_budget_tells_who_changed_it_and_why(sudare, wish, monkeypatch):
+    sudare(*TO_AOI, "0.5")
+    settle_one()
+    monkeypatch.setenv("SUDARE_KEY", key_of(sudare, "hana"))
+    sudare("grant", "approve", wish)
+    sudare(*TO_AOI, "0.1", "--lower")
+    sudare("stop", "--dataset", "town", "--reason", "a leak")
+    lines = json.loads(sudare("budget", "history", "--dataset", "town", "--json"))
+    assert [(line["kind"], line["amount"], line["spent"]) for line in lines] == [
+        ("open", "2", "0"),
+        ("grant_requested", "3", "0"),
+        ("grant", "0.5", "0"),
+        ("grant", "3", "0.25"),
+        ("grant_lowered", "0.1", "0.25"),
+        ("stopped", None, "0.25"),
+    ]
+    assert (lines[3]["account"], lines[3]["decided_by"], lines[3]["reason"]) == (
+        "dataset:town",
+        "hana",
+        "council",
+    )
+    told = sudare("budget", "history", "--dataset", "town").splitlines()
+    assert "raised dataset:town 3 (by operator:" in told[3]
+    assert told[3].endswith(", decided by hana): council [spent by then: 0.25]")
+    assert told[5].endswith(": a leak [spent by then: 0.25]")
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    assert "停止" in sudare("budget", "history", "--dataset", "town")
+    assert "ありません" in sudare("budget", "history", "--dataset", "nothing", exit_code=1)
+
+
+def settle_one():
+    """Aoi is answered something on the town for 0.25."""
+    services = Services.from_environment()
+    price = Price.parse("0.25")
+    asked = changed(
+        dataset="town", organisation="sunrise", lineages=("town",), charge=price, dataset_charge=price
+    )
+    services.ledger.settle(asked)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select, text
 from town import VISITS, add, derived, join
 
 from datasets.catalog import Catalog
-from datasets.database.store import Store, now
+from datasets.database.store import Store
 from datasets.descriptor.descriptor import Descriptor, parse
 from datasets.ledger.accounts import population_key
 from datasets.ledger.errors import JoinAboveCap
@@ -25,6 +25,7 @@ from datasets.ledger.service import Ledger
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.identities import identity_secret
 from datasets.registration.ingest.identity import IDENTITY_FILE
+from datasets.registration.lifecycle import retire
 from datasets.registration.registry import REGISTRATION_LOCK, Registered, register
 
 HEAD = "person,kind,cost\n"
@@ -235,7 +236,7 @@ columns:
 """,
     )
     office.add("visits", csv(range(100, 120)))
-    Catalog(office.store, office.data_dir).retire("visits", at=now())
+    retire(office.store, "visits", by="tester")
     with refused("of visits"):
         office.add("trips", csv(range(20), cost=3))
     # Two people stand in the view, and in both of its sources.
@@ -412,7 +413,7 @@ def test_terms_that_changed_while_a_source_was_read_count_too(office: Office) ->
             office,
             "trips",
             csv(range(8)),
-            lambda: Catalog(office.store, office.data_dir).retire("trips", at=now()),
+            lambda: retire(office.store, "trips", by="tester"),
             lineage="visits",
             **TOGETHER,
         )

@@ -13,11 +13,12 @@ from town import VISITS, visits_csv
 
 from datasets.catalog import Catalog, NoSuchDataset
 from datasets.database.locks import alone
-from datasets.database.store import Store, now
+from datasets.database.store import Store
 from datasets.descriptor.descriptor import Descriptor, parse
 from datasets.engines.format import STATISTICS_FILE
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.lifecycle import retire
 from datasets.registration.registry import Registered, register
 
 DESCRIBED = parse(VISITS)
@@ -145,12 +146,12 @@ def test_a_dataset_is_retired_once_and_what_is_not_there_cannot_be(
     store: ChangingStore, source: Path
 ) -> None:
     id, catalog = registered(store, source).dataset, Catalog(store, source.parent / "data")
-    catalog.retire(id, at=now())
+    retire(store, id, by="tester")
     with store.reading() as connection:
         first = connection.execute(text("SELECT retired_at FROM datasets")).scalar_one()
-    catalog.retire(id, at=now())
+    retire(store, id, by="tester")
     with store.reading() as connection:
         assert connection.execute(text("SELECT retired_at FROM datasets")).scalar_one() == first
     assert catalog.current(id).retired
     with pytest.raises(NoSuchDataset):
-        catalog.retire("nothing", at=now())
+        retire(store, "nothing", by="tester")

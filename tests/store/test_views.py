@@ -17,13 +17,14 @@ from sqlalchemy import text
 from town import CARE, CARE_CSV, add, join
 
 from datasets.catalog import Catalog, DatasetVersion
-from datasets.database.store import Store, now
+from datasets.database.store import Store
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, parse, read
 from datasets.engines.format import STATISTICS_FILE
 from datasets.ledger.service import Ledger
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.ingest import IngestReport, JoinedPart, Limits, ingest_joined
 from datasets.registration.ingest.errors import ImportProblem
+from datasets.registration.lifecycle import retire
 from datasets.registration.registry import Registered
 from privacy import delta
 from privacy.budget import Price
@@ -264,7 +265,7 @@ def test_a_view_is_refused_with_line_and_column(shelf: Shelf, old: str, new: str
             shelf.add(*FURTHER[id])
             changed = changed.replace("from: care", f"from: {id}")
     if "gone" in new:
-        shelf.catalog.retire("gone", at=now())
+        retire(shelf.store, "gone", by="tester")
     changed = changed.replace("from: care", "from: nowhere") if "nowhere" in new else changed
     before, after = changed.split("▸")
     place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -324,7 +325,7 @@ def test_a_view_and_a_dataset_never_take_each_others_name(shelf: Shelf) -> None:
 
 def test_a_retired_view_is_not_registered_again(shelf: Shelf) -> None:
     shelf.join()
-    shelf.catalog.retire("residents-care", at=now())
+    retire(shelf.store, "residents-care", by="tester")
     with pytest.raises(RegistrationRefused, match="retired"):
         shelf.join()
 
