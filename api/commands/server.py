@@ -44,7 +44,9 @@ def serve() -> None:
         err=True,
     )
     environment = with_new_folder(os.environ)
-    command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT)]
+    # Found through the path alone, wherever the server is started from: `-P` leaves that folder out.
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
+    command = [sys.executable, "-P", "-m", "api.server"]
     # This process becomes gunicorn, so that SIGTERM of whoever started it reaches the server itself.
     os.execve(sys.executable, [*command, "--config", "python:api.server.gunicorn", "wsgi:app"], environment)
 
