@@ -62,7 +62,7 @@ class JobsProcess:
             self._process.wait()
 
 
-class JobKeepingArbiter(Arbiter):  # type: ignore[misc]
+class JobKeepingArbiter(Arbiter):
     """gunicorn's master with a process of jobs."""
 
     def __init__(self, app: Any) -> None:
@@ -81,7 +81,7 @@ class JobKeepingArbiter(Arbiter):  # type: ignore[misc]
         self._jobs.wait()
 
 
-class ServerApplication(WSGIApplication):  # type: ignore[misc]
+class ServerApplication(WSGIApplication):
     """gunicorn's application of the command line, under our master."""
 
     def run(self) -> None:
