@@ -50,8 +50,16 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.app.wsgi().extensions["sudare"].store.close()
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """A worker ends."""
+    # What is frozen, the interpreter never collects at its end: DuckDB's library then reports all of it as leaked,
+    # in hundred lines on standard error that look like a fault.
+    gc.unfreeze()
+
+
 def on_exit(server: Any) -> None:
-    """Remove the counters of this run."""
+    """The master ends: remove the counters of this run."""
+    gc.unfreeze()
     metrics_folder.remove()
 
 

@@ -49,7 +49,10 @@ def test_the_server_does_what_waits_for_time_and_ends_it_with_itself(server: Ser
     (process,) = server.jobs()
     assert server.stop() == 0
     assert not psutil.pid_exists(process.pid)
-    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    log = server.log.read_text()
+    # What a library says of its own memory at the end of a process, and looks like a fault.
+    assert "leaked" not in log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert {line["job"] for line in lines if line["event"] == "job"} == {"staging", "temporary"}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -566,3 +567,35 @@ def test_ctrl_c_ends_a_registration_with_a_sentence(sudare, town, monkeypatch, s
     words = ["dataset", "register", town / "town.yaml", "--data", town / "town.csv"]
     assert sentence in sudare(*words, exit_code=130)
     assert sorted(entry.name for entry in (town / "data" / "town").iterdir()) == [".registering", "v1"]
+
+
+COMMANDS_THAT_ASK = {
+    "org": ["org", "add", "x"],
+    "user": ["user", "disable", "aoi"],
+    "dataset": ["dataset", "list"],
+    "budget": ["budget", "show", "--dataset", "residents"],
+    "grant": ["grant", "list"],
+    "ledger": ["ledger", "verify"],
+    "jobs": ["jobs", "--once"],
+    "serve": ["serve"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS_THAT_ASK.values(), ids=COMMANDS_THAT_ASK)
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "run sudare init"), ("ja", "sudare init を実行してください")]
+)
+def test_every_command_says_that_the_database_was_never_initialised(
+    empty_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    language: str,
+    told: str,
+) -> None:
+    for name, value in {"DATABASE_URL": empty_url, "DATA_DIR": str(tmp_path), "LANGUAGE": language}.items():
+        monkeypatch.setenv(f"SUDARE_{name}", value)
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert told in done.stderr
+    assert isinstance(done.exception, SystemExit)
