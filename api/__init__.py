@@ -20,13 +20,13 @@ def create_app(settings: "Settings", noise: "Noise | None" = None) -> "Flask":
     from api.description.pages import blueprint as pages
     from api.http import headers, limits, problems
     from api.queries.views import blueprint as queries
-    from api.server import logs, metrics, pacing
+    from api.server import logs, metrics, pacing, public_address
     from api.server.health import blueprint as health
     from api.services import Services
 
     app = Flask(__name__, static_folder=None)
     app.extensions["sudare"] = Services(settings=settings, noise=noise).made()
-    for shared in (headers, problems, limits, logs, metrics, pacing):
+    for shared in (headers, problems, limits, logs, metrics, pacing, public_address):
         shared.install(app)
     openapi.install(app, [queries, catalog, budgets])
     for undescribed in (health, metrics.blueprint, pages):

@@ -1,5 +1,6 @@
 """The server's settings, read once from the environment. An unknown SUDARE_ name stops the start."""
 
+import ipaddress
 import os
 import re
 import secrets
@@ -15,9 +16,15 @@ NO_SETTINGS = (f"{PREFIX}KEY",)
 """Names of the environment that no setting has: an API key, which is a person's and no server's."""
 SECRET_LENGTH_MIN = 32
 LOG_LEVELS = ("debug", "info", "warning", "error")
+UNIX = "unix"
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _BIND = re.compile(r"(?:[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])?:([0-9]{1,5})", re.ASCII)
 _RATE = re.compile(rf"([0-9]{{1,9}}) per ({'|'.join(SECONDS)})", re.ASCII)
+_HOST = r"(?:[0-9a-z](?:[0-9a-z-]*[0-9a-z])?(?:\.[0-9a-z](?:[0-9a-z-]*[0-9a-z])?)*|\[[0-9a-f:.]+\])"
+_PREFIX = r"(?:/(?!\.{1,2}(?:/|$))[0-9A-Za-z._~-]+)*"
+_PUBLIC_URL = re.compile(rf"(https?)://({_HOST}(?::([0-9]{{1,5}}))?)({_PREFIX})/?", re.ASCII)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class InvalidSetting(Refusal, ValueError):
@@ -81,6 +88,84 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublicUrl:
+    """Under which address the public reaches the server: `https` or `http`, host with port, path without a last `/`."""
+
+    scheme: str
+    host: str
+    prefix: str
+
+    @classmethod
+    def read(cls, text: str) -> "PublicUrl | None":
+        """Read "https://stat.example.jp/sudare"; None for nothing."""
+        if not text:
+            return None
+        matched = _PUBLIC_URL.fullmatch(text)
+        if matched is None or not _is_host(matched[2]) or not 0 < int(matched[3] or 1) < 1 << 16:
+            raise InvalidSetting(
+                Words(
+                    ja=f"{PREFIX}PUBLIC_URL は https://stat.example.jp または https://www.example.jp/stat のように"
+                    "指定してください（ホスト名は小文字、ユーザー名、? や # は不可）",
+                    en=f"{PREFIX}PUBLIC_URL must read like https://stat.example.jp or https://www.example.jp/stat "
+                    "(a host in lower case, no user, no ? and no #)",
+                )
+            )
+        return cls(scheme=matched[1], host=matched[2], prefix=matched[4])
+
+    def address(self, path: str) -> str:
+        """The address of a path of ours, which begins with `/`."""
+        return f"{self.scheme}://{self.host}{self.prefix}{path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedProxies:
+    """Of whom forwarding headers are believed: networks, and whoever connects through the unix socket."""
+
+    networks: tuple[Network, ...] = ()
+    unix: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> "TrustedProxies":
+        """Read "127.0.0.1, 10.0.0.0/24, unix"; nothing trusts nobody."""
+        given = [part.strip() for part in text.split(",")] if text.strip() else []
+        try:
+            networks = tuple(ipaddress.ip_network(part) for part in given if part != UNIX)
+        except ValueError:
+            raise InvalidSetting(
+                Words(
+                    ja=f"{PREFIX}TRUSTED_PROXIES は 127.0.0.1, 10.0.0.0/24, unix のように"
+                    "アドレス、ネットワークまたは unix をカンマで区切って指定してください（名前は不可）",
+                    en=f"{PREFIX}TRUSTED_PROXIES must read like 127.0.0.1, 10.0.0.0/24, unix: addresses, networks "
+                    "without host bits, or unix, separated by commas (no names)",
+                )
+            ) from None
+        return cls(networks=networks, unix=UNIX in given)
+
+    def trust(self, address: str) -> bool:
+        """Whether headers of this peer are believed; a peer of the unix socket has the address ""."""
+        if not address:
+            return self.unix
+        known = ip_address_or_none(address)
+        return known is not None and any(known in network for network in self.networks)
+
+
+def ip_address_or_none(text: str) -> Address | None:
+    """An address as it is written in headers; None for anything else. IPv4 within IPv6 is IPv4."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def _is_host(host: str) -> bool:
+    """Whether what stands in brackets is an IPv6 address, where there are brackets."""
+    inside = host.rpartition("]")[0].removeprefix("[")
+    return not host.startswith("[") or ip_address_or_none(inside) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting with its default; docs/settings.md explains each."""
 
@@ -96,6 +181,8 @@ class Settings:
     planning_work_max: int = 1_000_000
     rate_limit: str = "60000 per minute"
     language: str = ""
+    public_url: str = ""
+    trusted_proxies: str = ""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -123,6 +210,8 @@ class Settings:
             if not 1 <= getattr(self, name) <= 1_000:
                 raise _not_within(f"{PREFIX}{name.upper()}", 1, 1_000)
         Rate.read(self.rate_limit)
+        PublicUrl.read(self.public_url)
+        TrustedProxies.read(self.trusted_proxies)
         if not _is_bindable(self.bind):
             raise InvalidSetting(
                 Words(

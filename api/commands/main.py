@@ -49,6 +49,11 @@ COMMANDS = {
         "Grant budget, with a reason, to a user, an organisation, or the cap of a dataset or a population.",
     ),
     "init": _place("server", "init", "Create or upgrade the database, the data directory and the secret."),
+    "jobs": _place(
+        "jobs",
+        "jobs",
+        "Do what waits for time, until stopped: clean up what interrupted work left behind.",
+    ),
     "ledger": _place("ledger", "ledger", "The ledger: verify it, export its journal."),
     "openapi": _place("server", "openapi", "Print openapi.yaml as the code describes it."),
     "org": _place("people", "org", "Organisations."),

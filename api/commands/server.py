@@ -1,6 +1,8 @@
 """`sudare init`, `serve` and `openapi`: the server made ready, run, and described."""
 
+import errno
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -21,6 +23,10 @@ STARTS = Words(
 )
 
 
+CANNOT_LISTEN = Words(ja="{bind} で待ち受けできません：{cause}", en="cannot listen on {bind}: {cause}")
+TAKEN = Words(ja="別のプロセスが使用しています", en="another process uses it")
+
+
 @click.command()
 def init() -> None:
     """Create or upgrade the database, the data directory and the secret."""
@@ -39,12 +45,15 @@ def serve() -> None:
     """Serve until stopped (gunicorn, threads, loaded before forking)."""
     _refuse_what_can_never_serve()
     settings = Settings.read()
+    _must_be_able_to_listen(settings.bind)
     click.echo(
         sentence(STARTS.filled(bind=settings.bind, workers=settings.workers, threads=settings.threads)),
         err=True,
     )
     environment = with_new_folder(os.environ)
-    command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(ROOT)]
+    # Found through the path alone, wherever the server is started from: `-P` leaves that folder out.
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
+    command = [sys.executable, "-P", "-m", "api.server"]
     # This process becomes gunicorn, so that SIGTERM of whoever started it reaches the server itself.
     os.execve(sys.executable, [*command, "--config", "python:api.server.gunicorn", "wsgi:app"], environment)
 
@@ -60,6 +69,44 @@ def _refuse_what_can_never_serve() -> None:
     except Unavailable as away:
         click.echo(sentence(away.message()), err=True)
     store.close()
+
+
+def _must_be_able_to_listen(bind: str) -> None:
+    """Raise ClickException where nobody can listen: gunicorn would try for five seconds, and say so line by line."""
+    # Whoever started us has opened the socket and hands it on (systemd's socket units).
+    if "LISTEN_FDS" in os.environ:
+        return
+    try:
+        _listen(bind)
+    except OSError as fault:
+        cause = sentence(TAKEN) if fault.errno == errno.EADDRINUSE else fault.strerror or str(fault)
+        raise click.ClickException(sentence(CANNOT_LISTEN).format(bind=bind, cause=cause)) from None
+
+
+def _listen(bind: str) -> None:
+    """Listen for a moment, as gunicorn will. Raises OSError."""
+    if bind.startswith("unix:"):
+        _look_at_socket(bind.removeprefix("unix:"))
+        return
+    host, _, port = bind.rpartition(":")
+    found = socket.getaddrinfo(host.strip("[]") or "0.0.0.0", int(port), type=socket.SOCK_STREAM)[0]
+    with socket.socket(found[0], socket.SOCK_STREAM) as probe:
+        # As gunicorn does: connections of an earlier server that are not quite over are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(found[4])
+
+
+def _look_at_socket(path: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        # Nothing there, or a socket that nobody listens at: gunicorn makes it anew.
+        except (FileNotFoundError, ConnectionRefusedError):
+            if not os.access(Path(path).parent, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
+            return
+        # Without this gunicorn would take the address away from the server that answers there.
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 @click.command()

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, s
 from werkzeug.wrappers import Response as Answer
 
 from api.http import wire
+from api.http.addresses import address
 from api.http.problem_words import PROBLEMS
 from api.http.problems import RequestRefused, language
 
@@ -29,7 +30,9 @@ def home() -> Answer:
 @blueprint.get("/openapi.json")
 def description() -> Response:
     """The OpenAPI 3.1 description."""
-    body = wire.dumps(current_app.extensions["sudare_openapi"])
+    # Programs that are made from the description call the addresses that it tells.
+    servers = [{"url": address("/")}]
+    body = wire.dumps({**current_app.extensions["sudare_openapi"], "servers": servers})
     response = Response(body, content_type="application/json")
     response.headers["Cache-Control"] = "public, max-age=300"
     return response

@@ -3,6 +3,7 @@
 from flask import Response
 
 from api.formats.base import AnswerFormat, RenderableAnswer
+from api.http.addresses import address
 from datasets.queries.answer import SettledAnswer
 
 
@@ -17,8 +18,10 @@ def settled_response(answer: SettledAnswer, form: AnswerFormat) -> Response:
     """A stored answer, the same bytes every time it is asked for in the same format."""
     response, id = answer_response(answer, form), answer.stored.id
     # CSV has no place for these, so they stand in the headers of every format.
-    response.headers["Content-Location"] = f"/v1/queries/{id}"
-    response.headers["Link"] = f'</v1/queries/{id}>; rel="self", </v1/budgets>; rel="budget"'
+    response.headers["Content-Location"] = address(f"/v1/queries/{id}")
+    response.headers["Link"] = (
+        f'<{address(f"/v1/queries/{id}")}>; rel="self", <{address("/v1/budgets")}>; rel="budget"'
+    )
     response.headers["Sudare-Query-Id"] = id
     response.headers["Sudare-Charge"] = str(answer.stored.charge)
     return response

@@ -6,6 +6,7 @@ from flask import Response, g, request
 
 from api.formats.registry import TABLE_FORMATS
 from api.http import wire
+from api.http.addresses import address
 from api.http.answers import json_response
 from api.http.blueprints import Blueprint
 from api.http.identity import caller
@@ -101,7 +102,8 @@ def history(asked: PageRequest) -> Response:
     response = json_response({"items": [_item(stored) for stored in page.rows], "next": page.next})
     response.headers["Vary"] = "Accept"
     if page.next:
-        response.headers["Link"] = f'</v1/queries?limit={asked.limit}&after={page.next}>; rel="next"'
+        behind = address(f"/v1/queries?limit={asked.limit}&after={page.next}")
+        response.headers["Link"] = f'<{behind}>; rel="next"'
     return response
 
 

@@ -18,6 +18,9 @@ worker_class = "api.server.worker.BufferingWorker"
 worker_connections = 512
 # Files are sent like all else, so that the worker can keep what a client does not take at once.
 sendfile = False
+# By default gunicorn believes whoever connects from this machine which scheme a client used. `public_address` decides.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 # No proxy is asked to set these, and a client behind one on this machine could: a path that does not fit is a fault.
 forwarder_headers = ""
 preload_app = True
@@ -47,8 +50,16 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.app.wsgi().extensions["sudare"].store.close()
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """A worker ends."""
+    # What is frozen, the interpreter never collects at its end: DuckDB's library then reports all of it as leaked,
+    # in hundred lines on standard error that look like a fault.
+    gc.unfreeze()
+
+
 def on_exit(server: Any) -> None:
-    """Remove the counters of this run."""
+    """The master ends: remove the counters of this run."""
+    gc.unfreeze()
     metrics_folder.remove()
 
 

@@ -7,7 +7,7 @@ import logging
 import sys
 
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 
 from api.http.headers import elapsed_s, request_id
 from api.server.routes import method_name, route_name
@@ -47,6 +47,8 @@ def _log(response: Response) -> Response:
             code=g.get("problem_code"),
             ms=round(elapsed_s() * 1000, 1),
             user=who.name if who else None,
+            # Of a trusted proxy's client; a unix socket's has none.
+            client=request.remote_addr or None,
             request_id=request_id(),
         )
     return response

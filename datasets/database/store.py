@@ -5,6 +5,7 @@ process that uses them (gunicorn forks after loading).
 """
 
 import hashlib
+import math
 import os
 import sqlite3
 import time
@@ -31,6 +32,7 @@ LOCK_WAIT_MS_MAX = 30_000
 WAL_PAGES = 8_000  # 32 MB between checkpoints; the usual 1,000 come every 80 settlements
 CONNECTIONS_MAX = 32
 IDLE_S_UNTESTED_MAX = 10
+FAILURE_LOG_S = 60.0
 MIGRATION_LOCK = 0x5DA8E  # any number, the same for every version of this program
 SESSION = {
     "lock_timeout": LOCK_WAIT_MS_MAX,
@@ -67,6 +69,7 @@ class Store:
         self.url = parsed.set(drivername="sqlite" if self.is_sqlite else "postgresql+psycopg")
         self.engine = _sqlite(self.url) if self.is_sqlite else _postgres(self.url)
         self._pid = os.getpid()
+        self._failures: dict[tuple[str | None, ...], tuple[float, int]] = {}
         # SQLite takes the write lock at BEGIN: a transaction that read first and wrote later could otherwise
         # fail with SQLITE_BUSY in its middle, without waiting.
         writes = {"begins": "BEGIN IMMEDIATE"} if self.is_sqlite else {}
@@ -151,8 +154,20 @@ class Store:
             if refusal is None:
                 raise
             # The caller learns no more than the refusal's sentence, so the log has to hold the cause.
-            log.error(f"database {refusal.code}", **described(failure, self.url))
+            self._log(f"database {refusal.code}", described(failure, self.url))
             raise refusal from failure
+
+    def _log(self, event: str, failure: Mapping[str, str | None]) -> None:
+        """Write a failure down; the same one again at most once a minute, with how often it was met since."""
+        # While a database is away each request meets it: the log would hold nothing else, and fill the disk.
+        kind, now_s = (event, *failure.values()), time.monotonic()
+        logged_at, unlogged = self._failures.get(kind, (-math.inf, 0))
+        if now_s - logged_at < FAILURE_LOG_S:
+            self._failures[kind] = (logged_at, unlogged + 1)
+            return
+        # Causes may differ by an address or a process each time: of those that are over none is kept.
+        self._failures = {kind: (now_s, 0)}
+        log.error(event, **failure, **({"repeated": unlogged} if unlogged else {}))
 
     def _refusal(self, failure: DatabaseFailure) -> Unavailable | NotInitialised | None:
         meaning = meaning_of(failure)

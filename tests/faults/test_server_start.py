@@ -83,6 +83,44 @@ def test_a_setting_that_is_unknown_or_wrong_stops_the_start_in_plain_words(
     assert "short" not in done.stderr.replace(said, "")
 
 
+def listening(family: int, address: Any) -> socket.socket:
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.bind(address)
+    found.listen()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "cannot listen on {bind}: another process"), ("ja", "{bind} で待ち受けできません")],
+)
+def test_a_port_that_is_taken_is_told_in_one_line(server: Server, language: str, told: str) -> None:
+    with listening(socket.AF_INET, ("127.0.0.1", server.port)):
+        done = refused(server, SUDARE_LANGUAGE=language)
+    assert done.returncode == 1
+    assert told.format(bind=f"127.0.0.1:{server.port}") in done.stderr
+    assert [line for line in done.stderr.splitlines() if "nanobind" not in line][1:] == []
+
+
+def test_a_unix_socket_at_which_another_server_answers_is_not_taken_away(
+    server: Server, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.sock"
+    with listening(socket.AF_UNIX, str(path)) as other:
+        done = refused(server, SUDARE_BIND=f"unix:{path}", SUDARE_LANGUAGE="en")
+        assert done.returncode == 1
+        assert f"cannot listen on unix:{path}: another process uses it" in done.stderr
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            other.accept()[0].close()
+
+
+def test_an_address_of_another_machine_is_told(server: Server) -> None:
+    done = refused(server, SUDARE_BIND="192.0.2.1:8000", SUDARE_LANGUAGE="en")
+    assert done.returncode == 1
+    assert "cannot listen on 192.0.2.1:8000: Cannot assign requested address" in done.stderr
+
+
 def test_clients_that_never_finish_their_headers_block_nobody(running: Server) -> None:
     slow = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(CLIENTS)]
     try:

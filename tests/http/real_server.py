@@ -66,9 +66,23 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes that live now."""
+        return self._children(jobs=False)
+
+    def jobs(self) -> list[psutil.Process]:
+        """The process of jobs, if it lives now."""
+        return self._children(jobs=True)
+
+    def _children(self, *, jobs: bool) -> list[psutil.Process]:
+        found = []
         with suppress(psutil.NoSuchProcess):
-            return psutil.Process(self.process.pid).children()
-        return []
+            found = psutil.Process(self.process.pid).children()
+        alive = []
+        for child in found:
+            # Gone meanwhile, or ended and not yet reaped, which has no command line any more.
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if ("jobs" in child.cmdline()) == jobs:
+                    alive.append(child)
+        return alive
 
     def kill_everything(self) -> None:
         """kill -9 for the master and every worker at once."""

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from odd_engines import file_of
 from small_town import Town, Visitor
+from structlog.testing import capture_logs
 
+from datasets.database import store
 from datasets.engines.duckdb import DuckdbEngine
 from datasets.registration.lifecycle import retire
 
@@ -263,3 +265,20 @@ def test_options_names_the_methods_and_charges_nothing(onlooker: Visitor) -> Non
 
 def test_no_two_requests_have_the_same_id(onlooker: Visitor) -> None:
     assert len({onlooker.get("/healthz", user=None).headers["X-Request-Id"] for _ in range(20)}) == 20
+
+
+def test_a_database_that_is_away_fills_no_log(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(town.settings, database_url=f"sqlite:///{town.settings.data_dir}")
+    visitor = Town(settings=settings, keys=town.keys).open()
+
+    def logged() -> list[Any]:
+        with capture_logs() as lines:
+            for _ in range(5):
+                assert visitor.get("/readyz", user=None).status_code == 503
+        return [line.get("repeated") for line in lines if line["event"] == "database unavailable"]
+
+    assert logged() == [None]
+    assert logged() == []
+    # A minute later it is told again, with how often it was met meanwhile.
+    monkeypatch.setattr(store, "FAILURE_LOG_S", 0.0)
+    assert logged()[0] == 9

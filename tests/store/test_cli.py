@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -750,3 +751,35 @@ def settle_one():
         dataset="town", organisation="sunrise", lineages=("town",), charge=price, dataset_charge=price
     )
     services.ledger.settle(asked)
+
+
+COMMANDS_THAT_ASK = {
+    "org": ["org", "add", "x"],
+    "user": ["user", "disable", "aoi"],
+    "dataset": ["dataset", "list"],
+    "budget": ["budget", "show", "--dataset", "residents"],
+    "grant": ["grant", "list"],
+    "ledger": ["ledger", "verify"],
+    "jobs": ["jobs", "--once"],
+    "serve": ["serve"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS_THAT_ASK.values(), ids=COMMANDS_THAT_ASK)
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "run sudare init"), ("ja", "sudare init を実行してください")]
+)
+def test_every_command_says_that_the_database_was_never_initialised(
+    empty_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    language: str,
+    told: str,
+) -> None:
+    for name, value in {"DATABASE_URL": empty_url, "DATA_DIR": str(tmp_path), "LANGUAGE": language}.items():
+        monkeypatch.setenv(f"SUDARE_{name}", value)
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert told in done.stderr
+    assert isinstance(done.exception, SystemExit)

@@ -46,6 +46,7 @@ ROOMS = {
     "datasets.database": row("privacy", "alembic psycopg sqlalchemy structlog"),
     "datasets.descriptor": row("privacy", "jsonschema yaml"),
     "datasets.engines": row("privacy", "duckdb numpy sqlglot structlog"),
+    "datasets.jobs": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
     "datasets.people": row("datasets.database privacy", "sqlalchemy"),
     "datasets.queries": row(
@@ -90,8 +91,8 @@ ROOMS = {
     ),
     "api.commands": row(
         "api api.budgets api.description api.records api.server api.services api.settings "
-        "datasets.budgets datasets.catalog datasets.database datasets.descriptor datasets.ledger datasets.people "
-        "datasets.records datasets.records.plan datasets.registration datasets.registration.ingest "
+        "datasets.budgets datasets.catalog datasets.database datasets.descriptor datasets.jobs datasets.ledger "
+        "datasets.people datasets.records datasets.records.plan datasets.registration datasets.registration.ingest "
         "datasets.sample datasets.stops privacy privacy.deidentify",
         "click",
     ),
