@@ -2,7 +2,7 @@
 
 import click
 
-from api.commands.terminal import as_json, echo
+from api.commands.terminal import as_json, echo, operator
 from api.services import Services
 from datasets.database.closed_lists import ROLES
 
@@ -16,7 +16,7 @@ def org() -> None:
 @click.argument("name")
 def add_organisation(name: str) -> None:
     """Add an organisation."""
-    Services.from_environment().people.add_organisation(name)
+    Services.from_environment().people.add_organisation(name, by=operator())
     click.echo(f"added organisation {name}")
 
 
@@ -32,7 +32,9 @@ def user() -> None:
 @as_json
 def add_user(name: str, organisation: str, role: str, as_json: bool) -> None:
     """Add a user and print its key, which is shown only now."""
-    key = Services.from_environment().people.add_user(name, organisation=organisation, role=role)
+    key = Services.from_environment().people.add_user(
+        name, organisation=organisation, role=role, by=operator()
+    )
     _show_key(name, key, as_json)
 
 
@@ -41,14 +43,14 @@ def add_user(name: str, organisation: str, role: str, as_json: bool) -> None:
 @as_json
 def rotate(name: str, as_json: bool) -> None:
     """Give a user a new key; the old one ends at once."""
-    _show_key(name, Services.from_environment().people.rotate(name), as_json)
+    _show_key(name, Services.from_environment().people.rotate(name, by=operator()), as_json)
 
 
 @user.command("disable")
 @click.argument("name")
 def disable(name: str) -> None:
     """End a user's access at once."""
-    Services.from_environment().people.disable(name)
+    Services.from_environment().people.disable(name, by=operator())
     click.echo(f"disabled {name}")
 
 

@@ -1,17 +1,19 @@
 """Who may call: organisations, users, roles and API keys. Never holds a key, only its digest.
 
 A key is shown once, when it is made. Names are never given twice: a disabled user's stays taken, so that
-the journal means the same person for ever.
+the journal means the same person for ever. Every change is a line of the installation's journal, written in the same
+transaction, so that a copy of the journal tells who had access when.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Select, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, select, update
 
 from datasets.database.closed_lists import ROLES
 from datasets.database.inserts import insert_if_new
+from datasets.database.installation import add_line
 from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store, now
 from datasets.database.tables import OrganisationRow, UserRow
@@ -22,8 +24,11 @@ from datasets.people.errors import (
     InvalidRole,
     NoSuchOrganisation,
     NoSuchUser,
+    NotDisabled,
     UnknownKey,
+    UserDisabled,
 )
+from datasets.people.titles import NO_TITLES, Titles
 
 PAGE_ROWS_MAX = 1_000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
@@ -38,7 +43,10 @@ AUTHENTICATE = PreparedSelect(
         USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None)
     )
 )
-PERSON = select(USER.c.name, USER.c.organisation, USER.c.role, USER.c.created_at, USER.c.disabled_at)
+PERSON = select(
+    USER.c.name, USER.c.organisation, USER.c.role, USER.c.created_at, USER.c.disabled_at, USER.c.key_made_at
+)
+ORGANISATIONS = select(ORGANISATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +60,30 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A user as administrators see it."""
+    """A user as administrators see it. `key_made_at` is None where the key is older than the record of it."""
 
     name: str
     organisation: str
     role: str
     created_at: str
     disabled_at: str | None
+    key_made_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """An organisation: its name for programs, and what people call it."""
+
+    name: str
+    created_at: str
+    titles: Titles
 
 
 class People:
-    """The people of this server. Digests are keyed with `secret`: without it the database proves nobody."""
+    """The people of this server. Digests are keyed with `secret`: without it the database proves nobody.
+
+    Whatever changes something says `by` whom, for the journal.
+    """
 
     def __init__(self, store: Store, secret: bytes) -> None:
         self._store = store
@@ -78,20 +99,34 @@ class People:
             raise UnknownKey
         return Caller(name=row.name, organisation=row.organisation, role=row.role)
 
-    def add_organisation(self, name: str) -> None:
+    def add_organisation(self, name: str, *, by: str, titles: Titles = NO_TITLES) -> None:
         """Add an organisation; raises InvalidName or AlreadyThere."""
-        row = {"name": _name(name), "created_at": now()}
+        row = {"name": _name(name), "created_at": now(), **titles.columns()}
         with self._store.writing() as tx:
             if not insert_if_new(tx, ORGANISATION, row):
                 raise AlreadyThere(name)
+            add_line(tx, "organisation_added", by=by, organisation=name, **titles.members())
 
-    def organisations(self, *, after: str = "", limit: int = 100) -> list[str]:
-        """A page of names in order; `after` is the last one seen. For `org list` and the console, which come."""
+    def title_organisation(self, name: str, titles: Titles, *, by: str) -> None:
+        """Give an organisation these display names; a language without one keeps its own. Raises NoSuchOrganisation."""
+        with self._store.writing() as tx:
+            held = tx.execute(
+                ORGANISATIONS.where(ORGANISATION.c.name == name).with_for_update()
+            ).one_or_none()
+            if held is None:
+                raise NoSuchOrganisation(name)
+            after = titles.over(Titles(ja=held.title_ja, en=held.title_en))
+            tx.execute(update(ORGANISATION).where(ORGANISATION.c.name == name).values(after.columns()))
+            # What both are from now on, so that this line alone tells them.
+            add_line(tx, "organisation_changed", by=by, organisation=name, **after.members())
+
+    def organisations(self, *, after: str = "", limit: int = 100) -> list[Organisation]:
+        """A page of organisations by name; `after` is the last name seen."""
         with self._store.reading() as connection:
-            found = connection.execute(_page(select(ORGANISATION.c.name), ORGANISATION, after, limit))
-            return list(found.scalars())
+            found = connection.execute(_page(ORGANISATIONS, ORGANISATION, after, limit))
+            return [_organisation(row) for row in found]
 
-    def add_user(self, name: str, *, organisation: str, role: str) -> str:
+    def add_user(self, name: str, *, organisation: str, role: str, by: str) -> str:
         """Add a user and return its key, which can't be shown again.
 
         Raises InvalidName, InvalidRole, NoSuchOrganisation or AlreadyThere.
@@ -99,8 +134,8 @@ class People:
         if role not in ROLES:
             raise InvalidRole
         key = keys.new_key()
-        row = {"name": _name(name), "organisation": organisation, "role": role}
-        row |= {"key_digest": self._digest(key), "created_at": now()}
+        at, made = self._made(key)
+        row = {"name": _name(name), "organisation": organisation, "role": role, "created_at": at, **made}
         with self._store.writing() as tx:
             # Asked in the same transaction as the insert; the foreign key would refuse too, but not say why.
             known = select(ORGANISATION.c.name).where(ORGANISATION.c.name == organisation)
@@ -108,6 +143,7 @@ class People:
                 raise NoSuchOrganisation(organisation)
             if not insert_if_new(tx, USER, row):
                 raise AlreadyThere(name)
+            add_line(tx, "user_added", by=by, user_name=name, organisation=organisation, role=role, **made)
         return key
 
     def user(self, name: str) -> Person:
@@ -124,22 +160,66 @@ class People:
             found = connection.execute(_page(PERSON, USER, after, limit))
             return [Person(**row._asdict()) for row in found]
 
-    def rotate(self, name: str) -> str:
-        """Give the user a new key, end the old one at once. A disabled user stays disabled."""
+    def rotate(self, name: str, *, by: str) -> str:
+        """Give the user a new key, end the old one at once; raises NoSuchUser or UserDisabled."""
         key = keys.new_key()
-        # One statement, so that at no moment both keys or none are valid.
-        self._change(name, key_digest=self._digest(key))
+        with self._store.writing() as tx:
+            # A new key would look like access given back, and be none.
+            if _is_disabled(tx, name):
+                raise UserDisabled(name)
+            self._give(tx, name, key, by)
         return key
 
-    def disable(self, name: str) -> None:
-        """End the user's access at once and for good; what it spent and was answered stays."""
-        # The first date stays: when somebody lost access must not move by disabling twice.
-        self._change(name, disabled_at=func.coalesce(USER.c.disabled_at, now()))
-
-    def _change(self, name: str, **values: Any) -> None:
+    def disable(self, name: str, *, by: str) -> None:
+        """End the user's access at once; what it spent and was answered stays. Raises NoSuchUser."""
         with self._store.writing() as tx:
-            if not tx.execute(update(USER).where(USER.c.name == name).values(values)).rowcount:
-                raise NoSuchUser(name)
+            # The first date stays: when somebody lost access must not move by disabling twice.
+            if _is_disabled(tx, name):
+                return
+            _set(tx, name, disabled_at=now())
+            add_line(tx, "user_disabled", by=by, user_name=name)
+
+    def enable(self, name: str, *, by: str) -> str:
+        """Give a disabled user its access back, and return its new key; raises NoSuchUser or NotDisabled."""
+        key = keys.new_key()
+        with self._store.writing() as tx:
+            if not _is_disabled(tx, name):
+                raise NotDisabled(name)
+            _set(tx, name, disabled_at=None)
+            add_line(tx, "user_enabled", by=by, user_name=name)
+            # Never the old one: it may be in the hands because of which it was ended.
+            self._give(tx, name, key, by)
+        return key
+
+    def _give(self, tx: Connection, name: str, key: str, by: str) -> None:
+        """Make this the user's only key."""
+        _, made = self._made(key)
+        # One statement, so that at no moment both keys or none are valid.
+        _set(tx, name, **made)
+        add_line(tx, "key_rotated", by=by, user_name=name, **made)
+
+    def _made(self, key: str) -> tuple[str, dict[str, str]]:
+        """The time, and what is kept of a key that is made now."""
+        at = now()
+        return at, {"key_digest": self._digest(key), "key_made_at": at}
+
+
+def _is_disabled(tx: Connection, name: str) -> bool:
+    """Whether the user is disabled, and stays so until the transaction ends; raises NoSuchUser."""
+    # FOR UPDATE on PostgreSQL: of two commands at once the second sees what the first one did.
+    row = tx.execute(select(USER.c.disabled_at).where(USER.c.name == name).with_for_update()).one_or_none()
+    if row is None:
+        raise NoSuchUser(name)
+    return row.disabled_at is not None
+
+
+def _set(tx: Connection, name: str, **values: Any) -> None:
+    tx.execute(update(USER).where(USER.c.name == name).values(values))
+
+
+def _organisation(row: Any) -> Organisation:
+    titles = Titles(ja=row.title_ja, en=row.title_en)
+    return Organisation(name=row.name, created_at=row.created_at, titles=titles)
 
 
 def _name(given: str) -> str:

@@ -45,6 +45,9 @@ NOT_OVER_HTTP = {
     # People, registration, settings and records are the command line's.
     "invalid_name",
     "invalid_role",
+    "invalid_title",
+    "user_disabled",
+    "user_not_disabled",
     "already_there",
     "no_such_user",
     "no_such_organisation",
