@@ -102,6 +102,8 @@ PEOPLE = {
     "ren": ("institute", "analyst"),
     "noa": ("institute", "analyst"),
     "sora": ("portal", "portal"),
+    "toma": ("city", "auditor"),
+    "yui": ("city", "monitor"),
 }
 GRANTS = (
     ("residents", "user", "aoi", "5"),

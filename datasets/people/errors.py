@@ -56,6 +56,39 @@ class InvalidTitle(PeopleError):
     )
 
 
+class WrongSecret(PeopleError):
+    """Keys are kept under another secret than this one: every key would be unknown."""
+
+    code = "wrong_secret"
+    words = Words(
+        ja="シークレットが、このデータベースのキーに使われているものと異なります。すべてのサーバーで同じ "
+        "SUDARE_SECRET_KEY（または SUDARE_SECRET_KEY_FILE）を指定してください。シークレットを替えるときは、以前の値を "
+        "SUDARE_SECRET_KEY_PREVIOUS に指定します。以前の値が失われた場合は sudare init --new-secret を実行し、"
+        "全員のキーを発行し直してください",
+        en="the secret is not the one that this database's keys are kept under: give every server the same "
+        "SUDARE_SECRET_KEY (or SUDARE_SECRET_KEY_FILE). To change the secret, name the one before in "
+        "SUDARE_SECRET_KEY_PREVIOUS. If that is lost, run `sudare init --new-secret` and rotate everybody's key",
+    )
+
+
+class SecretLost(PeopleError):
+    """Nothing has the secret that keys are kept under, and a new one would end them all."""
+
+    code = "secret_lost"
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.file = file
+
+    words = Words(
+        ja="{file} がありませんが、データベースにはこのシークレットを前提とする記録があります。バックアップから戻すか、"
+        "SUDARE_SECRET_KEY で指定してください。失われた場合は sudare init --new-secret を実行し、"
+        "全員のキーを発行し直してください",
+        en="{file} is missing, and the database has keys that depend on it: put it back from a backup, or give the "
+        "secret as SUDARE_SECRET_KEY. If it is lost, run `sudare init --new-secret` and rotate everybody's key",
+    )
+
+
 # Templates fill their places from attributes, hence the name is kept as one.
 class _Named(PeopleError):
     """A refusal about one name."""

@@ -6,14 +6,17 @@ transaction, so that a copy of the journal tells who had access when.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Select, Table, bindparam, select, update
+import structlog
+from sqlalchemy import Connection, Select, Table, bindparam, or_, select, update
 
 from datasets.database.closed_lists import ROLES
 from datasets.database.inserts import insert_if_new
-from datasets.database.installation import add_line
+from datasets.database.installation import add_line, held_installation, installation
 from datasets.database.prepared import PreparedSelect
 from datasets.database.store import Store, now
 from datasets.database.tables import OrganisationRow, UserRow
@@ -27,7 +30,9 @@ from datasets.people.errors import (
     NotDisabled,
     UnknownKey,
     UserDisabled,
+    WrongSecret,
 )
+from datasets.people.secret import accept_secret, digest_of, hold_secret, second_secret_at
 from datasets.people.titles import NO_TITLES, Titles
 
 PAGE_ROWS_MAX = 1_000
@@ -38,15 +43,20 @@ USER = cast(Table, UserRow.__table__)
 
 # The key's digest is looked up, never compared with a user's: time tells nothing about whose key it nearly
 # is.
-AUTHENTICATE = PreparedSelect(
-    select(USER.c.name, USER.c.organisation, USER.c.role).where(
-        USER.c.key_digest == bindparam("digest"), USER.c.disabled_at.is_(None)
-    )
+CALLER = select(USER.c.name, USER.c.organisation, USER.c.role).where(USER.c.disabled_at.is_(None))
+AUTHENTICATE = PreparedSelect(CALLER.where(USER.c.key_digest == bindparam("digest")))
+# Both in one statement, whichever it is: time does not tell under which secret a key was made.
+AUTHENTICATE_BY_EITHER = PreparedSelect(
+    CALLER.where(or_(USER.c.key_digest == bindparam("digest"), USER.c.key_digest == bindparam("previous")))
 )
 PERSON = select(
     USER.c.name, USER.c.organisation, USER.c.role, USER.c.created_at, USER.c.disabled_at, USER.c.key_made_at
 )
 ORGANISATIONS = select(ORGANISATION)
+SERVER = "server"
+"""Who writes a line of the journal that no command caused."""
+
+log = structlog.get_logger("sudare")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +70,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A user as administrators see it. `key_made_at` is None where the key is older than the record of it."""
+    """A user as administrators see it. `key_made_at` is None where the key is older than the record of it.
+
+    `under_earlier_secret` says that the key works only as long as that secret is given, too.
+    """
 
     name: str
     organisation: str
@@ -68,6 +81,7 @@ class Person:
     created_at: str
     disabled_at: str | None
     key_made_at: str | None
+    under_earlier_secret: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,22 +96,69 @@ class Organisation:
 class People:
     """The people of this server. Digests are keyed with `secret`: without it the database proves nobody.
 
-    Whatever changes something says `by` whom, for the journal.
+    Keys that were made under `previous` still prove theirs; new ones are made under `secret`. Whatever changes
+    something says `by` whom, for the journal.
     """
 
-    def __init__(self, store: Store, secret: bytes) -> None:
+    def __init__(self, store: Store, secret: bytes, previous: bytes | None = None) -> None:
         self._store = store
+        self._secret, self._previous = secret, previous
         self._digest = keys.digest_with(secret)
+        self._previous_digest = None if previous is None else keys.digest_with(previous)
+        self._secret_is_known = False
+
+    def prove_secret(self, *, by: str = SERVER) -> None:
+        """See that this is the secret of the database's keys, or make it so if it is the first; raises WrongSecret."""
+        if self._secret_is_known:
+            return
+        try:
+            with self._store.reading() as connection:
+                known = installation(connection).secret_digest
+            # Looked at first: most of the time there is nothing to write.
+            if known != digest_of(self._secret):
+                with self._store.writing() as tx:
+                    hold_secret(tx, self._secret, self._previous, by=by)
+        except WrongSecret:
+            log.error("wrong secret")
+            raise
+        self._secret_is_known = True
+
+    def accept_secret(self, *, by: str) -> None:
+        """Make this the database's secret, whichever it was: keys made under another one prove nobody any more."""
+        with self._store.writing() as tx:
+            if held_installation(tx).secret_digest != digest_of(self._secret):
+                accept_secret(tx, self._secret, by=by)
 
     def authenticate(self, key: str) -> Caller:
-        """Whose key this is; raises UnknownKey. Text that is no key doesn't reach the database."""
+        """Whose key this is; raises UnknownKey. Text that is no key doesn't reach the database.
+
+        Raises WrongSecret where the database's keys are kept under another secret.
+        """
         # The checksum costs microseconds; guesses and mistyped keys are not worth a connection.
         if not keys.looks_like_key(key):
             raise UnknownKey
-        row = self._store.find_one(AUTHENTICATE, {"digest": self._digest(key)})
+        # A server may start while the database is away, so its secret is proved at the latest here.
+        self.prove_secret()
+        row = self._found(key)
         if row is None:
             raise UnknownKey
         return Caller(name=row.name, organisation=row.organisation, role=row.role)
+
+    def _found(self, key: str) -> Any:
+        digest = {"digest": self._digest(key)}
+        if self._previous_digest is None:
+            return self._store.find_one(AUTHENTICATE, digest)
+        return self._store.find_one(
+            AUTHENTICATE_BY_EITHER, {**digest, "previous": self._previous_digest(key)}
+        )
+
+    @contextmanager
+    def _making_keys(self, by: str) -> Iterator[Connection]:
+        """A transaction in which keys are made, under the secret that the database knows for as long as it lasts."""
+        # Before any user's row is locked: whoever writes lines locks users first nowhere, so nobody waits in a circle.
+        with self._store.writing() as tx:
+            hold_secret(tx, self._secret, self._previous, by=by)
+            yield tx
 
     def add_organisation(self, name: str, *, by: str, titles: Titles = NO_TITLES) -> None:
         """Add an organisation; raises InvalidName or AlreadyThere."""
@@ -107,8 +168,11 @@ class People:
                 raise AlreadyThere(name)
             add_line(tx, "organisation_added", by=by, organisation=name, **titles.members())
 
-    def title_organisation(self, name: str, titles: Titles, *, by: str) -> None:
-        """Give an organisation these display names; a language without one keeps its own. Raises NoSuchOrganisation."""
+    def title_organisation(self, name: str, titles: Titles, *, by: str) -> Titles:
+        """Give an organisation these display names; a language without one keeps its own. Returns all it has then.
+
+        Raises NoSuchOrganisation.
+        """
         with self._store.writing() as tx:
             held = tx.execute(
                 ORGANISATIONS.where(ORGANISATION.c.name == name).with_for_update()
@@ -119,6 +183,7 @@ class People:
             tx.execute(update(ORGANISATION).where(ORGANISATION.c.name == name).values(after.columns()))
             # What both are from now on, so that this line alone tells them.
             add_line(tx, "organisation_changed", by=by, organisation=name, **after.members())
+        return after
 
     def organisations(self, *, after: str = "", limit: int = 100) -> list[Organisation]:
         """A page of organisations by name; `after` is the last name seen."""
@@ -133,15 +198,15 @@ class People:
         """
         if role not in ROLES:
             raise InvalidRole
+        row = {"name": _name(name), "organisation": organisation, "role": role}
         key = keys.new_key()
-        at, made = self._made(key)
-        row = {"name": _name(name), "organisation": organisation, "role": role, "created_at": at, **made}
-        with self._store.writing() as tx:
+        with self._making_keys(by) as tx:
+            at, made = self._made(key)
             # Asked in the same transaction as the insert; the foreign key would refuse too, but not say why.
             known = select(ORGANISATION.c.name).where(ORGANISATION.c.name == organisation)
             if tx.execute(known).one_or_none() is None:
                 raise NoSuchOrganisation(organisation)
-            if not insert_if_new(tx, USER, row):
+            if not insert_if_new(tx, USER, {**row, "created_at": at, **made}):
                 raise AlreadyThere(name)
             add_line(tx, "user_added", by=by, user_name=name, organisation=organisation, role=role, **made)
         return key
@@ -150,20 +215,20 @@ class People:
         """One user; raises NoSuchUser."""
         with self._store.reading() as connection:
             row = connection.execute(PERSON.where(USER.c.name == name)).one_or_none()
-        if row is None:
-            raise NoSuchUser(name)
-        return Person(**row._asdict())
+            if row is None:
+                raise NoSuchUser(name)
+            return _person(row, second_secret_at(connection))
 
     def users(self, *, after: str = "", limit: int = 100) -> list[Person]:
         """A page of users by name; `after` is the last name seen."""
         with self._store.reading() as connection:
-            found = connection.execute(_page(PERSON, USER, after, limit))
-            return [Person(**row._asdict()) for row in found]
+            since = second_secret_at(connection)
+            return [_person(row, since) for row in connection.execute(_page(PERSON, USER, after, limit))]
 
     def rotate(self, name: str, *, by: str) -> str:
         """Give the user a new key, end the old one at once; raises NoSuchUser or UserDisabled."""
         key = keys.new_key()
-        with self._store.writing() as tx:
+        with self._making_keys(by) as tx:
             # A new key would look like access given back, and be none.
             if _is_disabled(tx, name):
                 raise UserDisabled(name)
@@ -173,6 +238,7 @@ class People:
     def disable(self, name: str, *, by: str) -> None:
         """End the user's access at once; what it spent and was answered stays. Raises NoSuchUser."""
         with self._store.writing() as tx:
+            held_installation(tx)  # in the order of whoever makes keys
             # The first date stays: when somebody lost access must not move by disabling twice.
             if _is_disabled(tx, name):
                 return
@@ -182,7 +248,7 @@ class People:
     def enable(self, name: str, *, by: str) -> str:
         """Give a disabled user its access back, and return its new key; raises NoSuchUser or NotDisabled."""
         key = keys.new_key()
-        with self._store.writing() as tx:
+        with self._making_keys(by) as tx:
             if not _is_disabled(tx, name):
                 raise NotDisabled(name)
             _set(tx, name, disabled_at=None)
@@ -215,6 +281,12 @@ def _is_disabled(tx: Connection, name: str) -> bool:
 
 def _set(tx: Connection, name: str, **values: Any) -> None:
     tx.execute(update(USER).where(USER.c.name == name).values(values))
+
+
+def _person(row: Any, since: str | None) -> Person:
+    """The user of a row; `since` is when a second secret took the place of the first, None for never."""
+    earlier = since is not None and (row.key_made_at or "") < since
+    return Person(**row._asdict(), under_earlier_secret=earlier)
 
 
 def _organisation(row: Any) -> Organisation:

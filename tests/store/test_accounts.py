@@ -22,6 +22,7 @@ from datasets.people.errors import (
     PeopleError,
     UnknownKey,
     UserDisabled,
+    WrongSecret,
 )
 from datasets.people.keys import looks_like_key, new_key
 from datasets.people.service import Caller, People
@@ -71,7 +72,7 @@ def test_the_database_holds_no_key_and_is_no_use_without_the_secret(people: Peop
     with store.reading() as connection:
         held = str(connection.exec_driver_sql("SELECT * FROM users").all())
     assert key not in held
-    with pytest.raises(UnknownKey):
+    with pytest.raises(WrongSecret):
         People(store, b"another secret, longer").authenticate(key)
 
 
@@ -111,7 +112,7 @@ def test_access_is_given_back_with_a_new_key_alone(people: People) -> None:
 
 
 def lines(store: Store) -> list[dict[str, Any]]:
-    """The journal of the installation, without what every line has."""
+    """The journal of the installation but for its secret, without what every line has."""
     with store.reading() as connection:
         bodies = [json.loads(entry.body) for page in pages(connection) for entry in page]
     return [{name: value for name, value in body.items() if name not in ("lineage", "at")} for body in bodies]

@@ -48,8 +48,9 @@ NOT_OVER_HTTP = {
     "invalid_title",
     "user_disabled",
     "user_not_disabled",
+    # Refused before anything is served.
+    "secret_lost",
     "already_there",
-    "no_such_user",
     "no_such_organisation",
     "invalid_setting",
     "import_problem",
