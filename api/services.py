@@ -5,6 +5,7 @@ what it needs, and a server's workers open connections of their own after the fo
 """
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -71,7 +72,29 @@ class Services:
     def people(self) -> "People":
         from datasets.people.service import People
 
-        return People(self.store, self.settings.secret())
+        self._must_not_be_lost()
+        return People(self.store, self.settings.secret(), self.settings.previous_secret())
+
+    def _must_not_be_lost(self) -> None:
+        """Raise SecretLost where a secret would be made although the database's keys are kept under another one."""
+        from datasets.people.errors import SecretLost
+        from datasets.people.secret import has_secret
+
+        self.settings.must_name_secret()
+        if self.settings.has_secret:
+            return
+        with self.store.reading() as connection:
+            lost = has_secret(connection)
+        # The file may have been made since it was looked for, by another that began at the same time.
+        if lost and not self.settings.has_secret:
+            raise SecretLost(str(self.settings.secret_file))
+
+    def prove_secret(self) -> None:
+        """Raise WrongSecret before anything is served; a database that is away is asked at the first request."""
+        from datasets.database.errors import NotInitialised, Unavailable
+
+        with suppress(Unavailable, NotInitialised):
+            self.people.prove_secret()
 
     @cached_property
     def ledger(self) -> "Ledger":

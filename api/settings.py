@@ -66,6 +66,31 @@ def _not_within(name: str, low: int, high: int) -> InvalidSetting:
     )
 
 
+def _too_short(name: str) -> InvalidSetting:
+    return InvalidSetting(
+        Words(
+            ja=f"{name} は {SECRET_LENGTH_MIN} 文字以上でなければなりません",
+            en=f"{name} must have at least {SECRET_LENGTH_MIN} characters",
+        )
+    )
+
+
+SAME_SECRETS = Words(
+    ja=f"{PREFIX}SECRET_KEY と {PREFIX}SECRET_KEY_PREVIOUS が同じ値です",
+    en=f"{PREFIX}SECRET_KEY and {PREFIX}SECRET_KEY_PREVIOUS are the same",
+)
+NO_SECRET = Words(
+    ja=f"PostgreSQL を使うときは {PREFIX}SECRET_KEY または {PREFIX}SECRET_KEY_FILE が必要です。"
+    "このデータベースを使うすべてのサーバーで同じ値を指定してください",
+    en=f"with PostgreSQL {PREFIX}SECRET_KEY or {PREFIX}SECRET_KEY_FILE is needed, the same for every server that "
+    "uses the database",
+)
+SECRET_IN_A_FILE = Words(
+    ja=f"{NO_SECRET.ja}。これまでのシークレットは {PREFIX}SECRET_KEY_FILE={{file}} と指定すれば引き続き使えます",
+    en=f"{NO_SECRET.en}; the one that was used so far is handed over by {PREFIX}SECRET_KEY_FILE={{file}}",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """So many requests in so many seconds."""
@@ -175,6 +200,7 @@ class Settings:
     workers: int = 2
     threads: int = 4
     secret_key: str = ""
+    secret_key_previous: str = ""
     response_quantum_ms: int = 100
     log_level: str = "info"
     query_timeout_s: int = 60
@@ -228,24 +254,47 @@ class Settings:
             raise _not_one_of(f"{PREFIX}LOG_LEVEL", LOG_LEVELS)
         if self.language and self.language not in LANGUAGES:
             raise _not_one_of(f"{PREFIX}LANGUAGE", LANGUAGES)
-        if self.secret_key and len(self.secret_key) < SECRET_LENGTH_MIN:
-            raise InvalidSetting(
-                Words(
-                    ja=f"{PREFIX}SECRET_KEY は {SECRET_LENGTH_MIN} 文字以上でなければなりません",
-                    en=f"{PREFIX}SECRET_KEY must have at least {SECRET_LENGTH_MIN} characters",
-                )
-            )
+        for name in ("secret_key", "secret_key_previous"):
+            given = getattr(self, name)
+            if given and len(given) < SECRET_LENGTH_MIN:
+                raise _too_short(f"{PREFIX}{name.upper()}")
+        if self.secret_key and self.secret_key == self.secret_key_previous:
+            raise InvalidSetting(SAME_SECRETS)
         return self
+
+    @property
+    def secret_file(self) -> Path:
+        """Where a secret is kept that was made and not given."""
+        return self.data_dir / "secret.key"
+
+    def must_name_secret(self) -> None:
+        """Raise InvalidSetting where a secret has to be given, and is not."""
+        # Several machines may use the database, and each would make one beside its own data.
+        if not self.secret_key and not self.database_url.startswith("sqlite"):
+            words = SECRET_IN_A_FILE if self.secret_file.exists() else NO_SECRET
+            raise InvalidSetting(words.filled(file=self.secret_file.absolute()))
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether the secret is given or was made by now."""
+        return bool(self.secret_key) or self.secret_file.exists()
 
     def secret(self) -> bytes:
         """The key that protects stored digests: the setting, or a file made once beside the data."""
+        self.must_name_secret()
         if self.secret_key:
             return self.secret_key.encode()
-        file = self.data_dir / "secret.key"
-        if not file.exists():
+        if not self.has_secret:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            _write_once(file, secrets.token_hex(32))
-        return file.read_text().strip().encode()
+            _write_once(self.secret_file, secrets.token_hex(32))
+        found = _content(str(self.secret_file), str(self.secret_file))
+        if len(found) < SECRET_LENGTH_MIN:
+            raise _too_short(str(self.secret_file))
+        return found.encode()
+
+    def previous_secret(self) -> bytes | None:
+        """The secret before this one, while keys that were made under it still work."""
+        return self.secret_key_previous.encode() or None
 
 
 def _is_bindable(bind: str) -> bool:

@@ -49,9 +49,9 @@ def fill(url: str, folder: Path) -> None:
     store = Store(url)
     migrate(store)
     people = People(store, b"only for the benchmark")
-    people.add_organisation("shop")
+    people.add_organisation("shop", by="bench")
     for number in range(USERS):
-        people.add_user(f"user-{number}", organisation="shop", role="analyst")
+        people.add_user(f"user-{number}", organisation="shop", role="analyst", by="bench")
     for lineage in (SETTLED, BARE):
         town.register_rows(store, folder, id=lineage, rows=10)
         _open_accounts(store, lineage)

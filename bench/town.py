@@ -74,8 +74,8 @@ def build(folder: Path, rows: int) -> Town:
     migrate(store)
     raw, registration_s = register_rows(store, folder, id="town", rows=rows)
     people = People(store, SECRET.encode())
-    people.add_organisation("bench")
-    key = people.add_user("bench", organisation="bench", role="analyst")
+    people.add_organisation("bench", by="bench")
+    key = people.add_user("bench", organisation="bench", role="analyst", by="bench")
     Ledger(store).grant(
         lineage="town",
         account=Account(kind="user", holder="bench"),

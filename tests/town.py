@@ -102,6 +102,8 @@ PEOPLE = {
     "ren": ("institute", "analyst"),
     "noa": ("institute", "analyst"),
     "sora": ("portal", "portal"),
+    "toma": ("city", "auditor"),
+    "yui": ("city", "monitor"),
 }
 GRANTS = (
     ("residents", "user", "aoi", "5"),
@@ -177,9 +179,9 @@ def enrol(store: Store, secret: bytes = SECRET.encode()) -> dict[str, str]:
     """Everybody of PEOPLE, each with a key, which is returned by name."""
     people = People(store, secret)
     for organisation in sorted({organisation for organisation, _ in PEOPLE.values()}):
-        people.add_organisation(organisation)
+        people.add_organisation(organisation, by="tester")
     return {
-        name: people.add_user(name, organisation=organisation, role=role)
+        name: people.add_user(name, organisation=organisation, role=role, by="tester")
         for name, (organisation, role) in PEOPLE.items()
     }
 

@@ -29,6 +29,9 @@ blueprint = Blueprint("datasets", __name__, description="Which datasets are open
 ASKED_OPEN = {"group_by": "alone", "select": ["count", "count_persons"], "where": ["is_missing"]}
 """How a column of undeclared values can be asked."""
 
+SEE_ALL = ("administrator", "auditor")
+"""The roles that need no account to know of a dataset."""
+
 WITHIN = (10, 50, 100, 500)
 LIMITS = {
     "cells": CELLS_MAX,
@@ -45,7 +48,7 @@ LIMITS = {
 def listing() -> Response:
     """The datasets open to you; administrators see all."""
     found = services().catalog.all()
-    if caller().role != "administrator":
+    if caller().role not in SEE_ALL:
         own = {state.lineage for state in services().ledger.accounts_of_user(user=caller().name)}
         # A view is open to whoever has an account in each of its sources: all of them pay for an answer.
         found = [dataset for dataset in found if own.issuperset(dataset.lineages)]
@@ -76,9 +79,9 @@ def one(id: str) -> Response:
 
 
 def visible(who: Caller, id: str) -> OpenDataset:
-    """A dataset that the caller may know of: its own, or any for an administrator."""
+    """A dataset that the caller may know of: its own, or any for an administrator or an auditor."""
     # Both refuse as "not found", or names of datasets could be guessed from the difference.
-    if who.role == "administrator":
+    if who.role in SEE_ALL:
         return services().queries.seen_by(who, services().catalog.current(id))
     return services().queries.open_to(who, id)
 

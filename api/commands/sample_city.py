@@ -104,12 +104,12 @@ def _key(services: Services, name: str, organisation: str, role: str) -> str:
     """A key for a person of the city."""
     people = services.people
     with contextlib.suppress(AlreadyThere):
-        people.add_organisation(organisation)
+        people.add_organisation(organisation, by=operator())
     try:
-        return people.add_user(name, organisation=organisation, role=role)
+        return people.add_user(name, organisation=organisation, role=role, by=operator())
     except AlreadyThere:
         # Only digests of keys are kept: the key of an earlier run cannot be shown again.
-        return people.rotate(name)
+        return people.rotate(name, by=operator())
 
 
 def _allot(services: Services) -> None:

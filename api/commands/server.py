@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from api.commands.language import sentence
+from api.commands.terminal import operator
 from api.server.metrics_folder import with_new_folder
 from api.services import Services
 from api.settings import Settings
@@ -25,19 +26,29 @@ STARTS = Words(
 
 CANNOT_LISTEN = Words(ja="{bind} で待ち受けできません：{cause}", en="cannot listen on {bind}: {cause}")
 TAKEN = Words(ja="別のプロセスが使用しています", en="another process uses it")
+READY = Words(ja="準備ができました：{url}、{folder}", en="ready: {url}, {folder}")
 
 
 @click.command()
-def init() -> None:
+@click.option(
+    "--new-secret",
+    is_flag=True,
+    help="Take the secret though the keys were made under another: every key has to be rotated.",
+)
+def init(new_secret: bool) -> None:
     """Create or upgrade the database, the data directory and the secret."""
     from datasets.database.store import migrate
 
     services = Services.from_environment()
     services.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    services.settings.must_name_secret()  # before anything is changed
     migrate(services.store)
-    services.settings.secret()
+    if new_secret:
+        services.settings.secret()  # made here, since elsewhere a lost one is not replaced
+        services.people.accept_secret(by=operator())
+    services.people.prove_secret(by=operator())
     url = services.store.url.render_as_string(hide_password=True)
-    click.echo(f"ready: {url}, {services.settings.data_dir}")
+    click.echo(sentence(READY.filled(url=url, folder=services.settings.data_dir)))
 
 
 @click.command()
@@ -59,12 +70,15 @@ def serve() -> None:
 
 
 def _refuse_what_can_never_serve() -> None:
-    """Raise InvalidSetting or NotInitialised: gunicorn would wrap a wrong setting in a traceback."""
+    """Raise InvalidSetting, NotInitialised or WrongSecret: gunicorn would wrap a wrong setting in a traceback."""
     from datasets.database.errors import Unavailable
 
-    store = Services.from_environment().store
+    services = Services.from_environment()
+    store = services.store
+    services.settings.must_name_secret()
     try:
         store.must_be_current()
+        services.people.prove_secret(by=operator())
     # A database that is away may come back while the server runs; /readyz says so until then.
     except Unavailable as away:
         click.echo(sentence(away.message()), err=True)

@@ -107,6 +107,7 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "not_open": ProblemOf(problem="not_found"),
     "no_answer": ProblemOf(problem="not_found"),
     "no_such_grant": ProblemOf(problem="not_found"),
+    "no_such_user": ProblemOf(problem="not_found"),
     "retired": ProblemOf(problem="gone"),
     "unknown_key": ProblemOf(problem="unauthenticated"),
     # Which of the three is stopped, only the refusal knows.
@@ -148,4 +149,6 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "unavailable": ProblemOf(problem="unavailable"),
     # Whoever asks can tell the operator: "try again later" would be wrong.
     "not_initialised": ProblemOf(problem="unavailable", own_words=True),
+    # The log says which: strangers are not to learn how the server is set up.
+    "wrong_secret": ProblemOf(problem="unavailable"),
 }

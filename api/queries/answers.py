@@ -158,7 +158,7 @@ class AnswerSchema(ExtensibleSchema):
 
 
 class HistoryItem(ExtensibleSchema):
-    """An answer of one's own, without its table."""
+    """An answer without its table: one's own, or with `user` and `question` another's, for an auditor."""
 
     id = fields.String(required=True)
     dataset = fields.Nested(DatasetRef, required=True)
@@ -166,9 +166,11 @@ class HistoryItem(ExtensibleSchema):
     outcome = fields.String(required=True, metadata={"enum": ["answered", "failed"]})
     charged = fields.String(required=True)
     fingerprint = fields.String(required=True)
+    user = fields.String()
+    question = fields.Dict()
 
 
 class HistorySchema(PagedSchema):
-    """A page of one's own answers."""
+    """A page of answers."""
 
     items = fields.List(fields.Nested(HistoryItem), required=True)

@@ -12,19 +12,22 @@ from api.http.blueprints import Blueprint
 from api.http.identity import caller
 from api.http.limits import count_work, wait_for_quantum
 from api.http.operations import answer_format, formats, refuses
-from api.http.paging import PageRequest, PageSchema
-from api.http.roles import allowed
+from api.http.problems import RequestRefused
+from api.http.roles import MONITOR, allowed
 from api.queries.answers import AnswerSchema, HistorySchema
+from api.queries.history import HistoryPageSchema, HistoryRequest
 from api.queries.idempotency import idempotency_key, idempotent
 from api.queries.rendering import answer_response, settled_response
 from api.queries.schemas import QUERY_EXAMPLE, WORKLOAD_EXAMPLE, QuerySchema, WorkloadSchema, to_query
 from api.services import services
+from datasets.database.closed_lists import ROLES
 from datasets.ledger.answers import StoredAnswer
 from datasets.queries.answer import SettledAnswer
 from datasets.queries.service import QueryRequest
 from privacy.query import Query
 
 blueprint = Blueprint("queries", __name__, description="Ask a question; read an answer again.")
+AUDITOR = "auditor"
 ASKING = (
     *("not_found", "gone", "budget_exhausted", "above_query_limit", "accuracy_not_reachable"),
     *("planning_too_dear", "planning_busy", "engine_unavailable"),
@@ -93,22 +96,36 @@ def _answered(asked: QueryRequest) -> SettledAnswer:
 
 @blueprint.route("/v1/queries", methods=["GET"])
 @allowed()
-@blueprint.arguments(PageSchema, location="query")
+@refuses("not_found")
+@blueprint.arguments(HistoryPageSchema, location="query")
 @blueprint.response(200, HistorySchema)
-def history(asked: PageRequest) -> Response:
-    """Your own answers, newest first; `next` is the `after` of the page behind."""
-    found = services().ledger.history(user=caller().name, after=asked.after, limit=asked.rows_wanted)
+def history(asked: HistoryRequest) -> Response:
+    """Your own answers, newest first; `next` is the `after` of the page behind.
+
+    With `user`, which is an auditor's alone, what that user asked: the questions, and nothing of their results.
+    """
+    if asked.user is not None:
+        _must_be_auditor()
+        services().people.user(asked.user)
+    of = asked.user or caller().name
+    found = services().ledger.history(user=of, after=asked.after, limit=asked.rows_wanted)
     page = asked.cut(found, lambda stored: stored.id)
-    response = json_response({"items": [_item(stored) for stored in page.rows], "next": page.next})
+    response = json_response(
+        {
+            "items": [_item(stored) if asked.user is None else _audited(stored) for stored in page.rows],
+            "next": page.next,
+        }
+    )
     response.headers["Vary"] = "Accept"
     if page.next:
-        behind = address(f"/v1/queries?limit={asked.limit}&after={page.next}")
+        whose = f"user={asked.user}&" if asked.user else ""
+        behind = address(f"/v1/queries?{whose}limit={asked.limit}&after={page.next}")
         response.headers["Link"] = f'<{behind}>; rel="next"'
     return response
 
 
 @blueprint.route("/v1/queries/<id>", methods=["GET"])
-@allowed()
+@allowed(*(role for role in ROLES if role not in (MONITOR, AUDITOR)))
 @refuses("not_found")
 @formats(*TABLE_FORMATS)
 @blueprint.alt_response(304, description="Not modified", success=True)
@@ -120,6 +137,17 @@ def again(id: str) -> Response:
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+def _must_be_auditor() -> None:
+    if caller().role != AUDITOR:
+        raise RequestRefused("forbidden", expected=AUDITOR)
+
+
+def _audited(stored: StoredAnswer) -> dict[str, Any]:
+    """An answer as an auditor reads it: who asked what, and never what was answered."""
+    # The strict reader, since the text was kept as it was parsed.
+    return {**_item(stored), "user": stored.user, "question": wire.parse(stored.question.encode())}
 
 
 def _item(stored: StoredAnswer) -> dict[str, Any]:

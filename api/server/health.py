@@ -25,6 +25,7 @@ def ready() -> Response:
     """The database answers and its tables are this program's, and the data of all datasets that serve can be opened."""
     found = services()
     found.store.must_be_current()
+    found.people.prove_secret()
     if not os.access(found.settings.data_dir, os.R_OK | os.W_OK):
         # Only the log says where: this needs no key, and a stranger is not to learn how the server is set up.
         log.error("data directory unavailable", folder=str(found.settings.data_dir))

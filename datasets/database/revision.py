@@ -24,6 +24,11 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(migrations())
 
 
+def newest() -> str:
+    """The revision of the tables that this program was written for."""
+    return str(_scripts().get_current_head())
+
+
 def mismatch(connection: Connection) -> NotInitialised | None:
     """What is wrong with the tables of a database, if this program was not written for them."""
     found = MigrationContext.configure(connection).get_current_revision()

@@ -248,7 +248,8 @@ class JournalRow(Base):
     # Counted by the dataset's account, not by the database: a gap would look like a line that was taken out.
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[str] = mapped_column(String(32))
-    kind: Mapped[str] = mapped_column(String(16))
+    # SQLite checks no length and changes no column's type, so its files keep the length they were made with.
+    kind: Mapped[str] = mapped_column(String(32).with_variant(String(16), "sqlite"))
     user: Mapped[str | None] = mapped_column(String(64))
     body: Mapped[str] = mapped_column(Text)
     head: Mapped[str] = mapped_column(String(64))

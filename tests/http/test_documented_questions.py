@@ -43,8 +43,8 @@ def city(tmp_path_factory, sqlite_template):
     )
     store = Store(settings.database_url)
     people = People(store, settings.secret())
-    people.add_organisation("sunrise")
-    key = people.add_user("aoi", organisation="sunrise", role="analyst")
+    people.add_organisation("sunrise", by="tester")
+    key = people.add_user("aoi", organisation="sunrise", role="analyst", by="tester")
     sources = generate(folder, residents=300, files=tuple(SAMPLE.values()))
     descriptors = {file: ROOT / f"datasets/sample/{file}.yaml" for file in SAMPLE.values()}
     sources["employers"], descriptors["employers"] = employers(folder), EMPLOYERS

@@ -255,12 +255,12 @@ def test_what_is_no_key_is_nobody(onlooker: Visitor, header: str) -> None:
 
 
 def test_a_disabled_user_is_nobody_at_once(visitor: Visitor) -> None:
-    visitor.services.people.disable("aoi")
+    visitor.services.people.disable("aoi", by="tester")
     assert visitor.ask().json["code"] == "unauthenticated"
 
 
 def test_a_rotated_key_is_nobodys_at_once(visitor: Visitor) -> None:
-    visitor.services.people.rotate("aoi")
+    visitor.services.people.rotate("aoi", by="tester")
     assert visitor.ask().json["code"] == "unauthenticated"
 
 

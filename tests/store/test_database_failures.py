@@ -58,7 +58,7 @@ def test_a_database_without_tables_is_to_be_initialised(empty: Store, logged: Lo
     assert line["event"] == "database not_initialised"
     assert line["kind"] == ("OperationalError" if empty.is_sqlite else "UndefinedTable")
     assert line["database_code"] == ("SQLITE_ERROR" if empty.is_sqlite else "42P01")
-    assert "users" in line["cause"]
+    assert "installations" in line["cause"]
 
 
 @RUNS
@@ -127,7 +127,8 @@ def test_a_constraint_stays_a_constraint(store: Store, logged: Logged) -> None:
     with pytest.raises(IntegrityError) as caught:
         run(
             store,
-            "INSERT INTO users VALUES (:name, 'none', 'analyst', 'x', 'y', NULL)",
+            "INSERT INTO users (name, organisation, role, key_digest, created_at) "
+            "VALUES (:name, 'none', 'analyst', 'x', 'y')",
             name="verysecret",
         )
     assert "verysecret" not in str(caught.value).partition("DETAIL")[0]
@@ -139,7 +140,7 @@ def test_a_lock_that_is_held_too_long_is_unavailable(
 ) -> None:
     monkeypatch.setattr(store_module, "LOCK_WAIT_MS_MAX", 50)
     store = Store(store_url)
-    run(store, "INSERT INTO organisations VALUES ('shop', '')")
+    run(store, "INSERT INTO organisations (name, created_at) VALUES ('shop', '')")
     with store.writing() as tx:
         tx.execute(text("UPDATE organisations SET created_at = 'x'"))
         with pytest.raises(Unavailable):

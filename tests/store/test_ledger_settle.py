@@ -117,8 +117,8 @@ def test_user_without_an_account_is_refused(ledger: Ledger) -> None:
 
 def test_an_organisation_that_was_granted_nothing_pays_without_a_limit(store: Store, ledger: Ledger) -> None:
     people = People(store, b"a secret for tests only")
-    people.add_organisation("museum")
-    people.add_user("hiro", organisation="museum", role="analyst")
+    people.add_organisation("museum", by="tester")
+    people.add_user("hiro", organisation="museum", role="analyst", by="tester")
     grant(store, [(LINEAGE, "user", "hiro", "2")], by="mayor")
     stored = ledger.settle(changed(ASKED, user="hiro", organisation="museum"))
     assert left(stored) == ["1", None, "9"]
@@ -128,8 +128,8 @@ def test_an_organisation_that_was_granted_nothing_pays_without_a_limit(store: St
 
 def test_a_first_limit_counts_from_what_was_spent_without_one(store: Store, ledger: Ledger) -> None:
     people = People(store, b"a secret for tests only")
-    people.add_organisation("museum")
-    people.add_user("hiro", organisation="museum", role="analyst")
+    people.add_organisation("museum", by="tester")
+    people.add_user("hiro", organisation="museum", role="analyst", by="tester")
     grant(store, [(LINEAGE, "user", "hiro", "9")], by="mayor")
     of_hiro = {"user": "hiro", "organisation": "museum"}
     ledger.settle(asked(1, **of_hiro))

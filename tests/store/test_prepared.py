@@ -19,7 +19,7 @@ NOBODYS_KEY = "sdr_00000000000000000000000000000000"
 def people(store: Store) -> People:
     people = People(store, b"a secret for tests only")
     for name in ("shop", "ship", "mine", "sheep"):
-        people.add_organisation(name)
+        people.add_organisation(name, by="tester")
     return people
 
 
@@ -46,7 +46,7 @@ def test_a_list_of_values_must_be_spelt_out(store: Store, people: People) -> Non
 def test_a_connection_that_was_lost_refuses_once_and_is_replaced(store: Store, people: People) -> None:
     if store.is_sqlite:
         pytest.skip("a file has no server that could end a connection")
-    key = people.add_user("aoi", organisation="shop", role="analyst")
+    key = people.add_user("aoi", organisation="shop", role="analyst", by="tester")
     assert people.authenticate(key).name == "aoi"
     with store.reading() as connection:
         mine = text("SELECT pg_backend_pid()")

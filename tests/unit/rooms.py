@@ -48,7 +48,7 @@ ROOMS = {
     "datasets.engines": row("privacy", "duckdb numpy sqlglot structlog"),
     "datasets.jobs": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
-    "datasets.people": row("datasets.database privacy", "sqlalchemy"),
+    "datasets.people": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.queries": row(
         "datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people privacy",
         "structlog",
@@ -99,15 +99,16 @@ ROOMS = {
     "api.description": row("api.http", "apispec flask flask_smorest marshmallow werkzeug yaml"),
     "api.formats": row("privacy", "pyarrow werkzeug"),
     "api.http": row(
-        "api.formats api.services api.settings datasets.people privacy",
+        "api.formats api.services api.settings datasets.database datasets.people privacy",
         "flask flask_smorest marshmallow numpy structlog webargs werkzeug",
     ),
     "api.queries": row(
-        "api.formats api.http api.services datasets.ledger datasets.queries privacy", "flask marshmallow"
+        "api.formats api.http api.services datasets.database datasets.ledger datasets.queries privacy",
+        "flask marshmallow",
     ),
     "api.records": row("api.formats datasets.records privacy privacy.deidentify.utility", "jinja2"),
     "api.server": row(
-        "api.http api.services api.settings datasets.engines privacy",
+        "api.http api.services api.settings datasets.database datasets.engines datasets.ledger privacy",
         "flask gunicorn prometheus_client structlog werkzeug",
     ),
     "api.services": row(

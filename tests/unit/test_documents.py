@@ -88,7 +88,9 @@ def test_every_problem_code_is_explained_to_askers():
 
 
 def test_every_problem_code_belongs_to_some_operation(tmp_path):
-    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/x.db", data_dir=tmp_path))
+    app = create_app(
+        Settings(database_url=f"sqlite:///{tmp_path}/x.db", data_dir=tmp_path, secret_key="x" * 32)
+    )
     named = set().union(*(operation.refusals for _, _, operation in operations(app)))
     assert named | {"method_not_allowed"} == set(PROBLEMS)
 

@@ -59,9 +59,9 @@ class LostAtTheEnd(Ledger):
 def store(sqlite_url: str) -> Iterator[RacedStore]:
     store = RacedStore(sqlite_url)
     people = People(store, b"a secret for tests only")
-    people.add_organisation("shop")
+    people.add_organisation("shop", by="tester")
     for name in ("aoi", "ren", "eve"):
-        people.add_user(name, organisation="shop", role="analyst")
+        people.add_user(name, organisation="shop", role="analyst", by="tester")
     ledger = Ledger(store)
     with store.writing() as tx:
         at = now()

@@ -43,8 +43,12 @@ NOT_OVER_HTTP = {
     # People, registration, settings and records are the command line's.
     "invalid_name",
     "invalid_role",
+    "invalid_title",
+    "user_disabled",
+    "user_not_disabled",
+    # Refused before anything is served.
+    "secret_lost",
     "already_there",
-    "no_such_user",
     "unknown_subject",
     "stopped_already",
     "not_stopped",

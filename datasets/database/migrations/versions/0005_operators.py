@@ -28,6 +28,8 @@ def upgrade() -> None:
         op.execute("ALTER TABLE users ADD COLUMN key_made_at VARCHAR(32)")
         op.execute("ALTER TABLE users DROP CONSTRAINT ck_users_role")
         op.execute(f"ALTER TABLE users ADD CONSTRAINT ck_users_role CHECK ({ROLES})")
+        # Lines of the installation have longer kinds: organisation_changed.
+        op.execute("ALTER TABLE journal ALTER COLUMN kind TYPE VARCHAR(32)")
     _make_installation()
     op.create_table(
         "stops",
