@@ -24,12 +24,19 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(migrations())
 
 
+def newest() -> str:
+    """The revision of this program's tables."""
+    head = _scripts().get_current_head()
+    assert head is not None, "there are migrations"
+    return head
+
+
 def mismatch(connection: Connection) -> NotInitialised | None:
     """What is wrong with the tables of a database, if this program was not written for them."""
     found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
         return NotInitialised("none")
-    if found == _scripts().get_current_head():
+    if found == newest():
         return None
     known = {script.revision for script in _scripts().walk_revisions()}
     # Migrations are never removed: a revision that is not among ours was made after this program.

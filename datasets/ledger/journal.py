@@ -23,6 +23,10 @@ JOINED = "joined"
 """The kind of a population's line about a register that is one of its from then on, and what that had spent."""
 SEPARATED = "separated"
 """The kind of a line that says why a lineage has most of its people in common with others and yet a cap of its own."""
+STOPPED, RESUMED = "stopped", "resumed"
+"""The kinds of the lines about a dataset, organisation or user that is stopped, and answers again."""
+RESTORED = "restored"
+"""The kind of a line after those that were put back from a copy of the journal: their answers were not."""
 
 JOURNAL_COLUMNS = 'lineage, number, at, kind, "user", body, head'
 JOURNAL = text(f"""

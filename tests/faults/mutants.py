@@ -922,7 +922,7 @@ MUTANTS = (
         "proof that overlooks the other lineages' lines",
         "datasets/ledger/proof.py",
         """        elif body.get("kind") == LINKED:
-            problems += self._link(body, answers)
+            problems += self._link(entry, body, answers)
 """,
         "",
         (f"{VIEWS}::test_a_linked_line_that_was_written_twice_is_found[sqlite]",),

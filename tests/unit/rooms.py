@@ -47,6 +47,7 @@ ROOMS = {
     "datasets.descriptor": row("privacy", "jsonschema yaml"),
     "datasets.engines": row("privacy", "duckdb numpy sqlglot structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
+    "datasets.operations": row("datasets.database datasets.ledger privacy", "sqlalchemy"),
     "datasets.people": row("datasets.database privacy", "sqlalchemy"),
     "datasets.queries": row(
         "datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people privacy",
@@ -89,7 +90,8 @@ ROOMS = {
     ),
     "api.commands": row(
         "api api.budgets api.description api.records api.server api.services api.settings "
-        "datasets.budgets datasets.catalog datasets.database datasets.descriptor datasets.ledger datasets.people "
+        "datasets.budgets datasets.catalog datasets.database datasets.descriptor datasets.ledger "
+        "datasets.operations datasets.people "
         "datasets.records datasets.records.plan datasets.registration datasets.registration.ingest "
         "datasets.sample privacy privacy.deidentify",
         "click",
@@ -105,7 +107,7 @@ ROOMS = {
     ),
     "api.records": row("api.formats datasets.records privacy privacy.deidentify.utility", "jinja2"),
     "api.server": row(
-        "api.http api.services api.settings datasets.engines privacy",
+        "api.http api.services api.settings datasets.database datasets.engines privacy",
         "flask gunicorn prometheus_client structlog werkzeug",
     ),
     "api.services": row(
