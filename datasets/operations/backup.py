@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, func, select
 
 from datasets.database.closed_lists import CHAINED
 from datasets.database.errors import Unavailable
-from datasets.database.files import private_folder, remove, sync
+from datasets.database.files import private_folder, private_folders, remove, sync
 from datasets.database.installation import installation
 from datasets.database.revision import newest
 from datasets.database.store import Store, now
@@ -72,8 +72,7 @@ class _Copies:
 
     def add_version(self, data_dir: Path, folder: str) -> None:
         """Copy a version's folder; it may be gone, also while it is read: purged since, or lost before."""
-        target = self.folder / DATA / folder
-        target.mkdir(parents=True, mode=0o700)
+        target = private_folders(self.folder / DATA / folder)
         copied: dict[str, FileDigest] = {}
         try:
             for file in _files(data_dir / folder):
@@ -107,6 +106,8 @@ def back_up(installed: Installed, destination: Path, progress: Progress) -> Mani
         if isinstance(failure, (OSError, sqlite3.Error, Unavailable)):
             raise BackupRefused(NOT_WRITTEN.filled(cause=_cause(failure))) from failure
         raise
+    finally:
+        installed.store.close()
     progress("data", 1.0)
     return made
 

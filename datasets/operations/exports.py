@@ -26,9 +26,7 @@ LINES_AT_ONCE = 1_000
 BROKEN: Mapping[str, Words] = {
     "truncated": Words(ja="途中で終わっています", en="it ends in the middle"),
     "unreadable": Words(ja="台帳の書式ではありません", en="it is not what the journal writes"),
-    "gap": Words(
-        ja="前の行が欠けているか、順序が違います", en="lines are missing before it, or stand in another order"
-    ),
+    "gap": Words(ja="前の行が欠けているか、順序が違います", en="lines before it are missing or out of order"),
     "chain": Words(
         ja="ハッシュが前の行から導かれるものと一致しません",
         en="its hash does not follow from the line before",

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, func, select, text, update
 
 from datasets.database.errors import Unavailable
 from datasets.database.failures import DATABASE_FAILURES, described
-from datasets.database.files import private_folder, remove, sync
+from datasets.database.files import private_folder, private_folders, remove, sync
 from datasets.database.installation import installation
 from datasets.database.locks import SERVING, LockTaken, alone
 from datasets.database.revision import mismatch
@@ -202,7 +202,7 @@ class _Folders:
                 continue
             progress("data", done / len(self.manifest.files))
             copy = self.staging / path
-            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folders(copy.parent)
             # Compared again: it is what was copied that must be right.
             if copy_file(self.source / path, copy) != expected:
                 raise RestoreRefused(DAMAGED.filled(file=path))
@@ -224,7 +224,7 @@ class _Folders:
         """Give every folder its name, the secret last."""
         for folder, place in self.places.items():
             named = self.target.data_dir / place
-            named.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folders(named.parent)
             sync(self.staging / DATA / folder)
             (self.staging / DATA / folder).rename(named)
             self.placed.append(named)
