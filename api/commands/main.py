@@ -33,6 +33,9 @@ def _place(module: str, attribute: str, summary: str) -> CommandPlace:
 # The summaries stand here a second time because reading them off the commands would load what the commands load.
 # tests/unit/test_command_line.py holds them against the commands.
 COMMANDS = {
+    "backup": _place(
+        "backup", "backup", "Back everything up into a new FOLDER, also while the server serves."
+    ),
     "budget": _place("grants", "budget", "Budgets."),
     "dataset": _place("datasets", "dataset", "Datasets: check, register, list, show, retire, purge."),
     "deid": _place(
@@ -57,6 +60,9 @@ COMMANDS = {
     "ledger": _place("ledger", "ledger", "The ledger: verify it, export its journal."),
     "openapi": _place("server", "openapi", "Print openapi.yaml as the code describes it."),
     "org": _place("people", "org", "Organisations."),
+    "restore": _place(
+        "backup", "restore", "Restore the backup in FOLDER into the configured database and data folder."
+    ),
     "resume": _place("stops", "resume", "Let a stopped dataset, organisation or user go on."),
     "serve": _place("server", "serve", "Serve until stopped (gunicorn, threads, loaded before forking)."),
     "stop": _place(

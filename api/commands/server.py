@@ -11,6 +11,7 @@ import click
 from api.commands.language import sentence
 from api.commands.terminal import operator
 from api.server.metrics_folder import with_new_folder
+from api.server.serving import hold
 from api.services import Services
 from api.settings import Settings
 from privacy.words import Words
@@ -57,6 +58,8 @@ def serve() -> None:
     _refuse_what_can_never_serve()
     settings = Settings.read()
     _must_be_able_to_listen(settings.bind)
+    # Held again by the server itself; here so that a refusal is a sentence.
+    os.close(hold(settings.data_dir))
     click.echo(
         sentence(STARTS.filled(bind=settings.bind, workers=settings.workers, threads=settings.threads)),
         err=True,

@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client import multiprocess
 
-from api.server import metrics_folder
+from api.server import metrics_folder, serving
 from api.settings import Settings
 
 _settings = Settings.read()
@@ -33,6 +33,11 @@ limit_request_fields = 64
 # Nobody commands the server through this socket: a door less.
 control_socket_disable = True
 loglevel = "warning"
+
+
+def on_starting(server: Any) -> None:
+    """Before anything else: the data folder is held for as long as this process or one of its workers lives."""
+    serving.hold(_settings.data_dir)
 
 
 def when_ready(server: Any) -> None:

@@ -13,6 +13,14 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def private_folders(path: Path) -> Path:
+    """Make a folder of mode 0700, and those above it that are missing."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            private_folder(folder)
+    return path
+
+
 def create_private(path: Path) -> int:
     """Create a file of mode 0600 before anything is written to it; returns its descriptor."""
     # O_EXCL and O_NOFOLLOW: a file or link that somebody put there first is never written through.

@@ -1,4 +1,4 @@
-"""One process at a time: locks on files of this machine."""
+"""One process at a time, or many and then not that one: locks on files of this machine."""
 
 import fcntl
 import os
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOOK_S = 0.01
+SERVING = ".serving"
+"""The file in the data folder that servers lock together, and a restore alone: so neither works beside the other."""
 
 
 class LockTaken(Exception):
@@ -22,7 +24,7 @@ def alone(file: Path, *, wait_s: float = 0.0, remove: bool = False) -> Iterator[
     removed with the lock: the kernel drops the lock when its holder closes the file or dies, so that a killed process
     blocks nobody.
     """
-    descriptor = _locked(file, time.monotonic() + wait_s)
+    descriptor = _locked(file, time.monotonic() + wait_s, fcntl.LOCK_EX)
     try:
         yield
     finally:
@@ -32,12 +34,21 @@ def alone(file: Path, *, wait_s: float = 0.0, remove: bool = False) -> Iterator[
         os.close(descriptor)
 
 
-def _locked(file: Path, deadline: float) -> int:
+def share(file: Path) -> int:
+    """Hold the lock of `file`, which is made where it is missing, together with all who share it; its descriptor.
+
+    Raises LockTaken where one holds it alone. Held until the descriptor is closed by this process and by all that were
+    forked from it.
+    """
+    return _locked(file, time.monotonic(), fcntl.LOCK_SH)
+
+
+def _locked(file: Path, deadline: float, kind: int) -> int:
     """The descriptor of the file once it is locked. Raises LockTaken after the deadline (monotonic seconds)."""
     while True:
         descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             if time.monotonic() >= deadline:

@@ -26,7 +26,9 @@ def _scripts() -> ScriptDirectory:
 
 def newest() -> str:
     """The revision of the tables that this program was written for."""
-    return str(_scripts().get_current_head())
+    head = _scripts().get_current_head()
+    assert head is not None, "there are migrations"
+    return head
 
 
 def mismatch(connection: Connection) -> NotInitialised | None:
@@ -34,7 +36,7 @@ def mismatch(connection: Connection) -> NotInitialised | None:
     found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
         return NotInitialised("none")
-    if found == _scripts().get_current_head():
+    if found == newest():
         return None
     known = {script.revision for script in _scripts().walk_revisions()}
     # Migrations are never removed: a revision that is not among ours was made after this program.

@@ -41,6 +41,8 @@ SESSION = {
     "plan_cache_mode": "force_generic_plan",
 }
 """Of every session with PostgreSQL."""
+APPLICATION = "sudare"
+"""What every session with PostgreSQL is called there, so that one machine sees the servers of another."""
 
 REFUSED = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
 CHECK_FAILED = psycopg.errors.CheckViolation
@@ -57,7 +59,7 @@ def now() -> str:
 class Store:
     """A database, SQLite in a file or PostgreSQL, with the same three kinds of transaction on both."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         parsed = make_url(url)
         # What PostgreSQL's own tools and many hosts call it; SQLAlchemy knows the long name alone.
         if parsed.drivername == "postgres":
@@ -267,7 +269,10 @@ def _postgres(url: URL) -> Engine:
         isolation_level="READ COMMITTED",
         pool_size=CONNECTIONS_MAX,
         hide_parameters=True,
-        connect_args={"options": " ".join(f"-c {name}={value}" for name, value in SESSION.items())},
+        connect_args={
+            "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
+            "application_name": APPLICATION,
+        },
     )
 
     @event.listens_for(engine, "checkin")

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain as chained
@@ -22,6 +22,7 @@ from datasets.ledger.journal import (
     LINKED,
     PURGED,
     REOPENED,
+    RESTORED,
     RESUMED,
     RETIRED,
     SEPARATED,
@@ -108,9 +109,24 @@ PROBLEMS = {
         ja="回答の表が変更されています",
         en="a table of an answer was changed",
     ),
+    "chain_missing": Words(
+        ja="写しにあるこの仕訳帳が、データベースにありません",
+        en="the copy has this journal and the database doesn't",
+    ),
+    "tail_missing": Words(
+        ja="写しにはこの行以降があり、データベースにはありません",
+        en="the copy has lines from this one on, and the database doesn't",
+    ),
+    "line_differs": Words(
+        ja="この行が写しと一致しません",
+        en="the line is not the one that the copy has",
+    ),
 }
 OF_DATASETS = (RETIRED, REOPENED, PURGED)
-NO_EFFECT = ("grant_requested", "grant_declined", "grant_returned", SEPARATED, STOPPED, RESUMED, *OF_DATASETS)
+OF_GRANTS = ("grant_requested", "grant_declined", "grant_returned")
+NO_EFFECT = (*OF_GRANTS, SEPARATED, STOPPED, RESUMED, RESTORED, *OF_DATASETS)
+OF_ONE_CHAIN = ("gap", "chain", "columns", "unreadable", "opened_again", "overspent", "one_person")
+"""The problems that a chain's own lines tell."""
 # They have no limit until they are granted one; every other account begins with nothing.
 UNLIMITED_AT_FIRST = ("organisation", "population")
 _answers = AnswerRow.__table__.c
@@ -132,6 +148,9 @@ STATES = {
 }
 """The state of a grant after a line of that kind."""
 JOINS = select(JournalRow.lineage, JournalRow.body).where(JournalRow.kind == JOINED)
+RESTORATIONS = select(JournalRow.lineage, JournalRow.number, JournalRow.body).where(
+    JournalRow.kind == RESTORED
+)
 POPULATIONS = select(LineageRow.id, LineageRow.population).where(LineageRow.population.is_not(None))
 VIEWS = select(ViewLineageRow.dataset, ViewLineageRow.lineage)
 ANSWERS = select(
@@ -189,7 +208,7 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
     found = [_changed_table(lineage) for lineage in _lineages_of_changed_tables(connection)]
     # Counted before the pages are read; the view of the database does not change meanwhile.
     answers_counted = {row[0]: row[1] for row in connection.execute(ANSWERS_COUNTED)}
-    views, joins = _views(connection), _joins(connection)
+    views, joins, restored = _views(connection), _joins(connection), _restored(connection)
     populations = {row.id: f"{POPULATION}{row.population}" for row in connection.execute(POPULATIONS)}
     links_named, links_found = Counter[str](), Counter[str]()
     read = 0
@@ -199,7 +218,9 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
         if lineage.startswith(PREFIX):
             found += _of_installation(connection, lineage, own)
             continue
-        recount = _Recount(lineage, views, joins.get(lineage), populations.get(lineage))
+        recount = _Recount(
+            lineage, views, joins.get(lineage), populations.get(lineage), restored.get(lineage, ())
+        )
         for lines in pages(connection, lineage=lineage):
             answers = _answers_of(connection, lines)
             for entry in lines:
@@ -275,6 +296,18 @@ def _joins(connection: Connection) -> dict[str, _Join]:
     return joins
 
 
+def _restored(connection: Connection) -> dict[str, list[range]]:
+    """By chain the lines that were put back from a copy of the journal, whose answers are lost."""
+    found: dict[str, list[range]] = {}
+    for row in connection.execute(RESTORATIONS):
+        body = _read(row.body)
+        first, last = body.get("from"), body.get("to")
+        # Of the lines right before it alone: no line written later excuses any others.
+        if isinstance(first, int) and last == row.number - 1 and 1 <= first <= last:
+            found.setdefault(row.lineage, []).append(range(first, row.number))
+    return found
+
+
 def _answers_of(connection: Connection, lines: Iterable[JournalEntry]) -> dict[str, Row[Any]]:
     ids = [body["query"] for entry in lines if isinstance((body := _read(entry.body)).get("query"), str)]
     return {row.id: row for row in connection.execute(ANSWERS.where(AnswerRow.id.in_(ids)))}
@@ -288,8 +321,30 @@ def _read(body: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def recounted(connection: Connection, lineage: str, *, after: int) -> dict[tuple[str, str], "Balance"]:
+    """A chain's accounts by kind and holder, as all of its lines add up to; answers are not asked for.
+
+    Raises LinesDiffer where a line past number `after` is none that the ledger could have written.
+    """
+    recount = _Recount(lineage, {}, None, None)
+    for entry in chained.from_iterable(pages(connection, lineage=lineage)):
+        for finding in recount.add(entry, {}):
+            # What answers and other chains would have to say is proven by `findings`, of the whole ledger.
+            if finding.entry > after and finding.problem in OF_ONE_CHAIN:
+                raise LinesDiffer(finding)
+    return recount.balances
+
+
+class LinesDiffer(Exception):
+    """A chain that does not add up; `finding` is where and why."""
+
+    def __init__(self, finding: LedgerFinding) -> None:
+        super().__init__()
+        self.finding = finding
+
+
 @dataclass(slots=True)
-class _Balance:
+class Balance:
     """An account as lines add up to; None is no limit."""
 
     granted: int | None = 0
@@ -298,7 +353,7 @@ class _Balance:
     delta_spent: int = 0
 
     @classmethod
-    def first(cls, kind: str) -> "_Balance":
+    def first(cls, kind: str) -> "Balance":
         """As an account of this kind begins."""
         return cls(
             granted=None if kind in UNLIMITED_AT_FIRST else 0,
@@ -327,6 +382,7 @@ class _Recount:
     views: Mapping[str, list[str]]
     join: _Join | None
     population: str | None
+    restored: Sequence[range] = ()
     has_joined: bool = False
     walk: ChainWalk = field(default_factory=ChainWalk)
     answers: int = 0
@@ -334,7 +390,7 @@ class _Recount:
     links_named: Counter[str] = field(default_factory=Counter)
     linked_to: dict[str, int] = field(default_factory=dict)
     grants: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    balances: dict[tuple[str, str], _Balance] = field(default_factory=dict)
+    balances: dict[tuple[str, str], Balance] = field(default_factory=dict)
 
     def add(self, entry: JournalEntry, answers: Mapping[str, Row[Any]]) -> list[LedgerFinding]:
         body = _read(entry.body)
@@ -349,7 +405,7 @@ class _Recount:
         if body.get("kind") in CHARGES:
             problems += self._answer(entry, body, answers)
         elif body.get("kind") == LINKED:
-            problems += self._link(body, answers)
+            problems += self._link(entry, body, answers)
         return [
             LedgerFinding(lineage=self.lineage, entry=entry.number, problem=problem) for problem in problems
         ]
@@ -439,8 +495,8 @@ class _Recount:
         if (balance.spent, balance.delta_spent) != (join.spent, join.delta_spent):
             yield "join_differs"
 
-    def _balance(self, kind: str, holder: str) -> _Balance:
-        return self.balances.setdefault((kind, holder), _Balance.first(kind))
+    def _balance(self, kind: str, holder: str) -> Balance:
+        return self.balances.setdefault((kind, holder), Balance.first(kind))
 
     def _answer(
         self, entry: JournalEntry, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]
@@ -448,7 +504,7 @@ class _Recount:
         self.answers += 1
         answer = answers.get(body.get("query", ""))
         if answer is None:
-            yield "answer_missing"
+            yield from self._without_answer(entry)
         elif _of_answer(answer) != _of_line(entry, body):
             yield "answer_differs"
         linked = body.get("linked", [])
@@ -459,6 +515,10 @@ class _Recount:
         if lineages != [self.lineage, *others] or not self._pays_population(entry.number, linked):
             yield "links_differ"
 
+    def _without_answer(self, entry: JournalEntry) -> Iterator[str]:
+        if not any(entry.number in lines for lines in self.restored):
+            yield "answer_missing"
+
     def _pays_population(self, line: int, linked: list[str]) -> bool:
         """Whether the population of this register pays from the joining on.
 
@@ -466,7 +526,9 @@ class _Recount:
         """
         return self.join is None or line <= self.join.line or self.join.population in linked
 
-    def _link(self, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]) -> Iterator[str]:
+    def _link(
+        self, entry: JournalEntry, body: Mapping[str, Any], answers: Mapping[str, Row[Any]]
+    ) -> Iterator[str]:
         """A charge for an answer of another chain: the answer's line there makes the pairing one to one.
 
         Both lines are written while both chains' accounts are locked, so that the numbers of those lines only grow.
@@ -474,7 +536,7 @@ class _Recount:
         self.links += 1
         answer = answers.get(body.get("query", ""))
         if answer is None:
-            yield "answer_missing"
+            yield from self._without_answer(entry)
         elif not _is_link(answer, body) or answer.entry <= self.linked_to.get(answer.lineage, 0):
             yield "link_differs"
         else:
@@ -504,7 +566,7 @@ class _Recount:
         balance = self.balances.get((kind, holder))
         if balance is None and (kind == "organisation" or (kind, holder) == ("population", self.lineage)):
             # Opened beside a user's, or by an earlier version's upgrade, and named by no line yet.
-            balance = _Balance.first(kind)
+            balance = Balance.first(kind)
         if account is None or balance is None:
             return True
         names = ("granted", "spent", "delta_granted", "delta_spent")

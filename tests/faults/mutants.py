@@ -17,6 +17,7 @@ SPLITS = "tests/unit/test_splits.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
 CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all"
+RESTORE = "tests/http/test_restore.py"
 GRANTS, BUDGETS = "tests/store/test_ledger_grants.py", "tests/store/test_budgets.py"
 VIEWS, OVER_HTTP = "tests/store/test_ledger_views.py", "tests/http/test_views_and_measures.py"
 RACES = "tests/store/test_ledger_races.py"
@@ -919,10 +920,45 @@ MUTANTS = (
         (f"{OVER_HTTP}::test_a_view_is_open_to_those_who_have_an_account_everywhere",),
     ),
     Mutant(
+        "restore that takes damaged files",
+        "datasets/operations/manifest.py",
+        "if _found(folder / path) != expected:",
+        "if not (folder / path).exists():",
+        (f"{RESTORE}::test_bad_backups_are_refused_and_nothing_is_touched",),
+    ),
+    Mutant(
+        "restore beside a running server",
+        "datasets/operations/restore.py",
+        "        with alone(target.data_dir / SERVING):\n            return",
+        "        if True:\n            return",
+        (f"{RESTORE}::test_a_restore_waits_for_no_server_and_no_other_restore",),
+    ),
+    Mutant(
+        "restore without the journal that stops nobody",
+        "datasets/operations/reapplication.py",
+        'subjects += [("user", name) for name in tx.execute(users).scalars()]',
+        "tx.execute(users)",
+        (f"{RESTORE}::test_without_the_journal_everything_is_stopped_and_the_comparison_says_what_is_missing",),
+    ),
+    Mutant(
+        "restore that gives disabled users their access back",
+        "datasets/operations/reapplication.py",
+        '    "user_disabled": _user_disabled,',
+        '    "user_disabled": _nothing,',
+        (f"{RESTORE}::test_with_the_journal_nothing_is_forgotten[sqlite]",),
+    ),
+    Mutant(
+        "proof that excuses every missing answer once there was a restore",
+        "datasets/ledger/proof.py",
+        "if not any(entry.number in lines for lines in self.restored):",
+        "if not self.restored:",
+        (f"{RESTORE}::test_an_answer_that_is_missing_is_found_wherever_no_restore_put_its_line_back",),
+    ),
+    Mutant(
         "proof that overlooks the other lineages' lines",
         "datasets/ledger/proof.py",
         """        elif body.get("kind") == LINKED:
-            problems += self._link(body, answers)
+            problems += self._link(entry, body, answers)
 """,
         "",
         (f"{VIEWS}::test_a_linked_line_that_was_written_twice_is_found[sqlite]",),

@@ -48,6 +48,7 @@ ROOMS = {
     "datasets.engines": row("privacy", "duckdb numpy sqlglot structlog"),
     "datasets.jobs": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
+    "datasets.operations": row("datasets.database datasets.ledger privacy", "sqlalchemy"),
     "datasets.people": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.queries": row(
         "datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people privacy",
@@ -92,8 +93,8 @@ ROOMS = {
     "api.commands": row(
         "api api.budgets api.description api.records api.server api.services api.settings "
         "datasets.budgets datasets.catalog datasets.database datasets.descriptor datasets.jobs datasets.ledger "
-        "datasets.people datasets.records datasets.records.plan datasets.registration datasets.registration.ingest "
-        "datasets.sample datasets.stops privacy privacy.deidentify",
+        "datasets.operations datasets.people datasets.records datasets.records.plan datasets.registration "
+        "datasets.registration.ingest datasets.sample datasets.stops privacy privacy.deidentify",
         "click",
     ),
     "api.description": row("api.http", "apispec flask flask_smorest marshmallow werkzeug yaml"),

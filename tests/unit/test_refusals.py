@@ -74,6 +74,11 @@ NOT_OVER_HTTP = {
     "folder_refused",
     "bad_source",
     "not_writable",
+    # Operations on a whole installation are the command line's.
+    "backup_refused",
+    "restore_refused",
+    "export_refused",
+    "being_restored",
 }
 
 
