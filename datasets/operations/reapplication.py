@@ -28,7 +28,19 @@ from datasets.database.tables import (
     VersionRow,
 )
 from datasets.ledger.accounts import POPULATION
-from datasets.ledger.journal import CHARGES, JOINED, LINKED, RESTORED, RESUMED, SEPARATED, STOPPED, append
+from datasets.ledger.journal import (
+    CHARGES,
+    JOINED,
+    LINKED,
+    PURGED,
+    REOPENED,
+    RESTORED,
+    RESUMED,
+    RETIRED,
+    SEPARATED,
+    STOPPED,
+    append,
+)
 from datasets.ledger.proof import STATES, Balance, LinesDiffer, recounted
 from datasets.operations.errors import CANNOT_APPLY, ExportRefused
 from datasets.operations.exports import ExportLine, ExportTail, in_parts
@@ -305,7 +317,7 @@ def _retired(tx: Connection, body: Body) -> None:
     tx.execute(update(DATASETS).where(DATASETS.c.id == body["dataset"]).values(retired_at=body["at"]))
 
 
-def _unretired(tx: Connection, body: Body) -> None:
+def _reopened(tx: Connection, body: Body) -> None:
     tx.execute(update(DATASETS).where(DATASETS.c.id == body["dataset"]).values(retired_at=None))
 
 
@@ -328,8 +340,8 @@ EFFECTS: Mapping[str, Callable[[Connection, Body], None]] = {
     "user_disabled": _user_disabled,
     "user_enabled": _user_enabled,
     "secret_changed": _secret_changed,
-    "dataset_retired": _retired,
-    "dataset_unretired": _unretired,
-    "dataset_purged": _purged,
+    RETIRED: _retired,
+    REOPENED: _reopened,
+    PURGED: _purged,
 }
 """By kind of line. A line of another kind stops a restore before anything is touched."""
