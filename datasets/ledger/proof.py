@@ -20,8 +20,11 @@ from datasets.ledger.journal import (
     CHARGES,
     JOINED,
     LINKED,
+    PURGED,
+    REOPENED,
     RESTORED,
     RESUMED,
+    RETIRED,
     SEPARATED,
     STOPPED,
     JournalEntry,
@@ -119,7 +122,10 @@ PROBLEMS = {
         en="the line is not the one that the copy has",
     ),
 }
-NO_EFFECT = ("grant_requested", "grant_declined", "grant_returned", SEPARATED, STOPPED, RESUMED, RESTORED)
+NO_EFFECT = (
+    *("grant_requested", "grant_declined", "grant_returned", SEPARATED, STOPPED, RESUMED),
+    *(RETIRED, REOPENED, PURGED, RESTORED),
+)
 OF_ONE_CHAIN = ("gap", "chain", "columns", "unreadable", "opened_again", "overspent", "one_person")
 """The problems that a chain's own lines tell."""
 # They have no limit until they are granted one; every other account begins with nothing.

@@ -28,7 +28,19 @@ from datasets.database.tables import (
     VersionRow,
 )
 from datasets.ledger.accounts import POPULATION
-from datasets.ledger.journal import CHARGES, JOINED, LINKED, RESTORED, RESUMED, SEPARATED, STOPPED, append
+from datasets.ledger.journal import (
+    CHARGES,
+    JOINED,
+    LINKED,
+    PURGED,
+    REOPENED,
+    RESTORED,
+    RESUMED,
+    RETIRED,
+    SEPARATED,
+    STOPPED,
+    append,
+)
 from datasets.ledger.proof import STATES, Balance, LinesDiffer, recounted
 from datasets.operations.errors import CANNOT_APPLY, ExportRefused
 from datasets.operations.exports import ExportLine, ExportTail, in_parts
@@ -298,19 +310,19 @@ def _change_user(tx: Connection, body: Body, **values: Any) -> None:
 
 def _secret_changed(tx: Connection, body: Body) -> None:
     """Keys are kept under another secret from then on."""
-    tx.execute(update(INSTALLATIONS).values(secret_digest=body["secret_digest"], secret_at=body["at"]))
+    tx.execute(update(INSTALLATIONS).values(secret_digest=body["secret_digest"], secret_at=body["secret_at"]))
 
 
 def _retired(tx: Connection, body: Body) -> None:
     tx.execute(update(DATASETS).where(DATASETS.c.id == body["dataset"]).values(retired_at=body["at"]))
 
 
-def _unretired(tx: Connection, body: Body) -> None:
+def _reopened(tx: Connection, body: Body) -> None:
     tx.execute(update(DATASETS).where(DATASETS.c.id == body["dataset"]).values(retired_at=None))
 
 
 def _purged(tx: Connection, body: Body) -> None:
-    """Rows that were destroyed stay so: a restore leaves out the folder of a purged version."""
+    """Rows that were destroyed stay so: a restore puts nothing but the sketch of a purged version's people in place."""
     where = (VERSIONS.c.dataset == body["dataset"], VERSIONS.c.number == body["version"])
     tx.execute(update(VERSIONS).where(*where).values(purged_at=body["at"]))
 
@@ -328,8 +340,8 @@ EFFECTS: Mapping[str, Callable[[Connection, Body], None]] = {
     "user_disabled": _user_disabled,
     "user_enabled": _user_enabled,
     "secret_changed": _secret_changed,
-    "dataset_retired": _retired,
-    "dataset_unretired": _unretired,
-    "dataset_purged": _purged,
+    RETIRED: _retired,
+    REOPENED: _reopened,
+    PURGED: _purged,
 }
 """By kind of line. A line of another kind stops a restore before anything is touched."""

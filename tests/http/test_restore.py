@@ -28,8 +28,10 @@ from datasets.database.locks import SERVING, alone
 from datasets.database.store import Store, now
 from datasets.database.tables import JournalRow, StopRow, UserRow
 from datasets.ledger.accounts import join_population
+from datasets.ledger.journal import PURGED, append
 from datasets.ledger.service import Ledger
 from datasets.people import keys
+from datasets.registration.ingest.identity import IDENTITY_FILE
 
 STOPS = select(StopRow.kind, StopRow.subject)
 STOPPED_LINES = select(JournalRow.body).where(JournalRow.kind == "stopped")
@@ -214,6 +216,22 @@ def test_what_a_population_paid_and_was_granted_after_the_backup_is_back(operato
     assert visitor.spent() == spent
     assert visitor.ledger.verify() == []
     assert visitor.ask(user="ren", dataset="visits").status_code == 200
+
+
+def test_rows_that_were_purged_after_the_backup_do_not_come_back(operator: Operator) -> None:
+    backup = operator.backup()
+    with closing_store(operator) as store, store.writing() as tx:
+        about = {"dataset": "visits", "version": 1, "by": "operator:tester", "reason": "a wrong file"}
+        append(tx, "visits", {"kind": PURGED, "at": now(), **about})
+    new = operator.moved("new")
+    new.run("restore", backup, "--journal", operator.export())
+    (folder,) = (new.town.settings.data_dir / "visits").iterdir()
+    assert [file.name for file in folder.iterdir()] == [IDENTITY_FILE]
+    # And what is left of it is backed up as it is.
+    again = new.backup("again")
+    assert [file.name for file in (again / "data" / "visits" / folder.name).iterdir()] == [IDENTITY_FILE]
+    assert "residents" in {path.name for path in new.town.settings.data_dir.iterdir()}
+    assert new.town.open().ledger.verify() == []
 
 
 def test_a_dataset_that_was_registered_after_the_backup_has_its_account_and_is_stopped(

@@ -47,7 +47,9 @@ ROOMS = {
     "datasets.descriptor": row("privacy", "jsonschema yaml"),
     "datasets.engines": row("privacy", "duckdb numpy sqlglot structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
-    "datasets.operations": row("datasets.database datasets.ledger privacy", "sqlalchemy"),
+    "datasets.operations": row(
+        "datasets.database datasets.ledger datasets.registration.ingest privacy", "sqlalchemy"
+    ),
     "datasets.people": row("datasets.database privacy", "sqlalchemy"),
     "datasets.queries": row(
         "datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people privacy",
