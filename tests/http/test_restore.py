@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from real_server import Server
 from small_town import BY_DISTRICT, COUNT, Town, Visitor, build
 from sqlalchemy import select, update
 from town import RESIDENTS, SECRET, derived, grant
@@ -447,3 +448,17 @@ def test_a_restore_killed_at_any_moment_leaves_the_old_state_answering(
     # And the next one does what this one could not.
     operator.run("restore", backup, "--replace")
     assert not list(operator.town.settings.data_dir.parent.rglob(".restoring-*"))
+
+
+@pytest.mark.long
+def test_a_restore_over_a_real_server_is_refused_until_its_last_worker_has_ended(operator: Operator) -> None:
+    backup = operator.backup()
+    server = Server(operator.town)
+    server.start()
+    try:
+        # Safe beside it, and the way back is not.
+        operator.backup("while-serving")
+        assert "a server is running" in operator.refused("restore", backup, "--replace")
+    finally:
+        server.stop()
+    operator.run("restore", backup, "--replace")
