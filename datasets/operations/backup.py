@@ -38,7 +38,7 @@ from datasets.operations.sqlite_file import copy_database, fold
 
 _a, _v = AccountRow.__table__.c, VersionRow.__table__.c
 ENDS = select(_a.lineage, _a.entries, _a.head).where(_a.kind.in_(CHAINED)).order_by(_a.lineage)
-FOLDERS = select(_v.folder).where(_v.purged_at.is_(None)).distinct().order_by(_v.folder)
+FOLDERS = select(_v.folder, _v.purged_at).order_by(_v.folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class _Copies:
     def add(self, source: Path, path: str) -> None:
         self.files[path] = copy_file(source, self.folder / path)
 
-    def add_version(self, data_dir: Path, folder: str) -> None:
+    def add_version(self, data_dir: Path, folder: str, *, is_purged: bool) -> None:
         """Copy a version's folder; it may be gone, also while it is read: purged since, or lost before."""
         target = private_folders(self.folder / DATA / folder)
         copied: dict[str, FileDigest] = {}
@@ -84,7 +84,7 @@ class _Copies:
             sync(target)
         else:
             remove(target)
-            self.absent.append(folder)
+            self.absent += [] if is_purged else [folder]
 
 
 def _files(folder: Path) -> list[str]:
@@ -140,11 +140,12 @@ def _written(installed: Installed, destination: Path, progress: Progress) -> Man
         chains |= {
             row.lineage: ChainEnd(number=row.entries, head=row.head) for row in connection.execute(ENDS)
         }
-        folders = list(connection.execute(FOLDERS).scalars())
+        folders = connection.execute(FOLDERS).all()
     copies = _Copies(destination, files={file.name: _at_last(file)})
-    for done, folder in enumerate(folders):
+    for done, (folder, purged_at) in enumerate(folders):
         progress("data", done / len(folders))
-        copies.add_version(installed.data_dir, folder)
+        # Of a purged version the sketch of its people is left, so that they get no second cap.
+        copies.add_version(installed.data_dir, folder, is_purged=purged_at is not None)
     if installed.secret_file is not None and installed.secret_file.is_file():
         copies.add(installed.secret_file, SECRET_KEY)
     made = Manifest(

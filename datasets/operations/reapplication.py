@@ -310,7 +310,7 @@ def _change_user(tx: Connection, body: Body, **values: Any) -> None:
 
 def _secret_changed(tx: Connection, body: Body) -> None:
     """Keys are kept under another secret from then on."""
-    tx.execute(update(INSTALLATIONS).values(secret_digest=body["secret_digest"], secret_at=body["at"]))
+    tx.execute(update(INSTALLATIONS).values(secret_digest=body["secret_digest"], secret_at=body["secret_at"]))
 
 
 def _retired(tx: Connection, body: Body) -> None:
@@ -322,7 +322,7 @@ def _reopened(tx: Connection, body: Body) -> None:
 
 
 def _purged(tx: Connection, body: Body) -> None:
-    """Rows that were destroyed stay so: a restore leaves out the folder of a purged version."""
+    """Rows that were destroyed stay so: a restore puts nothing but the sketch of a purged version's people in place."""
     where = (VERSIONS.c.dataset == body["dataset"], VERSIONS.c.number == body["version"])
     tx.execute(update(VERSIONS).where(*where).values(purged_at=body["at"]))
 

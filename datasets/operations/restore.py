@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy import URL, Connection, func, select, text, update
 
@@ -52,10 +52,11 @@ from datasets.operations.postgres_tools import (
 )
 from datasets.operations.reapplication import EFFECTS, Applied, Restoration, apply_again, stop_everything
 from datasets.operations.sqlite_file import exchange, fold, stands_at
+from datasets.registration.ingest.identity import IDENTITY_FILE
 
 STAGING = ".restoring-"
 VERSIONS = Base.metadata.tables[VersionRow.__tablename__]
-FOLDERS = select(VERSIONS.c.folder).where(VERSIONS.c.purged_at.is_(None)).distinct()
+FOLDERS = select(VERSIONS.c.folder, VERSIONS.c.number, VERSIONS.c.purged_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,14 +210,19 @@ class _Folders:
 
     def choose_places(self, tx: Connection) -> None:
         """Where each version's folder goes: under its name, or a new one where another stands under that."""
-        for folder in tx.execute(FOLDERS).scalars().all():
+        for folder, number, purged_at in tx.execute(FOLDERS).all():
             files = self.manifest.files_of(folder)
+            if purged_at is not None:
+                # Purged after the backup, too: what was destroyed does not come back.
+                for name in files.keys() - {IDENTITY_FILE}:
+                    remove(self.staging / DATA / folder / name)
+                files = {name: file for name, file in files.items() if name == IDENTITY_FILE}
             if not files or _holds(self.target.data_dir / folder, files):
                 continue
             place = folder
             if (self.target.data_dir / folder).exists():
                 # What stands there stays: the database that is replaced names it.
-                place = f"{folder}-{secrets.token_hex(4)}"
+                place = f"{PurePosixPath(folder).parent}/v{number}-{secrets.token_hex(8)}"
                 tx.execute(update(VERSIONS).where(VERSIONS.c.folder == folder).values(folder=place))
             self.places[folder] = place
 

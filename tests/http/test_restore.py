@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from real_server import Server
 from small_town import BY_DISTRICT, COUNT, Town, Visitor, build
 from sqlalchemy import select, update
 from town import RESIDENTS, SECRET, derived, grant
@@ -28,8 +29,10 @@ from datasets.database.locks import SERVING, alone
 from datasets.database.store import Store, now
 from datasets.database.tables import JournalRow, StopRow, UserRow
 from datasets.ledger.accounts import join_population
+from datasets.ledger.journal import PURGED, append
 from datasets.ledger.service import Ledger
 from datasets.people import keys
+from datasets.registration.ingest.identity import IDENTITY_FILE
 
 STOPS = select(StopRow.kind, StopRow.subject)
 STOPPED_LINES = select(JournalRow.body).where(JournalRow.kind == "stopped")
@@ -214,6 +217,22 @@ def test_what_a_population_paid_and_was_granted_after_the_backup_is_back(operato
     assert visitor.spent() == spent
     assert visitor.ledger.verify() == []
     assert visitor.ask(user="ren", dataset="visits").status_code == 200
+
+
+def test_rows_that_were_purged_after_the_backup_do_not_come_back(operator: Operator) -> None:
+    backup = operator.backup()
+    with closing_store(operator) as store, store.writing() as tx:
+        about = {"dataset": "visits", "version": 1, "by": "operator:tester", "reason": "a wrong file"}
+        append(tx, "visits", {"kind": PURGED, "at": now(), **about})
+    new = operator.moved("new")
+    new.run("restore", backup, "--journal", operator.export())
+    (folder,) = (new.town.settings.data_dir / "visits").iterdir()
+    assert [file.name for file in folder.iterdir()] == [IDENTITY_FILE]
+    # And what is left of it is backed up as it is.
+    again = new.backup("again")
+    assert [file.name for file in (again / "data" / "visits" / folder.name).iterdir()] == [IDENTITY_FILE]
+    assert "residents" in {path.name for path in new.town.settings.data_dir.iterdir()}
+    assert new.town.open().ledger.verify() == []
 
 
 def test_a_dataset_that_was_registered_after_the_backup_has_its_account_and_is_stopped(
@@ -429,3 +448,17 @@ def test_a_restore_killed_at_any_moment_leaves_the_old_state_answering(
     # And the next one does what this one could not.
     operator.run("restore", backup, "--replace")
     assert not list(operator.town.settings.data_dir.parent.rglob(".restoring-*"))
+
+
+@pytest.mark.long
+def test_a_restore_over_a_real_server_is_refused_until_its_last_worker_has_ended(operator: Operator) -> None:
+    backup = operator.backup()
+    server = Server(operator.town)
+    server.start()
+    try:
+        # Safe beside it, and the way back is not.
+        operator.backup("while-serving")
+        assert "a server is running" in operator.refused("restore", backup, "--replace")
+    finally:
+        server.stop()
+    operator.run("restore", backup, "--replace")

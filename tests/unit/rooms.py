@@ -48,7 +48,9 @@ ROOMS = {
     "datasets.engines": row("privacy", "duckdb numpy sqlglot structlog"),
     "datasets.jobs": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
-    "datasets.operations": row("datasets.database datasets.ledger privacy", "sqlalchemy"),
+    "datasets.operations": row(
+        "datasets.database datasets.ledger datasets.registration.ingest privacy", "sqlalchemy"
+    ),
     "datasets.people": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.queries": row(
         "datasets.catalog datasets.database datasets.engines datasets.ledger datasets.people privacy",
