@@ -26,6 +26,7 @@ PROOF = "tests/store/test_ledger_proof.py"
 SWAPPED = "tests/http/test_swapped_files.py"
 NOT_THE_VERSIONS = "test_rows_that_are_not_those_of_the_version_answer_nothing_and_cost_nothing"
 OVERLAPS, IDENTITY = "tests/store/test_overlaps.py", "tests/unit/test_identity.py"
+JOBS, PUBLIC = "tests/store/test_jobs.py", "tests/http/test_public_address.py"
 REUSE, POPULATIONS = "tests/http/test_reuse.py", "tests/store/test_ledger_populations.py"
 SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
 AUDIT = "tests/statistical/test_audit.py"
@@ -1539,5 +1540,48 @@ MUTANTS = (
         "        if _time(at) - _time(found.retired_at) > REOPEN_WITHIN:\n",
         "        if False:\n",
         ("tests/store/test_lifecycle.py",),
+    ),
+    # Jobs, and whom the server believes
+    Mutant(
+        "a job that another does now is done twice",
+        "datasets/jobs/leases.py",
+        "            free = or_(LEASES.c.holder.is_(None), LEASES.c.until < _text(at))",
+        "            free = LEASES.c.name == name",
+        (f"{JOBS}::test_what_another_holds_is_left_alone_and_told",),
+    ),
+    Mutant(
+        "the lease of a killed holder never runs out",
+        "datasets/jobs/leases.py",
+        "or_(LEASES.c.holder.is_(None), LEASES.c.until < _text(at))",
+        "LEASES.c.holder.is_(None)",
+        (f"{JOBS}::test_the_lease_of_a_killed_holder_runs_out",),
+    ),
+    Mutant(
+        "the folder of a registration that runs is removed",
+        "datasets/jobs/sweeps.py",
+        "            with alone(home / REGISTRATION_LOCK_FILE):",
+        '            with alone(home / ".sweeping"):',
+        (f"{JOBS}::test_the_folder_of_a_registration_that_runs_stays",),
+    ),
+    Mutant(
+        "forwarding headers of anybody are believed",
+        "api/server/public_address.py",
+        "        if not self._proxies.trust(peer):",
+        "        if False:",
+        (f"{PUBLIC}::test_the_log_tells_the_client_by_trusted_proxies_alone",),
+    ),
+    Mutant(
+        "the first address of the list is the client's",
+        "api/server/public_address.py",
+        "            if not self._proxies.trust(found):\n                break\n",
+        "",
+        (f"{PUBLIC}::test_the_log_tells_the_client_by_trusted_proxies_alone",),
+    ),
+    Mutant(
+        "a corrected path is redirected to by the client's Host",
+        "api/server/public_address.py",
+        "    app.before_request(_correct_no_path)",
+        "    pass",
+        (f"{PUBLIC}::test_no_answer_repeats_a_host_that_the_client_chose",),
     ),
 )  # fmt: skip
