@@ -50,6 +50,8 @@ STANDARD, NUMBERS = "tests/unit/test_deid_standard.py", "tests/unit/test_deid_op
 REACHED = "tests/http/test_problems_over_http.py::test_every_code_is_reached_over_http_in_one_shape"
 IDEMPOTENCY = "tests/http/test_idempotency.py"
 GATHERED, PLANNER = "tests/unit/test_gathering.py", "tests/faults/test_planner.py"
+SECRET, PEOPLE = "tests/store/test_secret.py", "tests/store/test_accounts.py"
+BY_ROLE = "tests/http/test_roles.py"
 ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_described_answers.py"
 
 
@@ -1410,8 +1412,8 @@ MUTANTS = (
     Mutant(
         "a role that nobody looks at",
         "api/http/roles.py",
-        "if roles and who.role not in roles:",
-        "if not roles:",
+        "if who.role not in may_call:",
+        "if not may_call:",
         (f"{REACHED}[forbidden]",),
     ),
     Mutant(
@@ -1441,6 +1443,85 @@ MUTANTS = (
         "        within_share:\n",
         "        within_part:\n",
         (f"{DESCRIBED}::test_several_quantiles_say_by_what_share_of_the_rows_a_rank_may_be_off",),
+    ),
+    # People
+    Mutant(
+        "another secret that passes",
+        "datasets/people/secret.py",
+        "        raise WrongSecret\n",
+        "        return\n",
+        (f"{SECRET}::test_another_secret_proves_nobody_and_makes_no_key",),
+    ),
+    Mutant(
+        "a lost secret that is replaced",
+        "api/services.py",
+        "        if lost and not self.settings.has_secret:\n",
+        "        if False:\n",
+        (f"{SECRET}::test_a_lost_file_is_not_replaced_where_the_database_has_keys",),
+    ),
+    Mutant(
+        "a secret made beside the data of PostgreSQL",
+        "api/settings.py",
+        'if not self.secret_key and not self.database_url.startswith("sqlite"):',
+        "if False:",
+        (f"{SECRET}::test_postgresql_takes_a_given_secret_alone",),
+    ),
+    Mutant(
+        "keys made where the secret has moved on",
+        "datasets/people/service.py",
+        "            hold_secret(tx, self._secret, self._previous, by=by)\n            yield tx\n",
+        "            yield tx\n",
+        (f"{SECRET}::test_a_machine_left_behind_makes_no_keys",),
+    ),
+    Mutant(
+        "a disabled user's key that is rotated",
+        "datasets/people/service.py",
+        "                raise UserDisabled(name)\n",
+        "                pass\n",
+        (f"{PEOPLE}::test_a_disabled_user_stays_out_even_with_a_new_key",),
+    ),
+    Mutant(
+        "access that ends without a line of the journal",
+        "datasets/people/service.py",
+        '            add_line(tx, "user_disabled", by=by, user_name=name)\n',
+        "",
+        (f"{PEOPLE}::test_every_change_of_access_is_a_line_of_the_journal",),
+    ),
+    Mutant(
+        "access given back with the old key",
+        "datasets/people/service.py",
+        "            # Never the old one: it may be in the hands because of which it was ended.\n"
+        "            self._give(tx, name, key, by)\n",
+        "",
+        (f"{PEOPLE}::test_access_is_given_back_with_a_new_key_alone",),
+    ),
+    Mutant(
+        "auditors who read results",
+        "api/queries/views.py",
+        "if role not in (MONITOR, AUDITOR)",
+        "if role not in (MONITOR,)",
+        (f"{BY_ROLE}::test_an_operation_is_open_to_its_roles_and_forbidden_to_others",),
+    ),
+    Mutant(
+        "rows in what an auditor reads",
+        "api/queries/views.py",
+        '        "fingerprint": stored.fingerprint,\n',
+        '        "fingerprint": stored.fingerprint,\n        "rows": stored.envelope.decode(),\n',
+        (f"{BY_ROLE}::test_an_auditor_reads_questions_and_nothing_of_results",),
+    ),
+    Mutant(
+        "everybody an auditor",
+        "api/queries/views.py",
+        "    if caller().role != AUDITOR:\n",
+        "    if False:\n",
+        (f"{BY_ROLE}::test_an_auditor_reads_questions_and_nothing_of_results",),
+    ),
+    Mutant(
+        "monitors who read more than metrics",
+        "api/http/roles.py",
+        "tuple(role for role in ROLES if role != MONITOR)",
+        "ROLES",
+        (f"{BY_ROLE}::test_an_operation_is_open_to_its_roles_and_forbidden_to_others",),
     ),
     # The database
     Mutant(

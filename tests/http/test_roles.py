@@ -1,10 +1,12 @@
 """Who may do what: every operation by every role, and what monitors and auditors read."""
 
+import http.client
 import re
 from typing import Any
 
 import pytest
-from small_town import COUNT, Visitor
+from real_server import serving
+from small_town import COUNT, Town, Visitor
 
 from api.description.openapi import operations
 from datasets.database.closed_lists import ROLES
@@ -70,9 +72,9 @@ def test_an_auditor_reads_questions_and_nothing_of_results(visitor: Visitor) -> 
     assert answer.status_code == 200
     (audited,) = visitor.get("/v1/queries?user=aoi", "toma").json["items"]
     (own,) = visitor.get("/v1/queries").json["items"]
-    # Whatever is told beyond the question is what the list of one's own answers tells, which has no result.
     assert {name: audited[name] for name in own} == own
-    assert set(audited) - set(own) == {"user", "question"}
+    told = {"id", "dataset", "asked_at", "outcome", "charged", "fingerprint", "user", "question"}
+    assert set(audited) == told
     assert audited["user"] == "aoi"
     assert audited["question"]["select"] == COUNT["select"]
     assert str(answer.json["rows"][0]["residents"]) not in str(audited["question"])
@@ -132,3 +134,26 @@ def test_failures_are_counted(visitor: Visitor, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(visitor.services.ledger, "history", lambda **_: 1 / 0)
     assert visitor.get("/v1/queries").status_code == 500
     assert shown(visitor)["sudare_failures_total"] == before + 1
+
+
+@pytest.mark.long
+def test_metrics_add_up_what_all_workers_counted(town: Town) -> None:
+    with serving(town, workers=2, threads=2) as server:
+        for _ in range(20):
+            # A connection each, so that both workers get some.
+            read(server.port, "/v1/journal", town.keys["aoi"])
+        text = read(server.port, "/metrics", town.keys["yui"])
+    (line,) = (
+        line for line in text.splitlines() if line.startswith('sudare_refusals_total{code="forbidden"}')
+    )
+    assert float(line.rsplit(" ", 1)[1]) == 20
+    assert text.count("sudare_settlements_total 0.0") == 1
+
+
+def read(port: int, path: str, key: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()

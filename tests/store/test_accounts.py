@@ -115,7 +115,11 @@ def lines(store: Store) -> list[dict[str, Any]]:
     """The journal of the installation but for its secret, without what every line has."""
     with store.reading() as connection:
         bodies = [json.loads(entry.body) for page in pages(connection) for entry in page]
-    return [{name: value for name, value in body.items() if name not in ("lineage", "at")} for body in bodies]
+    return [
+        {name: value for name, value in body.items() if name not in ("lineage", "at")}
+        for body in bodies
+        if body["kind"] != "secret_changed"
+    ]
 
 
 def kept_of(store: Store, name: str) -> dict[str, Any]:

@@ -1,6 +1,10 @@
 """The database knows its secret: another one is noticed before keys die of it, and a transition is told."""
 
 import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +105,14 @@ def test_a_machine_left_behind_makes_no_keys(store: Store, key: str) -> None:
     assert left_behind.authenticate(key).name == "aoi"
 
 
-def test_two_machines_that_start_at_once_move_the_secret_once(store: Store, key: str) -> None:
-    first, second = people_of(store, NEW, OLD), people_of(store, NEW, OLD)
-    first.prove_secret()
-    second.prove_secret()
+def test_machines_that_start_at_once_move_the_secret_once(store: Store, key: str) -> None:
+    machines = [people_of(store, NEW, OLD) for _ in range(4)]
+    with ThreadPoolExecutor(len(machines)) as pool:
+        for started in [pool.submit(machine.prove_secret) for machine in machines]:
+            started.result()
     assert len(secret_lines(store)) == 2
+    assert known(store) == digest_of(NEW.encode())
+    assert Ledger(store).verify() == []
 
 
 @pytest.fixture
@@ -177,3 +184,26 @@ def test_commands_and_servers_refuse_another_secret_in_a_sentence(
     assert sudare("init", "--new-secret")[0] == 0
     assert sudare("serve")[0] == 0
     assert begun
+
+
+def test_the_application_itself_refuses_in_a_line(settings: Settings) -> None:
+    Services(settings=settings).people.prove_secret()
+    environment = {
+        **os.environ,
+        "SUDARE_DATABASE_URL": settings.database_url,
+        "SUDARE_DATA_DIR": str(settings.data_dir),
+        "SUDARE_SECRET_KEY": NEW,
+    }
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", "import wsgi"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: the secret is not the one that this database's keys are kept under")
+    assert "Traceback" not in done.stderr
