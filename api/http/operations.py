@@ -21,7 +21,7 @@ ANYWHERE = ("internal", "unavailable")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiOperation:
-    """One operation. `roles` are those that may call it, () all, and None says that it needs no key.
+    """One operation. `roles` are those that may call it; None says that it needs no key.
 
     `headers` are parameter objects of OpenAPI; `reads_query` is true where it has parameters in the address.
     """
