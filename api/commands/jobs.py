@@ -8,10 +8,12 @@ import time
 import click
 
 from api.commands.language import sentence
+from api.server.serving import hold
 from api.services import Services
 from datasets.jobs.leases import Leases
 from datasets.jobs.runner import JobRunner, Outcome
 from datasets.jobs.sweeps import sweeps
+from datasets.registration.folders import sweep_abandoned
 from privacy.words import Words
 
 LOOK_S = 10.0
@@ -41,7 +43,11 @@ def jobs(once: bool, server: int | None) -> None:
     # A server waits for its database; an operator wants to be told.
     if server is None:
         services.store.must_be_current()
-    runner = JobRunner(sweeps(services.settings.data_dir), Leases(services.store))
+    data_dir = services.settings.data_dir
+    # Nobody restores into the folder while jobs work in it.
+    hold(data_dir)
+    jobs_of_folder = sweeps(data_dir, lambda: len(sweep_abandoned(data_dir, services.store)))
+    runner = JobRunner(jobs_of_folder, Leases(services.store))
     if once:
         _show(runner.run_each_once())
     else:

@@ -4,6 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
+SET_ASIDE = ".set-aside"
+"""In the folder of a version that no database in use names, and that is kept for whoever wants that state back."""
+
 
 def private_folder(path: Path) -> Path:
     """Make a folder of mode 0700, whatever the umask."""

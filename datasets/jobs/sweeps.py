@@ -1,31 +1,27 @@
 """Jobs that clean up what a killed process left in the data folder. They touch nothing that a living one uses."""
 
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from datasets.database.locks import LockTaken, alone
 from datasets.jobs.runner import Job, StillMine
 from privacy.words import Words
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
-REGISTRATION_LOCK_FILE = ".registering"
-"""Beside the staging folders of a dataset: whoever registers it holds this lock."""
 ENGINE_FILES = "duckdb_temp_*"
 
 
-def sweeps(data_dir: Path) -> tuple[Job, ...]:
-    """The jobs that clean up a data folder."""
+def sweeps(data_dir: Path, sweep_abandoned: Callable[[], int]) -> tuple[Job, ...]:
+    """The jobs that clean up a data folder; `sweep_abandoned` removes what dead registrations left, and counts it."""
     return (
         Job(
-            name="staging",
+            name="registrations",
             title=Words(
-                ja="中断された登録が残した作業用フォルダの削除",
-                en="remove working folders that interrupted registrations left",
+                ja="中断された登録が残したフォルダの削除",
+                en="remove folders that interrupted registrations left",
             ),
             interval_s=HOUR_S,
-            run=lambda still_mine: sweep_staging(data_dir, DAY_S, still_mine),
+            run=lambda still_mine: sweep_abandoned() if still_mine() else 0,
         ),
         Job(
             name="temporary",
@@ -37,23 +33,6 @@ def sweeps(data_dir: Path) -> tuple[Job, ...]:
             run=lambda still_mine: sweep_temporary(data_dir / "temporary", DAY_S, still_mine),
         ),
     )
-
-
-def sweep_staging(data_dir: Path, older_s: float, still_mine: StillMine) -> int:
-    """Remove staging folders that nothing changed for `older_s` seconds and no registration works in; how many."""
-    removed = 0
-    for home in sorted({folder.parent for folder in _older(data_dir, "*/.staging-*", older_s)}):
-        if not still_mine():
-            break
-        # A registration of this machine holds the lock; one of another machine changes its folder all the time.
-        try:
-            with alone(home / REGISTRATION_LOCK_FILE):
-                for folder in list(_older(home, ".staging-*", older_s)):
-                    shutil.rmtree(folder)
-                    removed += 1
-        except LockTaken:
-            continue
-    return removed
 
 
 def sweep_temporary(folder: Path, older_s: float, still_mine: StillMine) -> int:

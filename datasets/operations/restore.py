@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, func, select, text, update
 
 from datasets.database.errors import Unavailable
 from datasets.database.failures import DATABASE_FAILURES, described
-from datasets.database.files import private_folder, private_folders, remove, sync
+from datasets.database.files import SET_ASIDE, private_folder, private_folders, remove, sync
 from datasets.database.installation import installation
 from datasets.database.locks import SERVING, LockTaken, alone
 from datasets.database.revision import mismatch
@@ -55,6 +55,7 @@ from datasets.operations.sqlite_file import exchange, fold, stands_at
 from datasets.registration.ingest.identity import IDENTITY_FILE
 
 STAGING = ".restoring-"
+VERSION_FOLDERS = "[!.]*/v[0-9]*"
 VERSIONS = Base.metadata.tables[VersionRow.__tablename__]
 FOLDERS = select(VERSIONS.c.folder, VERSIONS.c.number, VERSIONS.c.purged_at)
 
@@ -147,7 +148,7 @@ def _must_be_free(target: Installed, *, replace: bool) -> None:
         with target.store.reading() as connection:
             must_be_alone(connection)
             place = ", ".join(standing_tables(connection)[:1])
-    versions = next(target.data_dir.glob("[!.]*/v[0-9]*"), None)
+    versions = next(target.data_dir.glob(VERSION_FOLDERS), None)
     place = place or (str(versions) if versions is not None else "")
     if place and not replace:
         raise RestoreRefused(OCCUPIED.filled(place=place))
@@ -193,6 +194,7 @@ class _Folders:
     target: Installed
     staging: Path
     places: dict[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
     placed: list[Path] = field(default_factory=list)
     former_secret: Path | None = None
 
@@ -225,6 +227,7 @@ class _Folders:
                 place = f"{PurePosixPath(folder).parent}/v{number}-{secrets.token_hex(8)}"
                 tx.execute(update(VERSIONS).where(VERSIONS.c.folder == folder).values(folder=place))
             self.places[folder] = place
+        self.named = frozenset(tx.execute(FOLDERS).scalars())
 
     def put_in_place(self) -> None:
         """Give every folder its name, the secret last."""
@@ -235,8 +238,15 @@ class _Folders:
             (self.staging / DATA / folder).rename(named)
             self.placed.append(named)
             sync(named.parent)
+        self._set_others_aside()
         self._put_secret()
         sync(self.target.data_dir)
+
+    def _set_others_aside(self) -> None:
+        """Mark the folders of versions that only the replaced database names, or they would be swept as abandoned."""
+        for folder in self.target.data_dir.glob(VERSION_FOLDERS):
+            if folder.is_dir() and str(folder.relative_to(self.target.data_dir)) not in self.named:
+                (folder / SET_ASIDE).touch(mode=0o600)
 
     def _put_secret(self) -> None:
         """Where the settings give the secret its file is not asked for, and none is put there."""

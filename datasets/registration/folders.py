@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from datasets.database.files import SET_ASIDE
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store
 from datasets.database.tables import Base, VersionRow
@@ -45,7 +46,7 @@ def sweep_abandoned(data_dir: Path, store: Store, older_than: timedelta = ABANDO
     """Remove what dead registrations left for longer than that, unless one is underway there; what was removed.
 
     Folders of versions stay, whoever names them, where the database misses a folder that it names: it is not the
-    database of this data folder.
+    database of this data folder. Those that a restore set aside stay, too: the operator may want that state back.
     """
     # Listed before the database is read: what is renamed into place in between is not in the list.
     found = [*_candidates(data_dir)]
@@ -57,11 +58,12 @@ def sweep_abandoned(data_dir: Path, store: Store, older_than: timedelta = ABANDO
     removed = []
     for folder in found:
         is_staging = folder.name.startswith(STAGING)
-        if folder in named or not (is_staging or is_ours):
+        if folder in named or (folder / SET_ASIDE).exists() or not (is_staging or is_ours):
             continue
         with suppress(LockTaken), alone(folder.parent / REGISTERING):
             if _changed_at(folder) < latest:
-                shutil.rmtree(folder, ignore_errors=True)
+                # A folder that cannot be removed must not look removed: it holds rows of people.
+                shutil.rmtree(folder)
                 removed.append(folder)
     return removed
 

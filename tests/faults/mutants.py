@@ -1638,11 +1638,11 @@ MUTANTS = (
         (f"{JOBS}::test_the_lease_of_a_killed_holder_runs_out",),
     ),
     Mutant(
-        "the folder of a registration that runs is removed",
-        "datasets/jobs/sweeps.py",
-        "            with alone(home / REGISTRATION_LOCK_FILE):",
-        '            with alone(home / ".sweeping"):',
-        (f"{JOBS}::test_the_folder_of_a_registration_that_runs_stays",),
+        "folders that a restore set aside are swept",
+        "datasets/registration/folders.py",
+        "        if folder in named or (folder / SET_ASIDE).exists() or not (is_staging or is_ours):\n",
+        "        if folder in named or not (is_staging or is_ours):\n",
+        ("tests/http/test_restore.py::test_what_a_restore_set_aside_is_not_swept",),
     ),
     Mutant(
         "forwarding headers of anybody are believed",

@@ -12,26 +12,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from real_server import Server
 from small_town import BY_DISTRICT, COUNT, Town, Visitor, build
-from sqlalchemy import select, update
-from town import RESIDENTS, SECRET, derived, grant
+from sqlalchemy import select
+from town import RESIDENTS, SECRET, VISITS, derived, grant, visits_csv
 
 from api.commands.main import main
 from datasets.database.installation import add_line
 from datasets.database.locks import SERVING, alone
 from datasets.database.store import Store, now
-from datasets.database.tables import JournalRow, StopRow, UserRow
+from datasets.database.tables import JournalRow, StopRow
 from datasets.ledger.accounts import join_population
 from datasets.ledger.journal import PURGED, append
 from datasets.ledger.service import Ledger
-from datasets.people import keys
+from datasets.people.service import People
+from datasets.registration.folders import sweep_abandoned
 from datasets.registration.ingest.identity import IDENTITY_FILE
 
 STOPS = select(StopRow.kind, StopRow.subject)
@@ -90,20 +91,6 @@ def on_both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     return Operator(town, monkeypatch, tmp_path)
 
 
-def change(store: Store, name: str, kind: str, columns: dict[str, Any], **told: Any) -> None:
-    """Change a user as the people's room does, with its line."""
-    with store.writing() as tx:
-        tx.execute(update(UserRow).where(UserRow.name == name).values(columns))
-        add_line(tx, kind, by="operator:tester", user_name=name, **told)
-
-
-def rotate(store: Store, name: str) -> str:
-    key = keys.new_key()
-    made = {"key_digest": keys.digest_with(SECRET.encode())(key), "key_made_at": now()}
-    change(store, name, "key_rotated", made, **made)
-    return key
-
-
 def live_on(operator: Operator) -> tuple[Path, Path, dict[str, str]]:
     """Ask, back up while serving, ask, rotate Mei's key, disable Kenji: a backup, an export, and the new keys."""
     visitor = operator.town.open()
@@ -111,8 +98,8 @@ def live_on(operator: Operator) -> tuple[Path, Path, dict[str, str]]:
     backup = operator.backup()
     assert visitor.ask(BY_DISTRICT, key="two").status_code == 200
     assert visitor.ask(user="ren").status_code == 200
-    new_key = rotate(visitor.services.store, "mei")
-    change(visitor.services.store, "kenji", "user_disabled", {"disabled_at": now()})
+    new_key = visitor.services.people.rotate("mei", by="operator:tester")
+    visitor.services.people.disable("kenji", by="operator:tester")
     export = operator.export()
     assert visitor.spent()["residents/user:aoi"] == "1"
     visitor.services.store.close()
@@ -156,6 +143,19 @@ def test_without_the_journal_everything_is_stopped_and_the_comparison_says_what_
     assert {("dataset", "residents"), ("dataset", "visits"), ("user", "aoi")} <= stopped
     assert len(kinds) == len(stopped) == 2 + len(on_both.town.keys)
     on_both.run("ledger", "verify")
+    visitor = on_both.town.open()
+    assert visitor.ask(key="one").json["code"] == visitor.ask().json["code"] == "stopped"
+    # Whoever was disabled after the backup is so no more, but stopped: only who is resumed by name comes in.
+    assert visitor.get("/v1/budgets", user="kenji").json["code"] == "stopped"
+    visitor.services.store.close()
+    for words in (["--user", "aoi"], ["--dataset", "residents"]):
+        on_both.run("resume", *words, "--reason", "nothing was asked since, as the logs of the proxy show")
+    visitor = on_both.town.open()
+    assert visitor.ask().status_code == 200
+    assert visitor.get("/v1/budgets", user="mei").json["code"] == "stopped"
+    assert visitor.ask(dataset="visits").json["code"] == "stopped"
+    assert visitor.ledger.verify() == []
+    visitor.services.store.close()
     compared = on_both.refused("ledger", "verify", "--against", export, "--json")
     assert len(json.loads(compared)["findings"]) == 2
 
@@ -171,6 +171,17 @@ def closing_store(operator: Operator) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def test_what_a_restore_set_aside_is_not_swept(operator: Operator) -> None:
+    backup = operator.backup()
+    operator.town.register(VISITS, visits_csv() + "1,bus,3\n")
+    operator.run("restore", backup, "--replace")
+    folders = sorted((operator.town.settings.data_dir / "visits").glob("v2*"))
+    with closing_store(operator) as store:
+        assert sweep_abandoned(operator.town.settings.data_dir, store, timedelta(0)) == []
+    assert folders
+    assert all(folder.is_dir() for folder in folders)
 
 
 # On another machine, and what stands there
@@ -353,7 +364,7 @@ def test_an_export_of_another_installation_is_refused(operator: Operator, tmp_pa
     backup = operator.backup()
     other = build(tmp_path / "other")
     with closing_store(Operator(other, operator._monkeypatch, tmp_path / "other")) as store:
-        rotate(store, "mei")
+        People(store, SECRET.encode()).rotate("mei", by="operator:tester")
     export = Operator(other, operator._monkeypatch, tmp_path / "other").export()
     refused = operator.refused("restore", backup, "--journal", export, "--replace")
     assert "another installation" in refused or "differs from the backup" in refused

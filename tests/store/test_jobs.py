@@ -1,6 +1,5 @@
 """Jobs under their leases: one runner at a time, killed holders, failures, and what the sweeps remove."""
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from api.commands.main import main
 from datasets.database.store import Store
 from datasets.jobs.leases import LEASES, Leases
 from datasets.jobs.runner import Job, JobRunner, Outcome, StillMine
-from datasets.jobs.sweeps import sweep_staging, sweep_temporary
+from datasets.jobs.sweeps import sweep_temporary, sweeps
 from privacy.words import Words
 
 DAY_S = 86_400
@@ -181,37 +180,21 @@ def aged(path: Path, seconds: float) -> None:
 def staging(data: Path, dataset: str, *, age_s: float, file_age_s: float | None = None) -> Path:
     folder = data / dataset / ".staging-0123"
     folder.mkdir(parents=True)
+    (folder.parent / ".registering").touch()
     (folder / "half").write_text("1")
     aged(folder / "half", age_s if file_age_s is None else file_age_s)
     aged(folder, age_s)
     return folder
 
 
-def test_abandoned_staging_folders_go_and_others_stay(tmp_path: Path) -> None:
-    old = staging(tmp_path, "old", age_s=2 * DAY_S)
-    young = staging(tmp_path, "young", age_s=60)
-    # Made long ago, and still written to.
-    busy = staging(tmp_path, "busy", age_s=2 * DAY_S, file_age_s=60)
-    version = tmp_path / "old" / "v1"
-    version.mkdir()
-    aged(version, 9 * DAY_S)
-    assert sweep_staging(tmp_path, DAY_S, lambda: True) == 1
-    assert [path.exists() for path in (old, young, busy, version)] == [False, True, True, True]
-
-
-def test_the_folder_of_a_registration_that_runs_stays(tmp_path: Path) -> None:
-    held = staging(tmp_path, "held", age_s=2 * DAY_S)
-    with (tmp_path / "held" / ".registering").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert sweep_staging(tmp_path, DAY_S, lambda: True) == 0
-        assert held.exists()
-    assert sweep_staging(tmp_path, DAY_S, lambda: True) == 1
-
-
 def test_who_lost_the_lease_removes_nothing_more(tmp_path: Path) -> None:
-    left = staging(tmp_path, "old", age_s=2 * DAY_S)
-    assert sweep_staging(tmp_path, DAY_S, lambda: False) == 0
-    assert left.exists()
+    file = tmp_path / "duckdb_temp_block-1"
+    file.touch()
+    aged(file, 2 * DAY_S)
+    assert sweep_temporary(tmp_path, DAY_S, lambda: False) == 0
+    (registrations, _) = sweeps(tmp_path, lambda: pytest.fail("the lease is another's"))
+    assert registrations.run(lambda: False) == 0
+    assert file.exists()
 
 
 def test_temporary_files_of_the_engine_go_when_they_are_old(tmp_path: Path) -> None:
@@ -236,7 +219,7 @@ def operating(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", "that interrupted registrations left: done (1)"), ("ja", "作業用フォルダの削除：完了（1 件）")],
+    [("en", "that interrupted registrations left: done (1)"), ("ja", "フォルダの削除：完了（1 件）")],
 )
 def test_once_does_every_job_and_says_so(
     operating: Path, monkeypatch: pytest.MonkeyPatch, language: str, told: str
