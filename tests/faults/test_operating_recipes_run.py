@@ -56,7 +56,7 @@ def test_the_recipes_run_one_after_the_other(empty_url: str, tmp_path: Path) -> 
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("sdr_") == 3
+    assert done.stdout.count("sdr_") == 4
 
 
 @pytest.fixture(scope="module")
