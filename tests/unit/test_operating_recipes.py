@@ -41,7 +41,7 @@ def test_every_command_that_a_recipe_tells_is_there(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("residents.yaml", "residents.csv"):
+    for name in ("residents.yaml", "residents.csv", "journal.jsonl"):
         Path(name).touch()
     program, *words = shlex.split(line.partition(" > ")[0])
     assert program == "sudare"
