@@ -53,7 +53,7 @@ def test_the_server_does_what_waits_for_time_and_ends_it_with_itself(server: Ser
     # What a library says of its own memory at the end of a process, and looks like a fault.
     assert "leaked" not in log
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    assert {line["job"] for line in lines if line["event"] == "job"} == {"staging", "temporary"}
+    assert {line["job"] for line in lines if line["event"] == "job"} == {"registrations", "temporary"}
 
 
 @pytest.mark.long

@@ -10,7 +10,14 @@ from small_town import Town, Visitor
 
 from api.http.answers import json_response
 
-DATASET = {"id": "x", "version": 1, "title": {"en": "X"}, "body": "131016", "retired": False}
+DATASET = {
+    "id": "x",
+    "version": 1,
+    "title": {"en": "X"},
+    "body": "131016",
+    "retired": False,
+    "stopped": False,
+}
 LISTING = "datasets.listing"
 
 

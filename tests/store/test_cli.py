@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from settlements import changed
+from town import SECRET
 
 from api.commands.main import main
 from api.services import Services
@@ -60,7 +61,7 @@ def sudare(store_url, tmp_path, monkeypatch):
     monkeypatch.setenv("SUDARE_DATABASE_URL", store_url)
     monkeypatch.setenv("SUDARE_DATA_DIR", str(tmp_path / "data"))
     if store_url.startswith("postgresql"):
-        monkeypatch.setenv("SUDARE_SECRET_KEY", "a secret for tests only, and long enough")
+        monkeypatch.setenv("SUDARE_SECRET_KEY", SECRET)
     (tmp_path / "town.yaml").write_text(DESCRIPTOR, encoding="utf-8")
     (tmp_path / "town.csv").write_text(ROWS, encoding="utf-8")
 
@@ -561,7 +562,7 @@ def test_a_file_that_is_no_database_is_not_available(monkeypatch, tmp_path):
 def test_before_init_every_command_says_what_to_run(monkeypatch, tmp_path, empty_url, words):
     monkeypatch.setenv("SUDARE_DATABASE_URL", empty_url)
     monkeypatch.setenv("SUDARE_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("SUDARE_SECRET_KEY", "a secret for tests only, and long enough")
+    monkeypatch.setenv("SUDARE_SECRET_KEY", SECRET)
     monkeypatch.setattr("os.execve", lambda *_: pytest.fail("a server was started"))
     result = CliRunner().invoke(main, words)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -579,7 +580,7 @@ def test_a_database_newer_than_the_program_is_left_as_it_is(monkeypatch, sudare,
 def test_serving_begins_while_the_database_is_away(monkeypatch, tmp_path):
     monkeypatch.setenv("SUDARE_DATABASE_URL", f"postgresql://nobody@/none?host={tmp_path}")
     monkeypatch.setenv("SUDARE_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("SUDARE_SECRET_KEY", "a secret for tests only, and long enough")
+    monkeypatch.setenv("SUDARE_SECRET_KEY", SECRET)
     begun = []
     monkeypatch.setattr("os.execve", lambda program, words, environment: begun.append(words))
     assert CliRunner().invoke(main, ["serve"]).exit_code == 0
@@ -781,7 +782,8 @@ def test_every_command_says_that_the_database_was_never_initialised(
     language: str,
     told: str,
 ) -> None:
-    for name, value in {"DATABASE_URL": empty_url, "DATA_DIR": str(tmp_path), "LANGUAGE": language}.items():
+    given = {"DATABASE_URL": empty_url, "DATA_DIR": str(tmp_path), "LANGUAGE": language, "SECRET_KEY": SECRET}
+    for name, value in given.items():
         monkeypatch.setenv(f"SUDARE_{name}", value)
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 1

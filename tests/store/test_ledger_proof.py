@@ -206,17 +206,22 @@ def test_every_problem_has_words_in_both_languages(problem: str) -> None:
 
 def test_the_export_can_be_checked_without_the_database(ledger: Ledger) -> None:
     written: list[str] = []
-    assert ledger.export(written.append) == 7
-    head = ""
+    assert ledger.export(written.append) == len(written)
+    heads: dict[str, str] = {}
     for line in map(json.loads, written):
-        head = next_head(head, line["body"])
-        assert line["head"] == head
+        heads[line["lineage"]] = next_head(heads.get(line["lineage"], ""), line["body"])
+        assert line["head"] == heads[line["lineage"]]
+    people, dataset = sorted(heads)
+    assert (people.startswith("installation:"), dataset) == (True, LINEAGE)
+    assert sum(json.loads(line)["lineage"] == LINEAGE for line in written) == 7
 
 
 def test_the_journal_turns_its_pages_over_all_lineages(store: Store, ledger: Ledger, tmp_path: Path) -> None:
     add(store, tmp_path / "data", derived(VISITS, id="taxes", privacy={"cap": "1"}), visits_csv())
-    first = ledger.journal(limit=5)
+    # After the installation's own chain, whose lines are those of people and keys.
+    first = ledger.journal(limit=5, after=("installation:~", 0))
     rest = ledger.journal(limit=5, after=(first[-1].lineage, first[-1].number))
+    assert ledger.journal(limit=1)[0].lineage.startswith("installation:")
     assert [(entry.lineage, entry.number) for entry in (*first, *rest)] == [
         *((LINEAGE, number) for number in range(1, 8)),
         ("taxes", 1),

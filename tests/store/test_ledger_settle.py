@@ -10,7 +10,7 @@ from backends import waiting_backend
 from ledger_town import settle_in, settle_in_six
 from settlements import AOI, ASKED, CAP, LINEAGE, ONE, asked, balances, changed, fits, left, of_six
 from sqlalchemy import text, update
-from town import grant
+from town import SECRET, grant
 
 from datasets.database.store import Store
 from datasets.database.tables import AccountRow
@@ -116,7 +116,7 @@ def test_user_without_an_account_is_refused(ledger: Ledger) -> None:
 
 
 def test_an_organisation_that_was_granted_nothing_pays_without_a_limit(store: Store, ledger: Ledger) -> None:
-    people = People(store, b"a secret for tests only")
+    people = People(store, SECRET.encode())
     people.add_organisation("museum", by="tester")
     people.add_user("hiro", organisation="museum", role="analyst", by="tester")
     grant(store, [(LINEAGE, "user", "hiro", "2")], by="mayor")
@@ -127,7 +127,7 @@ def test_an_organisation_that_was_granted_nothing_pays_without_a_limit(store: St
 
 
 def test_a_first_limit_counts_from_what_was_spent_without_one(store: Store, ledger: Ledger) -> None:
-    people = People(store, b"a secret for tests only")
+    people = People(store, SECRET.encode())
     people.add_organisation("museum", by="tester")
     people.add_user("hiro", organisation="museum", role="analyst", by="tester")
     grant(store, [(LINEAGE, "user", "hiro", "9")], by="mayor")
