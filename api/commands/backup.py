@@ -42,14 +42,37 @@ UNKNOWN_SINCE = Words(
     "stopped. An administrator accepts that by sudare resume with a reason, which the journal keeps",
 )
 NO_ROWS = Words(
-    ja="バックアップの後に登録された次のデータセットは、口座はありますが行データがないため停止しました。"
+    ja="次のデータセットは、バックアップの後に登録または消去されており、最新の行データがないため停止しました。"
     "登録し直してから sudare resume を実行してください",
-    en="these datasets were registered after the backup: they have their accounts and no rows, and are stopped. "
-    "Register them again, then sudare resume",
+    en="of these datasets the newest rows are not in the backup, since they were registered or purged after it: "
+    "they are "
+    "stopped. Register them again, then sudare resume",
 )
 KEPT = Words(
     ja="以前のデータベースは {kept} にあります。不要になったら削除してください",
     en="the database that stood there is {kept}: remove it when it is not needed any more",
+)
+KNOWN_UNTIL = Words(
+    ja="仕訳帳の写しは {at} までのものです。それより後の消費、無効化、キーの更新は失われます。"
+    "より新しい写しがあれば、それで"
+    "復元し直してください",
+    en="the copy of the journal ends at {at}: what was spent, disabled or rotated later is lost. If there is a "
+    "newer copy, "
+    "restore again with that",
+)
+FORMER_SECRET = Words(
+    ja="秘密鍵はバックアップの後に変更されているため、バックアップの秘密鍵は使用していません。現在の秘密鍵を "
+    "secret.key または "
+    "SUDARE_SECRET_KEY で指定してください",
+    en="the secret was changed after the backup, so that of the backup was left out: give the present one as "
+    "secret.key or "
+    "SUDARE_SECRET_KEY",
+)
+VERIFY_WITHOUT = Words(
+    ja="バックアップより後に書き出した仕訳帳の写しとは、一致しなくなっています（sudare ledger verify --against）",
+    en="copies of the journal that were exported after the backup do not agree with this any more (sudare "
+    "ledger verify "
+    "--against)",
 )
 VERIFY = Words(
     ja="続けて sudare ledger verify --against で仕訳帳の写しと照合してください",
@@ -91,8 +114,13 @@ def backup(folder: Path, as_json: bool) -> None:
     help="A copy of the journal (sudare ledger export) made after the backup: what it says since is applied again.",
 )
 @click.option("--replace", is_flag=True, help="Replace what stands in the database and the data folder.")
+@click.option(
+    "--discard",
+    is_flag=True,
+    help="Replace even another installation, or a database whose journal has more than EXPORT.",
+)
 @as_json
-def restore(folder: Path, export: Path | None, replace: bool, as_json: bool) -> None:
+def restore(folder: Path, export: Path | None, replace: bool, discard: bool, as_json: bool) -> None:
     """Restore the backup in FOLDER into the configured database and data folder.
 
     All servers must be stopped. Everything is verified before anything is touched, and all of it is restored or
@@ -105,7 +133,12 @@ def restore(folder: Path, export: Path | None, replace: bool, as_json: bool) -> 
     from datasets.operations.restore import restore as restored_from
 
     request = RestoreRequest(
-        target=_installed(), source=folder, export=export, replace=replace, by=operator()
+        target=_installed(),
+        source=folder,
+        export=export,
+        replace=replace,
+        by=operator(),
+        discard=discard,
     )
     with StageProgress() as progress:
         done = restored_from(request, progress)
@@ -115,6 +148,7 @@ def restore(folder: Path, export: Path | None, replace: bool, as_json: bool) -> 
         "stopped": [{"kind": kind, "id": id} for kind, id in done.stopped],
         "kept": None if done.kept is None else str(done.kept),
         "absent": list(done.absent),
+        "known_until": done.known_until,
     }
     echo(value, as_json=as_json, text=_text(done, with_journal=export is not None))
 
@@ -133,6 +167,7 @@ def _text(done: "Restored", *, with_journal: bool) -> str:
     lines = [sentence(RESTORED.filled(at=done.backup_at))]
     if with_journal:
         lines.append(sentence(APPLIED.filled(lines=done.lines)))
+        lines.append(sentence(KNOWN_UNTIL.filled(at=done.known_until)))
     if done.stopped:
         lines.append(sentence(NO_ROWS if with_journal else UNKNOWN_SINCE))
         lines += [f"  {kind} {id}" for kind, id in done.stopped]
@@ -140,7 +175,9 @@ def _text(done: "Restored", *, with_journal: bool) -> str:
         lines.append(sentence(ABSENT.filled(folders=", ".join(done.absent))))
     if not done.has_secret:
         lines.append(sentence(NO_SECRET))
+    if done.has_former_secret:
+        lines.append(sentence(FORMER_SECRET))
     if done.kept is not None:
         lines.append(sentence(KEPT.filled(kept=done.kept)))
-    lines.append(sentence(VERIFY))
+    lines.append(sentence(VERIFY if with_journal else VERIFY_WITHOUT))
     return "\n".join(lines)

@@ -1,13 +1,18 @@
 """`sudare`: the group of all commands, each loaded when it is called. Knows no command but by name and place."""
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import click
 
 from api.commands.language import refusal_text
+from api.server.serving import hold
+from api.settings import InvalidSetting, Settings
 from privacy.refusal import Refusal
 
 
@@ -72,6 +77,21 @@ COMMANDS = {
 }
 
 
+BESIDE_NO_RESTORE = frozenset(
+    ("backup", "budget", "dataset", "grant", "init", "ledger", "org", "resume", "stop", "user")
+)
+"""Those that change an installation, or tell what stands in it. The server and jobs hold the data folder themselves."""
+
+
+def _hold_data_folder(context: click.Context) -> None:
+    """Hold the data folder until the command has ended; raises BeingRestored."""
+    # What is committed to a database just before another takes its place would be lost, and told as done.
+    with suppress(InvalidSetting):
+        folder = Settings.read().data_dir
+        if folder.is_dir():
+            context.call_on_close(partial(os.close, hold(folder)))
+
+
 class OperatorCommands(click.Group):
     """A group that loads the one command that is called and prints refusals as sentences, with exit code 1."""
 
@@ -85,6 +105,15 @@ class OperatorCommands(click.Group):
         """The command that is called, loaded."""
         place = self._places.get(cmd_name)
         return None if place is None else place.loaded()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; while it runs, nobody restores over what it changes."""
+        found = super().resolve_command(ctx, args)
+        if found[0] in BESIDE_NO_RESTORE:
+            _hold_data_folder(ctx)
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

@@ -38,12 +38,14 @@ READY = Words(ja="準備ができました：{url}、{folder}", en="ready: {url}
 )
 def init(new_secret: bool) -> None:
     """Create or upgrade the database, the data directory and the secret."""
+    from datasets.database.owner import claim
     from datasets.database.store import migrate
 
     services = Services.from_environment()
     services.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     services.settings.must_name_secret()  # before anything is changed
     migrate(services.store)
+    claim(services.settings.data_dir, services.store)
     if new_secret:
         services.settings.secret()  # made here, since elsewhere a lost one is not replaced
         services.people.accept_secret(by=operator())

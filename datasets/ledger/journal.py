@@ -25,15 +25,12 @@ SEPARATED = "separated"
 """The kind of a line that says why a lineage has most of its people in common with others and yet a cap of its own."""
 STOPPED, RESUMED = "stopped", "resumed"
 """The kinds of the lines about a dataset, organisation or user that is stopped, and answers again."""
+REGISTERED = "version_registered"
+"""The kind of a line of the installation's chain: a version that answers from then on, of which lineages."""
 RETIRED, REOPENED, PURGED = "dataset_retired", "dataset_reopened", "version_purged"
 """The kinds of the lines about a dataset that is retired, one that is brought back, and rows that are destroyed."""
 RESTORED = "restored"
 """The kind of a line after those that were put back from a copy of the journal: their answers were not."""
-
-STOPPED, RESUMED = "stopped", "resumed"
-"""The kinds of the lines about a dataset, organisation or user that is stopped, and answers again."""
-RETIRED, REOPENED, PURGED = "dataset_retired", "dataset_reopened", "version_purged"
-"""The kinds of the lines about a dataset that is retired, one that is brought back, and rows that are destroyed."""
 
 JOURNAL_COLUMNS = 'lineage, number, at, kind, "user", body, head'
 JOURNAL = text(f"""

@@ -4,6 +4,7 @@ A version's folder never changes, so it is copied after the database was; the ma
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from datasets.database.installation import installation
 from datasets.database.revision import newest
 from datasets.database.store import Store, now
 from datasets.database.tables import AccountRow, VersionRow
-from datasets.operations.errors import NOT_EMPTY, NOT_WRITTEN, BackupRefused
+from datasets.operations.errors import NOT_EMPTY, NOT_WRITTEN, ODD_FOLDER, BackupRefused
 from datasets.operations.manifest import (
     DATA,
     DATABASE_FILES,
@@ -35,6 +36,9 @@ from datasets.operations.manifest import (
 )
 from datasets.operations.postgres_tools import dump
 from datasets.operations.sqlite_file import copy_database, fold
+
+FOLDER = re.compile(r"[a-z][a-z0-9-]{0,62}/v[1-9][0-9]{0,17}(?:-[0-9a-f]{1,64})?", re.ASCII)
+"""Where a version lies within a data folder."""
 
 _a, _v = AccountRow.__table__.c, VersionRow.__table__.c
 ENDS = select(_a.lineage, _a.entries, _a.head).where(_a.kind.in_(CHAINED)).order_by(_a.lineage)
@@ -72,27 +76,32 @@ class _Copies:
 
     def add_version(self, data_dir: Path, folder: str, *, is_purged: bool) -> None:
         """Copy a version's folder; it may be gone, also while it is read: purged since, or lost before."""
+        # A row that was changed by hand could have any folder of the machine copied.
+        if FOLDER.fullmatch(folder) is None:
+            raise BackupRefused(ODD_FOLDER.filled(folder=folder))
         target = private_folders(self.folder / DATA / folder)
         copied: dict[str, FileDigest] = {}
         try:
-            for file in _files(data_dir / folder):
+            for file in files_below(data_dir / folder):
+                private_folders((target / file).parent)
                 copied[f"{DATA}/{folder}/{file}"] = copy_file(data_dir / folder / file, target / file)
         except FileNotFoundError:
             copied = {}
         if copied:
             self.files |= copied
-            sync(target)
         else:
             remove(target)
             self.absent += [] if is_purged else [folder]
 
 
-def _files(folder: Path) -> list[str]:
-    """The files of a version: neither drafts, whose names begin with a dot, nor anything else."""
-    if not folder.is_dir():
-        return []
-    found = (entry for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))
-    return sorted(entry.name for entry in found if not entry.name.startswith("."))
+def files_below(folder: Path) -> list[str]:
+    """The files of a version at any depth, its vault's too, by their path in it; none whose names begin with a dot."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files = (Path(root) / name for name in names if not name.startswith("."))
+        found += [str(file.relative_to(folder)) for file in files if not file.is_symlink()]
+    return sorted(found)
 
 
 def back_up(installed: Installed, destination: Path, progress: Progress) -> Manifest:

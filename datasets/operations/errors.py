@@ -36,6 +36,10 @@ NOT_WRITTEN = Words(
     ja="バックアップを作成できませんでした。作りかけのものは削除しました：{cause}",
     en="no backup was made, and what was begun of it is removed: {cause}",
 )
+ODD_FOLDER = Words(
+    ja="データベースが、データ用フォルダの中にない版のフォルダ（{folder}）を参照しています。バックアップは作成していません",
+    en="the database names a version's folder that is none of the data folder ({folder}); no backup was made",
+)
 NO_CLIENT = Words(
     ja="PostgreSQL のクライアント（{program}）がこのマシンにありません。サーバーと同じか新しいメジャーバージョンの "
     "PostgreSQL クライアントをインストールしてから、もう一度実行してください",
@@ -86,6 +90,29 @@ NO_SPACE = Words(
 NOT_RESTORED = Words(
     ja="復元できませんでした。以前の状態はそのままです：{cause}",
     en="nothing was restored, and what stood there before stands there still: {cause}",
+)
+UNCERTAIN = Words(
+    ja="復元が完了したかどうか分かりません（{cause}）。sudare ledger verify で確認し、必要であればもう一度 "
+    "--replace を付けて"
+    "実行してください",
+    en="whether the backup was restored is not known ({cause}): look by sudare ledger verify, and if need be "
+    "restore again "
+    "with --replace",
+)
+ANOTHER_STANDS = Words(
+    ja="復元先には別のシステム（{theirs}）があります。バックアップは {ours} のものです。SUDARE_DATABASE_URL "
+    "を確認してください。"
+    "それでも置き換える場合は --discard を付けてください",
+    en="another installation stands there ({theirs}; the backup is of {ours}): look at SUDARE_DATABASE_URL, or give "
+    "--discard to replace it all the same",
+)
+LACKS = Words(
+    ja="復元先のデータベースには、{file} にない仕訳があります（{chain} の {number} 行目、{at}）。sudare ledger "
+    "export で書き出し直して"
+    "ください。それらを失ってもよい場合は --discard を付けてください",
+    en="the database that stands there has lines that {file} lacks ({chain} line {number}, {at}): export its "
+    "journal again "
+    "(sudare ledger export), or give --discard to lose them",
 )
 BAD_LINE = Words(
     ja="{file} は台帳の完全な写しではありません：{line} 行目（{why}）",

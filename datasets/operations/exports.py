@@ -131,10 +131,15 @@ def in_parts(lines: Iterable[ExportLine]) -> Iterator[list[ExportLine]]:
 
 @dataclass(slots=True)
 class ExportTail:
-    """What a copy of the journal has beyond a backup: `lines` by chain, in their order."""
+    """What a copy of the journal has beyond a backup: `lines` by chain, in their order.
+
+    `heads` are those of all its lines, and `last_at` is the time of the latest.
+    """
 
     file: Path
     lines: dict[str, list[ExportLine]] = field(default_factory=dict)
+    heads: set[str] = field(default_factory=set)
+    last_at: str = ""
 
 
 def tail_after(manifest: Manifest, file: Path, *, known_kinds: frozenset[str]) -> ExportTail:
@@ -145,6 +150,8 @@ def tail_after(manifest: Manifest, file: Path, *, known_kinds: frozenset[str]) -
             told = {"file": file, "theirs": line.lineage, "ours": manifest.installation}
             raise ExportRefused(OTHER_INSTALLATION.filled(**told))
         ends[line.lineage] = line.number
+        tail.heads.add(line.head)
+        tail.last_at = max(tail.last_at, line.body["at"])
         end = manifest.chains.get(line.lineage, ChainEnd(number=0, head=chain.START))
         if line.number == end.number and line.head != end.head:
             raise ExportRefused(DIFFERS.filled(file=file, chain=line.lineage, number=line.number))

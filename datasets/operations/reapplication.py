@@ -33,6 +33,7 @@ from datasets.ledger.journal import (
     JOINED,
     LINKED,
     PURGED,
+    REGISTERED,
     REOPENED,
     RESTORED,
     RESUMED,
@@ -52,8 +53,8 @@ WITHOUT_JOURNAL = (
     "restored from the backup of {at} without the journal after it"
 )
 OPENED_AFTER = (
-    "{at} のバックアップより後に登録され、行データは失われました / "
-    "registered after the backup of {at}: its rows are lost"
+    "{at} のバックアップより後に登録または消去され、行データがありません / "
+    "registered or purged after the backup of {at}: it has no rows"
 )
 
 
@@ -70,6 +71,14 @@ LINEAGES_OF_DATASETS = (
     .order_by(LINEAGES.c.id)
 )
 STANDS_STOPPED = select(STOPS.c.kind, STOPS.c.subject)
+CURRENT = select(
+    DATASETS.c.id,
+    DATASETS.c.lineage,
+    DATASETS.c.version,
+    DATASETS.c.retired_at,
+    VERSIONS.c.purged_at,
+    VERSIONS.c.sources,
+).join(VERSIONS, (VERSIONS.c.dataset == DATASETS.c.id) & (VERSIONS.c.number == DATASETS.c.version))
 WITHOUT_ORGANISATION = (
     # An organisation pays with its users, so it has an account wherever one of them has.
     select(ACCOUNTS.c.lineage, USERS.c.organisation)
@@ -151,8 +160,33 @@ def apply_again(tx: Connection, tail: ExportTail, restoration: Restoration) -> A
     for name in chains:
         _close(tx, name, tail.lines[name], restoration)
     lost = [("dataset", name) for name in opened if not name.startswith(POPULATION)]
-    stopped = _stop(tx, lost, restoration.by, OPENED_AFTER.format(at=restoration.backup_at))
+    lost += _without_rows(tx, tail)
+    stopped = _stop(
+        tx, list(dict.fromkeys(lost)), restoration.by, OPENED_AFTER.format(at=restoration.backup_at)
+    )
     return Applied(lines=sum(map(len, tail.lines.values())), stopped=stopped)
+
+
+def _without_rows(tx: Connection, tail: ExportTail) -> list[tuple[str, str]]:
+    """What must not answer: datasets whose last version came after the backup, and those whose current one is purged.
+
+    By lineage, and views by their own name.
+    """
+    newest = {
+        line.body["dataset"]: line.body
+        for lines in tail.lines.values()
+        for line in lines
+        if line.kind == REGISTERED
+    }
+    current = {row.id: row for row in tx.execute(CURRENT)}
+    names = {id for id, told in newest.items() if id not in current or current[id].version != told["version"]}
+    names |= {id for id, row in current.items() if row.purged_at is not None and row.retired_at is None}
+    found = set()
+    for name in names:
+        lineages = newest[name]["lineages"] if name in newest else [current[name].lineage]
+        is_view = len(lineages) > 1 or (name in current and current[name].sources is not None)
+        found.add(name if is_view else lineages[0])
+    return [("dataset", subject) for subject in sorted(found)]
 
 
 def _open_lineage(tx: Connection, first: ExportLine) -> bool:
@@ -328,7 +362,7 @@ def _purged(tx: Connection, body: Body) -> None:
 
 
 EFFECTS: Mapping[str, Callable[[Connection, Body], None]] = {
-    **dict.fromkeys((*CHARGES, LINKED, "open", SEPARATED, RESTORED), _nothing),
+    **dict.fromkeys((*CHARGES, LINKED, "open", SEPARATED, RESTORED, REGISTERED), _nothing),
     **dict.fromkeys(STATES, _grant),
     JOINED: _join,
     STOPPED: _stopped,

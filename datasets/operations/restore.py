@@ -4,31 +4,38 @@ What is to stand there is made beside what stands there: a database with everyth
 applied or stopped, and folders. Folders get their names first, since new ones disturb nobody; the database comes last.
 """
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain as chained
 from pathlib import Path, PurePosixPath
 
 from sqlalchemy import URL, Connection, func, select, text, update
 
-from datasets.database.errors import Unavailable
+from datasets.database.errors import NotInitialised, Unavailable
 from datasets.database.failures import DATABASE_FAILURES, described
 from datasets.database.files import SET_ASIDE, private_folder, private_folders, remove, sync
 from datasets.database.installation import installation
 from datasets.database.locks import SERVING, LockTaken, alone
+from datasets.database.owner import write_owner
 from datasets.database.revision import mismatch
 from datasets.database.store import Store, now
 from datasets.database.tables import Base, VersionRow
-from datasets.operations.backup import ENDS, Installed
+from datasets.ledger.journal import RESTORED, RESUMED, STOPPED, pages
+from datasets.operations.backup import ENDS, FOLDER, Installed, files_below
 from datasets.operations.errors import (
+    ANOTHER_STANDS,
     DAMAGED,
+    LACKS,
     NO_SPACE,
     NOT_RESTORED,
     OCCUPIED,
     OTHER_DATABASE,
     SERVER_RUNS,
+    UNCERTAIN,
     RestoreRefused,
 )
 from datasets.operations.exports import ExportTail, tail_after
@@ -51,10 +58,12 @@ from datasets.operations.postgres_tools import (
     standing_tables,
 )
 from datasets.operations.reapplication import EFFECTS, Applied, Restoration, apply_again, stop_everything
-from datasets.operations.sqlite_file import exchange, fold, stands_at
+from datasets.operations.sqlite_file import exchange, fold, keep, stands_at
+from datasets.people.secret import digest_of as digest_of_secret
 from datasets.registration.ingest.identity import IDENTITY_FILE
 
 STAGING = ".restoring-"
+OF_RESTORES = (STOPPED, RESUMED, RESTORED)
 VERSION_FOLDERS = "[!.]*/v[0-9]*"
 VERSIONS = Base.metadata.tables[VersionRow.__tablename__]
 FOLDERS = select(VERSIONS.c.folder, VERSIONS.c.number, VERSIONS.c.purged_at)
@@ -69,11 +78,16 @@ class RestoreRequest:
     export: Path | None
     replace: bool
     by: str
+    discard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """A restore that was done. `kept` is where the database that stood there lies now, None where there was none."""
+    """A restore that was done. `kept` is where the database that stood there lies now, None where there was none.
+
+    `known_until` is the time of the last line of the journal that was given. `has_former_secret` says that the secret
+    of the backup is not the one that the restored keys are kept under, so that it was left out.
+    """
 
     backup_at: str
     lines: int
@@ -81,6 +95,8 @@ class Restored:
     kept: Path | None
     absent: tuple[str, ...]
     has_secret: bool
+    has_former_secret: bool
+    known_until: str | None
 
 
 def restore(request: RestoreRequest, progress: Progress) -> Restored:
@@ -115,6 +131,8 @@ def _restored(request: RestoreRequest, manifest: Manifest, progress: Progress) -
     if request.export is not None:
         progress("journal", 0.0)
         tail = tail_after(manifest, request.export, known_kinds=frozenset(EFFECTS))
+    if not request.discard:
+        _must_lose_nothing(target, manifest, tail)
     # What a killed restore left: nobody else is at work here.
     for left in (*target.data_dir.glob(f"{STAGING}*"), *_staged_databases(target)):
         remove(left)
@@ -125,9 +143,14 @@ def _restored(request: RestoreRequest, manifest: Manifest, progress: Progress) -
         change = _Change(manifest=manifest, tail=tail, by=request.by, folders=folders)
         try:
             kept = _replace_database(request, manifest, change)
-        except BaseException:
-            folders.take_back()
+        except BaseException as failure:
+            # Once it is decided the new database may be the one that stands: taking its folders away would destroy it.
+            if not change.is_decided:
+                folders.take_back()
+            elif isinstance(failure, Exception):
+                raise RestoreRefused(UNCERTAIN.filled(cause=type(failure).__name__)) from failure
             raise
+    write_owner(target.data_dir, manifest.installation, replace=True)
     assert change.applied is not None, "the change was made"
     progress("database", 1.0)
     return Restored(
@@ -137,6 +160,8 @@ def _restored(request: RestoreRequest, manifest: Manifest, progress: Progress) -
         kept=kept,
         absent=manifest.absent,
         has_secret=SECRET_KEY in manifest.files,
+        has_former_secret=folders.has_former_secret,
+        known_until=None if tail is None else tail.last_at,
     )
 
 
@@ -152,6 +177,39 @@ def _must_be_free(target: Installed, *, replace: bool) -> None:
     place = place or (str(versions) if versions is not None else "")
     if place and not replace:
         raise RestoreRefused(OCCUPIED.filled(place=place))
+
+
+def _must_lose_nothing(target: Installed, manifest: Manifest, tail: ExportTail | None) -> None:
+    """Raise RestoreRefused where what stands there is another installation, or knows more than the export."""
+    with _standing(target) as connection:
+        if connection is None:
+            return
+        theirs = installation(connection).id
+        if theirs != manifest.installation:
+            raise RestoreRefused(ANOTHER_STANDS.filled(theirs=theirs, ours=manifest.installation))
+        if tail is None:
+            return
+        for entry in chained.from_iterable(pages(connection)):
+            # What a restore without the journal stopped, and who was resumed since, is another history of no charges.
+            if entry.head not in tail.heads and entry.kind not in OF_RESTORES:
+                told = {"file": tail.file, "chain": entry.lineage, "number": entry.number, "at": entry.at}
+                raise RestoreRefused(LACKS.filled(**told))
+
+
+@contextmanager
+def _standing(target: Installed) -> Iterator[Connection | None]:
+    """The database that stands there, as far as it can be read; None where none of this version can."""
+    if target.store.is_sqlite and not stands_at(target.database_path):
+        yield None
+        return
+    with ExitStack() as opened:
+        connection = None
+        # A damaged one is why backups are restored.
+        with suppress(Unavailable, NotInitialised, *DATABASE_FAILURES):
+            found = opened.enter_context(target.store.viewing())
+            connection = found if mismatch(found) is None else None
+        yield connection
+    target.store.close()
 
 
 def _staged_databases(target: Installed) -> list[Path]:
@@ -195,6 +253,8 @@ class _Folders:
     staging: Path
     places: dict[str, str] = field(default_factory=dict)
     named: frozenset[str] = frozenset()
+    secret_digest: str | None = None
+    has_former_secret: bool = False
     placed: list[Path] = field(default_factory=list)
     former_secret: Path | None = None
 
@@ -216,8 +276,9 @@ class _Folders:
             files = self.manifest.files_of(folder)
             if purged_at is not None:
                 # Purged after the backup, too: what was destroyed does not come back.
-                for name in files.keys() - {IDENTITY_FILE}:
-                    remove(self.staging / DATA / folder / name)
+                for entry in _entries(self.staging / DATA / folder):
+                    if entry.name != IDENTITY_FILE:
+                        remove(entry)
                 files = {name: file for name, file in files.items() if name == IDENTITY_FILE}
             if not files or _holds(self.target.data_dir / folder, files):
                 continue
@@ -228,13 +289,14 @@ class _Folders:
                 tx.execute(update(VERSIONS).where(VERSIONS.c.folder == folder).values(folder=place))
             self.places[folder] = place
         self.named = frozenset(tx.execute(FOLDERS).scalars())
+        self.secret_digest = installation(tx).secret_digest
 
     def put_in_place(self) -> None:
         """Give every folder its name, the secret last."""
         for folder, place in self.places.items():
             named = self.target.data_dir / place
             private_folders(named.parent)
-            sync(self.staging / DATA / folder)
+            _sync_all(self.staging / DATA / folder)
             (self.staging / DATA / folder).rename(named)
             self.placed.append(named)
             sync(named.parent)
@@ -253,6 +315,10 @@ class _Folders:
         place, staged = self.target.secret_file, self.staging / SECRET_KEY
         if place is None or not staged.exists():
             return
+        # Changed after the backup, it is not the one that the keys are kept under any more.
+        if self.secret_digest not in (None, _digest_of_secret(staged)):
+            self.has_former_secret = True
+            return
         if place.exists():
             if digest_of(place) == self.manifest.files[SECRET_KEY]:
                 return
@@ -270,11 +336,24 @@ class _Folders:
             self.former_secret.replace(self.target.secret_file)
 
 
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _digest_of_secret(file: Path) -> str:
+    return digest_of_secret(file.read_text("utf-8").strip().encode())
+
+
+def _sync_all(folder: Path) -> None:
+    for root, _, _ in os.walk(folder):
+        sync(Path(root))
+
+
 def _holds(folder: Path, files: dict[str, FileDigest]) -> bool:
     """Whether a folder has exactly these files."""
     if not folder.is_dir():
         return False
-    found = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
+    found = files_below(folder)
     return found == sorted(files) and all(digest_of(folder / name) == files[name] for name in found)
 
 
@@ -287,6 +366,7 @@ class _Change:
     by: str
     folders: _Folders
     applied: Applied | None = None
+    is_decided: bool = False
 
     def __call__(self, tx: Connection) -> None:
         self._must_be_of_the_manifest(tx)
@@ -307,7 +387,13 @@ class _Change:
         )
         if own is not None:
             found[own.id] = ChainEnd(number=own.entries, head=own.head)
-        if own is None or (own.id, found) != (self.manifest.installation, self.manifest.chains):
+        folders = tx.execute(FOLDERS).scalars().all() if own else []
+        if (
+            own is None
+            or (own.id, found) != (self.manifest.installation, self.manifest.chains)
+            # Whoever made a backup could have folders anywhere on this machine moved or emptied otherwise.
+            or not all(FOLDER.fullmatch(folder) for folder in folders)
+        ):
             raise RestoreRefused(DAMAGED.filled(file=self.manifest.database_file))
 
 
@@ -332,7 +418,10 @@ def _exchange_sqlite(target: Installed, source: Path, change: _Change) -> Path |
         fold(staged)
         change.folders.put_in_place()
         kept = file.with_name(f"{file.name}.before-restore-{_stamp()}")
-        return kept if exchange(staged, file, kept) else None
+        stood = keep(file, kept)
+        change.is_decided = True
+        exchange(staged, file)
+        return kept if stood else None
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             remove(Path(f"{staged}{suffix}"))
@@ -349,6 +438,7 @@ def _exchange_postgres(target: Installed, source: Path, change: _Change) -> None
         load(tx, source)
         change(tx)
         change.folders.put_in_place()
+        change.is_decided = True
 
 
 def _stamp() -> str:

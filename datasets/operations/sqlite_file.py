@@ -50,19 +50,23 @@ def stands_at(file: Path) -> bool:
     return any(_size(Path(f"{file}{suffix}")) for suffix in ("", "-wal", "-journal"))
 
 
-def exchange(staged: Path, target: Path, kept: Path) -> bool:
-    """Put a whole database where another stands, which is kept under another name; whether there was one.
+def keep(target: Path, kept: Path) -> bool:
+    """Give the database that stands there another name beside its own; whether there was one.
 
-    At every moment the old one or the new one stands there whole. Raises RestoreRefused where somebody uses it.
+    Raises RestoreRefused where somebody uses it.
     """
     stood = stands_at(target)
     if stood:
         _keep(target, kept)
+    return stood
+
+
+def exchange(staged: Path, target: Path) -> None:
+    """Put a whole database where another stands. At every moment the old one or the new one stands there whole."""
     for suffix in BESIDE:
         Path(f"{target}{suffix}").unlink(missing_ok=True)
     os.replace(staged, target)
     sync(target.parent)
-    return stood
 
 
 def _keep(target: Path, kept: Path) -> None:

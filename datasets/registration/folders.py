@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from datasets.database.files import SET_ASIDE
 from datasets.database.locks import LockTaken, alone
+from datasets.database.owner import is_own
 from datasets.database.store import Store
 from datasets.database.tables import Base, VersionRow
 
@@ -45,9 +46,12 @@ def own_staging() -> str:
 def sweep_abandoned(data_dir: Path, store: Store, older_than: timedelta = ABANDONED_AFTER) -> list[Path]:
     """Remove what dead registrations left for longer than that, unless one is underway there; what was removed.
 
-    Folders of versions stay, whoever names them, where the database misses a folder that it names: it is not the
-    database of this data folder. Those that a restore set aside stay, too: the operator may want that state back.
+    Nothing is removed from a data folder of another installation, and no folder of a version where the database misses
+    one that it names: another database knows what lies there. Those that a restore set aside stay, too: the operator
+    may want that state back.
     """
+    if not is_own(data_dir, store):
+        return []
     # Listed before the database is read: what is renamed into place in between is not in the list.
     found = [*_candidates(data_dir)]
     with store.reading() as connection:

@@ -23,14 +23,16 @@ from sqlalchemy.exc import IntegrityError
 
 from datasets.catalog import Catalog, DatasetVersion, seal_of
 from datasets.database.files import sync
+from datasets.database.installation import add_line
 from datasets.database.locks import LockTaken, alone
+from datasets.database.owner import claim
 from datasets.database.store import Store, now
 from datasets.database.tables import Base, DatasetRow, LineageRow, VersionRow, ViewLineageRow
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.engines.format import ENGINE
 from datasets.ledger.accounts import join_population, open_dataset, person
 from datasets.ledger.errors import REASON_CHARACTERS_MAX
-from datasets.ledger.journal import SEPARATED, append
+from datasets.ledger.journal import REGISTERED, SEPARATED, append
 from datasets.registration.errors import RegistrationRefused
 from datasets.registration.folders import REGISTERING, own_staging, version_folder
 from datasets.registration.identities import Identities, identity_secret
@@ -186,6 +188,7 @@ def register(
     Raises RegistrationRefused, LedgerError, or whatever `ingest` refuses the source for; then nothing has changed.
     """
     reason = None if separate_reason is None else _reason(separate_reason)
+    claim(data_dir, store)
     with _alone(data_dir, descriptor.schema.id) as home:
         guarded = SourceFile.at(source)
         admission = _Admission(
@@ -235,6 +238,7 @@ def register_view(
     Raises DescriptorError where the sources don't allow the view, RegistrationRefused, or whatever
     `ingest_joined` refuses; then nothing has changed.
     """
+    claim(data_dir, store)
     with _alone(data_dir, view.id) as home:
         # Read under the lock and used for all that follows, so that a source's next version cannot mix in.
         known = {version.id: version for version in Catalog(store, data_dir).all()}
@@ -419,6 +423,9 @@ def _keep(tx: Connection, descriptor: Descriptor, terms: _Terms, *, folder: str,
     # Another machine, whose locks are its own, has registered this number meanwhile.
     except IntegrityError:
         raise RegistrationRefused(ANOTHER_CAME_FIRST) from None
+    # Not in the lineages' chains, whose lines are of budget: a restore reads here which rows its backup cannot have.
+    registered = {"dataset": id, "version": terms.number, "lineages": list(terms.lineages)}
+    add_line(tx, REGISTERED, by=person(actor), **registered)
     if terms.sources:
         tx.execute(new(VIEW_LINEAGES), [{"dataset": id, "lineage": lineage} for lineage in terms.lineages])
         return

@@ -20,14 +20,15 @@ import pytest
 from click.testing import CliRunner
 from real_server import Server
 from small_town import BY_DISTRICT, COUNT, Town, Visitor, build
-from sqlalchemy import select
+from sqlalchemy import select, update
 from town import RESIDENTS, SECRET, VISITS, derived, grant, visits_csv
 
 from api.commands.main import main
+from datasets.database import chain
 from datasets.database.installation import add_line
 from datasets.database.locks import SERVING, alone
-from datasets.database.store import Store, now
-from datasets.database.tables import JournalRow, StopRow
+from datasets.database.store import Store, now, sha256_hex
+from datasets.database.tables import InstallationRow, JournalRow, StopRow, VersionRow
 from datasets.ledger.accounts import join_population
 from datasets.ledger.journal import PURGED, append
 from datasets.ledger.service import Ledger
@@ -286,15 +287,155 @@ def test_a_backup_replaces_another_installation_whose_database_is_kept_and_still
     backup = operator.backup()
     other = Operator(build(tmp_path / "other"), monkeypatch, tmp_path / "other")
     export = operator.export()
-    (kept,) = json.loads(_json(other.run("restore", backup, "--journal", export, "--replace", "--json")))[
-        "kept"
-    ].splitlines()
+    (kept,) = json.loads(
+        _json(other.run("restore", backup, "--journal", export, "--replace", "--discard", "--json"))
+    )["kept"].splitlines()
     for file in (other.town.settings.database_url, f"sqlite:///{kept}"):
         settings = replace(other.town.settings, database_url=file)
         visitor = Town(settings=settings, keys=other.town.keys if kept in file else operator.town.keys).open()
         assert visitor.ask(BY_DISTRICT).status_code == 200
         assert visitor.ledger.verify() == []
         visitor.services.store.close()
+
+
+def test_another_installation_is_replaced_only_where_that_is_said(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup, export = operator.backup(), operator.export()
+    with closing_store(operator) as store, store.writing() as tx:
+        tx.execute(update(InstallationRow).values(id="installation:another"))
+    before = state_of(operator)
+    for words in ((), ("--journal", export)):
+        refused = operator.refused("restore", backup, "--replace", *words)
+        assert "another installation stands there (installation:another" in refused
+    assert state_of(operator) == before
+
+
+def test_what_the_standing_database_knows_and_the_export_lacks_is_not_lost_unsaid(operator: Operator) -> None:
+    backup, early = operator.backup(), operator.export()
+    with closing_store(operator) as store:
+        People(store, SECRET.encode()).disable("kenji", by="operator:tester")
+    before = state_of(operator)
+    refused = operator.refused("restore", backup, "--journal", early, "--replace")
+    assert "that stands there has lines" in refused
+    assert state_of(operator) == before
+    # Without the journal everything is stopped; a copy that is found later is taken then.
+    late = operator.export("late.jsonl")
+    operator.run("restore", backup, "--replace")
+    assert "ends at" in operator.run("restore", backup, "--journal", late, "--replace")
+    visitor = operator.town.open()
+    assert visitor.ask().status_code == 200
+    assert visitor.get("/v1/budgets", user="kenji").status_code == 401
+
+
+def test_a_later_version_and_a_purged_one_do_not_let_older_rows_answer(operator: Operator) -> None:
+    backup = operator.backup()
+    operator.town.register(VISITS, visits_csv() + "1,bus,3\n")
+    told = operator.run("restore", backup, "--journal", operator.export(), "--replace")
+    assert "dataset visits" in told
+    assert "dataset residents" not in told
+    visitor = operator.town.open()
+    assert visitor.ask(dataset="visits").json["code"] == "stopped"
+    assert visitor.ask().status_code == 200
+    visitor.services.store.close()
+    operator.run("ledger", "verify")
+
+
+def test_vaults_are_backed_up_and_come_back(operator: Operator) -> None:
+    backup = operator.backup()
+    new = operator.moved("new")
+    new.run("restore", backup)
+    for folder in operator.town.settings.data_dir.glob("*/v*/vault"):
+        moved = new.town.settings.data_dir / folder.relative_to(operator.town.settings.data_dir)
+        assert sorted(file.name for file in moved.iterdir()) == sorted(file.name for file in folder.iterdir())
+    assert len(list(new.town.settings.data_dir.glob("*/v*/vault/*"))) == 2
+
+
+class SecretInFile(Town):
+    """A town whose secret is a file beside the data."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {name: value for name, value in super().environment.items() if name != "SUDARE_SECRET_KEY"}
+
+
+def forge(backup: Path, sql: str) -> None:
+    """Change the database of a backup, and its manifest with it."""
+    with closing(sqlite3.connect(backup / "database.sqlite")) as connection:
+        connection.execute(sql)
+        connection.commit()
+    content = (backup / "database.sqlite").read_bytes()
+    told = json.loads((backup / "manifest.json").read_text())
+    told["files"]["database.sqlite"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    del told["digest"]
+    told["digest"] = sha256_hex(chain.canonical(told))
+    (backup / "manifest.json").write_text(json.dumps(told))
+
+
+def test_the_secret_of_a_backup_does_not_replace_a_later_one(operator: Operator) -> None:
+    settings = replace(operator.town.settings, secret_key="")
+    file = settings.data_dir / "secret.key"
+    file.write_text(SECRET)
+    own = Operator(
+        SecretInFile(settings=settings, keys=operator.town.keys), operator._monkeypatch, operator.folder
+    )
+    operator._monkeypatch.delenv("SUDARE_SECRET_KEY", raising=False)
+    backup = own.backup()
+    new = "another secret for tests only, and long enough"
+    with closing_store(own) as store:
+        People(store, new.encode(), SECRET.encode()).prove_secret(by="operator:tester")
+    file.write_text(new)
+    told = own.run("restore", backup, "--journal", own.export(), "--replace")
+    assert "the secret was changed after the backup" in told
+    assert file.read_text() == new
+    own.run("restore", backup, "--replace")
+    assert file.read_text() == SECRET
+
+
+@pytest.mark.parametrize("folder", ["/etc", "visits/../../x", "visits", "Visits/v1", "visits/v1/vault"])
+def test_a_backup_whose_folders_lie_elsewhere_is_refused(operator: Operator, folder: str) -> None:
+    backup, before = operator.backup(), state_of(operator)
+    forge(backup, f"UPDATE versions SET folder = '{folder}' WHERE dataset = 'visits'")
+    assert "damaged: database.sqlite" in operator.refused("restore", backup, "--replace")
+    assert state_of(operator) == before
+    with closing_store(operator) as store, store.writing() as tx:
+        tx.execute(update(VersionRow).where(VersionRow.dataset == "visits").values(folder=folder))
+    assert folder in operator.refused("backup", operator.folder / "another")
+    assert not (operator.folder / "another").exists()
+
+
+def test_what_was_decided_is_not_taken_back(operator: Operator) -> None:
+    backup, data = operator.backup(), operator.town.settings.data_dir
+    shutil.rmtree(next(data.glob("visits/v*")))
+    script = (
+        "import os\nfrom datasets.operations import sqlite_file\nbefore = os.replace\n"
+        "def then(one, other):\n    before(one, other)\n    raise OSError(5, 'the disk is gone')\n"
+        "os.replace = then"
+    )
+    process = child(operator, script, "restore", backup, "--replace")
+    said = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 1
+    assert "is not known" in said
+    assert list(data.glob("visits/v*/statistics.duckdb"))
+    visitor = operator.town.open()
+    assert visitor.get("/readyz", user=None).status_code == 200
+
+
+def test_no_command_works_beside_a_restore(operator: Operator) -> None:
+    with alone(operator.town.settings.data_dir / SERVING):
+        for words in (["user", "disable", "kenji"], ["budget", "show"], ["jobs", "--once"]):
+            assert "is being restored" in operator.refused(*words)
+
+
+def test_jobs_of_another_database_touch_nothing_in_a_data_folder(operator: Operator, tmp_path: Path) -> None:
+    town = operator.town
+    for folder in town.settings.data_dir.rglob("*"):
+        os.utime(folder, (1, 1))
+    settings = replace(town.settings, database_url=f"sqlite:///{tmp_path}/trial.db")
+    other = Operator(Town(settings=settings, keys={}), operator._monkeypatch, tmp_path)
+    assert "belongs to another database" in other.refused("init")
+    assert "done (0)" in other.run("jobs", "--once")
+    assert town.open().get("/readyz", user=None).status_code == 200
 
 
 # Bad input
@@ -425,7 +566,7 @@ MOMENTS = (
     [
         *(
             pytest.param(moment, marks=pytest.mark.long)
-            for moment in (*(place[2] for place in MOMENTS), "exchange")
+            for moment in (*(place[2] for place in MOMENTS), "keep", "exchange")
         ),
         "replace",
     ],
@@ -441,10 +582,10 @@ def test_a_restore_killed_at_any_moment_leaves_the_old_state_answering(
     if moment in places:
         module, owner = places[moment]
         script = KILLED_BEFORE.format(module=module, owner=owner, name=moment)
-    elif moment == "exchange":
+    elif moment in ("keep", "exchange"):
         script = (
             "import os, signal\nfrom datasets.operations import restore\n"
-            "restore.exchange = lambda *given: os.kill(os.getpid(), signal.SIGKILL)"
+            f"restore.{moment} = lambda *given: os.kill(os.getpid(), signal.SIGKILL)"
         )
     else:
         script = "import os, signal\nos.replace = lambda *given: os.kill(os.getpid(), signal.SIGKILL)"

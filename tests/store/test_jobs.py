@@ -15,6 +15,7 @@ from sqlalchemy import Row, select, text
 from structlog.testing import capture_logs
 
 from api.commands.main import main
+from datasets.database.owner import claim
 from datasets.database.store import Store
 from datasets.jobs.leases import LEASES, Leases
 from datasets.jobs.runner import Job, JobRunner, Outcome, StillMine
@@ -211,7 +212,7 @@ def test_temporary_files_of_the_engine_go_when_they_are_old(tmp_path: Path) -> N
 @pytest.fixture
 def operating(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data = tmp_path / "data"
-    data.mkdir()
+    claim(data, store)
     monkeypatch.setenv("SUDARE_DATABASE_URL", store.url.render_as_string(hide_password=False))
     monkeypatch.setenv("SUDARE_DATA_DIR", str(data))
     return data

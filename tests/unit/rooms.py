@@ -49,7 +49,7 @@ ROOMS = {
     "datasets.jobs": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.ledger": row("datasets.database privacy", "sqlalchemy"),
     "datasets.operations": row(
-        "datasets.database datasets.ledger datasets.registration.ingest privacy", "sqlalchemy"
+        "datasets.database datasets.ledger datasets.people datasets.registration.ingest privacy", "sqlalchemy"
     ),
     "datasets.people": row("datasets.database privacy", "sqlalchemy structlog"),
     "datasets.queries": row(
