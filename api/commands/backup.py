@@ -164,13 +164,15 @@ def _installed() -> "Installed":
 
 
 def _text(done: "Restored", *, with_journal: bool) -> str:
+    from datasets.stops import KINDS
+
     lines = [sentence(RESTORED.filled(at=done.backup_at))]
     if with_journal:
         lines.append(sentence(APPLIED.filled(lines=done.lines)))
         lines.append(sentence(KNOWN_UNTIL.filled(at=done.known_until)))
     if done.stopped:
         lines.append(sentence(NO_ROWS if with_journal else UNKNOWN_SINCE))
-        lines += [f"  {kind} {id}" for kind, id in done.stopped]
+        lines += [f"  {sentence(KINDS[kind])} {id}" for kind, id in done.stopped]
     if done.absent:
         lines.append(sentence(ABSENT.filled(folders=", ".join(done.absent))))
     if not done.has_secret:

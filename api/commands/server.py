@@ -27,6 +27,10 @@ STARTS = Words(
 
 CANNOT_LISTEN = Words(ja="{bind} で待ち受けできません：{cause}", en="cannot listen on {bind}: {cause}")
 TAKEN = Words(ja="別のプロセスが使用しています", en="another process uses it")
+ROTATE_ALL = Words(
+    ja="秘密鍵を変更しました。すべての利用者のキーを再発行してください（sudare user list、sudare user rotate）",
+    en="the secret is another now: give everybody a new key (sudare user list, sudare user rotate)",
+)
 READY = Words(ja="準備ができました：{url}、{folder}", en="ready: {url}, {folder}")
 
 
@@ -52,6 +56,8 @@ def init(new_secret: bool) -> None:
     services.people.prove_secret(by=operator())
     url = services.store.url.render_as_string(hide_password=True)
     click.echo(sentence(READY.filled(url=url, folder=services.settings.data_dir)))
+    if new_secret:
+        click.echo(sentence(ROTATE_ALL))
 
 
 @click.command()

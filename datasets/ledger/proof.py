@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, select, text, union
 
 from datasets.database.chain import ChainWalk
 from datasets.database.closed_lists import CAPS, CHAINED
-from datasets.database.installation import PREFIX, Installation, installation
+from datasets.database.installation import PREFIX, installation
 from datasets.database.store import Store, sha256_hex
 from datasets.database.tables import AccountRow, AnswerRow, GrantRow, JournalRow, LineageRow, ViewLineageRow
 from datasets.ledger.accounts import POPULATION, same_person
@@ -216,7 +216,15 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
     # Sorted here: databases differ in what comes first.
     for lineage in sorted({*connection.execute(LINEAGES).scalars(), own.id}):
         if lineage.startswith(PREFIX):
-            found += _of_installation(connection, lineage, own)
+            walk = ChainWalk()
+            for lines in pages(connection, lineage=lineage):
+                found += _of_installation(walk, lines)
+                read += len(lines)
+                progress(read)
+                del found[FINDINGS_MAX:]
+            # A chain of another name is none of this installation, wherever it ends.
+            if lineage != own.id or not walk.ends_at(own.entries, own.head):
+                found.append(_finding(lineage, "end"))
             continue
         recount = _Recount(
             lineage, views, joins.get(lineage), populations.get(lineage), restored.get(lineage, ())
@@ -239,15 +247,12 @@ def findings(connection: Connection, progress: Callable[[int], None]) -> list[Le
     return found[:FINDINGS_MAX]
 
 
-def _of_installation(connection: Connection, name: str, own: Installation) -> Iterator[LedgerFinding]:
-    """What does not agree in the chain of the installation, which counts nothing: its links, columns and end."""
-    walk = ChainWalk()
-    for entry in chained.from_iterable(pages(connection, lineage=name)):
+def _of_installation(walk: ChainWalk, lines: Iterable[JournalEntry]) -> Iterator[LedgerFinding]:
+    """What does not agree in lines of the chain of the installation, which counts nothing: their links and columns."""
+    for entry in lines:
         problems = [*walk.step(entry.number, entry.head, entry.body), *_columns(entry, _read(entry.body))]
-        yield from (LedgerFinding(lineage=name, entry=entry.number, problem=problem) for problem in problems)
-    # A chain of another name is none of this installation, wherever it ends.
-    if name != own.id or not walk.ends_at(own.entries, own.head):
-        yield _finding(name, "end")
+        for problem in problems:
+            yield LedgerFinding(lineage=entry.lineage, entry=entry.number, problem=problem)
 
 
 def _columns(entry: JournalEntry, body: Mapping[str, Any]) -> Iterator[str]:

@@ -207,6 +207,9 @@ def test_every_problem_has_words_in_both_languages(problem: str) -> None:
 def test_the_export_can_be_checked_without_the_database(ledger: Ledger) -> None:
     written: list[str] = []
     assert ledger.export(written.append) == len(written)
+    counted: list[int] = []
+    assert ledger.verify(counted.append) == []
+    assert counted[-1] == len(written)
     heads: dict[str, str] = {}
     for line in map(json.loads, written):
         heads[line["lineage"]] = next_head(heads.get(line["lineage"], ""), line["body"])
