@@ -431,7 +431,18 @@ def test_jobs_of_another_database_touch_nothing_in_a_data_folder(operator: Opera
     town = operator.town
     for folder in town.settings.data_dir.rglob("*"):
         os.utime(folder, (1, 1))
-    settings = replace(town.settings, database_url=f"sqlite:///{tmp_path}/trial.db")
+    trial = tmp_path / "trial.db"
+    with (
+        closing(sqlite3.connect(town.settings.data_dir.parent / "sudare.db")) as standing,
+        closing(sqlite3.connect(trial)) as connection,
+    ):
+        standing.backup(connection)
+        connection.execute("UPDATE installations SET id = 'installation:trial'")
+        # What it names is there, and what it does not name is another's.
+        connection.execute("DELETE FROM versions WHERE dataset = 'residents'")
+        connection.execute("DELETE FROM datasets WHERE id = 'residents'")
+        connection.commit()
+    settings = replace(town.settings, database_url=f"sqlite:///{trial}")
     other = Operator(Town(settings=settings, keys={}), operator._monkeypatch, tmp_path)
     assert "belongs to another database" in other.refused("init")
     assert "done (0)" in other.run("jobs", "--once")
