@@ -682,6 +682,24 @@ def test_a_stop_is_made_listed_and_ended(sudare, town, monkeypatch):
     assert "一致しています" in sudare("ledger", "verify")
 
 
+NOT_ONE_LINE = ["ok\nuser hana  2026  stopped by operator:root: fake", "a\r", "\x07", "\u202e", "\udcff"]
+
+
+@pytest.mark.parametrize("reason", NOT_ONE_LINE, ids=ascii)
+def test_a_reason_that_is_not_one_line_is_refused_by_every_command(sudare, town, reason):
+    for words in (
+        ["stop", "--user", "aoi"],
+        ["resume", "--all"],
+        ["grant", "--dataset", "town", "--user", "aoi", "--epsilon", "0.1"],
+        ["dataset", "retire", "town"],
+        ["dataset", "unretire", "town"],
+        ["dataset", "purge", "town", "--version", "1"],
+    ):
+        assert "one line" in sudare(*words, "--reason", reason, exit_code=1), words
+    assert sudare("stop", "list") == "nothing is stopped\n"
+    assert "town v1 pure" in sudare("dataset", "list")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
