@@ -7,7 +7,7 @@ StopRefused (Refusal)
 ├── UnknownSubject   no dataset, organisation or user of that name
 ├── StoppedAlready   it is stopped
 ├── NotStopped       it is not stopped
-└── StopNeedsReason  a reason is missing or too long
+└── StopNeedsReason  a reason is missing, too long or not one line
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from datasets.database.installation import add_line
 from datasets.database.stops import STOPS, hold_stops
 from datasets.database.store import Store, now
 from datasets.database.tables import Base, DatasetRow, OrganisationRow, StopRow, UserRow, ViewLineageRow
+from datasets.database.texts import line_of
 from datasets.ledger.accounts import person
 from datasets.ledger.errors import REASON_CHARACTERS_MAX
 from datasets.ledger.journal import RESUMED, STOPPED, append
@@ -82,12 +83,14 @@ class NotStopped(_OfSubject):
 
 
 class StopNeedsReason(StopRefused):
-    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
+    """A reason is missing, blank, longer than REASON_CHARACTERS_MAX, or not one line that can be shown."""
 
     code = "stop_needs_reason"
     words = Words(
-        ja=f"停止・再開の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
-        en=f"give a reason for stopping or resuming, in 1 to {REASON_CHARACTERS_MAX:,} characters",
+        ja=f"停止・再開の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字の 1 行で指定してください"
+        "（制御文字や目に見えない文字は使えません）",
+        en=f"give a reason for stopping or resuming: one line of 1 to {REASON_CHARACTERS_MAX:,} characters, without "
+        "control or invisible characters",
     )
 
 
@@ -154,8 +157,8 @@ class Stops:
 
 
 def _reason(given: str) -> str:
-    reason = given.strip()
-    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
+    reason = line_of(given, most=REASON_CHARACTERS_MAX)
+    if reason is None:
         raise StopNeedsReason
     return reason
 

@@ -2,7 +2,7 @@
 
 import re
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from api.http.answers import ExtensibleSchema, SpentAs
 from api.http.fields import AMOUNT, AmountField, ChoiceField, FlagField, LengthBetween, Strict, TextField
@@ -10,18 +10,32 @@ from api.http.paging import PagedSchema
 from datasets.budgets.errors import NotOneAccount
 from datasets.budgets.service import AboveCap, LifetimeTotal
 from datasets.database.closed_lists import GRANT_CHANGES, GRANT_STATES
+from datasets.database.texts import is_line
 
 REASON_LENGTH_MAX = 1_000
 DECISIONS = ("approve", "decline", "return")
 NOT_BLANK = re.compile(r"(?s).*\S")
 
 
+def _must_be_line(text: str) -> None:
+    # It is printed at terminals of other people, which an escape sequence would reach.
+    if not is_line(text):
+        raise ValidationError("not_one_line")
+
+
 def reason_field(*, required: bool = False) -> TextField:
-    """A reason: whoever audits a grant later has nothing but this line, so blanks are none."""
+    """A reason: whoever audits a grant later has nothing but this line, so blanks are none, and it is one line."""
     return TextField(
         required=required,
-        validate=[LengthBetween(most=REASON_LENGTH_MAX), validate.Regexp(NOT_BLANK, error="blank")],
-        metadata={"pattern": r"\S"},
+        validate=[
+            LengthBetween(most=REASON_LENGTH_MAX),
+            validate.Regexp(NOT_BLANK, error="blank"),
+            _must_be_line,
+        ],
+        metadata={
+            "pattern": r"\S",
+            "description": "One line, without control, invisible or direction characters.",
+        },
     )
 
 

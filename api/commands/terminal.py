@@ -1,7 +1,8 @@
 """What commands share at the terminal: results for people or programs, progress, amounts, who acts."""
 
-import getpass
 import json
+import os
+import pwd
 import sys
 from types import TracebackType
 from typing import Any, Self
@@ -24,9 +25,15 @@ def echo(value: Any, *, as_json: bool, text: str) -> None:
 
 
 def operator() -> str:
-    """Who answers for a command: the login name."""
-    # Cut here, since the journal takes no longer name and a command cannot choose its login name.
-    return f"operator:{getpass.getuser()}"[:OPERATOR_CHARACTERS_MAX]
+    """Who answers for a command: the account that runs it, by its number where it has no name."""
+    # By the system and not by LOGNAME, by which anybody could sign the journal with another name.
+    account = os.getuid()
+    try:
+        name = pwd.getpwuid(account).pw_name
+    except KeyError:
+        name = str(account)
+    # Cut here, since the journal takes no longer name and a command cannot choose its account.
+    return f"operator:{name}"[:OPERATOR_CHARACTERS_MAX]
 
 
 class PriceParameter(click.ParamType[Price]):

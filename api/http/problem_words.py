@@ -247,6 +247,10 @@ REASONS: dict[str, Words] = {
         ja="条件は {expected} 個までです", en="a filter may hold {expected} terms and values"
     ),
     "blank": Words(ja="空にはできません", en="this may not be blank"),
+    "not_one_line": Words(
+        ja="改行その他の制御文字、目に見えない文字を含まない 1 行で指定してください",
+        en="this must be one line, without control or invisible characters",
+    ),
     "not_an_integer": Words(
         ja="{given} は {expected} の整数ではありません", en="{given} is not a whole number of {expected}"
     ),

@@ -17,7 +17,7 @@ LedgerError (Refusal)
 ├── JoinAboveCap      a register has spent more than its population has left
 ├── PopulationJoined  (settlement) a register's population is not among those who pay
 ├── BelowSpent        a first cap that is less than was spent without one
-└── NoReason          a grant without a reason, or with one that is too long
+└── NoReason          a grant without a reason, or with one that is too long or not one line
 
 AboveLimit (InvalidAmount)  the account's lifetime total would pass the limit of amounts
 """
@@ -236,12 +236,14 @@ class PopulationJoined(LedgerError):
 
 
 class NoReason(LedgerError):
-    """A reason is missing, blank or longer than REASON_CHARACTERS_MAX."""
+    """A reason is missing, blank, longer than REASON_CHARACTERS_MAX, or not one line that can be shown."""
 
     code = "no_reason"
     words = Words(
-        ja=f"付与の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
-        en=f"give a reason for the grant, in 1 to {REASON_CHARACTERS_MAX:,} characters",
+        ja=f"付与の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字の 1 行で指定してください"
+        "（制御文字や目に見えない文字は使えません）",
+        en=f"give a reason for the grant: one line of 1 to {REASON_CHARACTERS_MAX:,} characters, without control or "
+        "invisible characters",
     )
 
 

@@ -10,6 +10,7 @@ from datasets.database.closed_lists import CAPS, CHAINED
 from datasets.database.ids import new_id
 from datasets.database.store import Store, now
 from datasets.database.tables import AccountRow, GrantRow, OrganisationRow, UserRow
+from datasets.database.texts import line_of
 from datasets.ledger.accounts import (
     NOTHING,
     POPULATION,
@@ -312,8 +313,8 @@ def _positive(amount: Price) -> Price:
 
 
 def _reason(given: str) -> str:
-    reason = given.strip()
-    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
+    reason = line_of(given, most=REASON_CHARACTERS_MAX)
+    if reason is None:
         raise NoReason
     return reason
 

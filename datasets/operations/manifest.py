@@ -6,24 +6,41 @@ A folder without one is half a backup, and is refused.
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from datasets.database import chain
 from datasets.database.files import create_private, sync
+from datasets.database.installation import PREFIX
 from datasets.database.revision import newest
 from datasets.database.store import sha256_hex
-from datasets.operations.errors import DAMAGED, NO_MANIFEST, OTHER_VERSION, RestoreRefused
+from datasets.database.texts import is_line
+from datasets.operations.errors import (
+    DAMAGED,
+    NO_MANIFEST,
+    NOT_RESTORED,
+    NOT_WRITTEN,
+    OTHER_VERSION,
+    BackupRefused,
+    RestoreRefused,
+)
 
 FORMAT = 1
 MANIFEST, DATA, SECRET_KEY = "manifest.json", "data", "secret.key"
 DatabaseKind = Literal["sqlite", "postgresql"]
 DATABASE_FILES: Mapping[DatabaseKind, str] = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 CHUNK_BYTES = 1 << 20
+VERSION = re.compile(r"[0-9A-Za-z.+!_-]{1,64}", re.ASCII)
+INSTALLATION = re.compile(re.escape(PREFIX) + r"[0-9a-f]{1,64}", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+CHAIN_NAME = re.compile(r"[0-9a-z:_-]{1,200}", re.ASCII)
 
 Progress = Callable[[str, float], None]
 
@@ -35,6 +52,14 @@ class ChainEnd:
     number: int
     head: str
 
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Self:
+        """From JSON; raises ValueError, KeyError or TypeError where that is none."""
+        made = cls(**content)
+        _must(_is_count(made.number), "a number is none")
+        _must(made.head == chain.START if made.number == 0 else _is(DIGEST, made.head), "a head is no digest")
+        return made
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDigest:
@@ -42,6 +67,13 @@ class FileDigest:
 
     bytes: int
     sha256: str
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Self:
+        """From JSON; raises ValueError, KeyError or TypeError where that is none."""
+        made = cls(**content)
+        _must(_is_count(made.bytes) and _is(DIGEST, made.sha256), "a file has no digest")
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +104,13 @@ class Manifest:
         return {path.removeprefix(within): self.files[path] for path in self.files if path.startswith(within)}
 
     def write(self, folder: Path) -> None:
-        """Write it whole or not at all, and wait until it is on the disk."""
+        """Write it whole or not at all, and wait until it is on the disk.
+
+        Raises BackupRefused where a file has a name that no manifest is read with: it could never be restored.
+        """
+        for path in (*self.files, *self.absent):
+            if not _is_inside(path):
+                raise BackupRefused(NOT_WRITTEN.filled(cause=ascii(path)))
         content = {"format": FORMAT, **asdict(self), "absent": list(self.absent)}
         content["digest"] = sha256_hex(chain.canonical(content))
         draft = folder / f".{MANIFEST}-{secrets.token_hex(8)}"
@@ -104,8 +142,10 @@ def read_manifest(folder: Path) -> Manifest:
         text = (folder / MANIFEST).read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise RestoreRefused(NO_MANIFEST.filled(folder=folder)) from None
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, IsADirectoryError):
         raise RestoreRefused(DAMAGED.filled(file=MANIFEST)) from None
+    except OSError as failure:
+        raise RestoreRefused(NOT_RESTORED.filled(cause=failure.strerror)) from None
     try:
         content = json.loads(text)
         # Before its digest: another version may write another one.
@@ -119,6 +159,9 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _must_be_ours(content: Mapping[str, Any]) -> None:
+    # Before anything of it is told: it is not signed, and what it says goes to a terminal.
+    _must(_is_count(content["format"]), "the format is no number")
+    _must(_is(VERSION, content["program"]) and _is(VERSION, content["revision"]), "the version is none")
     if (content["format"], content["revision"]) != (FORMAT, newest()):
         raise RestoreRefused(
             OTHER_VERSION.filled(
@@ -135,30 +178,46 @@ def _must_be_ours(content: Mapping[str, Any]) -> None:
 def _manifest(content: dict[str, Any]) -> Manifest:
     """From the members of its text. Raises ValueError, KeyError, TypeError or AttributeError."""
     del content["format"]
-    content["chains"] = {name: ChainEnd(**end) for name, end in content["chains"].items()}
-    content["files"] = {_inside(path): FileDigest(**file) for path, file in content["files"].items()}
+    _must(isinstance(content["absent"], list), "what is absent is no list")
+    content["chains"] = {name: ChainEnd.read(end) for name, end in content["chains"].items()}
+    content["files"] = {path: FileDigest.read(file) for path, file in content["files"].items()}
     content["absent"] = tuple(content["absent"])
     made = Manifest(**content)
-    if made.database_file not in made.files:
-        raise ValueError("there is no database in it")
+    _must(_is(TIME, made.at) and datetime.fromisoformat(made.at) is not None, "the time is none")
+    _must(_is(INSTALLATION, made.installation) and made.installation in made.chains, "no installation")
+    _must(all(_is(CHAIN_NAME, name) for name in made.chains), "the name of a chain is none")
+    _must(all(map(_is_inside, (*made.files, *made.absent))), "a path leads out of the backup")
+    _must(made.database_file in made.files, "there is no database in it")
     return made
 
 
-def _inside(path: str) -> str:
-    """A path within the backup: whoever made it could name a file anywhere otherwise. Raises ValueError."""
-    parts = PurePosixPath(path).parts
-    if not parts or ".." in parts or parts[0] == "/":
-        raise ValueError("a path leads out of the backup")
-    return path
+def _must(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _is(form: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
+
+
+def _is_count(value: object) -> bool:
+    # true is an int to Python, and equal to 1.
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_inside(path: object) -> bool:
+    """Whether it is the one spelling of a path within the backup: whoever made it could name any file otherwise."""
+    if not isinstance(path, str) or not is_line(path):
+        return False
+    pure = PurePosixPath(path)
+    return str(pure) == path and bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
 
 
 def _found(file: Path) -> FileDigest | None:
     """A file as it is now; None where it is none or cannot be read."""
-    if file.is_symlink() or not file.is_file():
-        return None
     try:
-        return digest_of(file)
-    # A disk that cannot read its own file any more is one way in which backups are damaged.
+        return None if file.is_symlink() or not file.is_file() else digest_of(file)
+    # A name too long for the disk is no file; a disk that cannot read its own file any more damages backups, too.
     except OSError:
         return None
 

@@ -131,7 +131,11 @@ class People:
         self._secret_is_known = True
 
     def accept_secret(self, *, by: str) -> None:
-        """Make this the database's secret, whichever it was: keys made under another one prove nobody any more."""
+        """Make this the database's secret, whichever it was.
+
+        Keys made under another one prove nobody as long as that is not given. Whoever comes back to it (by this, or as
+        the previous one) brings back every key that was made under it and not rotated since.
+        """
         with self._store.writing() as tx:
             if held_installation(tx).secret_digest != digest_of(self._secret):
                 accept_secret(tx, self._secret, by=by)

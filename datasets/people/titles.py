@@ -1,14 +1,11 @@
 """What people call an organisation, in each language: a line of text that can stand anywhere a name is shown."""
 
-import unicodedata
 from dataclasses import dataclass
 
+from datasets.database.texts import line_of
 from datasets.people.errors import InvalidTitle
 
 TITLE_CHARACTERS_MAX = 100
-# Controls, invisible marks (some of which turn the direction of all that follows), halves of characters, and what
-# Unicode has not assigned. Private characters stay: names of Japanese people and places need them at times.
-REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +17,7 @@ class Titles:
 
     def __post_init__(self) -> None:
         for title in (self.ja, self.en):
-            if title is not None and not _is_title(title):
+            if title is not None and line_of(title, most=TITLE_CHARACTERS_MAX) != title:
                 raise InvalidTitle
 
     def over(self, before: "Titles") -> "Titles":
@@ -39,11 +36,3 @@ class Titles:
 
 
 NO_TITLES = Titles()
-
-
-def _is_title(text: str) -> bool:
-    return (
-        1 <= len(text) <= TITLE_CHARACTERS_MAX
-        and text == text.strip()
-        and not any(unicodedata.category(character) in REFUSED_CATEGORIES for character in text)
-    )

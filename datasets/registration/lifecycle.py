@@ -17,6 +17,7 @@ from datasets.database.files import remove, sync
 from datasets.database.locks import LockTaken, alone
 from datasets.database.store import Store, now
 from datasets.database.tables import Base, DatasetRow, VersionRow
+from datasets.database.texts import line_of
 from datasets.ledger.accounts import person
 from datasets.ledger.errors import REASON_CHARACTERS_MAX
 from datasets.ledger.journal import PURGED, REOPENED, RETIRED, append
@@ -29,8 +30,8 @@ REOPEN_WITHIN = timedelta(hours=24)
 TABLES = Base.metadata.tables
 DATASETS, VERSIONS = TABLES[DatasetRow.__tablename__], TABLES[VersionRow.__tablename__]
 NEEDS_REASON = Words(
-    ja=f"理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
-    en=f"give a reason, in 1 to {REASON_CHARACTERS_MAX:,} characters",
+    ja=f"理由を 1〜{REASON_CHARACTERS_MAX:,} 文字の 1 行で指定してください（制御文字や目に見えない文字は使えません）",
+    en=f"give a reason: one line of 1 to {REASON_CHARACTERS_MAX:,} characters, without control or invisible characters",
 )
 NOT_RETIRED = Words(ja="{id} は廃止されていません", en="{id} is not retired")
 RETIRED_TOO_LONG = Words(
@@ -137,8 +138,8 @@ def versions(store: Store, id: str) -> list[dict[str, Any]]:
 
 
 def _reason(given: str) -> str:
-    reason = given.strip()
-    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
+    reason = line_of(given, most=REASON_CHARACTERS_MAX)
+    if reason is None:
         raise RegistrationRefused(NEEDS_REASON)
     return reason
 

@@ -28,6 +28,7 @@ from datasets.database.locks import LockTaken, alone
 from datasets.database.owner import claim
 from datasets.database.store import Store, now
 from datasets.database.tables import Base, DatasetRow, LineageRow, VersionRow, ViewLineageRow
+from datasets.database.texts import line_of
 from datasets.descriptor.descriptor import Descriptor, View
 from datasets.engines.format import ENGINE
 from datasets.ledger.accounts import join_population, open_dataset, person
@@ -69,8 +70,10 @@ ANSWER_FROM = (
 
 
 NO_REASON = Words(
-    ja=f"--separate-lineage の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字で指定してください",
-    en=f"give --separate-lineage a reason, in 1 to {REASON_CHARACTERS_MAX:,} characters",
+    ja=f"--separate-lineage の理由を 1〜{REASON_CHARACTERS_MAX:,} 文字の 1 行で指定してください"
+    "（制御文字や目に見えない文字は使えません）",
+    en=f"give --separate-lineage a reason: one line of 1 to {REASON_CHARACTERS_MAX:,} characters, without control or "
+    "invisible characters",
 )
 ANOTHER_CAME_FIRST = Words(
     ja="登録の間に、別のマシンでこのデータセットの別のバージョンが登録されました。必要であればもう一度登録してください",
@@ -219,8 +222,8 @@ def register(
 
 
 def _reason(given: str) -> str:
-    reason = given.strip()
-    if not 1 <= len(reason) <= REASON_CHARACTERS_MAX:
+    reason = line_of(given, most=REASON_CHARACTERS_MAX)
+    if reason is None:
         raise RegistrationRefused(NO_REASON)
     return reason
 

@@ -930,6 +930,20 @@ MUTANTS = (
         (f"{RESTORE}::test_bad_backups_are_refused_and_nothing_is_touched",),
     ),
     Mutant(
+        "a reason that forges lines where it is shown",
+        "datasets/database/texts.py",
+        "return text if is_line(given) and 1 <=",
+        "return text if 1 <=",
+        ("tests/unit/test_texts.py::test_what_does_something_to_whoever_shows_it_is_no_reason_and_no_title",),
+    ),
+    Mutant(
+        "a manifest that names files elsewhere",
+        "datasets/operations/manifest.py",
+        'not pure.is_absolute() and ".." not in pure.parts',
+        "True",
+        ("tests/unit/test_manifest.py::test_what_no_backup_writes_is_damage_and_nothing_of_it_is_told",),
+    ),
+    Mutant(
         "restore beside a running server",
         "datasets/operations/restore.py",
         "        with alone(target.data_dir / SERVING):\n            return",

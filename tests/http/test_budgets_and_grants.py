@@ -86,7 +86,7 @@ def test_a_declined_wish_changes_nothing_and_who_asked_may_take_it_back(visitor:
 
 def test_a_wish_is_returned_with_what_is_missing(visitor: Visitor) -> None:
     path = pending(visitor)
-    for missing in ({}, {"reason": " "}):
+    for missing in ({}, {"reason": " "}, {"reason": "\x1b[2J"}, {"reason": "ok\u2028a"}):
         refused = visitor.post(path, {"decision": "return", **missing}, "kenji")
         assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/reason")
     by_who_asked = visitor.post(path, {"decision": "return", "reason": "unclear"}, "hana")
@@ -163,6 +163,9 @@ def test_there_is_nothing_to_decide_on_a_grant_that_is_not_there(onlooker: Visit
         ({"reason": " \n\t"}, "/reason", "blank"),
         ({"reason": "x" * 1_001}, "/reason", "wrong_length"),
         ({"reason": "a\0b"}, "/reason", "not_text"),
+        ({"reason": "\x1b[2J"}, "/reason", "not_one_line"),
+        ({"reason": "ok\n"}, "/reason", "not_one_line"),
+        ({"reason": "a\u202eb"}, "/reason", "not_one_line"),
         ({"user": "nobody"}, "/user", "unknown_holder"),
         ({"user": "a\0"}, "/user", "not_text"),
         ({"dataset": "nothing"}, "/dataset", "unknown_dataset"),

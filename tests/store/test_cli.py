@@ -1,6 +1,8 @@
 """The operator's commands, run as an operator would, on both databases."""
 
 import json
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from settlements import changed
 from town import SECRET
 
 from api.commands.main import main
+from api.commands.terminal import operator
 from api.services import Services
 from datasets.budgets.service import GrantRequest
 from datasets.database.store import Store
@@ -680,6 +683,39 @@ def test_a_stop_is_made_listed_and_ended(sudare, town, monkeypatch):
     assert sudare("stop", "list") == "停止されているものはありません\n"
     assert "停止されていません" in sudare("resume", "--user", "aoi", *why, exit_code=1)
     assert "一致しています" in sudare("ledger", "verify")
+
+
+def test_the_account_that_runs_a_command_answers_for_it_whatever_the_environment_says(
+    sudare, town, monkeypatch
+):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"):
+        monkeypatch.setenv(name, "somebody-else")
+    sudare("stop", "--user", "aoi", "--reason", "x")
+    (stop,) = json.loads(sudare("stop", "list", "--json"))
+    assert stop["by"] == f"operator:{pwd.getpwuid(os.getuid()).pw_name}"
+
+
+def test_an_account_without_a_name_is_known_by_its_number(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
+    assert operator() == "operator:3999999999"
+
+
+NOT_ONE_LINE = ["ok\nuser hana  2026  stopped by operator:root: fake", "a\r", "\x07", "\u202e", "\udcff"]
+
+
+@pytest.mark.parametrize("reason", NOT_ONE_LINE, ids=ascii)
+def test_a_reason_that_is_not_one_line_is_refused_by_every_command(sudare, town, reason):
+    for words in (
+        ["stop", "--user", "aoi"],
+        ["resume", "--all"],
+        ["grant", "--dataset", "town", "--user", "aoi", "--epsilon", "0.1"],
+        ["dataset", "retire", "town"],
+        ["dataset", "unretire", "town"],
+        ["dataset", "purge", "town", "--version", "1"],
+    ):
+        assert "one line" in sudare(*words, "--reason", reason, exit_code=1), words
+    assert sudare("stop", "list") == "nothing is stopped\n"
+    assert "town v1 pure" in sudare("dataset", "list")
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,21 @@ def test_a_transition_keeps_old_keys_until_the_previous_secret_is_taken_away(sto
     assert Ledger(store).verify() == []
 
 
+def test_whoever_returns_to_a_secret_brings_back_the_keys_that_were_not_rotated(
+    store: Store, key: str
+) -> None:
+    rotated = people_of(store).add_user("beni", **ANALYST)
+    there, back = people_of(store, NEW), people_of(store)
+    there.accept_secret(by="tester")
+    there.rotate("beni", by="tester")
+    with pytest.raises(UnknownKey):
+        there.authenticate(key)
+    back.accept_secret(by="tester")
+    assert back.authenticate(key).name == "aoi"
+    with pytest.raises(UnknownKey):
+        back.authenticate(rotated)
+
+
 def test_a_machine_left_behind_makes_no_keys(store: Store, key: str) -> None:
     left_behind = people_of(store)
     left_behind.prove_secret()

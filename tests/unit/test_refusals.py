@@ -188,4 +188,6 @@ def test_a_setting_outside_of_its_bounds_stops_the_start(name: str, value: str, 
 def test_the_command_line_shows_words_and_never_a_docstring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
     assert refusal_text(Unavailable()) == "データベースを利用できません"
-    assert refusal_text(NoReason()) == "付与の理由を 1〜1,000 文字で指定してください"
+    assert refusal_text(NoReason()) == (
+        "付与の理由を 1〜1,000 文字の 1 行で指定してください（制御文字や目に見えない文字は使えません）"
+    )
