@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from api.commands.language import refusal_text
+from api.commands.language import refusal_text, sentence
 from api.server.serving import hold
 from api.settings import InvalidSetting, Settings
 from privacy.refusal import Refusal
+from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,10 @@ COMMANDS = {
 }
 
 
+NOT_TEXT = Words(
+    ja="引数に UTF-8 ではない文字が含まれています。端末の文字コードを確認してください",
+    en="an argument holds characters that are no UTF-8: look which encoding the terminal uses",
+)
 BESIDE_NO_RESTORE = frozenset(
     ("backup", "budget", "dataset", "grant", "init", "ledger", "org", "resume", "stop", "user")
 )
@@ -127,6 +132,9 @@ class OperatorCommands(click.Group):
         except Refusal as refusal:
             # Without `from None` a terminal would show where in the code it was refused, which helps no operator.
             raise click.ClickException(refusal_text(refusal)) from None
+        # Bytes of another encoding, which a terminal handed on: no database and no output takes them.
+        except UnicodeEncodeError:
+            raise click.ClickException(sentence(NOT_TEXT)) from None
         # click ends quietly where whoever reads the output has gone.
         except BrokenPipeError:
             raise

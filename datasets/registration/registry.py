@@ -191,7 +191,6 @@ def register(
     Raises RegistrationRefused, LedgerError, or whatever `ingest` refuses the source for; then nothing has changed.
     """
     reason = None if separate_reason is None else _reason(separate_reason)
-    claim(data_dir, store)
     with _alone(data_dir, descriptor.schema.id) as home:
         guarded = SourceFile.at(source)
         admission = _Admission(
@@ -203,6 +202,7 @@ def register(
             reason=reason,
         )
         admission.before()
+        claim(data_dir, store)
         terms = _terms(store, descriptor, admission)
         with _next_version(store, home, descriptor, terms, actor, admission) as staging:
             examine = partial(admission.examine, folder=staging)

@@ -333,8 +333,16 @@ def test_a_grant_to_nobody_is_refused(sudare, town):
 @pytest.mark.parametrize(
     ("spoken", "sentence"),
     [
-        ("en", "Error: give a reason for the grant, in 1 to 1,000 characters\n"),
-        ("ja", "Error: 付与の理由を 1〜1,000 文字で指定してください\n"),
+        (
+            "en",
+            "Error: give a reason for the grant: "
+            + "one line of 1 to 1,000 characters, without control or invisible characters\n",
+        ),
+        (
+            "ja",
+            "Error: 付与の理由を 1〜1,000 文字の 1 行で指定してください"
+            + "（制御文字や目に見えない文字は使えません）\n",
+        ),
     ],
 )
 def test_a_grant_without_a_reason_is_refused_in_the_language_of_the_setting(
@@ -825,3 +833,10 @@ def test_every_command_says_that_the_database_was_never_initialised(
     assert done.exit_code == 1
     assert told in done.stderr
     assert isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    "words", [["stop", "--user", "\udcff", "--reason", "x"], ["user", "disable", "\udcff"]]
+)
+def test_an_argument_that_is_no_text_is_refused_as_such(sudare, town, words):
+    assert "no UTF-8" in sudare(*words, exit_code=1)

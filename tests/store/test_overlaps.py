@@ -122,7 +122,7 @@ def test_most_of_the_people_of_another_lineage_take_a_shared_cap_a_population_or
     for word in ("`lineage: visits`", "`population:`", "`--separate-lineage`"):
         assert word in told.value.message().en
         assert word in told.value.message().ja
-    with refused("in 1 to 1,000 characters"):
+    with refused("one line of 1 to 1,000 characters"):
         office.add("trips", most, reason=" \N{IDEOGRAPHIC SPACE}\t")
     with refused("visits"):
         office.add("trips", most, population="others")

@@ -48,6 +48,7 @@ NOT_OVER_HTTP = {
     "user_not_disabled",
     # Refused before anything is served.
     "secret_lost",
+    "other_data_folder",
     "already_there",
     "unknown_subject",
     "stopped_already",
