@@ -335,13 +335,17 @@ def test_a_grant_to_nobody_is_refused(sudare, town):
     [
         (
             "en",
-            "Error: give a reason for the grant: "
-            "one line of 1 to 1,000 characters, without control or invisible characters\n",
+            (
+                "Error: give a reason for the grant: "
+                "one line of 1 to 1,000 characters, without control or invisible characters\n"
+            ),
         ),
         (
             "ja",
-            "Error: 付与の理由を 1〜1,000 文字の 1 行で指定してください"
-            "（制御文字や目に見えない文字は使えません）\n",
+            (
+                "Error: 付与の理由を 1〜1,000 文字の 1 行で指定してください"
+                "（制御文字や目に見えない文字は使えません）\n"
+            ),
         ),
     ],
 )
