@@ -236,8 +236,12 @@ def _of(table: Table, **values: str) -> list[ColumnElement[bool]]:
 
 def _close(tx: Connection, name: str, lines: list[ExportLine], restoration: Restoration) -> None:
     """Say in the chain which of its lines were put back."""
-    told = {"by": restoration.by, "backup_at": restoration.backup_at}
-    told |= {"from": lines[0].number, "to": lines[-1].number}  # type: ignore[dict-item]
+    told: dict[str, Any] = {
+        "by": restoration.by,
+        "backup_at": restoration.backup_at,
+        "from": lines[0].number,
+        "to": lines[-1].number,
+    }
     if name.startswith(PREFIX):
         assert name == installation(tx).id, "an export is of this installation"
         add_line(tx, RESTORED, **told)
