@@ -114,6 +114,12 @@ def extreme_columns(draw: st.DrawFn, name: str, widths: tuple[int, ...] = (8, 16
     return draw(columns(name)) if draw(st.integers(0, 3)) == 0 else made(name=name, low=low, high=high)
 
 
+def ends_of(column: Column) -> tuple[int, ...]:
+    """The codes at the ends of a column, none outside of a domain of one value."""
+    low, high = column.low, column.high
+    return column.missing, low, min(low + 1, high), max(high - 1, low), high
+
+
 @pytest.mark.parametrize("often", FEW_AND_MANY)
 def test_exact_integers_of_small_domains_are_those_found_by_hand(engine, files, often) -> None:
     @often
@@ -135,12 +141,7 @@ def test_exact_integers_at_the_ends_of_every_width_are_those_found_by_hand(engin
     @given(data=st.data())
     def agree(data) -> None:
         schema = data.draw(schemas(extreme_columns))
-        ends = st.tuples(
-            *(
-                st.sampled_from((column.missing, column.low, column.low + 1, column.high - 1, column.high))
-                for column in schema.queryable
-            )
-        )
+        ends = st.tuples(*(st.sampled_from(ends_of(column)) for column in schema.queryable))
         extreme = st.lists(ends, min_size=1, max_size=schema.rows_per_person)
         people = data.draw(st.lists(extreme | persons(schema), max_size=12))
         file = written(files, schema, people)
