@@ -5,6 +5,9 @@ A fault is an edit of one file: `old` stands there exactly once and becomes `new
 
 from dataclasses import dataclass
 
+FROM_SECOND = (
+    "test_wide_keys_are_told_apart_by_a_table_a_search_or_an_offset[steps from the second value-count]"
+)
 ANSWER, QUERIES, ENGINE = (
     "tests/unit/test_answer.py",
     "tests/unit/test_query_service.py",
@@ -516,6 +519,20 @@ MUTANTS = (
         "bin: Node = (\"-\", cast(value, kind), Bound(exact.low))",
         "bin: Node = (\"-\", cast(value, kind), Bound(exact.low - 1))",
         (f"{ENGINE}::test_wide_columns_are_put_on_a_grid_and_into_bins",),
+    ),
+    Mutant(
+        "a closed end that takes the next bin's only code",
+        "datasets/engines/keys.py",
+        "if edge - 1 not in {0, *edges} and wider",
+        "if edge - 1 not in {0} and wider",
+        (f"{ENGINE}::test_wide_keys_are_told_apart_by_a_table_a_search_or_an_offset[steps and one value-count]",),
+    ),
+    Mutant(
+        "the lowest value taken for missing",
+        "datasets/engines/keys.py",
+        "if edge - 1 not in {0, *edges} and wider",
+        "if edge - 1 not in {*edges} and wider",
+        (f"{ENGINE}::{FROM_SECOND}",),
     ),
     Mutant(
         "fiscal years from January",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -57,6 +58,8 @@ def test_whoever_ends_the_demonstration_ends_its_server(tmp_path: Path, end: sig
         env=environment(folder, bind),
         stdout=subprocess.PIPE,
         text=True,
+        # As at a terminal: a shell lets what it starts in the background ignore the signal, and so its children.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     servers: list[psutil.Process] = []
     try:

@@ -20,6 +20,8 @@ from raw_http import answers, connected, pulse, until_closed, until_quiet
 from real_server import Server, serving
 from small_town import Town, build
 
+from api.server.worker import BufferingWorker
+
 HERE = Path(__file__).parent
 LENGTHS = ("0", "2", "1", "3", "-1", "+2", "2, 2", "0x2", "two", "", "2 ", "9" * 30, "1048577", "²")
 CODINGS = (
@@ -223,7 +225,8 @@ def check(server: Server, seeds: range) -> None:
     assert {status for status in told if not 200 <= status < 500} == set()
     assert {200, 400, 422} <= set(told)
     assert found.beats > 2
-    assert found.slowest < 1
+    # Held up by half a request it would take that one's whole patience.
+    assert found.slowest < BufferingWorker.head_s_max / 2
     assert server.call("GET", "/healthz")[0] == 200
 
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("api", "datasets", "privacy", "tests", "docs", "pyproject.toml", "openapi.yaml")
 AT_ONCE = 2
 TIMEOUT_S = 300
+TIMEOUT_OF_ALL_S = 3_600
 SAY_WHERE = "import api, datasets, privacy; print(*[m.__file__ for m in (api, datasets, privacy)], sep='\\n')"
 
 
@@ -33,7 +34,9 @@ def copy_tree(folder: Path) -> Path:
     return folder
 
 
-def run(tree: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    tree: Path, *arguments: str, timeout: int = TIMEOUT_S, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run Python inside a copy of the tree, which stands first on the path."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SUDARE_")}
     environment |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", **variables}
@@ -43,14 +46,16 @@ def run(tree: Path, *arguments: str, **variables: str) -> subprocess.CompletedPr
         env=environment,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=timeout,
         check=False,
     )
 
 
-def run_tests(tree: Path, *tests: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_tests(
+    tree: Path, *tests: str, timeout: int = TIMEOUT_S, **variables: str
+) -> subprocess.CompletedProcess[str]:
     options = ("-q", "-x", "--no-header", "-p", "no:cacheprovider")
-    return run(tree, "-m", "pytest", *options, *tests, **variables)
+    return run(tree, "-m", "pytest", *options, *tests, timeout=timeout, **variables)
 
 
 def mutated(folder: Path, mutant: Mutant) -> subprocess.CompletedProcess[str]:
@@ -103,7 +108,8 @@ def test_the_tests_import_the_copy_and_not_the_checkout(tree: Path) -> None:
 
 
 def test_without_a_fault_the_same_tests_pass(tree: Path) -> None:
-    ended = run_tests(tree, *sorted({test for mutant in MUTANTS for test in mutant.tests}))
+    tests = sorted({test for mutant in MUTANTS for test in mutant.tests})
+    ended = run_tests(tree, *tests, timeout=TIMEOUT_OF_ALL_S)
     assert ended.returncode == pytest.ExitCode.OK, ended.stdout
 
 

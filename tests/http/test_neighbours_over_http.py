@@ -24,6 +24,7 @@ from privacy.noise import OpendpNoise
 ODD_PERSON = "p9998,Odd One,osaka,-5,unreadable,1800-01-01\n"
 NAMES = re.compile(
     r"\b[qrg]_[0-9A-Za-z]{20,26}\b"  # ids of answers, requests and grants
+    r"|installation:[0-9a-f]{16}"  # made once, by chance
     r"|\d{4}-\d\d-\d\dT[\d:.]+Z"  # times
     r"|(?<=[\":])[0-9a-f]{64}(?=\")"  # digests of requests, tables and lines; a fingerprint has a prefix
 )

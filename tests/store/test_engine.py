@@ -239,6 +239,8 @@ EDGES = {
     "steps": tuple(range(-300_000, 600_001, 100_000)),
     "steps of the domain": tuple(range(-300_000, 700_001, 100_000)),
     "odd steps": (-299_999, -77, 0, 1, 65_537, 700_001),
+    "steps and one value": (-300_000, -200_000, -100_000, -99_999, 700_001),
+    "steps from the second value": (-299_999, -200_000, 0, 700_001),
     "beyond": (-300_000, 700_002),
     "inside": (3, 4),
     "single values": tuple(range(-7, 12)),
