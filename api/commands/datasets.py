@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datasets.registration.registry import Registered
 
 VIEW_HAS_NO_DATA = Words(
-    ja="これは登録済みのデータセットを結合するビューの記述です。--data は指定しないでください",
+    ja="これは登録済みのデータセットを結合するビューのデータ定義ファイルです。--data は指定しないでください",
     en="this describes a view, which is joined from registered datasets: leave --data out",
 )
 DATA_IS_MISSING = Words(
