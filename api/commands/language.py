@@ -28,6 +28,12 @@ def language(environment: Mapping[str, str] | None = None) -> Language:
     return "ja" if asked == "ja" or asked.startswith(("ja_", "ja.")) else "en"
 
 
+def must_be_spoken() -> None:
+    """Raise InvalidSetting where SUDARE_LANGUAGE names a language that is not spoken; also for what reads no settings."""
+    asked = {name: text for name, text in os.environ.items() if name.startswith(f"{PREFIX}LANGUAGE")}
+    Settings.read(asked)
+
+
 def _setting(environment: Mapping[str, str]) -> str:
     try:
         return Settings.read(environment).language

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from api.commands.language import refusal_text, sentence
+from api.commands.language import must_be_spoken, refusal_text, sentence
+from api.commands.spoken import spoken_command
 from api.server.serving import hold
 from api.settings import InvalidSetting, Settings
 from privacy.refusal import Refusal
@@ -109,7 +110,13 @@ class OperatorCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command that is called, loaded."""
         place = self._places.get(cmd_name)
-        return None if place is None else place.loaded()
+        return None if place is None else spoken_command(place.loaded())
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of a run, in which the group speaks the operator's language."""
+        return super(OperatorCommands, spoken_command(self)).make_context(info_name, args, parent, **extra)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -128,6 +135,7 @@ class OperatorCommands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that is called."""
         try:
+            must_be_spoken()
             return super().invoke(ctx)
         except Refusal as refusal:
             # Without `from None` a terminal would show where in the code it was refused, which helps no operator.
