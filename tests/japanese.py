@@ -37,8 +37,23 @@ PROPER_NAMES = frozenset(
             "UTF-16",
             "Unicode",
         ),
-        *("Excel", "Parquet", "PostgreSQL", "gzip", "zstd", "bzip2", "xz", "MD5", "SHA", "SHA-256"),
+        *(
+            "Excel",
+            "Parquet",
+            "PostgreSQL",
+            "SQLite",
+            "Sudare",
+            "gzip",
+            "zstd",
+            "bzip2",
+            "xz",
+            "MD5",
+            "SHA",
+            "SHA-256",
+        ),
         *("NaN", "MiB", "NUL", "CR", "LF", "CRLF", "Ctrl-C", "scikit-learn", "JavaScript"),
+        # what stands for arguments in the helps of commands
+        *("FOLDER", "DATA", "EXPORT"),
         # the words of statistics and anonymisation that Japanese writes so, too
         *("ID", "k", "l", "t", "c", "n", "k-map", "map"),
     )

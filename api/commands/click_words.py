@@ -1,8 +1,8 @@
-"""click's own messages in Japanese, and the catalogue of them that gettext reads (`python -m api.commands.click_words`).
+"""click's own messages in Japanese, and the catalogue of them that gettext reads.
 
 click asks gettext for whatever it tells; gettext finds its translations in a file alone. The file beside this module
-is made from here, and a test holds it against this. Texts of click that no command of ours can come upon (editors,
-shell completion, colours) are left out.
+is made from here (`python -m api.commands.click_words`), and a test holds it against this. Texts of click that no
+command of ours can come upon (editors, shell completion, colours) are left out.
 """
 
 import gettext

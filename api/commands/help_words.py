@@ -18,9 +18,9 @@ HELP: dict[str, str] = {
     "Back everything up into a new FOLDER, also while the server serves.": (
         "すべてを新しい FOLDER にバックアップします。サーバーの稼働中でも実行できます。"
     ),
-    "The database at one moment, the rows of every version that it names, the secret where it is a file, and a manifest "
-    "with the digest of every file, which is written last: without one a backup is none. The folder holds personal data. "
-    "PostgreSQL is backed up by pg_dump, which must be installed on this machine.": (
+    "The database at one moment, the rows of every version that it names, the secret where it is a file, and a "
+    "manifest with the digest of every file, which is written last: without one a backup is none. The folder holds "
+    "personal data. PostgreSQL is backed up by pg_dump, which must be installed on this machine.": (
         "ある時点のデータベース、その中の各バージョンの行データ、ファイルにある秘密鍵、全ファイルのハッシュ値の一覧"
         "（最後に書かれ、これがないものは完全なバックアップではありません）を保存します。フォルダには個人情報が含まれます。"
         "PostgreSQL には、このマシンに pg_dump が必要です。"
@@ -29,9 +29,9 @@ HELP: dict[str, str] = {
         "FOLDER のバックアップを、設定されたデータベースとデータ用フォルダに復元します。"
     ),
     "All servers must be stopped. Everything is verified before anything is touched, and all of it is restored or "
-    "nothing. With --journal, what happened after the backup is applied again: charges, grants, keys, people that were "
-    "disabled, stops. Without it every dataset and every user is stopped until an administrator resumes it with a reason "
-    "(sudare resume), since what was spent and disabled after the backup is unknown then. A SQLite database that is "
+    "nothing. With --journal, what happened after the backup is applied again: charges, grants, keys, people that "
+    "were disabled, stops. Without it every dataset and every user is stopped until an administrator resumes it with "
+    "a reason (sudare resume), since what was spent and disabled after the backup is unknown then. A SQLite database that is "
     "replaced is kept beside the new one; one on PostgreSQL is not: back it up first.": (
         "すべてのサーバーを停止してから実行してください。先に全体を検証し、すべてを復元するか、何も変えないかのどちらかです。"
         "--journal を指定すると、バックアップの後の予算の消費、付与、キー、無効化、停止を再び適用します。"
@@ -144,7 +144,8 @@ HELP: dict[str, str] = {
     "Recompute every chain and balance; exit 1 if anything disagrees.": (
         "すべての連鎖と残高を計算し直します。一致しないものがあれば終了コードは 1 です。"
     ),
-    "With --against, also where a line of the copy is missing here or is another one; lines beyond the copy are fine.": (
+    "With --against, also where a line of the copy is missing here or is another one; lines beyond the copy are "
+    "fine.": (
         "--against を指定すると、写しの行がここにない場合や異なる場合も報告します。写しより後の行はあっても構いません。"
     ),
     "Also compare with a copy of the journal that was kept elsewhere: what it has must be here, line by line.": (
@@ -166,7 +167,9 @@ HELP: dict[str, str] = {
         "無効化した利用者を新しいキーで再び有効にします。キーが表示されるのはこの 1 回だけです。"
     ),
     "List all users.": "すべての利用者を表示します。",
-    "Give a user a new key; the old one ends at once.": "利用者に新しいキーを発行します。以前のキーは直ちに無効になります。",
+    "Give a user a new key; the old one ends at once.": (
+        "利用者に新しいキーを発行します。以前のキーは直ちに無効になります。"
+    ),
     "Show a user.": "利用者を表示します。",
     # stops
     "Let a stopped dataset, organisation or user go on.": "停止したデータセット、組織、利用者を再開します。",
@@ -195,6 +198,12 @@ METAVARS = {
 
 STAGES = {
     "read": "読込み",
+    "reading": "読込み",
+    "coding": "符号化",
+    "bounding": "行数の確認",
+    "comparing": "照合",
+    "joining": "結合",
+    "writing": "書出し",
     "prepare": "準備",
     "search": "探索",
     "verify": "検証",

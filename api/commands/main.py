@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from api.commands.language import must_be_spoken, refusal_text, sentence
+from api.commands.language import cause_of, must_be_spoken, refusal_text, sentence
 from api.commands.spoken import spoken_command
 from api.server.serving import hold
 from api.settings import InvalidSetting, Settings
@@ -116,7 +116,9 @@ class OperatorCommands(click.Group):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """The context of a run, in which the group speaks the operator's language."""
-        return super(OperatorCommands, spoken_command(self)).make_context(info_name, args, parent, **extra)
+        spoken = spoken_command(self)
+        assert isinstance(spoken, click.Group)
+        return click.Group.make_context(spoken, info_name, args, parent, **extra)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -148,9 +150,8 @@ class OperatorCommands(click.Group):
             raise
         except OSError as fault:
             # Only what the system says, and of which file: a folder that is none, a disk that is full.
-            cause = fault.strerror or type(fault).__name__
             named = "" if fault.filename is None else f"{fault.filename}: "
-            raise click.ClickException(f"{named}{cause}") from None
+            raise click.ClickException(f"{named}{cause_of(fault)}") from None
 
 
 @click.group(cls=OperatorCommands, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

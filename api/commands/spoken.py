@@ -4,7 +4,7 @@ import copy
 import inspect
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import click
 
@@ -12,7 +12,6 @@ from api.commands.click_words import speak
 from api.commands.help_words import HELP, METAVARS, STAGES
 from api.commands.language import language
 from privacy.words import Language
-
 
 # Closing signs never begin a line, and opening ones never end one (JIS X 4051, 6.1.1).
 _PIECE = re.compile(r"[（「『]*(?:[!-~]+|[^\s])[、。，．）」』：；…ー]*[ \n]*")
@@ -43,8 +42,9 @@ class JapaneseFormatter(click.HelpFormatter):
         paragraphs = [wrapped(part, self.width - self.current_indent) for part in text.split("\n\n")]
         self.write("\n".join("".join(f"{indent}{line}\n" for line in lines) for lines in paragraphs))
 
-    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write names and what they mean, in two columns."""
+        rows = list(rows)
         first = min(max(columns(name) for name, _ in rows), col_max) + col_spacing
         behind = " " * (self.current_indent + first)
         for name, text in rows:
@@ -102,4 +102,8 @@ def _parameter(param: click.Parameter) -> click.Parameter:
         made.help = None if made.help is None else spoken_help(made.help)
         if made.metavar is None and not made.is_flag:
             made.metavar = METAVARS.get(made.type.name)
+    if made.type.name in METAVARS:
+        # click names a kind of value when it is made, and shows the name in its errors.
+        made.type = copy.copy(made.type)
+        made.type.name = METAVARS[made.type.name]
     return made

@@ -263,7 +263,7 @@ class AboveLimit(InvalidAmount):
 
     code = "above_limit"
     words = Words(
-        ja="口座の生涯合計が金額の上限を超えます",
+        ja="口座の生涯合計が予算の量の上限を超えます",
         en="the account's lifetime total would pass the limit of amounts",
     )
 
