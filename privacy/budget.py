@@ -24,12 +24,12 @@ class InvalidAmount(Refusal, ValueError):
     code = "invalid_amount"
 
 
-OUTSIDE = Words(ja="金額は 0 から 1,000,000 までです", en="the amount is outside 0 to 1,000,000")
+OUTSIDE = Words(ja="予算の量は 0 から 1,000,000 までです", en="the amount is outside 0 to 1,000,000")
 NOT_PLAIN = Words(
-    ja="金額は指数表記を使わない正の十進数で、小数は 9 桁までです",
+    ja="予算の量は指数表記を使わない正の十進数で、小数は 9 桁までです",
     en="an amount is a positive decimal in plain notation, at most 9 decimals",
 )
-NOT_POSITIVE = Words(ja="金額は 0 より大きくなければなりません", en="an amount must be above zero")
+NOT_POSITIVE = Words(ja="予算の量は 0 より大きくなければなりません", en="an amount must be above zero")
 
 
 @dataclass(frozen=True, slots=True, order=True)

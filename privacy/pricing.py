@@ -40,7 +40,7 @@ class AboveQueryLimit(Refusal, ValueError):
 
     code = "above_query_limit"
     words = Words(
-        ja="価格 {price} は 1 回の上限 {limit} を超えています",
+        ja="予算の消費 {price} は 1 回の上限 {limit} を超えています",
         en="the price {price} is above the limit of {limit} a query",
     )
 
@@ -67,7 +67,9 @@ def check_accuracy(query: Query, estimators: Sequence[AnyEstimator], resolver: R
         resolver.refuse("/budget/accuracy/of", "unknown_statistic", asked.of, ", ".join(names))
     elif asked.rows is None and depends_on_rows(estimators[names.index(asked.of)]):
         resolver.refuse("/budget/accuracy/rows", "error_depends_on_rows", asked.of)
-    if isinstance(asked.within, str) or asked.within <= 0:
+    if isinstance(asked.within, str):
+        _refuse_text(asked.within, resolver)
+    elif asked.within <= 0:
         resolver.refuse("/budget/accuracy/within", "not_positive", asked.within)
     elif asked.within < WITHIN_MIN:
         resolver.refuse("/budget/accuracy/within", "outside_domain", asked.within, f"{WITHIN_MIN} …")
@@ -78,6 +80,16 @@ def check_accuracy(query: Query, estimators: Sequence[AnyEstimator], resolver: R
         resolver.refuse("/budget/accuracy/rows", "not_positive", asked.rows)
     if asked.relative is not None and not 0 < asked.relative < 1:
         resolver.refuse("/budget/accuracy/relative", "outside_domain", asked.relative, "0 … 1")
+
+
+def _refuse_text(within: str, resolver: Resolver) -> None:
+    """Refuse an error given as text: as a share, as a number in quotation marks, or as no number at all."""
+    pointer = "/budget/accuracy/within"
+    # A share of a cell's size is a width that only the data knows, so no price follows from it.
+    if within.rstrip().endswith(("%", "％")):
+        resolver.refuse(pointer, "not_a_number:percentage", within)
+    else:
+        resolver.refuse_text(pointer, within)
 
 
 def depends_on_rows(estimator: AnyEstimator) -> bool:
@@ -233,9 +245,22 @@ def _error_text(estimator: AnyEstimator, error: Fraction) -> str:
     return f"{Decimal(math.ceil(error * 10**digits)).scaleb(-digits).normalize():f}"
 
 
-def count_within(schema: Schema, within: int) -> Price | None:
-    """The least price of one count within ±`within` at 95 %; None where no query may cost as much."""
+def error_of_count(schema: Schema, price: Price) -> int | None:
+    """Within what one count at a price is exact at 95 %, in rows rounded up; None for less than a draw costs."""
+    if price < PRICE_MIN:
+        return None
+    estimator, asked, terms = _one_count(schema, 1)
+    return math.ceil(error_at(asked, estimator, terms, price))
+
+
+def _one_count(schema: Schema, within: int) -> tuple[Plain, Accuracy, Terms]:
+    """One count of all rows, to be exact within ±`within` at 95 %."""
     estimator = Plain(key="count", exact=ExactAggregate(kind="rows"), rows=schema.rows_per_person)
     asked = Accuracy(of="", within=within, confidence=Decimal(str(CONFIDENCE)))
-    terms = Terms(schema=schema, layout=plain(()), mechanism=None)
+    return estimator, asked, Terms(schema=schema, layout=plain(()), mechanism=None)
+
+
+def count_within(schema: Schema, within: int) -> Price | None:
+    """The least price of one count within ±`within` at 95 %; None where no query may cost as much."""
+    estimator, asked, terms = _one_count(schema, within)
     return _solve(asked, estimator, terms, PRICE_MIN, schema.price_per_query_max)

@@ -43,13 +43,16 @@ COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "in", "between", "is_missing")
 class Problem:
     """One thing wrong with a request: where (`pointer`), what (`reason`), the caller's words, the remedy.
 
-    `given` quotes the caller, `expected` quotes the public schema; neither ever quotes data.
+    `given` quotes the caller, `expected` quotes the public schema (as Words where it reads otherwise in another
+    language), `nearest` is what was probably meant; none ever quotes data. A reason may be told in other words for
+    one kind of mistake, which then stands behind it: not_a_number:percentage.
     """
 
     pointer: str
     reason: str
     given: object = None
     expected: object = None
+    nearest: str | Decimal | None = None
 
 
 class InvalidQuery(Refusal, ValueError):
@@ -68,7 +71,7 @@ class NotReachable(Refusal, ValueError):
 
     code = "not_reachable"
     words = Words(
-        ja="誤差 {within} 以内の価格は 1 回の上限 {limit} を超えます。{reachable} 以内なら得られます",
+        ja="誤差 {within} 以内の答えに必要な予算の消費は 1 回の上限 {limit} を超えます。{reachable} 以内なら得られます",
         en="within {within} costs more than the limit of {limit} a query; within {reachable} is reachable",
     )
 

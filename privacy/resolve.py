@@ -1,15 +1,28 @@
 """Names and literals of a query → columns and codes of a schema. Collects every problem, reads no data."""
 
 import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
 from privacy import filters
 from privacy.filters import Filter, Interval, Member
+from privacy.nearest import nearest
 from privacy.query import All, Any, Compare, InvalidQuery, Key, Not, Problem, Scalar, Where
 from privacy.schema import Category, Column, Date, Number, Schema, UndeclaredColumn, day_number, day_of
+from privacy.words import Words
 
+LISTED_MAX = 20
+"""So many values of a column are listed in a refusal."""
+SUGGESTIONS_MAX = 5
+"""For so many faults of a question what was probably meant is looked for."""
+NUMBER_CHARACTERS_MAX = 40
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
 # `date.fromisoformat` also takes 20260401 and 2026-W14-3; questions have one way to write a day.
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -24,10 +37,27 @@ class Resolver:
         self.problems: list[Problem] = []
         # A thousand literals each looked for in a list of thousands would be millions of comparisons.
         self._codes: dict[str, dict[str, int]] = {}
+        self._listed: dict[str, tuple[Words, dict[Scalar, str]]] = {}
 
-    def refuse(self, pointer: str, reason: str, given: object = None, expected: object = None) -> None:
-        """Note a problem."""
-        self.problems.append(Problem(pointer=pointer, reason=reason, given=given, expected=expected))
+    def refuse(
+        self,
+        pointer: str,
+        reason: str,
+        given: object = None,
+        expected: object = None,
+        known: Iterable[str] = (),
+    ) -> None:
+        """Note a problem; of the `known` names the one most like `given` is told, too."""
+        # What is most alike is looked for among all names: of a thousand wrong literals not for each of them.
+        meant = nearest(given, known) if len(self.problems) < SUGGESTIONS_MAX else None
+        self.problems.append(
+            Problem(pointer=pointer, reason=reason, given=given, expected=expected, nearest=meant)
+        )
+
+    def _meant(self, meant: str | Decimal | None) -> None:
+        """Say of the last problem what was certainly meant, if that is known."""
+        if meant is not None:
+            self.problems[-1] = replace(self.problems[-1], nearest=meant)
 
     def done(self) -> None:
         """Raise what was noted."""
@@ -37,7 +67,7 @@ class Resolver:
     def place(self, name: str, pointer: str) -> int | None:
         """The number of a queryable column."""
         if name not in self.places:
-            self.refuse(pointer, "unknown_column", name, ", ".join(self.places))
+            self.refuse(pointer, "unknown_column", name, ", ".join(self.places), self.places)
             return None
         return self.places[name]
 
@@ -63,13 +93,21 @@ class Resolver:
             self._codes[column.name] = {value: code for code, value in enumerate(column.values)}
         code = self._codes[column.name].get(value) if isinstance(value, str) else None
         if code is None:
-            self.refuse(pointer, "undeclared_value", value, _list_text(column.values))
+            self._refuse_undeclared(column, value, pointer)
         return code
+
+    def _refuse_undeclared(self, column: Category, value: Scalar, pointer: str) -> None:
+        """Refuse a value that nobody declared: with the declared ones, and the code where it is a code's label."""
+        if column.name not in self._listed:
+            self._listed[column.name] = values_words(column), _values_by_label(column)
+        listed, by_label = self._listed[column.name]
+        self.refuse(pointer, "undeclared_value", value, listed, column.values)
+        self._meant(by_label.get(value))
 
     def steps(self, column: Number, value: Scalar, pointer: str) -> int | None:
         """A number as whole steps of a column, whatever its domain."""
         if isinstance(value, str):
-            self.refuse(pointer, "not_a_number", value)
+            self.refuse_text(pointer, value)
             return None
         # Exact: floats would find 0.3 to be no multiple of 0.1.
         steps = Fraction(value) / Fraction(column.step)
@@ -78,6 +116,11 @@ class Resolver:
             return None
         return steps.numerator
 
+    def refuse_text(self, pointer: str, value: str) -> None:
+        """Refuse text where a number is wanted, and say which number it looks like."""
+        self.refuse(pointer, "not_a_number", value)
+        self._meant(plain_number(value))
+
     def _date(self, value: Scalar, pointer: str) -> int | None:
         if isinstance(value, str) and _ISO_DATE.fullmatch(value):
             try:
@@ -85,6 +128,7 @@ class Resolver:
             except ValueError:
                 pass
         self.refuse(pointer, "not_a_date", value)
+        self._meant(_day_meant(value))
         return None
 
     def where(self, where: Where | None, pointer: str = "/where", *, negated: bool = False) -> Filter:
@@ -180,6 +224,46 @@ class Resolver:
         ]
 
 
+def plain_number(text: str) -> Decimal | None:
+    """The number that text spells, in quotation marks, with separators or full-width (６，５００); else None."""
+    bare = unicodedata.normalize("NFKC", text[:NUMBER_CHARACTERS_MAX]).strip().replace(",", "")
+    return Decimal(bare) if len(text) < NUMBER_CHARACTERS_MAX and _NUMBER.fullmatch(bare) else None
+
+
+def _day_meant(value: Scalar) -> str | None:
+    """The day that 2026/4/1 or 2026年4月1日 spells, as questions write it; else None."""
+    spelt = _DAY.fullmatch(unicodedata.normalize("NFKC", value).strip()) if isinstance(value, str) else None
+    return None if spelt is None else f"{spelt[1]}-{spelt[2]:0>2}-{spelt[3]:0>2}"
+
+
+def values_words(column: Category) -> Words:
+    """The declared values as a refusal lists them, each with its label: chuo（中央区）."""
+    return Words(
+        ja=_labelled_text(column, column.labels.get("ja"), "{}（{}）"),
+        en=_labelled_text(column, column.labels.get("en"), "{} ({})"),
+    )
+
+
+def _labelled_text(column: Category, labels: Sequence[str] | None, form: str) -> str:
+    if not labels:
+        return _list_text(column.values)
+    shown = [
+        value if value == label else form.format(value, label)
+        for value, label in zip(column.values[:LISTED_MAX], labels, strict=False)
+    ]
+    rest = () if len(column.values) <= LISTED_MAX else (f"… ({len(column.values)})",)
+    return ", ".join((*shown, *rest))
+
+
+def _values_by_label(column: Category) -> dict[Scalar, str]:
+    """The value that each label stands for, in whatever language."""
+    return {
+        label: value
+        for labels in column.labels.values()
+        for label, value in zip(labels, column.values, strict=False)
+    }
+
+
 def domain_text(column: Column) -> str:
     """A column's domain as the descriptor writes it."""
     match column:
@@ -195,5 +279,5 @@ def domain_text(column: Column) -> str:
 
 def _list_text(values: tuple[str, ...]) -> str:
     # A refusal quotes the schema, which may list thousands of values.
-    shown = ", ".join(values[:20])
-    return shown if len(values) <= 20 else f"{shown}, … ({len(values)})"
+    shown = ", ".join(values[:LISTED_MAX])
+    return shown if len(values) <= LISTED_MAX else f"{shown}, … ({len(values)})"

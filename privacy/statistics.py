@@ -298,7 +298,7 @@ class StatisticReader:
         for place, value in enumerate(statistic.q):
             here = f"{pointer}/{place}" if several else pointer
             if isinstance(value, str):
-                self.resolver.refuse(here, "not_a_number", value)
+                self.resolver.refuse_text(here, value)
             elif not 0 <= value <= 1:
                 self.resolver.refuse(here, "outside_domain", value, "0 … 1")
             # Scores are scaled by the denominator of q: with four decimals they stay inside int64.

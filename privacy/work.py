@@ -45,7 +45,7 @@ PARTS = {
         en="the number of draws of noise: use fewer quantiles or statistics",
     ),
     "search": Words(
-        ja="精度から価格を求める計算（価格を直接指定するか、表や分位数を減らしてください）",
+        ja="精度から予算の消費を求める計算（epsilon か rho を直接指定するか、表や分位数を減らしてください）",
         en="the search for the price of an accuracy: give a price, or use fewer tables or quantiles",
     ),
     "strategy": Words(

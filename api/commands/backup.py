@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datasets.operations.restore import Restored
 
 BACKED_UP = Words(
-    ja="{at} の状態を {folder} にバックアップしました（{files} ファイル、{bytes} バイト）。仕訳帳の写し（sudare ledger "
-    "export）も別の場所に定期的に保存してください。復元に使います",
+    ja="{at} の状態を {folder} にバックアップしました（{files} ファイル、{bytes} バイト）。予算台帳の写し（"
+    "sudare ledger export）も別の場所に定期的に保存してください。復元に使います",
     en="backed up to {folder} as of {at}: {files} files, {bytes} bytes. Keep copies of the journal elsewhere, too "
     "(sudare ledger export): a restore needs what it says of the time after this backup",
 )
@@ -30,14 +30,14 @@ ABSENT = Words(
 )
 RESTORED = Words(ja="{at} のバックアップを復元しました", en="restored the backup of {at}")
 APPLIED = Words(
-    ja="バックアップ以降の仕訳 {lines} 行を再適用しました。その間の回答は失われています。"
-    "同じ Idempotency-Key で再送された質問は新しい質問として課金されます",
+    ja="バックアップ以降の予算台帳の {lines} 行を再適用しました。その間の回答は失われています。"
+    "同じ Idempotency-Key で再送された質問は新しい質問となり、予算を消費します",
     en="applied {lines} lines of the journal after it again. Their answers are lost: a retry under the same "
     "idempotency key is a new question and is charged",
 )
 UNKNOWN_SINCE = Words(
-    ja="バックアップ以降の仕訳帳がないため、その間の消費、無効化、キーの更新は分かりません。そのため、次のすべてを停止しま"
-    "した。管理者が理由を付けて sudare resume を実行すると、その理由が仕訳帳に残り、再び利用できます",
+    ja="バックアップ以降の予算台帳がないため、その間の消費、無効化、キーの更新は分かりません。そのため、次のすべてを停止しま"
+    "した。管理者が理由を付けて sudare resume を実行すると、その理由が予算台帳に残り、再び利用できます",
     en="what was spent, disabled and rotated after the backup is unknown without the journal, so all of these are "
     "stopped. An administrator accepts that by sudare resume with a reason, which the journal keeps",
 )
@@ -53,7 +53,7 @@ KEPT = Words(
     en="the database that stood there is {kept}: remove it when it is not needed any more",
 )
 KNOWN_UNTIL = Words(
-    ja="仕訳帳の写しは {at} までのものです。それより後の消費、無効化、キーの更新は失われます。"
+    ja="予算台帳の写しは {at} までのものです。それより後の消費、無効化、キーの更新は失われます。"
     "より新しい写しがあれば、それで"
     "復元し直してください",
     en="the copy of the journal ends at {at}: what was spent, disabled or rotated later is lost. If there is a "
@@ -69,13 +69,13 @@ FORMER_SECRET = Words(
     "SUDARE_SECRET_KEY",
 )
 VERIFY_WITHOUT = Words(
-    ja="バックアップより後に書き出した仕訳帳の写しとは、一致しなくなっています（sudare ledger verify --against）",
+    ja="バックアップより後に書き出した予算台帳の写しとは、一致しなくなっています（sudare ledger verify --against）",
     en="copies of the journal that were exported after the backup do not agree with this any more (sudare "
     "ledger verify "
     "--against)",
 )
 VERIFY = Words(
-    ja="続けて sudare ledger verify --against で仕訳帳の写しと照合してください",
+    ja="続けて sudare ledger verify --against で予算台帳の写しと照合してください",
     en="now hold it against a copy of the journal: sudare ledger verify --against",
 )
 

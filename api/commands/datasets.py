@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.commands.account_lines import account_line, account_text, all_accounts
-from api.commands.language import sentence
+from api.commands.language import language, sentence
 from api.commands.terminal import StageProgress, as_json, echo, operator
 from api.services import Services
 from privacy.words import Words
@@ -20,11 +20,11 @@ from privacy.words import Words
 if TYPE_CHECKING:
     from datasets.catalog import DatasetVersion
     from datasets.descriptor.descriptor import Descriptor, View
-    from datasets.registration.ingest import ColumnCounts, IngestReport
+    from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport
     from datasets.registration.registry import Registered
 
 VIEW_HAS_NO_DATA = Words(
-    ja="これは登録済みのデータセットを結合するビューの記述です。--data は指定しないでください",
+    ja="これは登録済みのデータセットを結合するビューのデータ定義ファイルです。--data は指定しないでください",
     en="this describes a view, which is joined from registered datasets: leave --data out",
 )
 DATA_IS_MISSING = Words(
@@ -60,6 +60,37 @@ STOPPED = Words(
     ja="中止しました。データセットは以前のままです", en="stopped; the dataset is as it was before"
 )
 
+FAULTLESS = Words(
+    ja="{file}: {id}、{columns} 列、誤りはありません", en="{file}: {id}, {columns} columns, no faults"
+)
+VIEW_FAULTLESS = Words(
+    ja="{file}: {id}、{columns} 列、この中に誤りはありません。結合元が許すかどうかは登録のときに分かります",
+    en="{file}: {id}, {columns} columns, no faults in itself; whether its sources allow it is seen when it is "
+    "registered",
+)
+ROWS_READ = Words(
+    ja="{rows_read} 行を読み、{persons} 人の {rows_kept} 行を使います",
+    en="{rows_read} rows read, {rows_kept} kept of {persons} persons",
+)
+ROWS_LEFT_OUT = Words(
+    ja="個人を示す値のない行 {rows_without_person}、1 人あたりの上限を超えた行 {dropped_by_bound}",
+    en="{rows_without_person} named no person, {dropped_by_bound} were beyond the bound",
+)
+KEPT_BY_BOUND = Words(
+    ja="1 人 k 行までとした場合に残る行の割合: {kept}",
+    en="share of the rows that a bound of k rows a person keeps: {kept}",
+)
+AS_DECLARED = Words(ja="すべて宣言のとおり", en="all cells as declared")
+COUNTED = Words(ja="{kind} {number}", en="{number} {kind}")
+CELLS = {
+    "missing": Words(ja="欠損", en="missing"),
+    "clamped": Words(ja="範囲外のため端の値に変更", en="clamped"),
+    "unreadable": Words(ja="読取り不能", en="unreadable"),
+    "undeclared": Words(ja="宣言されていない値", en="undeclared"),
+    "without person": Words(ja="個人を示す値なし", en="without person"),
+}
+"""What happened to cells, by the names of the report."""
+PROBLEM_LINE = Words(ja="{line} 行目、{column}: {kind}", en="line {line}, {column}: {kind}")
 existing = click.Path(exists=True, path_type=Path)
 
 
@@ -264,30 +295,38 @@ def _show_description(file: Path, described: "Descriptor | View", as_json: bool)
 
     is_view = isinstance(described, View)
     schema = described if isinstance(described, View) else described.schema
-    text = f"{file}: {schema.id}, {len(schema.columns)} columns, no faults"
     # Checking needs no database; whether the sources have these columns stands only there.
-    if is_view:
-        text += " in itself; whether its sources allow it is seen when it is registered"
-    echo({"id": schema.id, "columns": len(schema.columns)}, as_json=as_json, text=text)
+    words = VIEW_FAULTLESS if is_view else FAULTLESS
+    text = words.filled(file=file, id=schema.id, columns=len(schema.columns))
+    echo({"id": schema.id, "columns": len(schema.columns)}, as_json=as_json, text=sentence(text))
 
 
 def _show_report(report: "IngestReport", as_json: bool, **about: Any) -> None:
     """The operator's report: counts, and problems by line and column, never a value."""
     kept = ", ".join(f"{bound}: {share:.1%}" for bound, share in report.kept_by_bound.items())
+    counts = asdict(report)
     lines = [
-        f"{report.rows_read} rows read, {report.rows_kept} kept of {report.persons} persons",
-        f"{report.rows_without_person} named no person, {report.dropped_by_bound} were beyond the bound",
-        *(f"  {name}: {_counted(counts)}" for name, counts in report.columns.items()),
-        f"share of the rows that a bound of k rows a person keeps: {kept}",
-        *(f"  line {problem.line}, {problem.column}: {problem.kind}" for problem in report.problems),
+        *(sentence(words.filled(**counts)) for words in (ROWS_READ, ROWS_LEFT_OUT)),
+        *(f"  {name}: {_counted(of_column)}" for name, of_column in report.columns.items()),
+        sentence(KEPT_BY_BOUND.filled(kept=kept)),
+        *(f"  {_problem_text(problem)}" for problem in report.problems),
     ]
     echo({**about, **asdict(report)}, as_json=as_json, text="\n".join(lines))
 
 
 def _counted(counts: "ColumnCounts") -> str:
     # Columns without a remark are the rule; zeros would hide the others.
-    found = [f"{number} {name}" for name, number in asdict(counts).items() if number]
-    return ", ".join(found) or "all cells as declared"
+    found = [
+        sentence(COUNTED.filled(number=number, kind=sentence(CELLS[name])))
+        for name, number in asdict(counts).items()
+        if number
+    ]
+    return ", ".join(found) or sentence(AS_DECLARED)
+
+
+def _problem_text(problem: "CellProblem") -> str:
+    told = PROBLEM_LINE.within(language())
+    return told.format(line=problem.line, column=problem.column, kind=sentence(CELLS[problem.kind]))
 
 
 def _terms(version: "DatasetVersion") -> dict[str, Any]:

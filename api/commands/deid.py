@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.commands.language import cause_of, sentence
 from api.commands.language import language as language_of_operator
-from api.commands.language import sentence
 from api.commands.terminal import StageProgress
 from privacy.words import LANGUAGES, Language, Words
 
@@ -26,6 +26,21 @@ STOPPED = Words(ja="中止しました。何も書き出していません", en=
 TOO_LARGE = Words(
     ja="記憶域が足りません。何も書き出していません",
     en="there is not enough memory for this; nothing was written",
+)
+NOT_SOLVED = Words(ja="解がありません：", en="no solution:")
+SEE = Words(ja="{out}/report.html をご覧ください", en="see {out}/report.html")
+OPTIMAL = Words(ja="最適であることを証明済み", en="proven optimal")
+GAP = Words(ja="最適との差は {gap} 以下", en="gap at most {gap}")
+SCHEMES = Words(ja="{schemes} 通りの段階の組", en="{schemes} schemes")
+PUBLISHED = Words(
+    ja="{published} 件のレコード（うち {suppressed} 件は値を伏せています）を {out}/records.csv に書き出しました",
+    en="{published} records, {suppressed} of them suppressed, in {out}/records.csv",
+)
+LOSS = Words(ja="情報損失 {loss}（{proven}）", en="loss {loss} ({proven})")
+MET = Words(ja="満たしている基準：{model}", en="met: {model}")
+READ_FIRST = Words(
+    ja="提供の前に {out}/report.html をお読みください",
+    en="read {out}/report.html before anything is given away",
 )
 STOPPING = Words(
     ja="中止しています。もう一度 Ctrl-C を押すと直ちに終了します", en="stopping; Ctrl-C again leaves at once"
@@ -97,7 +112,7 @@ def _run(
         raise click.ClickException(sentence(TOO_LARGE)) from None
     # Only what the system says of the cause: the file's name is often that of a draft, which is gone by then.
     except OSError as fault:
-        cause = fault.strerror or fault
+        cause = cause_of(fault)
         failed = Words(ja=f"{cause}（何も書き出していません）", en=f"{cause}; nothing was written")
         raise click.ClickException(sentence(failed)) from None
 
@@ -118,21 +133,24 @@ def _files(report: "Report", languages: tuple[Language, ...]) -> Mapping[str, st
 
 def _summary(body: Mapping[str, Any], out: Path) -> str:
     """What an operator wants to know first."""
+    chosen = language_of_operator()
     if not body["solved"]:
+        reasons = body["reasons_ja" if chosen == "ja" else "reasons"]
         return "\n".join(
-            ["no solution:", *(f"  {reason}" for reason in body["reasons"]), f"see {out}/report.html"]
+            [sentence(NOT_SOLVED), *(f"  {reason}" for reason in reasons), sentence(SEE.filled(out=out))]
         )
     # Local recoding has no one set of levels whose loss could be proven least, but as many as it used.
-    proven = "proven optimal" if body["optimal"] else f"gap at most {body['gap']:.6g}"
+    proven = OPTIMAL if body["optimal"] else GAP.filled(gap=f"{body.get('gap') or 0:.6g}")
     if body["levels"] is None:
-        proven = f"{body['schemes']} schemes"
+        proven = SCHEMES.filled(schemes=body["schemes"])
+    published = body["rows"]["published"]
     return "\n".join(
         [
-            f"{body['rows']['published']} records, {body['suppressed']} of them suppressed, in {out}/records.csv",
-            f"loss {body['loss']:.9f} ({proven})",
-            *(f"met: {model['name']}" for model in body["models"]),
-            body["standard"]["words"]["en"],
-            f"read {out}/report.html before anything is given away",
+            sentence(PUBLISHED.filled(published=published, suppressed=body["suppressed"], out=out)),
+            sentence(LOSS).format(loss=f"{body['loss']:.9f}", proven=sentence(proven)),
+            *(sentence(MET).format(model=model["title"][chosen]) for model in body["models"]),
+            body["standard"]["words"][chosen],
+            sentence(READ_FIRST.filled(out=out)),
         ]
     )
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-from api.commands.language import sentence
+from api.commands.language import language, sentence
+from api.commands.spoken import columns
 from api.services import Services
 from privacy.words import Words
 
@@ -29,6 +30,29 @@ QUESTION = {
     "group_by": [{"column": "sex"}, {"column": "age", "bins": [20, 40, 65, 120]}],
     "budget": {"epsilon": "0.5"},
 }
+
+
+SERVING = Words(ja="稼働中です。停止するには Ctrl-C を押してください。", en="Serving. Press Ctrl-C to stop.")
+ASKED = Words(
+    ja="20 歳以上の住民は何人で、平均所得はいくらですか。",
+    en="How many residents of 20 and over are there, and what do they earn on average?",
+)
+HEADER = (
+    Words(ja="性別", en="sex"),
+    Words(ja="年齢", en="age"),
+    Words(ja="住民", en="residents"),
+    Words(ja="95 % 区間", en="95 % bounds"),
+    Words(ja="平均所得（円）", en="mean income (JPY)"),
+    Words(ja="95 % 区間", en="95 % bounds"),
+)
+TOLD_AGAIN = Words(ja="以前の回答の再提示（予算の消費なし）", en="told again, free")
+COST = Words(ja="予算の消費 ε {amount}", en="cost ε {amount}")
+LEFT = Words(ja="{account} の残り {remaining}", en="{account} has {remaining} left")
+KEYS = Words(ja="API キー（表示されるのはこの 1 回だけです）：", en="keys (shown only now):")
+ADDRESSES = Words(
+    ja="API の説明: http://{bind}/docs   データセット: http://{bind}/v1/datasets",
+    en="API description: http://{bind}/docs   datasets: http://{bind}/v1/datasets",
+)
 
 
 @click.command()
@@ -54,7 +78,7 @@ def demo(once: bool, residents: int) -> None:
 
 def _serve_on(server: subprocess.Popen[bytes]) -> int:
     """Wait for Ctrl-C, or for the server's own end; returns the exit code."""
-    click.echo("\nServing. Press Ctrl-C to stop.")
+    click.echo(f"\n{sentence(SERVING)}")
     # Ctrl-C is how this ends well, so it is no failure.
     with contextlib.suppress(KeyboardInterrupt):
         return server.wait()
@@ -121,6 +145,7 @@ def _ask(bind: str, key: str) -> dict[str, Any]:
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
+        "Accept-Language": language(),
         "Idempotency-Key": secrets.token_hex(8),
     }
     body = json.dumps({"mode": "run", **QUESTION})
@@ -146,18 +171,17 @@ def _call(
 
 def _show_answer(answer: Mapping[str, Any]) -> None:
     """Print the table with its bounds, what it cost and what is left."""
-    click.echo("\nHow many residents of 20 and over are there, and what do they earn on average?\n")
-    header = ("sex", "age", "residents", "95 % bounds", "mean income (JPY)", "95 % bounds")
+    click.echo(f"\n{sentence(ASKED)}\n")
+    header = tuple(sentence(words) for words in HEADER)
     lines = [header, *map(_cells, answer["rows"])]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
+    widths = [max(columns(line[place]) for line in lines) for place in range(len(header))]
     for line in lines:
-        click.echo("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)))
+        cells = zip(line, widths, strict=True)
+        click.echo("  ".join(" " * (width - columns(text)) + text for text, width in cells))
     charge = answer["charge"]
-    cost = "told again, free" if answer["reused"] else f"cost ε {charge['amount']}"
-    left = "; ".join(
-        f"{account['account']} has {account['remaining']} left" for account in charge["accounts"]
-    )
-    click.echo(f"\n{cost}; {left}")
+    cost = TOLD_AGAIN if answer["reused"] else COST.filled(amount=charge["amount"])
+    left = [sentence(LEFT.filled(**account)) for account in charge["accounts"]]
+    click.echo("\n" + "; ".join([sentence(cost), *left]))
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -172,14 +196,14 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _show_keys(keys: Mapping[str, str]) -> None:
-    click.echo("\nkeys (shown only now):")
+    click.echo(f"\n{sentence(KEYS)}")
     for who, key in keys.items():
         click.echo(f"  {who}: {key}")
 
 
 def _show_addresses(bind: str, key: str) -> None:
     """Print where to read on, and a line to paste."""
-    click.echo(f"\nAPI description: http://{bind}/docs   datasets: http://{bind}/v1/datasets")
+    click.echo(f"\n{sentence(ADDRESSES.filled(bind=bind))}")
     body = json.dumps({"select": [{"agg": "count"}], "budget": {"epsilon": "0.1"}})
     click.echo(
         f"\ncurl -s http://{bind}/v1/datasets/residents/queries \\\n"

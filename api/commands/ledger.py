@@ -11,7 +11,7 @@ from api.services import Services
 from privacy.words import Words
 
 AGREES = Words(
-    ja="仕訳帳 {lines} 行：ハッシュの連鎖と残高は一致しています",
+    ja="予算台帳 {lines} 行：ハッシュの連鎖と残高は一致しています",
     en="{lines} journal lines: chains and balances agree",
 )
 

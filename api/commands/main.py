@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from api.commands.language import refusal_text, sentence
+from api.commands.language import cause_of, must_be_spoken, refusal_text, sentence
+from api.commands.spoken import spoken_command
 from api.server.serving import hold
 from api.settings import InvalidSetting, Settings
 from privacy.refusal import Refusal
@@ -109,7 +110,15 @@ class OperatorCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command that is called, loaded."""
         place = self._places.get(cmd_name)
-        return None if place is None else place.loaded()
+        return None if place is None else spoken_command(place.loaded())
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of a run, in which the group speaks the operator's language."""
+        spoken = spoken_command(self)
+        assert isinstance(spoken, click.Group)
+        return click.Group.make_context(spoken, info_name, args, parent, **extra)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -128,6 +137,7 @@ class OperatorCommands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that is called."""
         try:
+            must_be_spoken()
             return super().invoke(ctx)
         except Refusal as refusal:
             # Without `from None` a terminal would show where in the code it was refused, which helps no operator.
@@ -140,9 +150,8 @@ class OperatorCommands(click.Group):
             raise
         except OSError as fault:
             # Only what the system says, and of which file: a folder that is none, a disk that is full.
-            cause = fault.strerror or type(fault).__name__
             named = "" if fault.filename is None else f"{fault.filename}: "
-            raise click.ClickException(f"{named}{cause}") from None
+            raise click.ClickException(f"{named}{cause_of(fault)}") from None
 
 
 @click.group(cls=OperatorCommands, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

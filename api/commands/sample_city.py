@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from api.commands.language import sentence
 from api.commands.terminal import operator
 from api.services import Services
 from datasets.catalog import NoSuchDataset
@@ -17,6 +18,7 @@ from datasets.people.errors import AlreadyThere
 from datasets.registration.registry import register, register_view
 from datasets.sample import generate
 from privacy.budget import Price
+from privacy.words import Words
 
 FOLDER = Path(__file__).resolve().parents[2] / "datasets" / "sample"
 FILES = {"residents": "residents", "care": "care-benefits", "childcare": "childcare"}
@@ -28,6 +30,18 @@ PEOPLE = (
 )
 ANALYST = "aoi"
 ALLOTMENT = Price.parse("2")
+THERE_ALREADY = Words(ja="架空の市は登録済みです", en="the sample city is registered already")
+GENERATING = Words(
+    ja="住民 {residents:,} 人の架空の市を作っています…", en="generating a city of {residents:,} residents …"
+)
+READ = Words(
+    ja="{dataset} を登録しました（{rows:,} 行を {seconds:.1f} 秒で読込み）",
+    en="registered {dataset}: {rows:,} rows read in {seconds:.1f} s",
+)
+JOINED = Words(
+    ja="{dataset} を登録しました（{rows:,} 行を {seconds:.1f} 秒で結合）",
+    en="registered {dataset}: {rows:,} rows joined in {seconds:.1f} s",
+)
 
 
 def set_up(services: Services, *, residents: int) -> dict[str, str]:
@@ -47,12 +61,12 @@ def _register_city(services: Services, residents: int) -> None:
     """Generate and register the sample city's files that are not registered yet."""
     missing = [file for file, id in FILES.items() if not _is_registered(services, id)]
     if not missing:
-        click.echo("the sample city is registered already")
+        click.echo(sentence(THERE_ALREADY))
         return
     data_dir = services.settings.data_dir
     # Beside the data and not in /tmp, which is often small and in memory.
     with tempfile.TemporaryDirectory(dir=data_dir) as folder:
-        click.echo(f"generating a city of {residents:,} residents …")
+        click.echo(sentence(GENERATING).format(residents=residents))
         made = generate(Path(folder), residents=residents, files=missing)
         for file in missing:
             started = time.monotonic()
@@ -66,7 +80,7 @@ def _register_city(services: Services, residents: int) -> None:
             )
             seconds = time.monotonic() - started
             rows = registered.report.rows_read
-            click.echo(f"registered {registered.dataset}: {rows:,} rows read in {seconds:.1f} s")
+            click.echo(sentence(READ).format(dataset=registered.dataset, rows=rows, seconds=seconds))
 
 
 def _register_view(services: Services) -> None:
@@ -85,7 +99,7 @@ def _register_view(services: Services) -> None:
     )
     seconds = time.monotonic() - started
     rows = registered.report.rows_read
-    click.echo(f"registered {registered.dataset}: {rows:,} rows joined in {seconds:.1f} s")
+    click.echo(sentence(JOINED).format(dataset=registered.dataset, rows=rows, seconds=seconds))
 
 
 def _described(file: str) -> str:

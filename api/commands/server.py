@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from api.commands.language import sentence
+from api.commands.language import cause_of, sentence
 from api.commands.terminal import operator
 from api.server.metrics_folder import with_new_folder
 from api.server.serving import hold
@@ -104,7 +104,7 @@ def _must_be_able_to_listen(bind: str) -> None:
     try:
         _listen(bind)
     except OSError as fault:
-        cause = sentence(TAKEN) if fault.errno == errno.EADDRINUSE else fault.strerror or str(fault)
+        cause = sentence(TAKEN) if fault.errno == errno.EADDRINUSE else cause_of(fault)
         raise click.ClickException(sentence(CANNOT_LISTEN).format(bind=bind, cause=cause)) from None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import click
 
 from api.commands.language import refusal_text
+from api.commands.spoken import columns, spoken_stage
 from privacy.budget import InvalidAmount, Price
 
 BAR_STEPS = 1_000
@@ -76,6 +77,7 @@ class StageProgress:
             self._bar.__exit__(kind, error, trace)
 
     def __call__(self, stage: str, share: float) -> None:
+        stage = spoken_stage(stage)
         if self._bar is None:
             self._line(stage, share)
         else:
@@ -91,7 +93,7 @@ class StageProgress:
         if stage != self._stage:
             self._stage, self._steps = stage, 0
             # click's bar knows one stage only; it is put back by hand. The width keeps the bar in its column.
-            bar.pos, bar.finished, bar.label = 0, False, f"{stage:8}"
+            bar.pos, bar.finished, bar.label = 0, False, stage + " " * (8 - columns(stage))
         # A share may fall where work turns out to be more than thought; a bar that walks back would confuse.
         steps = max(0, int(share * BAR_STEPS) - self._steps)
         self._steps += steps

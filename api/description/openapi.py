@@ -22,7 +22,11 @@ DESCRIPTION = (
     "95 % bounds and its price; every price is charged to a ledger of privacy budgets."
 )
 KEY_SCHEME = {"type": "http", "scheme": "bearer", "description": "An API key, sdr_…"}
-PROBLEM = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+PROBLEM = {
+    PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
+    # For whoever asks with a browser.
+    "text/html": {"schema": {"type": "string"}},
+}
 EXTENSION = "sudare_openapi"
 
 

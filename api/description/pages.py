@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as Answer
 
 from api.http import wire
 from api.http.addresses import address
+from api.http.problem_advice import ADVICE
 from api.http.problem_words import PROBLEMS
 from api.http.problems import RequestRefused, language
 
@@ -64,10 +65,12 @@ def problem(code: str) -> Response:
         render_template(
             "problem.html",
             language=spoken,
-            code=code,
+            root="../",
+            code=code.replace("-", "_"),
             status=known.status,
             title=known.title.within(spoken),
             detail=known.detail.filled(given="…", expected="…").within(spoken),
+            advice=ADVICE[code.replace("-", "_")].within(spoken),
         )
     )
 

@@ -5,15 +5,16 @@ reader's language. What a shape cannot say, whether a column exists or a value l
 `privacy.plan`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from api.http.wire import Unreadable, at, escaped
+from api.http.wire import Unreadable, at, escaped, quoted
 from privacy.budget import InvalidAmount, Price
+from privacy.nearest import nearest
 from privacy.query import Problem, Scalar
 
 ERRORS_MAX = 50
@@ -34,13 +35,19 @@ class FieldFault(str):
     """A code of the catalogue, as marshmallow's message; `expected` is what would have been taken there."""
 
     expected: str | None
+    nearest: str | None
 
-    def __new__(cls, code: str, expected: str | None = None) -> Self:
-        """A code, and what was expected in a form that needs no translation."""
+    def __new__(cls, code: str, expected: str | None = None, nearest: str | None = None) -> Self:
+        """A code, what was expected in a form that needs no translation, and what was probably meant."""
         # marshmallow carries messages through unchanged as long as they are text, so a fault is a kind of text.
         made = super().__new__(cls, code)
-        made.expected = expected
+        made.expected, made.nearest = expected, nearest
         return made
+
+
+def unknown_member(name: object, known: Sequence[str]) -> FieldFault:
+    """The fault of a member that nobody knows, beside those that are known."""
+    return FieldFault("unknown_field", ", ".join(known), nearest(name, known))
 
 
 class Pointer(str):
@@ -61,6 +68,17 @@ class Strict(Schema):
 
     class Meta:
         unknown = RAISE
+
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **_: Any) -> None:
+        """Say of an unknown member which ones are known, in the order in which they are described."""
+        if isinstance(error.messages, dict):
+            for name, messages in error.messages.items():
+                if messages == ["unknown_field"]:
+                    error.messages[name] = [unknown_member(name, self.members())]
+
+    def members(self) -> tuple[str, ...]:
+        """The members that are taken, as callers write them."""
+        return tuple(str(field.data_key or name) for name, field in self.load_fields.items())
 
 
 class ExpectingValidator:
@@ -185,16 +203,40 @@ class ItemsField(CodedField, fields.List[Any]):
         super().__init__(inner, validate=LengthBetween(least=least, most=most), **options)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValidationError(FieldFault("not_a_list", f"[{self._item(value)}]"))
         # marshmallow looks at the length last; a list of a million items is not worth a look at each.
-        if isinstance(value, list):
-            self._validate(value)
+        self._validate(value)
         return super()._deserialize(value, attr, data, **options)
+
+    def _item(self, value: Any) -> str:
+        """An item that stands where a list of them should, as it would be written in one."""
+        inner = self.inner
+        return inner.meant(value) if isinstance(inner, NamedPartField) else quoted(value)
 
 
 class PartField(CodedField, fields.Nested):
     """A nested object."""
 
     default_error_messages = {"type": "not_an_object"}  # noqa: RUF012
+
+
+class NamedPartField(PartField):
+    """A nested object that people are tempted to write as the text of its one needed member: {"column": "age"}."""
+
+    def __init__(self, nested: type[Schema], *, member: str, **options: Any) -> None:
+        super().__init__(nested, **options)
+        self.member = member
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(value, str):
+            raise ValidationError(FieldFault("not_an_object:text", self.meant(value)))
+        return super()._deserialize(value, *args, **options)
+
+    def meant(self, value: Any) -> str:
+        """The object that was meant, as it is written."""
+        text = quoted(value)
+        return f"{{{quoted(self.member)}: {text}}}" if isinstance(value, str) else text
 
 
 class WholeField(CodedField):
@@ -282,5 +324,12 @@ def _problem(message: Any, pointer: str, given: Any) -> Problem:
     # Of a member that nobody knows the name is the fault, not the value.
     if message == "unknown_field":
         given = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
-    expected = message.expected if isinstance(message, FieldFault) else None
-    return Problem(pointer=pointer, reason=str(message), given=given, expected=expected)
+    if not isinstance(message, FieldFault):
+        return Problem(pointer=pointer, reason=str(message), given=given)
+    return Problem(
+        pointer=pointer,
+        reason=str(message),
+        given=given,
+        expected=message.expected,
+        nearest=message.nearest,
+    )

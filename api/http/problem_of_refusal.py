@@ -121,7 +121,8 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     ),
     # Which part of the work is the most, and what to change, only the refusal knows.
     "planning_too_dear": ProblemOf(problem="planning_too_dear", own_words=True),
-    "budget_exhausted": ProblemOf(problem="budget_exhausted", given="{account}", expected="{remaining}"),
+    # What is left, what it buys and whom to ask, only the refusal knows.
+    "budget_exhausted": ProblemOf(problem="budget_exhausted", own_words=True),
     "delta_exhausted": ProblemOf(problem="budget_exhausted", given="{account}", expected="δ {left}"),
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),

@@ -22,7 +22,7 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=400,
         title=Words(ja="本文を JSON として読めません", en="The body is not readable JSON"),
         detail=Words(
-            ja="データは読まれず、課金もされていません。", en="Nothing was read and nothing was charged."
+            ja="データは読まれず、予算も消費していません。", en="Nothing was read and nothing was charged."
         ),
     ),
     "bad_request": ProblemWords(
@@ -47,7 +47,7 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=403,
         title=Words(ja="停止されています", en="This is stopped"),
         detail=Words(
-            ja="運用担当者が再開するまで利用できません。課金されていません。",
+            ja="運用担当者が再開するまで利用できません。予算は消費していません。",
             en="It answers nothing until an operator resumes it. Nothing was charged.",
         ),
     ),
@@ -55,15 +55,15 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=403,
         title=Words(ja="プライバシー予算が足りません", en="The privacy budget does not cover this"),
         detail=Words(
-            ja="{given} の残りは {expected} です。予算は自動では戻りません。管理者が追加できます。",
-            en="{given} has {expected} left. Budgets do not refill by themselves; an administrator may grant more.",
+            ja="{given} の残りは {expected} です。予算は自動では戻りません。追加は組織の管理者に依頼してください。",
+            en="{given} has {expected} left. Budgets do not refill by themselves: ask an administrator for more.",
         ),
     ),
     "above_query_limit": ProblemWords(
         status=403,
         title=Words(ja="1 回の質問の上限を超えています", en="One query may not cost that much"),
         detail=Words(
-            ja="価格 {given} は 1 回の上限 {expected} を超えています。",
+            ja="予算の消費 {given} は 1 回の上限 {expected} を超えています。",
             en="The price {given} is above the limit of {expected} a query.",
         ),
     ),
@@ -89,7 +89,7 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=408,
         title=Words(ja="リクエストの受信が時間内に終わりませんでした", en="The request did not come in time"),
         detail=Words(
-            ja="ヘッダと本文は、接続してから数十秒以内に送り終えてください。課金はされていません。",
+            ja="ヘッダと本文は、接続してから数十秒以内に送り終えてください。予算は消費していません。",
             en="Send head and body within some seconds of connecting. Nothing was charged.",
         ),
     ),
@@ -132,7 +132,7 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=422,
         title=Words(ja="リクエストの内容に誤りがあります", en="The request does not fit"),
         detail=Words(
-            ja="該当箇所は errors を参照してください。データは読まれず、課金もされていません。",
+            ja="該当箇所は errors を参照してください。データは読まれず、予算も消費していません。",
             en="See errors for each place. Nothing was read and nothing was charged.",
         ),
     ),
@@ -142,7 +142,8 @@ PROBLEMS: dict[str, ProblemWords] = {
             ja="この精度は 1 回の質問では得られません", en="This accuracy is not reachable in one query"
         ),
         detail=Words(
-            ja="誤差 {given} 以内の価格は 1 回の上限 {expected} を超えます。到達できる精度は errors にあります。",
+            ja="誤差 {given} 以内の答えに必要な予算の消費は 1 回の上限 {expected} を超えます。"
+            "到達できる精度は errors にあります。",
             en="Within {given} costs more than the limit of {expected} a query; see errors for what is reachable.",
         ),
     ),
@@ -153,7 +154,7 @@ PROBLEMS: dict[str, ProblemWords] = {
         ),
         # Replaced by the refusal's own words, which say what takes the work and what to change.
         detail=Words(
-            ja="データは読まれず、課金もされていません。", en="Nothing was read and nothing was charged."
+            ja="データは読まれず、予算も消費していません。", en="Nothing was read and nothing was charged."
         ),
     ),
     "precondition_required": ProblemWords(
@@ -183,7 +184,7 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=503,
         title=Words(ja="質問の準備が混み合っています", en="Too many questions are being prepared"),
         detail=Words(
-            ja="データは読まれず、課金もされていません。少し後に同じ Idempotency-Key で再度お試しください。",
+            ja="データは読まれず、予算も消費していません。少し後に同じ Idempotency-Key で再度お試しください。",
             en="Nothing was read and nothing was charged. Try again shortly, with the same Idempotency-Key.",
         ),
     ),
@@ -191,11 +192,14 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=503,
         title=Words(ja="データを開けません", en="The data cannot be opened"),
         detail=Words(
-            ja="データは読まれず、課金もされていません。しばらくしてから同じ Idempotency-Key で再度お試しください。",
+            ja="データは読まれず、予算も消費していません。しばらくしてから同じ Idempotency-Key で再度お試しください。",
             en="Nothing was read and nothing was charged. Try again later, with the same Idempotency-Key.",
         ),
     ),
 }
+
+MEANT = Words(ja="（{nearest} のことですか）", en=" (did you mean {nearest}?)")
+"""Put behind a reason where what was probably meant is known."""
 
 REASONS: dict[str, Words] = {
     # the shape of the request
@@ -216,7 +220,26 @@ REASONS: dict[str, Words] = {
         ja="文字列に不完全な文字があります", en="text holds half a character (a lone surrogate)"
     ),
     "not_an_object": Words(ja="{given} はオブジェクトではありません", en="{given} is not an object"),
-    "not_a_list": Words(ja="{given} はリストではありません", en="{given} is not a list"),
+    "not_a_list": Words(
+        ja="{given} はリストではありません。{expected} のように [ ] で囲んでください",
+        en="{given} is not a list; put it into brackets: {expected}",
+    ),
+    "not_an_object:text": Words(
+        ja="{given} は文字列です。{expected} と指定してください",
+        en="{given} is text; write {expected}",
+    ),
+    "not_an_object:list_of_conditions": Words(
+        ja="{given} はリストです。すべてを満たす行を選ぶ条件は {expected} と指定してください",
+        en="{given} is a list; for rows that meet all of it write {expected}",
+    ),
+    "not_an_object:condition": Words(
+        ja="{given} は条件ではありません。{expected} のように指定してください",
+        en="{given} is not a condition; write it like {expected}",
+    ),
+    "not_scalar:null": Words(
+        ja="null とは比べられません。値の有無は is_missing で調べます: {expected}",
+        en="nothing compares with null; is_missing asks whether there is a value: {expected}",
+    ),
     "not_text": Words(ja="{given} は文字列ではありません", en="{given} is not text"),
     "not_a_boolean": Words(
         ja="{given} は true でも false でもありません", en="{given} is neither true nor false"
@@ -231,11 +254,14 @@ REASONS: dict[str, Words] = {
     ),
     "required": Words(ja="必須です", en="this is required"),
     "null": Words(ja="null は使えません", en="null is not allowed"),
-    "unknown_field": Words(ja="そのような項目はありません: {given}", en="there is no such field: {given}"),
+    "unknown_field": Words(
+        ja="{given} という項目はありません。使える項目: {expected}",
+        en="there is no such field: {given}; known here: {expected}",
+    ),
     "not_one_of": Words(
         ja="{given} は {expected} のいずれでもありません", en="{given} is none of {expected}"
     ),
-    "wrong_length": Words(ja="要素数は {expected} です", en="{expected} items are allowed"),
+    "wrong_length": Words(ja="要素の数は {expected} でなければなりません", en="{expected} items are allowed"),
     "bad_name": Words(
         ja="{given} は名前として使えません（文字で始まる 63 文字以内の文字・数字・_）",
         en="{given} is not a name: a letter, then letters, digits or _, at most 63",
@@ -275,6 +301,18 @@ REASONS: dict[str, Words] = {
         en="{given} is not a declared value; declared: {expected}",
     ),
     "not_a_number": Words(ja="{given} は数値ではありません", en="{given} is not a number"),
+    "not_a_number:percentage": Words(
+        ja="{given} は割合です。within は答えと同じ単位の数（例: 20）で指定してください。"
+        "割合は relative（例: 0.05）に within と併せて指定できますが、予算の消費は減りません",
+        en="{given} is a share; within is a number in the answer's unit, such as 20. A share goes into relative "
+        "(0.05), beside within, and lowers no price",
+    ),
+    "required:relative_alone": Words(
+        ja="relative は within と併せて指定してください（小さなセルに許す誤差。例: 20）。"
+        "relative だけでは予算の消費を決められず、消費も減りません",
+        en="relative needs within beside it, the error that small cells may have, such as 20; a share alone settles no "
+        "price, and lowers none",
+    ),
     "not_a_date": Words(
         ja="{given} は 2026-04-01 のような日付ではありません", en="{given} is not a date such as 2026-04-01"
     ),
@@ -357,7 +395,8 @@ REASONS: dict[str, Words] = {
         en="{given} is cut differently in an earlier table; all tables must cut a column alike",
     ),
     "share_too_small": Words(
-        ja="価格の取り分 {given} が下限 {expected} を下回ります。価格か、この統計の重みを上げてください",
+        ja="この統計に割り当てられる予算の消費 {given} が下限 {expected} を下回ります。"
+        "全体の消費か、この統計の重みを増やしてください",
         en="its share {given} of the price is below {expected}: raise the price, or the weight of this statistic",
     ),
     "reachable": Words(

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
 
 from api.http import wire
+from api.http.answers import PROBLEM_TYPE
 from api.http.fields import ERRORS_MAX
+from api.http.problem_advice import ADVICE
 from api.http.problem_of_refusal import PROBLEM_OF, ProblemOf, Verbatim
-from api.http.problem_words import PROBLEMS, REASONS
+from api.http.problem_words import MEANT, PROBLEMS, REASONS
 from privacy.query import Problem
 from privacy.refusal import Refusal
 from privacy.words import Language, Words
@@ -39,6 +41,8 @@ CODE_OF_STATUS = {
 }
 # A file or an engine that is gone takes somebody to bring it back.
 RETRY_AFTER_S = {"in_progress": "1", "planning_busy": "2", "unavailable": "5", "engine_unavailable": "60"}
+PAGE_TYPE = "text/html"
+PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 log = structlog.get_logger("sudare")
 
 
@@ -93,10 +97,12 @@ def render(refusal: RequestRefused) -> Response:
     """A refusal as a response."""
     known, spoken = PROBLEMS[refusal.problem], language()
     body = problem_body(refusal, spoken, g.get("request_id", ""))
-    response = Response(wire.dumps(body), known.status, content_type="application/problem+json")
+    response = _page(body, spoken) if _is_read_by_people() else _json(body)
     response.headers.update(refusal.headers)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Language"] = spoken
+    # Never cached, but a proxy that keeps refusals all the same must not tell one reader's to all.
+    response.headers["Vary"] = "Accept, Accept-Language"
     if refusal.problem in RETRY_AFTER_S:
         response.headers["Retry-After"] = RETRY_AFTER_S[refusal.problem]
     if known.status == 401:
@@ -105,11 +111,40 @@ def render(refusal: RequestRefused) -> Response:
     return response
 
 
+def _json(body: Mapping[str, Any]) -> Response:
+    return Response(wire.dumps(body), body["status"], content_type=PROBLEM_TYPE)
+
+
+def _is_read_by_people() -> bool:
+    """Whether the reader would rather have a page than JSON, as browsers say; whoever takes anything gets JSON."""
+    return request.accept_mimetypes.best_match((PROBLEM_TYPE, "application/json", PAGE_TYPE)) == PAGE_TYPE
+
+
+def _page(body: Mapping[str, Any], spoken: Language) -> Response:
+    """A refusal as a page, with what to do next."""
+    # Relative, as the pages' own links are: a proxy may have taken a prefix off that we do not know.
+    root = "../" * (request.path.count("/") - 1)
+    advice = ADVICE[body["code"]].within(spoken)
+    html = render_template("problem.html", **body, language=spoken, root=root, advice=advice)
+    response = Response(html, body["status"], content_type=f"{PAGE_TYPE}; charset=utf-8")
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
+
+
 def _error(problem: Problem, spoken: Language) -> dict[str, str]:
     given = problem.given if isinstance(problem.given, Verbatim) else wire.quoted(problem.given)
-    expected = problem.expected if isinstance(problem.expected, str) else wire.quoted(problem.expected)
+    expected = _shown(problem.expected, spoken)
     message = REASONS[problem.reason].filled(given=given, expected=expected).within(spoken)
-    return {"pointer": problem.pointer, "reason": problem.reason, "message": message}
+    if problem.nearest is not None:
+        message += MEANT.filled(nearest=wire.quoted(problem.nearest)).within(spoken)
+    # What stands behind the colon chooses other words for a reason that programs know, and is for people alone.
+    return {"pointer": problem.pointer, "reason": problem.reason.partition(":")[0], "message": message}
+
+
+def _shown(expected: object, spoken: Language) -> str:
+    if isinstance(expected, Words):
+        return expected.within(spoken)
+    return expected if isinstance(expected, str) else wire.quoted(expected)
 
 
 def install(app: Flask) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ BODY_BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 DIGITS_MAX = 40
 MEMBERS_MAX, NAME_CHARACTERS_MAX = 50_000, 8_000
-QUOTE_LENGTH_MAX = 80
+QUOTE_LENGTH_MAX, QUOTED_PARTS_LENGTH_MAX = 80, 160
+SHOWN_MAX, LEVELS_SHOWN_MAX = 4, 4
+"""Of an object or a list that is quoted so many members, and so many levels, are shown."""
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -171,7 +174,20 @@ def at(value: Any, pointer: str) -> Any:
 
 
 def quoted(value: Any) -> str:
-    """A caller's value as short JSON-like text that is safe to repeat in a message."""
+    """A caller's value as short JSON-like text that is safe to repeat in a message.
+
+    Of objects and lists as many levels are shown as fit into QUOTED_PARTS_LENGTH_MAX characters.
+    """
+    if not isinstance(value, dict | list | tuple):
+        return _quoted(value, 0)
+    for levels in range(LEVELS_SHOWN_MAX, 0, -1):
+        text = _quoted(value, levels)
+        if len(text) <= QUOTED_PARTS_LENGTH_MAX:
+            return text
+    return f"{text[:QUOTED_PARTS_LENGTH_MAX]}…"
+
+
+def _quoted(value: Any, levels: int) -> str:
     match value:
         case None:
             return "null"
@@ -186,13 +202,31 @@ def quoted(value: Any) -> str:
             cut = value[: QUOTE_LENGTH_MAX + 1].encode("utf-8", "backslashreplace").decode("utf-8")
             text = json.dumps(cut, ensure_ascii=False)
         case dict():
-            return "{…}"
+            return _members(value, levels)
         case list() | tuple():
-            inner = ", ".join(quoted(item) for item in value[:4] if not isinstance(item, list | dict | tuple))
-            text = f"[{inner}{', …' if len(value) > 4 else ''}]"
+            return _items(value, levels)
         case _:
             text = str(value)
     return text if len(text) <= QUOTE_LENGTH_MAX else f"{text[:QUOTE_LENGTH_MAX]}…"
+
+
+def _members(value: dict[str, Any], levels: int) -> str:
+    """An object with its first members, or {…} below the last level that is shown."""
+    if not levels and value:
+        return "{…}"
+    inner = [
+        f"{_quoted(name, 0)}: {_quoted(member, levels - 1)}"
+        for name, member in islice(value.items(), SHOWN_MAX)
+    ]
+    return f"{{{', '.join([*inner, *(['…'] if len(value) > SHOWN_MAX else [])])}}}"
+
+
+def _items(value: list[Any] | tuple[Any, ...], levels: int) -> str:
+    """A list with its first items, or […] below the last level that is shown."""
+    if not levels and value:
+        return "[…]"
+    inner = [_quoted(item, levels - 1) for item in value[:SHOWN_MAX]]
+    return f"[{', '.join([*inner, *(['…'] if len(value) > SHOWN_MAX else [])])}]"
 
 
 class NotCanonical(Refusal, ValueError):

@@ -7,11 +7,25 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from api.http.fields import SCALAR, CodedField, FieldFault, Pointer, is_scalar
-from api.http.wire import escaped
+from api.http.fields import SCALAR, CodedField, FieldFault, Pointer, is_scalar, span, unknown_member
+from api.http.wire import escaped, quoted
 from privacy import query as q
+from privacy.nearest import nearest
 
 MEMBERS = ("column", "op", "value")
+CONNECTIVES = ("all", "any", "not")
+EXAMPLE = '{"column": "age", "op": ">=", "value": 65}'
+OTHER_SIGNS = {
+    "==": "=",
+    "<>": "!=",
+    "≠": "!=",
+    "≤": "<=",
+    "≦": "<=",
+    "≥": ">=",
+    "≧": ">=",
+    "is_null": "is_missing",
+}
+"""Comparisons as other languages and people write them."""
 CONDITION = "Condition"
 REFERENCE = {"$ref": f"#/components/schemas/{CONDITION}"}
 
@@ -69,8 +83,11 @@ class ConditionReader:
 
     def read(self, value: Any, pointer: str) -> q.Where:
         """The filter at a pointer."""
+        if isinstance(value, list):
+            # One condition in brackets, or several: what is meant, mostly, is that all of them hold.
+            return self._fault(pointer, "not_an_object:list_of_conditions", quoted({"all": value}))
         if not isinstance(value, dict):
-            return self._fault(pointer, "not_an_object")
+            return self._fault(pointer, "not_an_object:condition", EXAMPLE)
         for word, kind in (("all", q.All), ("any", q.Any)):
             if word in value:
                 return self._not_alone(value, word, pointer) or kind(
@@ -90,11 +107,16 @@ class ConditionReader:
     def _not_alone(self, value: dict[str, Any], word: str, pointer: str) -> q.Where | None:
         """A fault where members stand beside a connective."""
         others = [name for name in value if name != word]
-        return self._fault(f"{pointer}/{escaped(others[0])}", "unknown_field") if others else None
+        return self._unknown(others[0], pointer, (word,)) if others else None
+
+    def _unknown(self, name: str, pointer: str, known: tuple[str, ...]) -> q.Where:
+        place = Pointer(f"{pointer}/{escaped(name)}")
+        self.faults[place] = [unknown_member(name, known)]
+        return q.All(())
 
     def _terms(self, value: Any, pointer: str) -> tuple[q.Where, ...]:
         if not isinstance(value, list):
-            self._fault(pointer, "not_a_list")
+            self._fault(pointer, "not_a_list", f"[{quoted(value)}]")
             return ()
         if not self._counted(len(value), pointer):
             return ()
@@ -112,7 +134,7 @@ class ConditionReader:
         faults = len(self.faults)
         for name in value:
             if name not in MEMBERS:
-                self._fault(f"{pointer}/{escaped(name)}", "unknown_field")
+                self._unknown(name, pointer, (*MEMBERS, *CONNECTIVES))
         for name in ("column", "op"):
             if name not in value:
                 self._fault(f"{pointer}/{name}", "required")
@@ -120,7 +142,10 @@ class ConditionReader:
                 self._fault(f"{pointer}/{name}", "not_text")
         op = value.get("op")
         if isinstance(op, str) and op not in q.COMPARISONS:
-            self._fault(f"{pointer}/op", "not_one_of", ", ".join(q.COMPARISONS))
+            meant = OTHER_SIGNS.get(op) or nearest(op, q.COMPARISONS)
+            self.faults[Pointer(f"{pointer}/op")] = [
+                FieldFault("not_one_of", ", ".join(q.COMPARISONS), meant)
+            ]
         literals = self._literals(value, op, f"{pointer}/value")
         if len(self.faults) > faults:
             return q.All(())
@@ -129,24 +154,35 @@ class ConditionReader:
     def _literals(self, value: dict[str, Any], op: Any, pointer: str) -> tuple[q.Scalar, ...]:
         if op == "is_missing":
             if "value" in value:
-                self._fault(pointer, "unknown_field")
+                self._unknown("value", pointer.removesuffix("/value"), ("column", "op"))
             return ()
         if "value" not in value:
             self._fault(pointer, "required")
             return ()
         if op not in ("in", "between"):
+            if value["value"] is None:
+                self._fault(pointer, "not_scalar:null", _missing(value.get("column"), op))
+                return ()
             return self._scalars([value["value"]], pointer, several=False)
         if not isinstance(value["value"], list):
-            self._fault(pointer, "not_a_list")
+            self._fault(pointer, "not_a_list", f"[{quoted(value['value'])}]")
             return ()
         length = len(value["value"])
         if length == 0 or (op == "between" and length != 2):
-            self._fault(pointer, "wrong_length", "≥ 1 (between: 2)")
+            self._fault(pointer, "wrong_length", "2" if op == "between" else span(1, q.TERMS_MAX))
             return ()
         return self._scalars(value["value"], pointer, several=True) if self._counted(length, pointer) else ()
 
     def _scalars(self, values: list[Any], pointer: str, *, several: bool) -> tuple[q.Scalar, ...]:
         for place, value in enumerate(values):
-            if not is_scalar(value):
+            if value is None:
+                self._fault(f"{pointer}/{place}", "not_scalar:null", _missing(None, "="))
+            elif not is_scalar(value):
                 self._fault(f"{pointer}/{place}" if several else pointer, "not_scalar")
         return tuple(values)
+
+
+def _missing(column: Any, op: Any) -> str:
+    """The condition that asks for rows without a value, or, instead of `!=`, for those with one."""
+    condition = {"column": column if isinstance(column, str) else "…", "op": "is_missing"}
+    return quoted({"not": condition} if op == "!=" else condition)

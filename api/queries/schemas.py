@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import validate
+from marshmallow import ValidationError, validate
 
 from api.http.fields import (
     AMOUNT,
@@ -16,6 +16,7 @@ from api.http.fields import (
     ChoiceField,
     FlagField,
     ItemsField,
+    NamedPartField,
     PartField,
     ScalarField,
     SeveralField,
@@ -148,6 +149,13 @@ class AccuracySchema(Strict):
         }
     )
 
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **options: Any) -> None:
+        """Where a share alone is given, say what goes with it, and that it buys nothing by itself."""
+        super().handle_error(error, data, many=many, **options)
+        relative = data.get("relative") if isinstance(data, dict) else None
+        if relative is not None and isinstance(error.messages, dict) and "within" not in data:
+            error.messages["within"] = ["required:relative_alone"]
+
 
 class BudgetSchema(Strict):
     """What the whole request may cost: a price, or an accuracy from which the least price follows."""
@@ -163,7 +171,7 @@ class BudgetSchema(Strict):
 def _keys_field() -> ItemsField:
     # Every combination, also cells without a row: to leave those out would tell which they are.
     return ItemsField(
-        PartField(KeySchema),
+        NamedPartField(KeySchema, member="column"),
         least=0,
         most=KEYS_MAX,
         load_default=list,
@@ -177,7 +185,9 @@ class StatisticsSchema(Strict):
     mode = ChoiceField(
         MODES, load_default="run", metadata={"description": "run, or quote (free), or dummy (free)."}
     )
-    select = ItemsField(PartField(StatisticSchema), least=1, most=STATISTICS_MAX, required=True)
+    select = ItemsField(
+        NamedPartField(StatisticSchema, member="agg"), least=1, most=STATISTICS_MAX, required=True
+    )
     where = ConditionField()
     budget = PartField(BudgetSchema, required=True)
     weights = WeightsField(metadata=WEIGHTS)

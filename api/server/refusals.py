@@ -17,7 +17,7 @@ from privacy.words import Words
 
 PARSE_PROBLEM = "bad_request"
 NOT_HTTP = Words(
-    ja="HTTP/1.1 の形式になっていません（ヘッダ、本文の長さ、チャンクの指定など）。課金はされていません。",
+    ja="HTTP/1.1 の形式になっていません（ヘッダ、本文の長さ、チャンクの指定など）。予算は消費していません。",
     en="This is not well-formed HTTP/1.1: the head, the length of the body, or its chunks. Nothing was charged.",
 )
 STATUS = {code: PROBLEMS[code].status for code in (PARSE_PROBLEM, "request_timeout", "unavailable")}

@@ -54,7 +54,7 @@ class ViewHasNoBudget(GrantRefused):
 
     code = "is_a_view"
     words = Words(
-        ja="{id} はビューです。回答の代価は元のデータセットが支払うため、{sources} に付与してください",
+        ja="{id} はビューです。回答は元のデータセットの予算を消費するため、{sources} に付与してください",
         en="{id} is a view, whose answers its sources pay for: grant on {sources}",
     )
     member = "dataset"

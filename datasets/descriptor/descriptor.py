@@ -94,7 +94,7 @@ class View:
 
 def read(text: str) -> Descriptor | View:
     """Read a descriptor of either kind or raise DescriptorError with every fault found."""
-    tree = Tree(Words(ja="ディスクリプタ", en="a descriptor"), DescriptorError)
+    tree = Tree(Words(ja="データ定義ファイル", en="a descriptor"), DescriptorError)
     content = tree.read(text)
     # Reading assumes the structure, so faults of structure end it; those of meaning are all gathered.
     check_structure(content, tree)
@@ -112,7 +112,8 @@ def parse(text: str) -> Descriptor:
     described = read(text)
     if isinstance(described, View):
         message = Words(
-            ja="ビューの記述であり、元データがありません", en="this describes a view, which has no source"
+            ja="ビューのデータ定義ファイルであり、元データがありません",
+            en="this describes a view, which has no source",
         )
         raise DescriptorError([described.fault(("view",), message)])
     return described

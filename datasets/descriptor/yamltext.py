@@ -104,7 +104,7 @@ def shown(text: str) -> str:
 class Tree:
     """Where each value and each key stands in one text, and the faults found so far.
 
-    `noun` is what the text is ("a descriptor", 「ディスクリプタ」) and `refusal` the error that its faults become.
+    `noun` is what the text is ("a descriptor", 「データ定義ファイル」) and `refusal` the error that its faults become.
     """
 
     noun: Words
@@ -186,9 +186,8 @@ class Tree:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or "a character that YAML does not allow"
         # The parser's own sentence, which there is in English only; the place says most of it.
-        return self._at(
-            mark, Words(ja=f"YAML として読めません（{problem}）", en=f"not valid YAML: {problem}")
-        )
+        ja = "YAML として読めません（字下げ、コロン、引用符や括弧の対応を確認してください）"
+        return self._at(mark, Words(ja=ja, en=f"not valid YAML: {problem}"))
 
     def _at(self, mark: Any, message: Words) -> Faulty:
         line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)

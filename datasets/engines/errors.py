@@ -18,7 +18,7 @@ class EngineUnavailable(Refusal):
 
     code = "engine_unavailable"
     words = Words(
-        ja="集計に使うデータを開けません。課金されていません",
+        ja="集計に使うデータを開けません。予算は消費していません",
         en="the data that answers are computed from cannot be opened; nothing was charged",
     )
 

@@ -78,6 +78,17 @@ class BudgetExhausted(LedgerError):
         super().__init__()
         self.kind, self.holder, self.needed, self.remaining = kind, holder, needed, remaining
         self.account = account_label(kind, holder)
+        # Whoever knows the dataset says what its remaining budget buys (`datasets.queries.advice`).
+        self.advice: Words | None = None
+
+    def message(self) -> Words:
+        """What the caller is told, with what is still to be had and whom to ask, where that is known."""
+        told = super().message()
+        return (
+            told
+            if self.advice is None
+            else Words(ja=f"{told.ja}。{self.advice.ja}", en=f"{told.en}. {self.advice.en}")
+        )
 
 
 class DeltaExhausted(LedgerError):
@@ -226,7 +237,7 @@ class PopulationJoined(LedgerError):
 
     code = "population_joined"
     words = Words(
-        ja="{lineage} は {population} に属したため、支払う口座が変わりました",
+        ja="{lineage} は {population} に属したため、予算を消費する口座が変わりました",
         en="{lineage} has joined {population}, which must pay, too",
     )
 
@@ -252,7 +263,7 @@ class AboveLimit(InvalidAmount):
 
     code = "above_limit"
     words = Words(
-        ja="口座の生涯合計が金額の上限を超えます",
+        ja="口座の生涯合計が予算の量の上限を超えます",
         en="the account's lifetime total would pass the limit of amounts",
     )
 

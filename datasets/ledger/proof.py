@@ -49,7 +49,7 @@ PROBLEMS = {
         en="the line's columns differ from its text",
     ),
     "unreadable": Words(
-        ja="行の本文が台帳の書式ではありません",
+        ja="行の本文が予算台帳の書式ではありません",
         en="the line's text is not what the ledger writes",
     ),
     "opened_again": Words(
@@ -61,31 +61,31 @@ PROBLEMS = {
         en="more was spent than had been granted by then",
     ),
     "end": Words(
-        ja="仕訳帳の最後の行が、口座の記録と一致しません",
+        ja="予算台帳の最後の行が、口座の記録と一致しません",
         en="the journal's last line is not the one that the account knows",
     ),
     "balance": Words(
-        ja="口座の残高が、仕訳の合計と一致しません",
+        ja="口座の残高が、予算台帳の合計と一致しません",
         en="the account differs from what its lines add up to",
     ),
     "answer_missing": Words(
-        ja="課金に対応する回答がありません",
+        ja="予算の消費に対応する回答がありません",
         en="a charge without its answer",
     ),
     "answer_differs": Words(
-        ja="回答が、課金されたものと一致しません",
+        ja="回答が、予算の消費の記録と一致しません",
         en="the answer is not the one that was charged for",
     ),
     "answer_uncharged": Words(
-        ja="課金されていない回答があります",
+        ja="予算の消費が記録されていない回答があります",
         en="answers without a charge",
     ),
     "link_missing": Words(
-        ja="他の仕訳帳の回答に対する課金が記録されていません",
+        ja="他の予算台帳の回答による予算の消費が記録されていません",
         en="answers of other journals whose charge isn't here",
     ),
     "link_differs": Words(
-        ja="課金が、参照する回答のものと一致しません",
+        ja="予算の消費が、参照する回答のものと一致しません",
         en="the charge is not that of the answer it names",
     ),
     "links_differ": Words(
@@ -93,12 +93,12 @@ PROBLEMS = {
         en="the line names other lineages than the view belongs to",
     ),
     "join_differs": Words(
-        ja="母集団への所属の記録が、母集団の仕訳帳と一致しません",
+        ja="母集団への所属の記録が、母集団の予算台帳と一致しません",
         en="the population that a register belongs to, or what it had spent before, is not what the population's "
         "journal says",
     ),
     "grant_differs": Words(
-        ja="付与の記録が、仕訳帳の行と一致しません",
+        ja="付与の記録が、予算台帳の行と一致しません",
         en="a grant is not what its lines say",
     ),
     "one_person": Words(
@@ -110,7 +110,7 @@ PROBLEMS = {
         en="a table of an answer was changed",
     ),
     "chain_missing": Words(
-        ja="写しにあるこの仕訳帳が、データベースにありません",
+        ja="写しにあるこの予算台帳が、データベースにありません",
         en="the copy has this journal and the database doesn't",
     ),
     "tail_missing": Words(

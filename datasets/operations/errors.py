@@ -107,7 +107,7 @@ ANOTHER_STANDS = Words(
     "--discard to replace it all the same",
 )
 LACKS = Words(
-    ja="復元先のデータベースには、{file} にない仕訳があります（{chain} の {number} 行目、{at}）。sudare ledger "
+    ja="復元先のデータベースには、{file} にない行があります（{chain} の {number} 行目、{at}）。sudare ledger "
     "export で書き出し直して"
     "ください。それらを失ってもよい場合は --discard を付けてください",
     en="the database that stands there has lines that {file} lacks ({chain} line {number}, {at}): export its "
@@ -115,7 +115,7 @@ LACKS = Words(
     "(sudare ledger export), or give --discard to lose them",
 )
 BAD_LINE = Words(
-    ja="{file} は台帳の完全な写しではありません：{line} 行目（{why}）",
+    ja="{file} は予算台帳の完全な写しではありません：{line} 行目（{why}）",
     en="{file} is no whole copy of the journal: line {line} ({why})",
 )
 UNKNOWN_KIND = Words(
@@ -127,7 +127,7 @@ CANNOT_APPLY = Words(
     en="the lines of {file} cannot be applied again: {where}",
 )
 OTHER_INSTALLATION = Words(
-    ja="{file} は別のシステムの台帳の写しです（{theirs}、バックアップは {ours}）",
+    ja="{file} は別のシステムの予算台帳の写しです（{theirs}、バックアップは {ours}）",
     en="{file} is the journal of another installation ({theirs}; the backup is of {ours})",
 )
 OLDER = Words(

@@ -25,7 +25,7 @@ LINE_BYTES_MAX = 1 << 24
 LINES_AT_ONCE = 1_000
 BROKEN: Mapping[str, Words] = {
     "truncated": Words(ja="途中で終わっています", en="it ends in the middle"),
-    "unreadable": Words(ja="台帳の書式ではありません", en="it is not what the journal writes"),
+    "unreadable": Words(ja="予算台帳の書式ではありません", en="it is not what the journal writes"),
     "gap": Words(ja="前の行が欠けているか、順序が違います", en="lines before it are missing or out of order"),
     "chain": Words(
         ja="ハッシュが前の行から導かれるものと一致しません",

@@ -49,7 +49,7 @@ from privacy.budget import Price
 
 SALT_BYTES = 32
 WITHOUT_JOURNAL = (
-    "{at} のバックアップから、それ以降の仕訳帳なしで復元 / "
+    "{at} のバックアップから、それ以降の予算台帳なしで復元 / "
     "restored from the backup of {at} without the journal after it"
 )
 OPENED_AFTER = (

@@ -53,7 +53,7 @@ class PlanningBusy(Refusal):
 
     code = "planning_busy"
     words = Words(
-        ja="計算量の多い質問の準備が混み合っています。課金されていません",
+        ja="計算量の多い質問の準備が混み合っています。予算は消費していません",
         en="too many questions that take work to prepare are being prepared; nothing was charged",
     )
 
@@ -64,6 +64,6 @@ class AnswerFailed(Refusal):
     # A failure of ours that is recorded, charged and replayed like an answer: to the caller it is one.
     code = "answer_failed"
     words = Words(
-        ja="データを開いた後に回答できなくなりました。課金されています",
+        ja="データを開いた後に回答できなくなりました。予算は消費されました",
         en="the answer failed after the data was opened; it has been charged",
     )

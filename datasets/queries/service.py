@@ -34,6 +34,7 @@ from datasets.ledger.errors import (
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered, Payer, Settlement, must_fit, usual_payers
 from datasets.people.service import Caller
+from datasets.queries.advice import advice
 from datasets.queries.answer import Answer, SettledAnswer, settled_answer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, PlanningBusy, Retired
 from datasets.queries.planner import Admit, Planner, uncounted
@@ -260,7 +261,11 @@ class QueryService:
                 # Whoever cannot pay what it is worth is not told it, nor how much that was.
                 with suppress(BudgetExhausted):
                     return self._answer_again(request, opened, planned, earlier)
-            return self._measure(request, opened, planned)
+            try:
+                return self._measure(request, opened, planned)
+            except BudgetExhausted as refusal:
+                refusal.advice = advice(opened.dataset.schema, refusal.remaining)
+                raise
 
     def _earlier_answer(
         self, request: QueryRequest, dataset: DatasetVersion, planned: Plan

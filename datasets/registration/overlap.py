@@ -42,7 +42,7 @@ ALL_VERSIONS = (
 SAME_ROWS = Words(
     ja=(
         "この元データの行は、並び順を除いて {dataset} の第 {number} 版と同じで、生涯上限が 2 つになります。"
-        "上限を共有するには、ディスクリプタに `lineage: {dataset}` と書いてください"
+        "上限を共有するには、データ定義ファイルに `lineage: {dataset}` と書いてください"
     ),
     en=(
         "these are the rows of {dataset} (version {number}), in whatever order: they would get a second lifetime "
@@ -51,7 +51,7 @@ SAME_ROWS = Words(
 )
 WAYS_OUT = Words(
     ja=(
-        "上限を共有するには `lineage: {dataset}` と、住民ごとの合計を抑えるには両方のディスクリプタに同じ"
+        "上限を共有するには `lineage: {dataset}` と、住民ごとの合計を抑えるには両方のデータ定義ファイルに同じ"
         " `population:` と書いてください。別の人々である場合は `--separate-lineage` で理由を示してください"
     ),
     en=(
@@ -105,7 +105,7 @@ class RegistrationNotice:
             ),
         ),
         "separate": Words(
-            ja="{lineage} とは別の系統とし、その理由を仕訳帳に記録しました",
+            ja="{lineage} とは別の系統とし、その理由を予算台帳に記録しました",
             en="kept apart from {lineage}; the reason stands in the journal",
         ),
         "separate_not_needed": Words(

@@ -381,7 +381,7 @@ def _must_stay_the_view(
         raise RegistrationRefused(
             Words(
                 ja=(
-                    f"{id} は系統 {known} を結合し、今後もこれらに課金されます。{named} には変えられません。"
+                    f"{id} は系統 {known} を結合し、今後もこれらの予算を消費します。{named} には変えられません。"
                     "ビューには別の id を付けてください"
                 ),
                 en=(

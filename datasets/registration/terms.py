@@ -67,7 +67,7 @@ def agreed(connection: Connection, descriptor: Descriptor, digest: str) -> str:
             Words(
                 ja=(
                     f"この元データは既に {twin} として登録されており、生涯上限が 2 つになります。"
-                    f"上限を共有するには、ディスクリプタに `lineage: {twin}` と書いてください"
+                    f"上限を共有するには、データ定義ファイルに `lineage: {twin}` と書いてください"
                 ),
                 en=(
                     f"this very source is registered as {twin}: it would get a second lifetime cap. "
@@ -156,7 +156,7 @@ def _must_keep_terms(lineage: str, before: Schema, proposed: Schema) -> None:
             Words(
                 ja=(
                     f"cap が {proposed.cap} ですが、登録済みのデータセットでは {before.cap} です。"
-                    "登録では上限は変わりません。ディスクリプタはそのままにし、"
+                    "登録では上限は変わりません。データ定義ファイルはそのままにし、"
                     "`sudare grant --dataset-cap` で引き上げてください"
                 ),
                 en=(
@@ -171,7 +171,7 @@ def _must_keep_terms(lineage: str, before: Schema, proposed: Schema) -> None:
             Words(
                 ja=(
                     f"delta_cap が {amounts[0]} ですが、登録済みのデータセットでは {amounts[1]} です。"
-                    "登録では上限は変わりません。ディスクリプタはそのままにしてください"
+                    "登録では上限は変わりません。データ定義ファイルはそのままにしてください"
                 ),
                 en=(
                     f"delta_cap says {amounts[0]}, the registered dataset has {amounts[1]}: a registration never "
@@ -217,7 +217,7 @@ def _must_keep_population(connection: Connection, lineage: str, descriptor: Desc
             Words(
                 ja=(
                     f"{lineage} は母集団 {known} に属しており、変更できません。"
-                    f"ディスクリプタに `population: {known}` と書いてください"
+                    f"データ定義ファイルに `population: {known}` と書いてください"
                 ),
                 en=(
                     f"{lineage} belongs to the population {known} and stays there: say `population: {known}` in the "

@@ -256,7 +256,7 @@ def test_a_filter_that_does_not_fit_is_refused_where_it_breaks(
         (
             {"budget": {"accuracy": {"of": "residents", "within": "9"}}},
             "/budget/accuracy/within",
-            "not_positive",
+            "not_a_number",
         ),
         ({"weights": {"x": 1}}, "/weights/x", "unknown_statistic"),
         ({"weights": {"residents": 0}}, "/weights/residents", "not_positive"),

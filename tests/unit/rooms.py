@@ -18,8 +18,30 @@ def row(rooms: str = "", libraries: str = "") -> Row:
 # What computes on what it is given: `concurrent` is threads; `io` and `csv` read texts held in memory.
 PRIVACY_STANDARD_LIBRARY = frozenset(
     {
-        *("abc", "base64", "collections", "concurrent", "csv", "dataclasses", "datetime", "decimal", "enum"),
-        *("fractions", "functools", "hashlib", "hmac", "io", "itertools", "json", "math", "re", "statistics"),
+        *(
+            "abc",
+            "base64",
+            "collections",
+            "concurrent",
+            "csv",
+            "dataclasses",
+            "datetime",
+            "decimal",
+            "difflib",
+        ),
+        *(
+            "enum",
+            "fractions",
+            "functools",
+            "hashlib",
+            "hmac",
+            "io",
+            "itertools",
+            "json",
+            "math",
+            "re",
+            "statistics",
+        ),
         *("types", "typing", "unicodedata", "warnings"),
     }
 )

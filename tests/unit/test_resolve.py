@@ -213,7 +213,7 @@ def test_bins_and_calendar_are_given_one_at_a_time() -> None:
         ({"of": "mean"}, "/budget/accuracy/rows", "error_depends_on_rows"),
         ({"within": 0}, "/budget/accuracy/within", "not_positive"),
         ({"within": -1}, "/budget/accuracy/within", "not_positive"),
-        ({"within": "5"}, "/budget/accuracy/within", "not_positive"),
+        ({"within": "5"}, "/budget/accuracy/within", "not_a_number"),
         ({"within": Decimal("1e-300")}, "/budget/accuracy/within", "outside_domain"),
         ({"within": Decimal("9e-13")}, "/budget/accuracy/within", "outside_domain"),
         ({"rows": 0}, "/budget/accuracy/rows", "not_positive"),

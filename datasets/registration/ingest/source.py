@@ -191,7 +191,7 @@ def _check_names(descriptor: Descriptor, names: Sequence[str], line: int | None)
     for place, name in enumerate(names, start=1):
         if name not in declared:
             message = Words(
-                ja=f"ヘッダーの {place} 列目がディスクリプタで宣言されていません",
+                ja=f"ヘッダーの {place} 列目がデータ定義ファイルで宣言されていません",
                 en=f"column {place} of the header is not declared in the descriptor",
             )
             raise ImportProblem(message, line=line)

@@ -164,14 +164,14 @@ def _origin(
         if len(origin) != published.rows:
             raise BadExamination(
                 Words(
-                    ja=f"origin は {len(origin)} 件ですが、加工後のデータは {published.rows} 行です。",
+                    ja=f"元の行の番号が {len(origin)} 件ですが、加工後のデータは {published.rows} 行です。",
                     en=f"origin has {len(origin)} entries, the output {published.rows} rows",
                 )
             )
         if len(origin) and not 0 <= int(origin.min()) <= int(origin.max()) < source.rows:
             raise BadExamination(
                 Words(
-                    ja=f"origin に、元データの {source.rows} 行の範囲外の行番号があります。",
+                    ja=f"元の行の番号に、元データの {source.rows} 行の範囲外のものがあります。",
                     en=f"origin names rows outside the source's {source.rows}",
                 )
             )

@@ -223,7 +223,7 @@ def sign(evidence: Evidence, key: bytes, *, key_id: str) -> SignedEvidence:
     if not _KEY_ID.fullmatch(key_id):
         raise BadEvidence(
             Words(
-                ja="key_id は英数字と . _ : - の 1〜64 文字で指定してください",
+                ja="鍵の名前は英数字と . _ : - の 1〜64 文字で指定してください",
                 en="key_id must be 1 to 64 letters, digits or . _ : -",
             )
         )
