@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from privacy.bounds import share_of, variance_of
 from privacy.distributions import NoiseDistribution
 from privacy.exact import ExactAggregate
 from privacy.noise import Integers
+from privacy.person_totals import farthest_move
+from privacy.reachable import CellRange
 
 DIGITS, SHARE_DIGITS = 4, 6
 """Estimates that are no whole numbers are shown to a ten-thousandth of a step, shares to a millionth."""
@@ -95,11 +97,9 @@ class Plain:
 
     - count: by 1, so k in L1 and in L2.
     - count_persons: a person moves a cell by 1 at most, and at most min(k, cells) cells: min(k, cells) in L1
-      and its root in L2.
-    - sum of codes clamped to [l, h]: by max(|l|, |h|).
-    - sum clamped per person to [L, H], P = max(|L|, |H|), k rows of reach R: at most m = min(k, cells) cells
-      move, each by at most P: mP in L1, mP² in squared L2. Where 0 lies in [L, H] the clamp only shrinks
-      totals whose sizes add up to kR at most, so kR in L1 and, since Σt² ≤ max|t|·Σ|t|, kRP in squared L2.
+      and its root in L2. `ranges` are the cells that the question leaves in reach of any row.
+    - sum of codes clamped to [l, h]: by max(|l|, |h|), of the codes that the question leaves in reach.
+    - sum clamped per person: `privacy.person_totals`, from what k rows can reach in each cell of `ranges`.
     """
 
     key: str
@@ -108,6 +108,8 @@ class Plain:
     reach: int = 1
     unit: str | None = None
     step: Decimal = Decimal(1)
+    # None: every cell and every code, as where no question stands behind the estimator.
+    ranges: tuple[CellRange, ...] | None = None
 
     @property
     def exacts(self) -> tuple[ExactAggregate, ...]:
@@ -122,35 +124,23 @@ class Plain:
         return False
 
     def l1(self, cells: int) -> int:
-        # All k rows may fall into one cell, so a table of many cells moves no less than one: no minimum with cells.
-        whole = self.rows * self.reach
-        touched = min(self.rows, cells)
-        if self.exact.kind == "persons":
-            return touched
-        if self.exact.kind == "person_total":
-            capped = touched * self._person_reach
-            # Without zero inside, the clamp lifts the smallest total to its near end, whatever the size of its rows.
-            return min(whole, capped) if self._holds_zero else capped
-        return whole
+        return self._moves(cells, 1)
 
     def squared(self, cells: int) -> int:
-        touched = min(self.rows, cells)
+        return self._moves(cells, 2)
+
+    def _moves(self, cells: int, power: Literal[1, 2]) -> int:
+        """Σ |moved|^power over the cells, at most, and 1 at least: noise has a scale even where nothing can move."""
+        ranges = ((-self.reach, self.reach, cells),) if self.ranges is None else self.ranges
         if self.exact.kind == "persons":
-            return touched
+            # Each touched cell moves by 1, and 1² is 1.
+            touched = min(self.rows, sum(count for *_, count in ranges))
+            return max(1, touched)
         if self.exact.kind == "person_total":
-            person = self._person_reach
-            capped = touched * person**2
-            # Σt² ≤ max|t|·Σ|t|: a person who moves many cells far has no rows left to move them all that far.
-            return min(capped, self.l1(cells) * person) if self._holds_zero else capped
-        return (self.rows * self.reach) ** 2
-
-    @property
-    def _person_reach(self) -> int:
-        return max(abs(self.exact.person_low), abs(self.exact.person_high))
-
-    @property
-    def _holds_zero(self) -> bool:
-        return self.exact.person_low <= 0 <= self.exact.person_high
+            clamp = self.exact.person_low, self.exact.person_high
+            return max(1, farthest_move(self.rows, ranges, clamp, power))
+        # All k rows may fall into one cell, so a table of many cells moves no less than one: no minimum with cells.
+        return max(1, int((self.rows * self.reach) ** power))
 
     def vector(self, get: Get) -> Integers:
         return get(self.exact)[None, :]
@@ -331,16 +321,22 @@ class Share(_Classes):
     """The share of some rows in all: those that match a condition, or that a narrower bound keeps.
 
     Counted in two disjoint classes: each row moves one of both by 1, so k in L1 and in L2, and nothing is
-    split. `rows` is the *dataset's* bound where left-out rows count too.
+    split. `rows` is the *dataset's* bound K where left-out rows count too; then at most `kept` = b < K rows are in
+    the first class and at most K - b in the second: b² + (K - b)² in squared L2, convex in how they are spread.
     """
 
     some: ExactAggregate
     all: ExactAggregate
     components: tuple[str, ...] = ("matching", "others")
+    kept: int | None = None
 
     @property
     def exacts(self) -> tuple[ExactAggregate, ...]:
         return self.some, self.all
+
+    def squared(self, cells: int) -> int:
+        # A rank up to the narrower bound is kept and every other one left out, so no more rows than that can be either.
+        return self.rows**2 if self.kept is None else self.kept**2 + (self.rows - self.kept) ** 2
 
     def vector(self, get: Get) -> Integers:
         some, whole = get(self.some), get(self.all)

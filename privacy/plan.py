@@ -21,6 +21,7 @@ from privacy.measurement import Measurement, Terms, is_additive, measurement_of
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.pricing import AboveQueryLimit
 from privacy.query import MECHANISMS, TERMS_MAX, Key, Query, Statistic, conditions_of, terms_in
+from privacy.reachable import ReachableRows
 from privacy.resolve import Resolver
 from privacy.schema import Schema, UndeclaredColumn
 from privacy.statistics import AnyEstimator, StatisticReader, component_names, value_names
@@ -102,7 +103,8 @@ def plan(query: Query, schema: Schema) -> Plan:
     bound = _bound(query, schema, resolver)
     layout = _layout(query, schema, resolver)
     tree = _inside(layout, resolver.where(query.where), schema)
-    reader = StatisticReader(schema, resolver, rows=bound, cells=layout.cells)
+    reachable = ReachableRows.of(tree, layout.axes)
+    reader = StatisticReader(schema, resolver, rows=bound, cells=layout.cells, reachable=reachable)
     undeclared = undeclared_key(query, schema)
     estimators = [
         reader.estimator(statistic, f"/select/{place}")

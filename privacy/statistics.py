@@ -1,7 +1,9 @@
 """A selected statistic, checked against the schema: what is measured for it, or why it does not fit. Reads no data."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TypeAlias
@@ -13,6 +15,7 @@ from privacy.filters import Filter
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.quantiles import Quantiles, bins_max, draws_max, plan_bins, plan_method
 from privacy.query import AGGREGATES, Problem, Scalar, Statistic
+from privacy.reachable import CellRange, ReachableRows
 from privacy.resolve import Resolver, domain_text
 from privacy.schema import Category, Date, Number, Schema, UndeclaredColumn
 
@@ -62,10 +65,16 @@ def largest_reach(rows_per_person: int) -> int:
 
 
 class StatisticReader:
-    """Reads the statistics of one query: a table of `cells` cells, at most `rows` rows a person."""
+    """Reads the statistics of one query: a table of `cells` cells, at most `rows` rows a person.
 
-    def __init__(self, schema: Schema, resolver: Resolver, *, rows: int, cells: int) -> None:
+    `reachable` are the rows that can count at all.
+    """
+
+    def __init__(
+        self, schema: Schema, resolver: Resolver, *, rows: int, cells: int, reachable: ReachableRows
+    ) -> None:
         self.schema, self.resolver, self.rows, self.cells = schema, resolver, rows, cells
+        self.reachable = reachable
 
     def estimator(self, statistic: Statistic, pointer: str) -> AnyEstimator | None:
         """What a statistic measures; None, and problems noted, if it does not fit."""
@@ -80,7 +89,8 @@ class StatisticReader:
                 return Plain(key="count", exact=ExactAggregate(kind="rows"), rows=self.rows, unit=unit)
             case "count_persons":
                 exact = ExactAggregate(kind="rows" if self.rows == 1 else "persons")
-                return Plain(key="count_persons", exact=exact, rows=self.rows, unit="persons")
+                ranges = ((0, 0, self.reachable.cells()),) if self.rows > 1 else None
+                return Plain(key="count_persons", exact=exact, rows=self.rows, unit="persons", ranges=ranges)
             case "share_kept":
                 return self._share_kept(statistic, pointer)
             case "ratio":
@@ -132,6 +142,7 @@ class StatisticReader:
             some=ExactAggregate(kind="rows"),
             all=ExactAggregate(kind="rows", all_rows=True),
             components=("kept", "left_out"),
+            kept=self.rows,
         )
 
     def _ratio(self, statistic: Statistic, pointer: str) -> Share | Ratio | None:
@@ -172,14 +183,31 @@ class StatisticReader:
         assert isinstance(column, Number)
         return self._of_number(statistic, place, column, bounds, pointer)
 
+    def _in_reach(self, place: int, bounds: tuple[int, int]) -> tuple[int, int]:
+        """The part of a clamp that a row can reach: clamped to it, every row that counts keeps its clamped code.
+
+        So the exact integers are those of the whole clamp, and the engine itself sees to the bounds that the
+        sensitivity is made of. The whole clamp where no row can count: its exact integers are 0 whatever the clamp.
+        """
+        column = self.resolver.columns[place]
+        found = self.reachable.codes(place, (column.low, column.high))
+        return bounds if found is None else (_clamped(found[0], bounds), _clamped(found[1], bounds))
+
+    def _span_in_reach(self, place: int, bounds: tuple[int, int]) -> tuple[int, int]:
+        """`_in_reach` with two codes at least: there is no distance between the ends of one."""
+        low, high = self._in_reach(place, bounds)
+        if low < high:
+            return low, high
+        return (low, low + 1) if low < bounds[1] else (low - 1, low)
+
     def _of_number(
         self, statistic: Statistic, place: int, column: Number, bounds: tuple[int, int], pointer: str
     ) -> AnyEstimator | None:
-        low, high = bounds
-        # The canonical text names what is measured, not what the caller called it: replays find answers by it.
-        key = f"{statistic.agg}({column.name},{low},{high})"
+        # The canonical text names what is asked, not what the caller called it: replays find answers by it.
+        key = f"{statistic.agg}({column.name},{bounds[0]},{bounds[1]})"
         if statistic.agg == "sum":
             return self._sum(statistic, place, column, bounds, pointer)
+        low, high = self._span_in_reach(place, bounds)
         if statistic.agg == "mean":
             return Mean(
                 key=key, column=place, rows=self.rows, low=low, high=high, unit=column.unit, step=column.step
@@ -201,33 +229,43 @@ class StatisticReader:
     def _sum(
         self, statistic: Statistic, place: int, column: Number, bounds: tuple[int, int], pointer: str
     ) -> Plain | None:
-        low, high = bounds
+        low, high = self._in_reach(place, bounds)
         exact = ExactAggregate(kind="total", column=place, low=low, high=high)
-        key = f"sum({column.name},{low},{high})"
+        key, ranges = f"sum({column.name},{bounds[0]},{bounds[1]})", None
         if statistic.per_person_clamp is not None:
             person = self._person_clamp(statistic.per_person_clamp, column, f"{pointer}/per_person_clamp")
             if person is None:
                 return None
-            key = f"sum({column.name},{low},{high},{person[0]},{person[1]})"
+            key = f"sum({column.name},{bounds[0]},{bounds[1]},{person[0]},{person[1]})"
             if self.rows == 1:
                 # A person's only row is the person's total, so two clamps in a row are one.
-                low, high = (min(max(end, person[0]), person[1]) for end in bounds)
-                exact = ExactAggregate(kind="total", column=place, low=low, high=high)
-                if low == high:
+                bounds = _clamped(bounds[0], person), _clamped(bounds[1], person)
+                if bounds[0] == bounds[1]:
                     self.resolver.refuse(f"{pointer}/per_person_clamp", "apart", domain_text(column))
                     return None
+                low, high = self._in_reach(place, bounds)
+                exact = replace(exact, low=low, high=high)
             else:
-                exact = ExactAggregate(
-                    kind="person_total",
-                    column=place,
-                    low=low,
-                    high=high,
-                    person_low=person[0],
-                    person_high=person[1],
-                )
+                exact = replace(exact, kind="person_total", person_low=person[0], person_high=person[1])
+                ranges = self._ranges(place, column, bounds)
         # Neighbours differ by a whole person, who adds a value and not its distance from a bound.
         reach = max(abs(low), abs(high))
-        return Plain(key=key, exact=exact, rows=self.rows, reach=reach, unit=column.unit, step=column.step)
+        return Plain(
+            key=key,
+            exact=exact,
+            rows=self.rows,
+            reach=reach,
+            unit=column.unit,
+            step=column.step,
+            ranges=ranges,
+        )
+
+    def _ranges(self, place: int, column: Number, bounds: tuple[int, int]) -> tuple[CellRange, ...]:
+        """The cells in reach by the clamped codes that a row can hold there."""
+        found: Counter[tuple[int, int]] = Counter()
+        for low, high, cells in self.reachable.ranges(place, (column.low, column.high)):
+            found[_clamped(low, bounds), _clamped(high, bounds)] += cells
+        return tuple((*ends, cells) for ends, cells in sorted(found.items()))
 
     def _person_clamp(
         self, clamp: tuple[Scalar, Scalar], column: Number, pointer: str
@@ -257,7 +295,7 @@ class StatisticReader:
         qs = self._qs(statistic, f"{pointer}/q")
         if qs is None:
             return None
-        low, high = bounds
+        low, high = self._span_in_reach(place, bounds)
         ends = statistic.value_bounds is True
         draws = len(qs) * (3 if ends else 1)
         # So few bins would say next to nothing; fewer cells leave more bins to each.
@@ -271,7 +309,7 @@ class StatisticReader:
         method = plan_method(bins, qs, self.schema.measure, value_bounds=ends)
         shown = ",".join(str(q) for q in qs)
         return Quantiles(
-            key=f"quantile({column.name},{low},{high},{shown}{',bounds' if ends else ''})",
+            key=f"quantile({column.name},{bounds[0]},{bounds[1]},{shown}{',bounds' if ends else ''})",
             column=place,
             rows=self.rows,
             low=low,
@@ -322,6 +360,10 @@ class StatisticReader:
             self.resolver.refuse(pointer, "not_ascending", list(clamp), domain_text(column))
             return None
         return low, high
+
+
+def _clamped(code: int, bounds: tuple[int, int]) -> int:
+    return min(max(code, bounds[0]), bounds[1])
 
 
 def _rows(where: Filter) -> ExactAggregate:

@@ -17,6 +17,7 @@ WORK = "tests/store/test_engine_work.py"
 FIT = "tests/statistical/test_distribution.py"
 UNKNOWN, OPEN = "tests/unit/test_partition_selection.py", "tests/store/test_open_columns.py"
 SPLITS = "tests/unit/test_splits.py"
+SEARCHED = "tests/unit/test_sensitivity_search.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
 CLAMPED = f"{ENGINE}::test_values_outside_a_clamp_count_as_its_ends_and_missing_ones_not_at_all"
@@ -362,14 +363,8 @@ MUTANTS = (
     Mutant(
         "a person in many cells counted as if in one",
         "privacy/aggregates.py",
-        """            return touched
-        if self.exact.kind == "person_total":
-            capped = touched * self._person_reach
-""",
-        """            return 1
-        if self.exact.kind == "person_total":
-            capped = touched * self._person_reach
-""",
+        "            return max(1, touched)\n",
+        "            return 1\n",
         (SENSITIVITY,),
     ),
     Mutant(
@@ -388,10 +383,46 @@ MUTANTS = (
     ),
     Mutant(
         "a clamp per person trusted though zero lies outside",
-        "privacy/aggregates.py",
-        "            return min(whole, capped) if self._holds_zero else capped",
-        "            return min(whole, capped)",
+        "privacy/person_totals.py",
+        "    return min(max(total, clamp[0]), clamp[1])\n",
+        "    return min(max(total, min(0, clamp[0])), max(0, clamp[1]))\n",
         (f"{PLAN}::test_sums_clamped_per_person_move_no_further_than_their_sensitivity",),
+    ),
+    Mutant(
+        "cells beyond the best one forgotten in sums clamped per person",
+        "privacy/person_totals.py",
+        "        touched -= min(count, touched)\n",
+        "        touched = 0\n",
+        (f"{SEARCHED}::test_sums_clamped_per_person_move_no_further_than_the_bound_and_nearly_as_far",),
+    ),
+    Mutant(
+        "alternatives of a filter taken for conditions",
+        "privacy/reachable.py",
+        "            boxes = tuple(chain.from_iterable(_boxes(term) for term in tree.terms))\n",
+        "            boxes = _all_of([_boxes(term) for term in tree.terms])\n",
+        (f"{SEARCHED}::test_boxes_hold_every_row_that_passes_and_few_are_exact",),
+    ),
+    Mutant(
+        "a column that some boxes leave free held to the others",
+        "privacy/reachable.py",
+        "    named = set.intersection(*(set(box) for box in boxes)) if boxes else set()\n",
+        "    named = set().union(*boxes)\n    boxes = [{**dict.fromkeys(named, ()), **box} for box in boxes]\n",
+        (f"{SEARCHED}::test_filters_of_too_many_boxes_are_seen_from_outside",),
+    ),
+    Mutant(
+        "a filter that narrows the noise and not the clamp of the question",
+        "privacy/statistics.py",
+        "        low, high = self._in_reach(place, bounds)\n        exact = ExactAggregate",
+        "        low, high = self._in_reach(place, bounds)\n        low, high = low, max(low, high - 1)\n"
+        "        exact = ExactAggregate",
+        (f"{SEARCHED}::test_a_narrower_clamp_is_the_same_question_and_has_the_same_exact_value",),
+    ),
+    Mutant(
+        "rows kept and rows left out each trusted to be few",
+        "privacy/aggregates.py",
+        "self.kept**2 + (self.rows - self.kept) ** 2",
+        "max(self.kept, self.rows - self.kept) ** 2",
+        (f"{SEARCHED}::test_of_many_made_up_questions_none_claims_less_than_somebody_moves_nor_much_more",),
     ),
     Mutant(
         "rows left out forgotten in the sensitivity of the share kept",

@@ -111,8 +111,8 @@ def test_all_rows_of_a_person_may_stand_in_one_cell_so_l2_gains_nothing_from_man
         ((-10, 10), 3, 1, 10, 100),  # one cell: the clamp alone
         ((-10, 10), 3, 100, 30, 300),  # three cells at the clamp
         ((0, 10), 1_000, 100, 1_000, 10_000),  # every cell at the clamp
-        ((-100, 100), 3, 100, 60, 6_000),  # a clamp that never binds: rows of 20 each
-        ((-100, 100), 3, 1, 60, 6_000),
+        ((-100, 100), 3, 100, 60, 3_600),  # a clamp that never binds: rows of 20 each
+        ((-100, 100), 3, 1, 60, 3_600),
         ((5, 10), 3, 100, 30, 300),  # zero outside: each cell touched jumps to the clamp
         ((5, 10), 3, 2, 20, 200),
         ((-10, -5), 3, 1, 10, 100),
