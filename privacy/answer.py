@@ -23,6 +23,7 @@ from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.result_columns import AnswerColumn
 from privacy.schema import Label
+from privacy.words import Words
 
 Released = tuple[Integers, ...]
 
@@ -48,8 +49,14 @@ class AnswerTable:
 
     def annotations(self) -> dict[str, Any]:
         """What JSON says of the table beside columns and rows: the codes of the postprocessing, notes in words."""
-        notes = [{"code": code, **NOTES[code].as_texts()} for code in self.notes]
+        notes = [{"code": code, **self._words(code).as_texts()} for code in self.notes]
         return {"postprocessing": list(self.postprocessing), "notes": notes}
+
+    def _words(self, code: str) -> Words:
+        """A note; that on values in no group names them, as the columns of the keys do."""
+        if code != "groups_leave_out":
+            return NOTES[code]
+        return result_columns.groups_leave_out({column.name: column.about for column in self.columns})
 
     def _rows(self) -> str:
         """One JSON object a row, by name and in the order of the columns."""

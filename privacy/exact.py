@@ -17,6 +17,9 @@ ExactKind = Literal[
 class Axis:
     """One grouping key: `buckets[i]` is the closed interval of codes that `labels[i]` stands for.
 
+    Where groups of values are counted as one, a label may have several intervals: `buckets[i]` is then one of those of
+    `labels[owners[i]]`.
+
     Where `rest` names the codes in no bucket, they are counted in one bucket more that is never released: tables
     that share a grid but not this key then count the same rows.
     """
@@ -26,18 +29,24 @@ class Axis:
     buckets: tuple[Interval, ...]
     labels: tuple[Label, ...]
     rest: tuple[Interval, ...] = ()
+    owners: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         """How many buckets are counted, released or not."""
-        return len(self.buckets) + bool(self.rest)
+        return self._labelled + bool(self.rest)
+
+    @property
+    def _labelled(self) -> int:
+        return len(self.labels) if self.owners else len(self.buckets)
 
     @property
     def pieces(self) -> list[tuple[Interval, int]]:
         """Intervals of codes and the bucket of each, ascending."""
         # The rest is the last bucket, so that labels number the buckets before it.
-        rest = [(interval, len(self.buckets)) for interval in self.rest]
-        return sorted([*zip(self.buckets, range(len(self.buckets)), strict=True), *rest])
+        rest = [(interval, self._labelled) for interval in self.rest]
+        owners = self.owners or range(len(self.buckets))
+        return sorted([*zip(self.buckets, owners, strict=True), *rest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -328,13 +328,18 @@ def _weights(query: Query, resolver: Resolver) -> list[Fraction]:
     return [query.weights.get(name, Fraction(1)) for name in names]
 
 
+def _grouped(axis: Axis) -> list[object]:
+    """What else tells the axes of groups apart; nothing of another axis, whose labels follow from its buckets."""
+    return [axis.owners, axis.labels] if axis.owners else []
+
+
 def _fingerprint(
     query: Query, layout: Layout, tree: Filter, bound: int, measurements: Sequence[Measurement]
 ) -> str:
     """The digest of the canonical question: names, order of statistics and price play no part."""
     question = {
         # Tuples are written as lists.
-        "group_by": [[axis.column, axis.buckets] for axis in layout.axes],
+        "group_by": [[axis.column, axis.buckets, *_grouped(axis)] for axis in layout.axes],
         # Sorted and without price, so that one question asked in two ways or at two prices has one fingerprint;
         # whether an answer is good enough to be used again is decided by `Plan.prices`.
         "select": sorted({part.key for part in measurements}),

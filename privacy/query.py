@@ -96,16 +96,34 @@ class Statistic:
     denominator: "Where | None" = None
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """All values from one to another, both among them."""
+
+    low: Scalar
+    high: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some values of a column that are counted as one, under a label."""
+
+    label: str
+    members: tuple[Scalar | Span, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One grouping key: all values of a column's domain, its bins, or of a date the years, quarters ….
+    """One grouping key: all values of a column's domain, its bins, groups, or of a date the years, quarters ….
 
+    `groups` are the caller's own, or name a grouping that the descriptor declares, or are True for its only one.
     `missing` adds a cell for missing.
     """
 
     column: str
     bins: tuple[Scalar, ...] | None = None
     by: str | None = None
+    groups: tuple[Group, ...] | str | Literal[True] | None = None
     missing: bool = False
 
 

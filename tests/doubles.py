@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, pairwise, product
 from pathlib import Path
 
 import duckdb
@@ -34,10 +34,12 @@ from privacy.query import (
     All,
     Any,
     Compare,
+    Group,
     Key,
     Not,
     Query,
     Scalar,
+    Span,
     Statistic,
     Where,
     WorkloadTable,
@@ -230,10 +232,15 @@ def cell_of(plan: Plan, subset: AxisSubset, row: Row) -> int | None:
     """The cell a row falls in, over some of the plan's axes; None outside every bucket."""
     cell = 0
     for axis in (plan.axes[place] for place in subset):
-        inside = [place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high]
+        owners = axis.owners or range(len(axis.buckets))
+        inside = [
+            owner
+            for owner, (low, high) in zip(owners, axis.buckets, strict=True)
+            if low <= row[axis.column] <= high
+        ]
         if not inside and not axis.rest:
             return None
-        cell = cell * axis.size + (inside[0] if inside else len(axis.buckets))
+        cell = cell * axis.size + (inside[0] if inside else len(axis.labels))
     return cell
 
 
@@ -453,14 +460,36 @@ def wheres(schema: Schema) -> st.SearchStrategy[Where]:
 
 @st.composite
 def keys(draw: st.DrawFn, column: Column) -> Key:
-    bins, by = None, None
+    bins, by, groups = None, None, None
     wide = column.high - column.low > 50
-    if isinstance(column, Date) and draw(st.booleans()):
+    if draw(st.integers(0, 3)) == 0:
+        groups = draw(groups_of(column))
+    elif isinstance(column, Date) and draw(st.booleans()):
         by = draw(st.sampled_from(CALENDAR))
     elif not isinstance(column, Category) and (wide or draw(st.booleans())):
         edges = draw(st.sets(st.integers(column.low, column.high + 1), min_size=2, max_size=5))
         bins = tuple(literal(column, edge) for edge in sorted(edges))
-    return Key(column=column.name, bins=bins, by=by, missing=draw(st.booleans()))
+    return Key(column=column.name, bins=bins, by=by, groups=groups, missing=draw(st.booleans()))
+
+
+@st.composite
+def groups_of(draw: st.DrawFn, column: Column) -> tuple[Group, ...]:
+    """Up to three groups of stretches of a column's values, some of them in no group."""
+    codes = st.integers(column.low + 1, column.high)
+    inner = draw(st.sets(codes, max_size=6)) if column.high > column.low else set()
+    edges = [column.low, *sorted(inner), column.high + 1]
+    members: dict[str, list[Scalar | Span]] = {}
+    for low, beyond in pairwise(edges):
+        label = draw(st.sampled_from(("北", "b", "c", None)))
+        if label is None:
+            continue
+        if isinstance(column, Category) or beyond - low == 1:
+            members.setdefault(label, []).extend(literal(column, code) for code in range(low, beyond))
+        else:
+            members.setdefault(label, []).append(Span(literal(column, low), literal(column, beyond - 1)))
+    if not members:
+        members["all"] = [literal(column, column.low)]
+    return tuple(Group(label, tuple(some)) for label, some in members.items())
 
 
 ADDITIVE = ("count", "sum", "mean", "variance", "stddev", "ratio")

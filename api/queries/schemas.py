@@ -25,6 +25,7 @@ from api.http.fields import (
     WholeField,
 )
 from api.queries.conditions import ConditionField
+from api.queries.groups import GROUPS_SCHEMA, GroupsField
 from privacy import query as q
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.plan import STATISTICS_MAX, TABLES_MAX
@@ -102,7 +103,7 @@ class StatisticSchema(Strict):
 
 
 class KeySchema(Strict):
-    """A key to group by: a column's declared values, or bins of it."""
+    """A key to group by: a column's declared values, or bins or groups of them."""
 
     column = TextField(required=True, validate=_column_check())
     bins = ItemsField(
@@ -111,6 +112,7 @@ class KeySchema(Strict):
         most=EDGES_MAX,
         metadata={"description": "Ascending edges of half-open bins, the last one closed."},
     )
+    groups = GroupsField(metadata=GROUPS_SCHEMA)
     by = ChoiceField(q.CALENDAR, metadata={"description": "Of a date: its years, fiscal years from April …"})
     missing = FlagField(metadata={"type": "boolean", "description": "Add a cell for missing values."})
 
@@ -317,7 +319,11 @@ def _pair(ends: list[q.Scalar] | None) -> tuple[q.Scalar, q.Scalar] | None:
 def _key(loaded: dict[str, Any]) -> q.Key:
     bins = tuple(loaded["bins"]) if "bins" in loaded else None
     return q.Key(
-        column=loaded["column"], bins=bins, by=loaded.get("by"), missing=loaded.get("missing", False)
+        column=loaded["column"],
+        bins=bins,
+        by=loaded.get("by"),
+        groups=loaded.get("groups"),
+        missing=loaded.get("missing", False),
     )
 
 
