@@ -53,7 +53,7 @@ class Axis:
 class ExactAggregate:
     """An exact integer per cell, over the rows of the plan's filter.
 
-    - rows: rows, of those that match `where` if given;
+    - rows: rows;
     - persons: distinct persons;
     - present: rows where `column` is not missing;
     - total, square: Σu and Σu² over those rows, where the code x is clamped to `low` … `high` and u is x
@@ -64,7 +64,8 @@ class ExactAggregate:
     - values, value_persons: rows or distinct persons by the values of an undeclared `column`, those that occur:
       an array of shape (2, values), of codes and counts.
 
-    Rows of a person beyond the plan's bound take no part unless `all_rows`.
+    Of rows that do not match `where`, if given, none takes part. Rows of a person beyond the plan's bound take no part
+    unless `all_rows`.
     """
 
     kind: ExactKind

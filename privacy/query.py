@@ -82,7 +82,8 @@ class Statistic:
     """One selected value column: an aggregate, of a column where it needs one, clamped on request.
 
     `per_person_clamp` bounds a person's whole sum in a cell; `q` are the quantiles asked for, and
-    `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions.
+    `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions. `where` narrows the
+    rows of this statistic alone, beside the question's.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Statistic:
     value_bounds: bool | None = None
     numerator: "Where | None" = None
     denominator: "Where | None" = None
+    where: "Where | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def conditions_of(query: Query) -> Iterator[tuple[str, Where]]:
     if query.where is not None:
         yield "/where", query.where
     for place, statistic in enumerate(query.select):
-        for name in ("numerator", "denominator"):
+        for name in ("where", "numerator", "denominator"):
             where: Where | None = getattr(statistic, name)
             if where is not None:
                 yield f"/select/{place}/{name}", where

@@ -384,6 +384,7 @@ def notes(plan: Plan) -> list[str]:
         "ratio_from_counts": any(isinstance(estimator, Share | Ratio) for estimator in estimators),
         "quantile_ranks": any(isinstance(estimator, Quantiles) for estimator in estimators),
         "groups_leave_out": any(left_out_of(plan, axis) for axis in plan.axes),
+        "disjoint_filters": len(set(plan.sets)) < len(plan.sets),
         "totals": plan.query.totals,
         "workload": bool(plan.query.tables),
         "narrower_bound": plan.bound < plan.schema.rows_per_person,

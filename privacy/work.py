@@ -199,8 +199,8 @@ class _RequestCounts:
             sizes=tuple(size + rest for size, rest in zip(buckets.values(), rests, strict=True)),
             tables=tuple(dict.fromkeys(masks)),
             where=sum(tests for whole, tests in tests if whole),
-            # Twice: a ratio with a denominator also counts the rows that match both.
-            ratios=sum(2 * tests for whole, tests in tests if not whole),
+            # Three times: a ratio with a filter of its own has the filter in each of its three counts.
+            ratios=sum(3 * tests for whole, tests in tests if not whole),
         )
 
     @property
@@ -354,12 +354,18 @@ class _RequestCounts:
         steps = (edges_of(columns[key.column], key).bit_length() for key in keys if key.column in columns)
         row = 1 + self.where + len(keys) + sum(steps)
         together = self.ratios + sum(map(self._aggregating, self.query.select))
-        return self._passes * row + (self._shared_passes * together)
+        return self._passes * row + self._shared_passes * together + self._alone
 
     @property
     def _compiled(self) -> int:
         """The comparisons in the text of all passes, which cost more to write than to run over few rows."""
-        return self._passes * self.where + self._shared_passes * self.ratios
+        return self._passes * self.where + self._shared_passes * self.ratios + self._alone
+
+    @property
+    def _alone(self) -> int:
+        """The comparisons of filters of statistics that have a pass of their own."""
+        wheres = (one.where for one in self.query.select if _is_alone(one) and one.where is not None)
+        return sum(map(_testing, wheres))
 
     @property
     def _passes(self) -> int:

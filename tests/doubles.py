@@ -5,7 +5,7 @@ A person is a list of rows, a row a tuple of codes, one for each queryable colum
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations_with_replacement, pairwise, product
@@ -192,13 +192,15 @@ def _by_hand(plan: Plan, people: Sequence[Person], subset: AxisSubset, exact: Ex
             cell = cell_of(plan, subset, row)
             if cell is None or not holds(plan.filter, row):
                 continue
+            if exact.where is not None and not holds(exact.where, row):
+                continue
             code = row[exact.column]
             present = code != plan.schema.queryable[exact.column].missing
             clamped = min(max(code, exact.low), exact.high)
             above = (clamped - exact.low + exact.grid // 2) // exact.grid if exact.grid else 0
             match exact.kind:
                 case "rows":
-                    found[cell] += exact.where is None or holds(exact.where, row)
+                    found[cell] += 1
                 case "persons":
                     found[cell] += cell not in totals
                     totals[cell] = 0
@@ -546,10 +548,11 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
         WorkloadTable(name="whole", group_by=group_by),
         WorkloadTable(name="last", group_by=group_by[-1:]),
     )
+    select = [draw(statistics(schema, f"s{place}", aggregates)) for place in range(draw(st.integers(1, 3)))]
+    if draw(st.integers(0, 2)) == 0:
+        select = [replace(one, where=draw(own_filters(schema, place))) for place, one in enumerate(select)]
     return Query(
-        select=tuple(
-            draw(statistics(schema, f"s{place}", aggregates)) for place in range(draw(st.integers(1, 3)))
-        ),
+        select=tuple(select),
         where=draw(st.none() | wheres(schema)),
         group_by=() if kind == "tables" else group_by,
         tables=tables if kind == "tables" else (),
@@ -558,6 +561,16 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
         rows_per_person=bound,
         mechanism=draw(st.none() | st.just("discrete_laplace")),
         budget=Price(draw(st.sampled_from((10**7, 10**8 + 1, 3 * 10**8, 10**9, 9_999_999_999)))),
+    )
+
+
+def own_filters(schema: Schema, place: int) -> st.SearchStrategy[Where | None]:
+    """A statistic's own filter; more often than not one that excludes those at other places."""
+    column = schema.queryable[0]
+    code = column.low + place % (column.high - column.low + 1)
+    mine = Compare(column=column.name, op="=", values=(literal(column, code),))
+    return st.one_of(
+        st.just(mine), wheres(schema).map(lambda where: All((mine, where))), st.none(), wheres(schema)
     )
 
 

@@ -375,6 +375,10 @@ REASONS: dict[str, Words] = {
         ja="宣言されていない値ごとには {given} は使えません。{expected} を使います",
         en="{given} is not available by undeclared values; {expected} is",
     ),
+    "where_of_question": Words(
+        ja="宣言されていない値ごとに数える質問では、条件は質問全体の {expected} に書いてください",
+        en="by undeclared values there is one statistic alone: put its condition into the question's {expected}",
+    ),
     "only_counts_open": Words(
         ja="宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",
         en="{given} is not available by undeclared values; count and count_persons are",

@@ -96,6 +96,12 @@ class StatisticSchema(Strict):
             "description": "median, quantile: spend half of the price on bounds of the value.",
         }
     )
+    where = ConditionField(
+        metadata={
+            "description": "The rows of this statistic alone, beside the question's `where`. Statistics whose "
+            "conditions exclude each other share one price."
+        }
+    )
     numerator = ConditionField(metadata={"description": "ratio: the rows counted above the line."})
     denominator = ConditionField(
         metadata={"description": "ratio: the rows counted below the line; by default all of the cell."}
@@ -309,6 +315,7 @@ def _statistic(loaded: dict[str, Any]) -> q.Statistic:
         value_bounds=loaded.get("value_bounds"),
         numerator=loaded.get("numerator"),
         denominator=loaded.get("denominator"),
+        where=loaded.get("where"),
     )
 
 

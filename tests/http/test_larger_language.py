@@ -59,6 +59,13 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         ],
         "totals": True,
     },
+    "filters of statistics": {
+        "select": [
+            {"as": "s", "agg": "count", "where": KITA},
+            {"as": "old", "agg": "mean", "column": "score", "where": {"all": [{"not": KITA}, OLD]}},
+            {"as": "median", "agg": "median", "column": "age", "where": OLD},
+        ],
+    },
     "quarters": {**one(agg="count"), "group_by": [{"column": "moved_in", "by": "quarter"}]},
     "months": {**one(agg="count"), "group_by": [{"column": "moved_in", "by": "month", "missing": True}]},
     "totals": {**one(agg="count"), "group_by": [*BY_DISTRICT, *AGES], "totals": True},
