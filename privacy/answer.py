@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from privacy import result_columns
+from privacy.aggregates import Get
 from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest
-from privacy.measurement import Measurement
+from privacy.filters import Filter
+from privacy.measurement import Measurement, filtered
 from privacy.noise import Integers, Noise
 from privacy.notes import NOTES
 from privacy.partition_selection import UndeclaredValueCount
@@ -23,6 +25,7 @@ from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.result_columns import AnswerColumn
 from privacy.schema import Label
+from privacy.words import Words
 
 Released = tuple[Integers, ...]
 
@@ -48,8 +51,14 @@ class AnswerTable:
 
     def annotations(self) -> dict[str, Any]:
         """What JSON says of the table beside columns and rows: the codes of the postprocessing, notes in words."""
-        notes = [{"code": code, **NOTES[code].as_texts()} for code in self.notes]
+        notes = [{"code": code, **self._words(code).as_texts()} for code in self.notes]
         return {"postprocessing": list(self.postprocessing), "notes": notes}
+
+    def _words(self, code: str) -> Words:
+        """A note; that on values in no group names them, as the columns of the keys do."""
+        if code != "groups_leave_out":
+            return NOTES[code]
+        return result_columns.groups_leave_out({column.name: column.about for column in self.columns})
 
     def _rows(self) -> str:
         """One JSON object a row, by name and in the order of the columns."""
@@ -104,7 +113,8 @@ def release(plan: Plan, exact: Mapping[ExactRequest, Integers], noise: Noise) ->
     Private because: each additive draw is a vector of integers that one person moves by at most the
     mechanism's sensitivity, and each choice's scores likewise (privacy.aggregates, privacy.quantiles), so a
     draw costs its price; the prices of draws add up to the statistic's and those to the plan's (basic
-    composition of ε; ρ adds up alike, Bun & Steinke 2016, lemma 1.7).
+    composition of ε; ρ adds up alike, Bun & Steinke 2016, lemma 1.7), statistics of disjoint filters counting once
+    together (privacy.parallel).
     """
     return tuple(array for part in plan.measurements for array in _release(part, exact, noise))
 
@@ -113,13 +123,15 @@ def _release(part: Measurement, exact: Mapping[ExactRequest, Integers], noise: N
     """The released arrays of one statistic: (components, cells) for each draw, or (choices, cells) at once."""
     if isinstance(part.estimator, Quantiles) and not part.estimator.by_tree:
         # A later choice may depend on an earlier one (splits), so all are made at once and not draw by draw.
-        return [part.estimator.choose(_getter(exact, part.draws[0].subset), part.mechanisms, noise)]
+        return [
+            part.estimator.choose(_getter(exact, part.draws[0].subset, part.where), part.mechanisms, noise)
+        ]
     if isinstance(part.estimator, UndeclaredValueCount):
         (draw,) = part.draws
-        return [part.estimator.choose(_getter(exact, draw.subset), draw.mechanism, noise)]
+        return [part.estimator.choose(_getter(exact, draw.subset, part.where), draw.mechanism, noise)]
     found = []
     for draw in part.draws:
-        get = _getter(exact, draw.subset)
+        get = _getter(exact, draw.subset, part.where)
         vector = (
             part.estimator.counts(get)
             if isinstance(part.estimator, Quantiles)
@@ -130,11 +142,11 @@ def _release(part: Measurement, exact: Mapping[ExactRequest, Integers], noise: N
     return found
 
 
-def _getter(exact: Mapping[ExactRequest, Integers], subset: AxisSubset):  # type: ignore[no-untyped-def]
-    """Exact integers over some axes, by name."""
+def _getter(exact: Mapping[ExactRequest, Integers], subset: AxisSubset, where: Filter | None) -> Get:
+    """Exact integers over some axes, of the rows that a statistic's own filter lets through, by name."""
 
     def get(wanted: ExactAggregate) -> Integers:
-        return exact[subset, wanted]
+        return exact[subset, filtered(wanted, where)]
 
     return get
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
+from privacy import groups
 from privacy.exact import Axis
 from privacy.filters import Interval
 from privacy.query import CALENDAR, Key
@@ -32,7 +33,9 @@ def buckets_of(column: Column, key: Key) -> int:
     1 for a key that does not fit the column, which `axis_of` refuses without listing anything either.
     """
     values = 1
-    if key.bins is not None:
+    if key.groups is not None:
+        values = groups.labels_of(column, key)
+    elif key.bins is not None:
         values = len(key.bins) - 1
     elif key.by is not None:
         if isinstance(column, Date):
@@ -40,6 +43,11 @@ def buckets_of(column: Column, key: Key) -> int:
     elif column.high - column.low < CELLS_MAX:
         values = column.high - column.low + 1
     return values + key.missing
+
+
+def edges_of(column: Column, key: Key) -> int:
+    """How many literals, or ends of declared groups, cut a column."""
+    return groups.members_of(column, key) if key.groups is not None else len(key.bins or ())
 
 
 def cells_of(keys: Iterable[Key], columns: Mapping[str, Column], *, totals: bool = False) -> int:
@@ -79,6 +87,8 @@ def known_keys(keys: tuple[Key, ...], resolver: Resolver, pointer: str) -> list[
 def axis_of(key: Key, place: int, resolver: Resolver, pointer: str) -> Axis:
     """The axis of one key on the column number `place`; without buckets, and problems noted, if it does not fit."""
     column = resolver.columns[place]
+    if key.groups is not None:
+        return groups.axis_of(key, place, resolver, pointer)
     pairs = _pairs(column, key, resolver, pointer)
     # Only on request: without it a row that lacks the value stands in no cell, which moves nothing.
     if key.missing:

@@ -17,6 +17,9 @@ ExactKind = Literal[
 class Axis:
     """One grouping key: `buckets[i]` is the closed interval of codes that `labels[i]` stands for.
 
+    Where groups of values are counted as one, a label may have several intervals: `buckets[i]` is then one of those of
+    `labels[owners[i]]`.
+
     Where `rest` names the codes in no bucket, they are counted in one bucket more that is never released: tables
     that share a grid but not this key then count the same rows.
     """
@@ -26,25 +29,31 @@ class Axis:
     buckets: tuple[Interval, ...]
     labels: tuple[Label, ...]
     rest: tuple[Interval, ...] = ()
+    owners: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         """How many buckets are counted, released or not."""
-        return len(self.buckets) + bool(self.rest)
+        return self._labelled + bool(self.rest)
+
+    @property
+    def _labelled(self) -> int:
+        return len(self.labels) if self.owners else len(self.buckets)
 
     @property
     def pieces(self) -> list[tuple[Interval, int]]:
         """Intervals of codes and the bucket of each, ascending."""
         # The rest is the last bucket, so that labels number the buckets before it.
-        rest = [(interval, len(self.buckets)) for interval in self.rest]
-        return sorted([*zip(self.buckets, range(len(self.buckets)), strict=True), *rest])
+        rest = [(interval, self._labelled) for interval in self.rest]
+        owners = self.owners or range(len(self.buckets))
+        return sorted([*zip(self.buckets, owners, strict=True), *rest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactAggregate:
     """An exact integer per cell, over the rows of the plan's filter.
 
-    - rows: rows, of those that match `where` if given;
+    - rows: rows;
     - persons: distinct persons;
     - present: rows where `column` is not missing;
     - total, square: Σu and Σu² over those rows, where the code x is clamped to `low` … `high` and u is x
@@ -55,7 +64,8 @@ class ExactAggregate:
     - values, value_persons: rows or distinct persons by the values of an undeclared `column`, those that occur:
       an array of shape (2, values), of codes and counts.
 
-    Rows of a person beyond the plan's bound take no part unless `all_rows`.
+    Of rows that do not match `where`, if given, none takes part. Rows of a person beyond the plan's bound take no part
+    unless `all_rows`.
     """
 
     kind: ExactKind

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from privacy.aggregates import AdditiveEstimator, Plain
 from privacy.budget import Price, split
 from privacy.distributions import NoiseDistribution
-from privacy.exact import AxisSubset, cells_over
+from privacy.exact import AxisSubset, ExactAggregate, cells_over
+from privacy.filters import Filter, canonical_text, every
 from privacy.layout import Layout
 from privacy.noise import Kind, Mechanism
 from privacy.partition_selection import UndeclaredValueCount
@@ -22,11 +23,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the whole query settles for all of its statistics."""
+    """What the whole query settles for all of its statistics; `sets` as in `privacy.parallel`."""
 
     schema: Schema
     layout: Layout
     mechanism: str | None
+    sets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ class Measurement:
     """One statistic as it will be measured and released.
 
     `names` are those of its values. An additive estimator has a draw for each grid; quantiles by choice one for
-    each choice. `distributions` is the noise of the values of each table of the layout; empty for choices.
+    each choice. `distributions` is the noise of the values of each table of the layout; empty for choices. `where` is
+    the statistic's own filter, which takes rows away and so raises no sensitivity.
     """
 
     name: str
@@ -52,10 +55,19 @@ class Measurement:
     price: Price
     draws: tuple[PlannedDraw, ...]
     distributions: tuple[NoiseDistribution, ...]
+    where: Filter | None = None
 
     @property
     def key(self) -> str:
-        return self.estimator.key
+        """The canonical text of the statistic and of its own filter."""
+        if self.where is None:
+            return self.estimator.key
+        return f"{self.estimator.key} where {canonical_text(self.where)}"
+
+    @property
+    def exacts(self) -> tuple[ExactAggregate, ...]:
+        """The exact integers that are asked for: the estimator's, of the rows that its own filter lets through."""
+        return tuple(filtered(exact, self.where) for exact in self.estimator.exacts)
 
     @property
     def additive(self) -> AdditiveEstimator:
@@ -66,6 +78,13 @@ class Measurement:
     @property
     def mechanisms(self) -> list[Mechanism]:
         return [draw.mechanism for draw in self.draws]
+
+
+def filtered(exact: ExactAggregate, where: Filter | None) -> ExactAggregate:
+    """An exact integer of those rows that match a filter as well."""
+    if where is None:
+        return exact
+    return replace(exact, where=where if exact.where is None else every([where, exact.where]))
 
 
 def is_additive(estimator: AnyEstimator) -> bool:

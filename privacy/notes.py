@@ -57,6 +57,20 @@ NOTES: dict[str, Words] = {
             "that is left out."
         ),
     ),
+    "groups_leave_out": Words(
+        ja="どのグループにも入っていない値の行は、この表のどこにも数えられていません：{left_out}",
+        en="Rows whose value is in no group are counted nowhere in this table: {left_out}.",
+    ),
+    "disjoint_filters": Words(
+        ja=(
+            "条件が互いに重ならない統計は、一つ分の予算を共有しています（charge の split はそれぞれが使った量です）。"
+            "どの人の行も、そのうち一つの条件にしか数えられません。"
+        ),
+        en=(
+            "Statistics whose filters exclude each other share one price: `split` tells what each of them got, and "
+            "each row of a person counts under one of them only."
+        ),
+    ),
     "whole_numbers": Words(
         ja="値は 0 以上の整数で合計が一致するように調整しています。調整前の値も併記しています。",
         en="Values were moved to whole numbers of zero or more that still add up; raw values stand beside them.",

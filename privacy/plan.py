@@ -6,14 +6,14 @@ Refuses a query that does not fit, with every problem it has, before anything is
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from privacy import filters, pricing
+from privacy import filters, parallel, pricing
 from privacy import layout as layouts
 from privacy.axes import CELLS_MAX, axes_of, axis_of, cells_of, known_keys
-from privacy.budget import Price, split
+from privacy.budget import Price
 from privacy.exact import Axis, ExactRequest, cells_over
 from privacy.filters import Filter, canonical
 from privacy.layout import Layout, PlannedTable
@@ -37,7 +37,7 @@ TABLES_MAX = 100
 class Plan:
     """A query that can be answered: canonical, priced, and independent of any data.
 
-    `bound` is how many rows of a person count: at most the schema's.
+    `bound` is how many rows of a person count: at most the schema's. Statistics of one of the `sets` share a price.
     """
 
     schema: Schema
@@ -48,6 +48,7 @@ class Plan:
     measurements: tuple[Measurement, ...]
     price: Price
     fingerprint: str
+    sets: parallel.Partition
 
     @property
     def delta(self) -> Fraction:
@@ -78,7 +79,7 @@ class Plan:
                 (draw.subset, exact)
                 for part in self.measurements
                 for draw in part.draws
-                for exact in part.estimator.exacts
+                for exact in part.exacts
             )
         )
 
@@ -89,6 +90,10 @@ class Plan:
         for part in self.measurements:
             found[part.key] = max(part.price.nano, found.get(part.key, 0))
         return found
+
+    def worth(self, prices: Mapping[str, int]) -> Price:
+        """What an answer to this question is worth whose canonical statistics cost so many billionths."""
+        return parallel.worth([part.key for part in self.measurements], self.sets, prices)
 
 
 def plan(query: Query, schema: Schema) -> Plan:
@@ -112,6 +117,7 @@ def plan(query: Query, schema: Schema) -> Plan:
         else reader.undeclared_count(statistic, undeclared, f"/select/{place}")
         for place, statistic in enumerate(query.select)
     ]
+    wheres = _own_filters(query, resolver, undeclared)
     _check_names(query, estimators, layout, resolver)
     _check_mechanism(query, schema, resolver)
     _check_additive(query, estimators, layout, resolver)
@@ -123,14 +129,16 @@ def plan(query: Query, schema: Schema) -> Plan:
     resolver.done()
     names = [statistic.name for statistic in query.select]
     drafts = [pricing.Draft(name, estimator) for name, estimator in zip(names, known, strict=True)]
-    terms = Terms(schema=schema, layout=layout, mechanism=query.mechanism)
+    sizes = [cells_over(layout.axes, grid) for grid in layout.grids]
+    sets = parallel.partition(known, wheres, bound, sizes)
+    terms = Terms(schema=schema, layout=layout, mechanism=query.mechanism, sets=sets)
     price = pricing.price(query, terms, drafts, weights)
-    shares = split(price, weights)
+    shares = parallel.prices(price, weights, sets)
     # Before the draws are made: noise of a cheaper one could leave the int64 range, and of no price has no scale.
     pricing.check_shares(known, shares, layout)
     measurements = tuple(
-        measurement_of(statistic, estimator, share, terms)
-        for statistic, estimator, share in zip(query.select, known, shares, strict=True)
+        replace(measurement_of(statistic, estimator, share, terms), where=where)
+        for statistic, estimator, share, where in zip(query.select, known, shares, wheres, strict=True)
     )
     return Plan(
         schema=schema,
@@ -141,7 +149,21 @@ def plan(query: Query, schema: Schema) -> Plan:
         measurements=measurements,
         price=price,
         fingerprint=_fingerprint(query, layout, tree, bound, measurements),
+        sets=sets,
     )
+
+
+def _own_filters(query: Query, resolver: Resolver, undeclared: int | None) -> list[Filter | None]:
+    """The canonical filter of each statistic; None where it takes all rows of the question."""
+    found: list[Filter | None] = []
+    for place, statistic in enumerate(query.select):
+        tree = resolver.where(statistic.where, f"/select/{place}/where")
+        if statistic.where is not None and undeclared is not None:
+            # One statistic alone, so that the question's own filter says the same.
+            resolver.refuse(f"/select/{place}/where", "where_of_question", statistic.name, "where")
+        # A filter that lets all through is none, so that equal questions get equal fingerprints.
+        found.append(None if tree == filters.EVERYTHING else tree)
+    return found
 
 
 def _check_size(query: Query, resolver: Resolver) -> None:
@@ -330,13 +352,18 @@ def _weights(query: Query, resolver: Resolver) -> list[Fraction]:
     return [query.weights.get(name, Fraction(1)) for name in names]
 
 
+def _grouped(axis: Axis) -> list[object]:
+    """What else tells the axes of groups apart; nothing of another axis, whose labels follow from its buckets."""
+    return [axis.owners, axis.labels] if axis.owners else []
+
+
 def _fingerprint(
     query: Query, layout: Layout, tree: Filter, bound: int, measurements: Sequence[Measurement]
 ) -> str:
     """The digest of the canonical question: names, order of statistics and price play no part."""
     question = {
         # Tuples are written as lists.
-        "group_by": [[axis.column, axis.buckets] for axis in layout.axes],
+        "group_by": [[axis.column, axis.buckets, *_grouped(axis)] for axis in layout.axes],
         # Sorted and without price, so that one question asked in two ways or at two prices has one fingerprint;
         # whether an answer is good enough to be used again is decided by `Plan.prices`.
         "select": sorted({part.key for part in measurements}),

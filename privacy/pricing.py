@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from privacy import parallel
 from privacy.aggregates import Plain
-from privacy.budget import Price, split
+from privacy.budget import Price
 from privacy.exact import ExactAggregate
 from privacy.layout import Layout, plain
 from privacy.measurement import (
@@ -131,10 +132,10 @@ def _price_of_accuracy(
     limit = terms.schema.price_per_query_max
     estimators = [draft.estimator for draft in drafts]
     # Where even the dearest query buys some statistic no draw, no accuracy of another one helps it.
-    check_shares(estimators, split(limit, weights), terms.layout)
+    check_shares(estimators, parallel.prices(limit, weights, terms.sets), terms.layout)
     place = next(place for place, draft in enumerate(drafts) if draft.name == asked.of)
     estimator = estimators[place]
-    shares = [weight / sum(weights) for weight in weights]
+    shares = parallel.shares(weights, terms.sets)
     least = _least_share(terms.layout, estimator)
     # Rounded down: at this share the whole price still keeps the limit of a query.
     most = Price(int(limit.nano * shares[place]))
@@ -149,11 +150,13 @@ def _price_of_accuracy(
     # The accuracy fixes one statistic's price; the others must still afford their draws.
     floors = [_floor(terms.layout, other) for other in estimators]
     floors[place] = least
-    floor = max(math.ceil(price.nano / share) for price, share in zip(floors, shares, strict=True))
+    # Prices in a set are rounded down twice: two billionths more are enough.
+    spare = 0 if len(set(terms.sets)) == len(terms.sets) else 2
+    floor = max(math.ceil((price.nano + spare) / share) for price, share in zip(floors, shares, strict=True))
     # `split` hands out remainders of a billionth, so the least whole price lies within one of the quotient.
     low = max(math.ceil((part.nano - 1) / shares[place]), floor)
-    high = max(math.ceil(part.nano / shares[place]), floor)
-    high = _least(low, high, lambda nano: split(Price(nano), weights)[place] >= part)
+    high = max(math.ceil((part.nano + spare) / shares[place]), floor)
+    high = _least(low, high, lambda nano: parallel.prices(Price(nano), weights, terms.sets)[place] >= part)
     if high > limit.nano:
         raise AboveQueryLimit(price=Price(high), limit=limit)
     return Price(high)

@@ -85,7 +85,8 @@ class Statistic:
     """One selected value column: an aggregate, of a column where it needs one, clamped on request.
 
     `per_person_clamp` bounds a person's whole sum in a cell; `q` are the quantiles asked for, and
-    `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions.
+    `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions. `where` narrows the
+    rows of this statistic alone, beside the question's.
     """
 
     name: str
@@ -97,18 +98,37 @@ class Statistic:
     value_bounds: bool | None = None
     numerator: "Where | None" = None
     denominator: "Where | None" = None
+    where: "Where | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """All values from one to another, both among them."""
+
+    low: Scalar
+    high: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some values of a column that are counted as one, under a label."""
+
+    label: str
+    members: tuple[Scalar | Span, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One grouping key: all values of a column's domain, its bins, or of a date the years, quarters ….
+    """One grouping key: all values of a column's domain, its bins, groups, or of a date the years, quarters ….
 
+    `groups` are the caller's own, or name a grouping that the descriptor declares, or are True for its only one.
     `missing` adds a cell for missing.
     """
 
     column: str
     bins: tuple[Scalar, ...] | None = None
     by: str | None = None
+    groups: tuple[Group, ...] | str | Literal[True] | None = None
     missing: bool = False
 
 
@@ -199,7 +219,7 @@ def conditions_of(query: Query) -> Iterator[tuple[str, Where]]:
     if query.where is not None:
         yield "/where", query.where
     for place, statistic in enumerate(query.select):
-        for name in ("numerator", "denominator"):
+        for name in ("where", "numerator", "denominator"):
             where: Where | None = getattr(statistic, name)
             if where is not None:
                 yield f"/select/{place}/{name}", where

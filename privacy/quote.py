@@ -12,7 +12,7 @@ from privacy.measurement import CONFIDENCE, Measurement, widths_by_kind
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.result_columns import method_of, resolution_of
+from privacy.result_columns import groups_leave_out, left_out_of, method_of, resolution_of
 from privacy.schema import in_units
 from privacy.words import Words
 
@@ -143,6 +143,12 @@ def strategy_comparison(plan: Plan) -> dict[str, Any]:
             **TABLES_MEASURED.filled(number=len(measured)).as_texts(),
         }
     }
+
+
+def groups_noted(plan: Plan) -> dict[str, Any]:
+    """Which values the groups of the keys leave out; empty where they take all."""
+    keys = {axis.name: {"left_out": left} for axis in plan.axes if (left := left_out_of(plan, axis))}
+    return {"notes": [{"code": "groups_leave_out", **groups_leave_out(keys).as_texts()}]} if keys else {}
 
 
 def narrower_bound(plan: Plan) -> dict[str, Any]:

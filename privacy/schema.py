@@ -23,6 +23,18 @@ Measure = Literal["pure", "zcdp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """A declared way to count several values of a column as one: for each label its closed intervals of codes.
+
+    Intervals of one label ascend and do not touch; those of different labels are disjoint.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    intervals: tuple[tuple[tuple[int, int], ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
     """A column with a closed list of values; `other` names the value that takes undeclared ones."""
 
@@ -32,6 +44,7 @@ class Category:
     labels: Labels = field(default_factory=dict, hash=False)
     other: str | None = None
     missing_allowed: bool = False
+    groupings: tuple[Grouping, ...] = ()
 
     @property
     def low(self) -> int:
@@ -58,6 +71,7 @@ class Number:
     unit: str | None = None
     kind: Literal["integer", "decimal"] = "integer"
     missing_allowed: bool = False
+    groupings: tuple[Grouping, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -72,6 +86,7 @@ class Date:
     low: int
     high: int
     missing_allowed: bool = False
+    groupings: tuple[Grouping, ...] = ()
 
     @property
     def missing(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 
 from privacy import margins
-from privacy.axes import CELLS_MAX, KEYS_MAX, buckets_of, cells_of
+from privacy.axes import CELLS_MAX, KEYS_MAX, buckets_of, cells_of, edges_of
 from privacy.quantiles import bins_max, plan_bins, plan_method
 from privacy.query import (
     TERMS_MAX,
@@ -194,13 +194,13 @@ class _RequestCounts:
             query=query,
             schema=schema,
             listed=sum(buckets.values()),
-            edges=sum(len(key.bins or ()) for key in keys.values()),
+            edges=sum(edges_of(columns[name], key) for name, key in keys.items()),
             cells=cells,
             sizes=tuple(size + rest for size, rest in zip(buckets.values(), rests, strict=True)),
             tables=tuple(dict.fromkeys(masks)),
             where=sum(tests for whole, tests in tests if whole),
-            # Twice: a ratio with a denominator also counts the rows that match both.
-            ratios=sum(2 * tests for whole, tests in tests if not whole),
+            # Three times: a ratio with a filter of its own has the filter in each of its three counts.
+            ratios=sum(3 * tests for whole, tests in tests if not whole),
         )
 
     @property
@@ -350,14 +350,22 @@ class _RequestCounts:
         """Comparisons and additions that one row of the data costs the engine, in all passes over it."""
         # Keys are told apart by halving their edges, in each pass anew.
         keys = max([table.group_by for table in self.query.tables] or [self.query.group_by], key=len)
-        row = 1 + self.where + sum(1 + len(key.bins or ()).bit_length() for key in keys)
+        columns = {column.name: column for column in self.schema.queryable}
+        steps = (edges_of(columns[key.column], key).bit_length() for key in keys if key.column in columns)
+        row = 1 + self.where + len(keys) + sum(steps)
         together = self.ratios + sum(map(self._aggregating, self.query.select))
-        return self._passes * row + (self._shared_passes * together)
+        return self._passes * row + self._shared_passes * together + self._alone
 
     @property
     def _compiled(self) -> int:
         """The comparisons in the text of all passes, which cost more to write than to run over few rows."""
-        return self._passes * self.where + self._shared_passes * self.ratios
+        return self._passes * self.where + self._shared_passes * self.ratios + self._alone
+
+    @property
+    def _alone(self) -> int:
+        """The comparisons of filters of statistics that have a pass of their own."""
+        wheres = (one.where for one in self.query.select if _is_alone(one) and one.where is not None)
+        return sum(map(_testing, wheres))
 
     @property
     def _passes(self) -> int:

@@ -5,10 +5,10 @@ A person is a list of rows, a row a tuple of codes, one for each queryable colum
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, pairwise, product
 from pathlib import Path
 
 import duckdb
@@ -34,10 +34,12 @@ from privacy.query import (
     All,
     Any,
     Compare,
+    Group,
     Key,
     Not,
     Query,
     Scalar,
+    Span,
     Statistic,
     Where,
     WorkloadTable,
@@ -190,13 +192,15 @@ def _by_hand(plan: Plan, people: Sequence[Person], subset: AxisSubset, exact: Ex
             cell = cell_of(plan, subset, row)
             if cell is None or not holds(plan.filter, row):
                 continue
+            if exact.where is not None and not holds(exact.where, row):
+                continue
             code = row[exact.column]
             present = code != plan.schema.queryable[exact.column].missing
             clamped = min(max(code, exact.low), exact.high)
             above = (clamped - exact.low + exact.grid // 2) // exact.grid if exact.grid else 0
             match exact.kind:
                 case "rows":
-                    found[cell] += exact.where is None or holds(exact.where, row)
+                    found[cell] += 1
                 case "persons":
                     found[cell] += cell not in totals
                     totals[cell] = 0
@@ -230,10 +234,15 @@ def cell_of(plan: Plan, subset: AxisSubset, row: Row) -> int | None:
     """The cell a row falls in, over some of the plan's axes; None outside every bucket."""
     cell = 0
     for axis in (plan.axes[place] for place in subset):
-        inside = [place for place, (low, high) in enumerate(axis.buckets) if low <= row[axis.column] <= high]
+        owners = axis.owners or range(len(axis.buckets))
+        inside = [
+            owner
+            for owner, (low, high) in zip(owners, axis.buckets, strict=True)
+            if low <= row[axis.column] <= high
+        ]
         if not inside and not axis.rest:
             return None
-        cell = cell * axis.size + (inside[0] if inside else len(axis.buckets))
+        cell = cell * axis.size + (inside[0] if inside else len(axis.labels))
     return cell
 
 
@@ -453,14 +462,36 @@ def wheres(schema: Schema) -> st.SearchStrategy[Where]:
 
 @st.composite
 def keys(draw: st.DrawFn, column: Column) -> Key:
-    bins, by = None, None
+    bins, by, groups = None, None, None
     wide = column.high - column.low > 50
-    if isinstance(column, Date) and draw(st.booleans()):
+    if draw(st.integers(0, 3)) == 0:
+        groups = draw(groups_of(column))
+    elif isinstance(column, Date) and draw(st.booleans()):
         by = draw(st.sampled_from(CALENDAR))
     elif not isinstance(column, Category) and (wide or draw(st.booleans())):
         edges = draw(st.sets(st.integers(column.low, column.high + 1), min_size=2, max_size=5))
         bins = tuple(literal(column, edge) for edge in sorted(edges))
-    return Key(column=column.name, bins=bins, by=by, missing=draw(st.booleans()))
+    return Key(column=column.name, bins=bins, by=by, groups=groups, missing=draw(st.booleans()))
+
+
+@st.composite
+def groups_of(draw: st.DrawFn, column: Column) -> tuple[Group, ...]:
+    """Up to three groups of stretches of a column's values, some of them in no group."""
+    codes = st.integers(column.low + 1, column.high)
+    inner = draw(st.sets(codes, max_size=6)) if column.high > column.low else set()
+    edges = [column.low, *sorted(inner), column.high + 1]
+    members: dict[str, list[Scalar | Span]] = {}
+    for low, beyond in pairwise(edges):
+        label = draw(st.sampled_from(("北", "b", "c", None)))
+        if label is None:
+            continue
+        if isinstance(column, Category) or beyond - low == 1:
+            members.setdefault(label, []).extend(literal(column, code) for code in range(low, beyond))
+        else:
+            members.setdefault(label, []).append(Span(literal(column, low), literal(column, beyond - 1)))
+    if not members:
+        members["all"] = [literal(column, column.low)]
+    return tuple(Group(label, tuple(some)) for label, some in members.items())
 
 
 ADDITIVE = ("count", "sum", "mean", "variance", "stddev", "ratio")
@@ -517,10 +548,11 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
         WorkloadTable(name="whole", group_by=group_by),
         WorkloadTable(name="last", group_by=group_by[-1:]),
     )
+    select = [draw(statistics(schema, f"s{place}", aggregates)) for place in range(draw(st.integers(1, 3)))]
+    if draw(st.integers(0, 2)) == 0:
+        select = [replace(one, where=draw(own_filters(schema, place))) for place, one in enumerate(select)]
     return Query(
-        select=tuple(
-            draw(statistics(schema, f"s{place}", aggregates)) for place in range(draw(st.integers(1, 3)))
-        ),
+        select=tuple(select),
         where=draw(st.none() | wheres(schema)),
         group_by=() if kind == "tables" else group_by,
         tables=tables if kind == "tables" else (),
@@ -529,6 +561,16 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
         rows_per_person=bound,
         mechanism=draw(st.none() | st.just("discrete_laplace")),
         budget=Price(draw(st.sampled_from((10**7, 10**8 + 1, 3 * 10**8, 10**9, 9_999_999_999)))),
+    )
+
+
+def own_filters(schema: Schema, place: int) -> st.SearchStrategy[Where | None]:
+    """A statistic's own filter; more often than not one that excludes those at other places."""
+    column = schema.queryable[0]
+    code = column.low + place % (column.high - column.low + 1)
+    mine = Compare(column=column.name, op="=", values=(literal(column, code),))
+    return st.one_of(
+        st.just(mine), wheres(schema).map(lambda where: All((mine, where))), st.none(), wheres(schema)
     )
 
 

@@ -60,6 +60,11 @@ class PublicColumn(ExtensibleSchema):
     missing = fields.Boolean()
     values = fields.List(fields.String())
     labels = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    groups = fields.Dict(
+        keys=fields.String(),
+        values=fields.Dict(keys=fields.String(), values=fields.List(fields.Raw())),
+        metadata={"description": "Declared groups of values by name: for each label its values and ranges."},
+    )
     min = fields.Raw(metadata=SCALARS)
     max = fields.Raw(metadata=SCALARS)
     step = fields.String()

@@ -19,11 +19,23 @@ from datasets.people.service import Caller
 from datasets.queries.service import OpenDataset
 from privacy import delta
 from privacy.axes import CELLS_MAX, KEYS_MAX
+from privacy.groups import shown_code, written
 from privacy.measurement import CONFIDENCE
 from privacy.plan import STATISTICS_MAX
 from privacy.pricing import count_within
 from privacy.query import TERMS_MAX
-from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of, in_units
+from privacy.schema import (
+    AnyColumn,
+    Category,
+    Column,
+    Date,
+    Number,
+    Schema,
+    Text,
+    UndeclaredColumn,
+    day_of,
+    in_units,
+)
 
 blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
 ASKED_OPEN = {"group_by": "alone", "select": ["count", "count_persons"], "where": ["is_missing"]}
@@ -160,4 +172,15 @@ def _column(column: AnyColumn) -> dict[str, Any]:
             domain = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
         case UndeclaredColumn(name=name, length_max=length):
             domain = {"type": "open", "max_length": length, "asked_by": ASKED_OPEN}
-    return {"name": name, **domain, "missing": column.missing_allowed, "queryable": True}
+    return {"name": name, **domain, **_groups(column), "missing": column.missing_allowed, "queryable": True}
+
+
+def _groups(column: Column) -> dict[str, Any]:
+    """The declared groups of a column by name, each as the descriptor writes it; nothing where there are none."""
+    if isinstance(column, UndeclaredColumn) or not column.groupings:
+        return {}
+
+    def value(code: int) -> str | int | float:
+        return in_units(code, column.step) if isinstance(column, Number) else shown_code(column, code)
+
+    return {"groups": {one.name: written(one, column, value) for one in column.groupings}}

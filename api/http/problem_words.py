@@ -329,6 +329,43 @@ REASONS: dict[str, Words] = {
         ja="キーは {expected} 個までです（{given} 個）", en="{given} keys; at most {expected} are allowed"
     ),
     "repeated_key": Words(ja="{given} が group_by に重複しています", en="{given} is grouped by twice"),
+    "no_groupings": Words(
+        ja='{given} には宣言された groups がありません。groups: {{"名前": [値, …]}} として指定してください',
+        en='{given} has no declared groups; give them as groups: {{"label": [values, …]}}',
+    ),
+    "choose_grouping": Words(
+        ja="{given} には複数の groups が宣言されています。名前で指定してください: {expected}",
+        en="{given} has several declared groups; name one of {expected}",
+    ),
+    "unknown_grouping": Words(
+        ja="{given} という groups は宣言されていません。宣言された groups: {expected}",
+        en="there are no declared groups {given}; declared: {expected}",
+    ),
+    "overlapping_groups": Words(
+        ja="{given} が {expected} の両方に含まれています。一つの値は一つのグループにだけ入れてください",
+        en="{given} is in both of {expected}; a value may be in one group only",
+    ),
+    "empty_group": Words(ja="グループ {given} に値がありません", en="the group {given} holds no value"),
+    "too_many_groups": Words(
+        ja="グループは 1〜{expected} 個です（{given} 個）", en="{given} groups; 1 to {expected} are allowed"
+    ),
+    "too_many_group_values": Words(
+        ja="グループの値と範囲は全部で {expected} 個までです（{given} 個）",
+        en="{given} values and ranges in all groups; at most {expected} are allowed",
+    ),
+    "bad_label": Words(
+        ja="{given} はグループの名前に使えません（前後に空白のない、目に見える {expected} 文字以内の 1 行）",
+        en="{given} cannot be the name of a group: one visible line of at most {expected} characters, "
+        "without spaces around it",
+    ),
+    "not_groups": Words(
+        ja='{given} は groups として読めません。{{"名前": [値, …]}}、宣言された名前、または true を指定してください',
+        en='{given} is not groups: {{"label": [values, …]}}, the name of declared groups, or true',
+    ),
+    "not_a_group": Words(
+        ja='{given} はグループとして読めません。値のリスト、または {{"from": 0, "to": 4}} を指定してください',
+        en='{given} is not a group: a list of values, or {{"from": 0, "to": 4}}',
+    ),
     "too_many_values": Words(
         ja="{given} の値は一つずつ集計するには多すぎます（上限 {expected}）。bins を使ってください",
         en="{given} has too many values to group by one by one (limit {expected}); use bins",
@@ -375,6 +412,10 @@ REASONS: dict[str, Words] = {
     "gaussian_only": Words(
         ja="宣言されていない値ごとには {given} は使えません。{expected} を使います",
         en="{given} is not available by undeclared values; {expected} is",
+    ),
+    "where_of_question": Words(
+        ja="宣言されていない値ごとに数える質問では、条件は質問全体の {expected} に書いてください",
+        en="by undeclared values there is one statistic alone: put its condition into the question's {expected}",
     ),
     "only_counts_open": Words(
         ja="宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",

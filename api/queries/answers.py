@@ -49,6 +49,9 @@ class ColumnSchema(ExtensibleSchema):
     # A number of the column's unit, or of dates text as "7 d".
     resolution = fields.Raw(metadata={"description": "The width of the bins a quantile was found in."})
     total = fields.String(metadata={"description": "How a total over this key is told."})
+    left_out = fields.List(
+        fields.String(), metadata={"description": "Of a key of groups: the declared values in none of them."}
+    )
     asked_as = fields.String(data_key="as", metadata={"description": "The statistic it belongs to."})
     undeclared = fields.Boolean(metadata={"description": "Its values were declared by nobody."})
     threshold = fields.Integer(metadata={"description": "The least noisy count that is told."})

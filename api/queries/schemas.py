@@ -26,6 +26,7 @@ from api.http.fields import (
     WholeField,
 )
 from api.queries.conditions import ConditionField
+from api.queries.groups import GROUPS_SCHEMA, GroupsField
 from privacy import query as q
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.plan import STATISTICS_MAX, TABLES_MAX
@@ -96,6 +97,12 @@ class StatisticSchema(Strict):
             "description": "median, quantile: spend half of the price on bounds of the value.",
         }
     )
+    where = ConditionField(
+        metadata={
+            "description": "The rows of this statistic alone, beside the question's `where`. Statistics whose "
+            "conditions exclude each other share one price."
+        }
+    )
     numerator = ConditionField(metadata={"description": "ratio: the rows counted above the line."})
     denominator = ConditionField(
         metadata={"description": "ratio: the rows counted below the line; by default all of the cell."}
@@ -103,7 +110,7 @@ class StatisticSchema(Strict):
 
 
 class KeySchema(Strict):
-    """A key to group by: a column's declared values, or bins of it."""
+    """A key to group by: a column's declared values, or bins or groups of them."""
 
     column = TextField(required=True, validate=_column_check())
     bins = ItemsField(
@@ -112,6 +119,7 @@ class KeySchema(Strict):
         most=EDGES_MAX,
         metadata={"description": "Ascending edges of half-open bins, the last one closed."},
     )
+    groups = GroupsField(metadata=GROUPS_SCHEMA)
     by = ChoiceField(q.CALENDAR, metadata={"description": "Of a date: its years, fiscal years from April …"})
     missing = FlagField(metadata={"type": "boolean", "description": "Add a cell for missing values."})
 
@@ -317,6 +325,7 @@ def _statistic(loaded: dict[str, Any]) -> q.Statistic:
         value_bounds=loaded.get("value_bounds"),
         numerator=loaded.get("numerator"),
         denominator=loaded.get("denominator"),
+        where=loaded.get("where"),
     )
 
 
@@ -327,7 +336,11 @@ def _pair(ends: list[q.Scalar] | None) -> tuple[q.Scalar, q.Scalar] | None:
 def _key(loaded: dict[str, Any]) -> q.Key:
     bins = tuple(loaded["bins"]) if "bins" in loaded else None
     return q.Key(
-        column=loaded["column"], bins=bins, by=loaded.get("by"), missing=loaded.get("missing", False)
+        column=loaded["column"],
+        bins=bins,
+        by=loaded.get("by"),
+        groups=loaded.get("groups"),
+        missing=loaded.get("missing", False),
     )
 
 

@@ -6,10 +6,12 @@ bounds in order and on the step, sums that fit 64 bits.
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from datasets.descriptor.groups import groupings
 from datasets.descriptor.yamltext import Path_, Tree
 from privacy.schema import AnyColumn, Category, Date, Number, Text, UndeclaredColumn, day_number
 from privacy.statistics import largest_reach
@@ -53,6 +55,18 @@ class ColumnReader:
 
     def column(self, name: str, declared: dict[str, Any], path: Path_) -> AnyColumn:
         """The column that was declared at `path`."""
+        faults = len(self.tree.faults)
+        column = self._ungrouped(name, declared, path)
+        # With faults the column's domain is a stand-in, and every value of a group would be found outside of it.
+        if (
+            "groups" not in declared
+            or isinstance(column, Text | UndeclaredColumn)
+            or len(self.tree.faults) > faults
+        ):
+            return column
+        return replace(column, groupings=groupings(declared["groups"], column, self.tree, (*path, "groups")))
+
+    def _ungrouped(self, name: str, declared: dict[str, Any], path: Path_) -> AnyColumn:
         match str(declared["type"]):
             case "category":
                 return self._category(name, declared, path)

@@ -256,7 +256,8 @@ def _gcds_without_one(numbers: Sequence[int]) -> list[int]:
 def key_of(axis: Axis, column: Column, *, raw: bool) -> GroupKey:
     """The quickest way from a column to the buckets of an axis; `raw`: its own codes, which are few."""
     segments = segments_of(axis)
-    plain = last_code(axis) - segments[0][0] + 1 == len(segments)
+    # Not of groups: whoever stands in two values of one group would be counted there twice.
+    plain = not axis.owners and last_code(axis) - segments[0][0] + 1 == len(segments)
     if raw or (plain and codes_of(column) <= len(segments) + 1):
         return ByCode(column, axis)
     if plain:

@@ -299,6 +299,8 @@ def _condition_of_rows(plan: Plan, part: Pass, rows: _Rows) -> Node | None:
     # Ranks beyond the plan's bound must be left out.
     if plan.bound < plan.schema.rows_per_person and not first.all_rows:
         tests.append(("<=", name(RANK), Bound(plan.bound)))
+    if first.kind in BY_PERSON and first.where is not None:
+        tests.append(_condition(first.where, rows))
     if first.kind in OF_PRESENT:
         tests.append(_is_present(code(first.column), rows.columns[first.column]))
     return rows.shown(all_of(*tests), "f") if tests else None
@@ -378,12 +380,12 @@ def _grouped(keys: Sequence[Named], aggregates: Sequence[Node], source: Node) ->
 def _aggregate(exact: ExactAggregate, taking_part: Node | None, rows: _Rows) -> Node:
     """An aggregate over rows, of which those outside the condition add nothing."""
     tests: list[Operand] = [] if taking_part is None else [taking_part]
+    if exact.where is not None:
+        tests.append(rows.shown(_condition(exact.where, rows), "w"))
     if exact.kind in ("total", "square"):
-        return total(_added(exact, taking_part, rows))
+        return total(_added(exact, all_of(*tests) if tests else None, rows))
     if exact.kind == "present":
         tests.append(_is_present(rows.column(code(exact.column)), rows.columns[exact.column]))
-    elif exact.where is not None:
-        tests.append(rows.shown(_condition(exact.where, rows), "w"))
     return count_if(all_of(*tests)) if tests else cast(("count",), "BIGINT")
 
 

@@ -82,11 +82,6 @@ class StoredAnswer(AnswerRecord):
     asked_at: str
     balances: tuple[Price | None, ...] | None
 
-    @property
-    def worth(self) -> Price:
-        """What its table cost when it was measured: of equal statistics the dearest, which alone is told again."""
-        return Price(sum(self.prices.values()))
-
     @classmethod
     def of(cls, row: Any) -> Self:
         """From a row that has STORED."""

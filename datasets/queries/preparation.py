@@ -14,7 +14,7 @@ from privacy.answer import AnswerTable, release, released_codes, table
 from privacy.noise import Noise, OpendpNoise
 from privacy.plan import Plan, plan
 from privacy.query import Query
-from privacy.quote import expectation, narrower_bound, strategy_comparison
+from privacy.quote import expectation, groups_noted, narrower_bound, strategy_comparison
 from privacy.schema import Schema
 
 
@@ -51,6 +51,7 @@ class Preparation:
             "expected": expectation(planned),
             **strategy_comparison(planned),
             **narrower_bound(planned),
+            **groups_noted(planned),
         }
         return PreparedQuote(plan=planned, members=members)
 

@@ -285,7 +285,7 @@ class QueryService:
             version=dataset.version,
             fingerprint=planned.fingerprint,
             user=request.caller.name,
-            least=Price(sum(prices.values())),
+            least=planned.worth(prices),
             organisation=request.caller.organisation if confined else None,
         )
         for stored in self._ledger.same_question(question):
@@ -304,7 +304,9 @@ class QueryService:
         charged nothing: no new information leaves. Raises BudgetExhausted.
         """
         is_own = earlier.user == request.caller.name
-        payers = opened.payers(charge=NOTHING if is_own else earlier.worth, dataset_charge=NOTHING)
+        payers = opened.payers(
+            charge=NOTHING if is_own else planned.worth(earlier.prices), dataset_charge=NOTHING
+        )
         released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).table, planned)
         outcome = _Outcome(
             id=new_id("q"),

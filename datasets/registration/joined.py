@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from datasets.catalog import DatasetVersion
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, Reuse, View, ViewColumn, parse
 from datasets.descriptor.yamltext import Fault
-from privacy import delta
+from privacy import delta, groups
 from privacy.budget import Price
 from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of
 from privacy.words import Words
@@ -232,4 +233,10 @@ def _column(column: AnyColumn) -> dict[str, Any]:
             return {"type": "open", "max_length": length}
         case Text():
             raise AssertionError("no view has a text column")
+    if column.groupings:
+        named = {
+            one.name: groups.written(one, column, partial(groups.shown_code, column))
+            for one in column.groupings
+        }
+        written |= {"groups": named}
     return written | ({"missing": "allowed"} if column.missing_allowed else {})

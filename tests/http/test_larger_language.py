@@ -42,6 +42,30 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "sum clamped per person": one(agg="sum", column="score", per_person_clamp=[1, 7]),
     "years": {**one(agg="mean", column="age"), "group_by": [{"column": "moved_in", "by": "year"}]},
     "fiscal years": {**one(agg="count"), "group_by": [{"column": "moved_in", "by": "fiscal_year"}]},
+    "groups": {
+        **one(agg="mean", column="score"),
+        "group_by": [
+            {"column": "district", "groups": {"北と南": ["kita", "minami"]}, "missing": True},
+            {"column": "moved_in", "groups": {"old": {"from": "2000-01-01", "to": "2009-12-31"}}},
+        ],
+    },
+    "totals of groups": {
+        **one(agg="count"),
+        "group_by": [
+            {
+                "column": "age",
+                "groups": {"0〜4歳": {"from": 0, "to": 4}, "5〜": [5, 6, {"from": 7, "to": 119}]},
+            }
+        ],
+        "totals": True,
+    },
+    "filters of statistics": {
+        "select": [
+            {"as": "s", "agg": "count", "where": KITA},
+            {"as": "old", "agg": "mean", "column": "score", "where": {"all": [{"not": KITA}, OLD]}},
+            {"as": "median", "agg": "median", "column": "age", "where": OLD},
+        ],
+    },
     "quarters": {**one(agg="count"), "group_by": [{"column": "moved_in", "by": "quarter"}]},
     "months": {**one(agg="count"), "group_by": [{"column": "moved_in", "by": "month", "missing": True}]},
     "totals": {**one(agg="count"), "group_by": [*BY_DISTRICT, *AGES], "totals": True},

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pytest
 from doubles import (
+    FAMILIES,
     RUN,
     at,
     columns,
@@ -41,7 +42,7 @@ from datasets.engines.rehearsal import DummyEngine
 from datasets.engines.sql import RAW_GROUPS_MAX, passes, statement
 from privacy.exact import cells_over
 from privacy.plan import Plan, plan
-from privacy.query import CALENDAR, All, Any, Compare, Key, Not, Statistic, WorkloadTable
+from privacy.query import CALENDAR, All, Any, Compare, Group, Key, Not, Statistic, WorkloadTable
 from privacy.schema import Category, Column, Date, Number, Schema, day_number
 
 REAL = settings(deadline=None, derandomize=True, max_examples=40)
@@ -132,6 +133,30 @@ def test_exact_integers_of_small_domains_are_those_found_by_hand(engine, files, 
             assert_alike(engine, file, plan(data.draw(queries(schema)), schema), people)
 
     agree()
+
+
+def test_a_filter_of_a_statistic_and_persons_in_a_group(engine, files) -> None:
+    """Sums and persons of one statistic's own filter, by groups of values in which a person stands twice."""
+    women = Compare(column="sex", op="in", values=("f", "x"))
+    select = [
+        Statistic(name=f"s{place}", agg=agg, column=column, where=women)
+        for place, (agg, column) in enumerate(
+            (
+                ("sum", "age"),
+                ("mean", "age"),
+                ("variance", "income"),
+                ("count_persons", None),
+                ("median", "age"),
+            )
+        )
+    ]
+    keys = (Key(column="sex", groups=(Group("both", ("f", "m")), Group("x", ("x",)))),)
+    people = [[(0, 30, 5, 0), (1, 31, 6, 0), (2, 32, 7, 0)], [(0, 40, 5, 0), (0, 41, 5, 0)], [(1, 50, 5, 0)]]
+    file = written(files, FAMILIES, people)
+    asked = query(*select, group_by=keys)
+    assert_alike(engine, file, plan(asked, FAMILIES), people)
+    alone = query(Statistic(name="n", agg="count_persons"), group_by=keys)
+    assert_alike(engine, file, plan(alone, FAMILIES), people)
 
 
 @pytest.mark.long

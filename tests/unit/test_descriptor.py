@@ -385,3 +385,86 @@ def test_a_fault_is_told_in_japanese_too(old: str, new: str, japanese: str) -> N
     with pytest.raises(DescriptorError) as refused:
         read(changed(old, new))
     assert japanese in refused.value.message().ja
+
+
+GROUPED = """
+id: town
+title: {ja: 町, en: Town}
+body: "131016"
+privacy: {unit: null, max_rows_per_person: 1, measure: pure, cap: "20", max_per_query: "1"}
+columns:
+  district:
+    type: category
+    values: [kita, nishi, minami]
+    groups:
+      area: {北: [kita, nishi], south: [minami]}
+      school: {a: [kita]}
+  age: {type: integer, min: 0, max: 119, groups: {0〜4歳: {from: 0, to: 4}, other: [9, {from: 6, to: 8}]}}
+  moved: {type: date, min: 2026-01-01, max: 2026-12-31, groups: {spring: {from: 2026-03-01, to: 2026-05-31}}}
+  weight: {type: decimal, min: 0, max: 9, step: 0.1, groups: {light: [0.3, {from: 0.5, to: 0.7}]}}
+"""
+
+
+def test_groups_of_values_are_declared_once_or_by_name():
+    columns = {column.name: column for column in parse(GROUPED).schema.queryable}
+    found = {
+        name: [(one.name, dict(zip(one.labels, one.intervals, strict=True))) for one in column.groupings]
+        for name, column in columns.items()
+    }
+    assert found == {
+        "district": [("area", {"北": ((0, 1),), "south": ((2, 2),)}), ("school", {"a": ((0, 0),)})],
+        "age": [("groups", {"0〜4歳": ((0, 4),), "other": ((6, 9),)})],
+        "moved": [("groups", {"spring": ((20513, 20604),)})],
+        "weight": [("groups", {"light": ((3, 3), (5, 7))})],
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        (
+            "[minami]}",
+            "[minami, kita]}",
+            "line 11, column 39: columns.district.groups.area.south: holds kita",
+        ),
+        (
+            "[minami]}",
+            "[ueno]}",
+            "line 11, column 40: columns.district.groups.area.south[0]: 'ueno' is not a decl",
+        ),
+        ("{a: [kita]}", "{a: []}", "columns.district.groups.school.a: holds no value"),
+        ("{a: [kita]}", "{a: kita}", "columns.district.groups.school: must be groups such as"),
+        ("{a: [kita]}", "[kita]", "columns.district.groups.school: must be groups such as"),
+        ("{a: [kita]}", "{}", "columns.district.groups.school: must be groups such as"),
+        (
+            "{a: [kita]}",
+            "{a: [{from: kita, to: nishi}]}",
+            "school.a[0]: is a range, which needs a column with",
+        ),
+        ("{a: [kita]}", "{a: [[kita]]}", "school.a[0]: must be a value, or a range"),
+        ("{from: 0, to: 4}", "{from: 4, to: 0}", "columns.age.groups.0〜4歳.to: must not be below from"),
+        (
+            "{from: 0, to: 4}",
+            "{from: 0, to: 6}",
+            "columns.age.groups.other: holds 6, which is in the group 0〜4歳",
+        ),
+        (
+            "{from: 0, to: 4}",
+            "{from: -1, to: 4}",
+            "columns.age.groups.0〜4歳.from: '-1' is not a declared value",
+        ),
+        ("2026-05-31", "2026-02-30", "columns.moved.groups.spring.to: '2026-02-30' is not a declared value"),
+        (
+            "[0.3,",
+            "[0.35,",
+            "columns.weight.groups.light[0]: '0.35' is not a declared value; declared: 0.0 … 9.0",
+        ),
+        ("light:", "' light':", "columns.weight.groups. light: a name is one visible line"),
+    ],
+)
+def test_groups_that_do_not_fit_are_told_with_their_line(before, after, fault):
+    assert GROUPED.count(before) == 1
+    with pytest.raises(DescriptorError) as caught:
+        parse(GROUPED.replace(before, after))
+    (found,) = str(caught.value).splitlines()
+    assert fault in found
