@@ -247,6 +247,19 @@ def test_a_retired_dataset_answers_nothing_new(store: Store, engine: MadeUpEngin
     assert engine.opened == []
 
 
+def test_a_question_that_cannot_be_put_into_words_opens_no_data_and_costs_nothing(
+    service: QueryService, engine: MadeUpEngine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speechless(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr("datasets.queries.service.sentence", speechless)
+    with pytest.raises(LookupError):
+        service.answer(asked())
+    assert engine.opened == []
+    assert spent(store) == {}
+
+
 def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
     service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
