@@ -52,6 +52,12 @@ ALL = (
 )
 CURRENT = PreparedSelect(ALL.order_by(None).where(DATASETS.c.id == bindparam("dataset")))
 
+OF_VERSION = PreparedSelect(
+    select(VERSIONS.c.descriptor).where(
+        VERSIONS.c.dataset == bindparam("dataset"), VERSIONS.c.number == bindparam("number")
+    )
+)
+
 
 class NoSuchDataset(Refusal):
     """There is no dataset of that name."""
@@ -117,6 +123,13 @@ class Catalog:
         if not rows:
             raise NoSuchDataset(id)
         return _version_of(tuple(rows), self._data_dir)
+
+    def schema(self, id: str, version: int) -> Schema:
+        """What was public about a version, also about one that does not answer any more. Raises NoSuchDataset."""
+        row = self._store.find_one(OF_VERSION, {"dataset": id, "number": version})
+        if row is None:
+            raise NoSuchDataset(id)
+        return described(row.descriptor).schema
 
     def all(self) -> list[DatasetVersion]:
         """Every dataset, retired ones too, by name."""

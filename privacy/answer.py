@@ -44,10 +44,13 @@ class AnswerTable:
 
     def as_json(self) -> bytes:
         """The table as it stands in a JSON answer: one object in UTF-8, the same bytes each time."""
-        columns = _text([column.description() for column in self.columns])
-        rest = _text(self.annotations())
         # The order of members is that of answers which are kept: the same table must give the same digest.
-        return f'{{"columns": {columns}, "rows": [{self._rows()}], {rest[1:]}'.encode()
+        return f"{{{self.data_json()}, {_text(self.annotations())[1:]}".encode()
+
+    def data_json(self) -> str:
+        """Columns and rows as the members of a JSON object, without its braces."""
+        columns = _text([column.description() for column in self.columns])
+        return f'"columns": {columns}, "rows": [{self._rows()}]'
 
     def annotations(self) -> dict[str, Any]:
         """What JSON says of the table beside columns and rows: the codes of the postprocessing, notes in words."""

@@ -30,10 +30,13 @@ from privacy.words import Words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerColumn:
-    """A column of the answer: a key, a value, a bound of a value, or the raw noisy sums behind a value."""
+    """A column of the answer: a key, a value, a bound of a value, or the raw noisy sums behind a value.
+
+    A label is what a key's value is called; it is made for a reader and never kept.
+    """
 
     name: str
-    role: Literal["key", "value", "bound", "raw"]
+    role: Literal["key", "label", "value", "bound", "raw"]
     values: Sequence[Label]
     about: Mapping[str, Any]
 
@@ -152,8 +155,9 @@ def _mechanism(plan: Plan, part: Measurement) -> dict[str, str]:
 
 
 def _number_text(number: float) -> str:
-    """Text that reads back to the same number."""
-    return str(int(number)) if number == int(number) else repr(number)
+    """A number as people write it: to twelve digits, which is exact for whatever was not meant to have more."""
+    # 10.000000000000002 is what binary floats make of 1 / 0.1; the noise knows the difference, no reader does.
+    return f"{Decimal(f'{number:.11e}').normalize():f}"
 
 
 def raw_step(part: Measurement) -> Decimal:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
+from privacy.about import About
 from privacy.budget import Price
 
 EPOCH = date(1970, 1, 1)
@@ -129,7 +130,7 @@ class Schema:
     `columns` are all declared columns in declared order, the unit's column not among them.
     `cap` and `price_per_query_max` are ε, or ρ where `measure` is zcdp. Only there stand `delta`, at which ρ is
     shown as (ε, δ), and, both or neither, `delta_per_query` and `delta_cap`: what one answer with undeclared
-    keys costs in δ, and the lifetime total of these over everybody.
+    keys costs in δ, and the lifetime total of these over everybody. `about` is what the owner says of it to people.
     """
 
     id: str
@@ -145,6 +146,8 @@ class Schema:
     delta: Fraction | None = None
     delta_per_query: Fraction | None = None
     delta_cap: Fraction | None = None
+    # Words for people have no part in the identity either.
+    about: About = field(default_factory=About, hash=False)
 
     @property
     def queryable(self) -> tuple[Column, ...]:

@@ -15,6 +15,26 @@ class DatasetItem(ExtensibleSchema):
     version = fields.Integer(required=True)
     title = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     body = fields.String(required=True)
+    reference_date = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"format": "date", "description": "As of which day the rows are."},
+    )
+    row_is = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={
+            "description": "What a row stands for, by language; empty where undeclared, as all texts here."
+        },
+    )
+    contact = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    terms = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "On what terms answers may be used."},
+    )
     retired = fields.Boolean(required=True)
     stopped = fields.Boolean(
         required=True, metadata={"description": "Nothing of it is answered or told again for now."}
@@ -56,6 +76,13 @@ class PublicColumn(ExtensibleSchema):
     name = fields.String(required=True)
     type = fields.String(required=True, metadata={"enum": COLUMN_TYPES})
     queryable = fields.Boolean(required=True)
+    title = fields.Dict(keys=fields.String(), values=fields.String())
+    description = fields.Dict(keys=fields.String(), values=fields.String())
+    units = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "How the unit is called, where it is declared by language."},
+    )
     # Identifiers are held for record sets only, and say no more than their name.
     missing = fields.Boolean()
     values = fields.List(fields.String())

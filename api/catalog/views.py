@@ -18,6 +18,7 @@ from datasets.ledger.accounts import AccountState
 from datasets.people.service import Caller
 from datasets.queries.service import OpenDataset
 from privacy import delta
+from privacy.about import ColumnAbout
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.groups import shown_code, written
 from privacy.measurement import CONFIDENCE
@@ -82,7 +83,10 @@ def one(id: str) -> Response:
             "reuse": dataset.reuse,
             "populations": dataset.populations,
             "privacy": _privacy(dataset.schema, states),
-            "columns": [_column(column) for column in dataset.schema.columns],
+            "columns": [
+                _column(column) | _words(dataset.schema.about.column(column.name))
+                for column in dataset.schema.columns
+            ],
             "limits": LIMITS,
             "accounts": opened.account_lines(),
             "answers_left": _answers_left(dataset.schema, states),
@@ -153,6 +157,7 @@ def _item(dataset: DatasetVersion) -> dict[str, Any]:
         "version": dataset.version,
         "title": dataset.schema.title,
         "body": dataset.schema.body,
+        **dataset.schema.about.members,
         "retired": dataset.retired,
         "stopped": dataset.stopped,
     }
@@ -184,3 +189,9 @@ def _groups(column: Column) -> dict[str, Any]:
         return in_units(code, column.step) if isinstance(column, Number) else shown_code(column, code)
 
     return {"groups": {one.name: written(one, column, value) for one in column.groupings}}
+
+
+def _words(about: ColumnAbout) -> dict[str, Any]:
+    """What a column is called, what it means and how its unit is called, so far as the owner said it."""
+    said = {"title": about.title, "description": about.description, "units": about.unit}
+    return {name: dict(words) for name, words in said.items() if words}

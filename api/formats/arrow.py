@@ -22,9 +22,11 @@ def _arrow(answer: RenderableAnswer) -> bytes:
     table, members = answer.table, answer.members
     metadata = {
         name: json.dumps(members[name], ensure_ascii=False)
-        for name in ("id", "dataset", "charge", "notes", "postprocessing")
+        for name in ("id", "dataset", "question_text", "charge", "notes", "postprocessing")
         if name in members
     }
+    if answer.question is not None:
+        metadata["question"] = answer.question
     columns = [_array(column.values, column.role) for column in table.columns]
     fields = [
         pa.field(column.name, array.type, metadata={"sudare": json.dumps(column.description())})
@@ -44,7 +46,7 @@ def _array(values: Sequence[Label], role: str) -> "pa.Array":
 
     if not values:
         # Only counts by undeclared words can be of no words at all: keys are text, all else whole numbers.
-        return pa.array([], pa.string() if role == "key" else pa.int64())
+        return pa.array([], pa.string() if role in ("key", "label") else pa.int64())
     kinds = set(map(type, values)) - {type(None)}
     if str in kinds and len(kinds) > 1:
         # Ages with a total: the total's label is text.

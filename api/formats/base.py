@@ -22,7 +22,12 @@ class RenderableAnswer(Protocol):
 
     @property
     def members(self) -> Mapping[str, Any]:
-        """The members of the JSON answer except the table's columns and rows."""
+        """The members of the JSON answer except its question and the table's columns and rows."""
+        ...
+
+    @property
+    def question(self) -> str | None:
+        """The canonical question as JSON text; None in answers of versions that did not tell it."""
         ...
 
 
@@ -30,10 +35,12 @@ class RenderableAnswer(Protocol):
 class AnswerFormat:
     """A rendering of answers. Identified by `media_type`; `content_type` may add parameters to it.
 
-    `schema` describes the rendered body for OpenAPI; None where the view's own response schema does.
+    `schema` describes the rendered body for OpenAPI; None where the view's own response schema does. `suffix` is that
+    of a file's name, None where answers are rather read by programs than saved.
     """
 
     media_type: str
     content_type: str
     schema: Mapping[str, Any] | None
     render: Callable[[RenderableAnswer], bytes]
+    suffix: str | None = None

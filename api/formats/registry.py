@@ -8,8 +8,9 @@ from api.formats.arrow import ARROW
 from api.formats.base import AnswerFormat
 from api.formats.csv import CSV
 from api.formats.json import JSON
+from api.formats.xlsx import XLSX
 
-TABLE_FORMATS = (JSON, CSV, ARROW)
+TABLE_FORMATS = (JSON, CSV, XLSX, ARROW)
 
 
 def preferred(accept: MIMEAccept, among: Sequence[AnswerFormat]) -> AnswerFormat | None:

@@ -27,10 +27,11 @@ class ChargeSchema(ExtensibleSchema):
 
 
 class ColumnSchema(ExtensibleSchema):
-    """A column of an answer; a bound or raw sum names the value it belongs to in `of`."""
+    """A column of an answer; a bound or raw sum names the value it belongs to in `of`, a label its key."""
 
     name = fields.String(required=True)
-    role = fields.String(required=True, metadata={"enum": ["key", "value", "bound", "raw"]})
+    role = fields.String(required=True, metadata={"enum": ["key", "label", "value", "bound", "raw"]})
+    language = fields.String(metadata={"description": "Of a label: its language."})
     of = fields.String()
     statistic = fields.String()
     unit = fields.String()
@@ -56,6 +57,16 @@ class ColumnSchema(ExtensibleSchema):
     undeclared = fields.Boolean(metadata={"description": "Its values were declared by nobody."})
     threshold = fields.Integer(metadata={"description": "The least noisy count that is told."})
     delta = fields.String()
+
+
+class AnsweredDataset(DatasetRef):
+    """Which version of which dataset, and for whoever was not there what it is, so far as the owner said it."""
+
+    title = fields.Dict(keys=fields.String(), values=fields.String())
+    reference_date = fields.String(metadata={"description": "As of which day the rows are."})
+    row_is = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata={"description": "What a row stands for."}
+    )
 
 
 class NoteSchema(ExtensibleSchema):
@@ -138,10 +149,18 @@ class AnswerSchema(ExtensibleSchema):
 
     # One schema for three modes: readers look at `mode`, and generators of clients make one class of it.
     id = fields.String()
-    dataset = fields.Nested(DatasetRef, required=True)
+    dataset = fields.Nested(AnsweredDataset, required=True)
     mode = fields.String(required=True, metadata={"enum": ["run", "quote", "dummy"]})
     reused = fields.Boolean()
     fingerprint = fields.String(required=True)
+    question = fields.Dict(
+        metadata={"description": "What was asked, canonical: sent again it asks the same."}
+    )
+    question_text = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The question in a sentence, in Japanese and English."},
+    )
     asked_at = fields.String(metadata={"format": "date-time"})
     charge = fields.Nested(ChargeSchema, required=True)
     fits = fields.Boolean(metadata={"description": "quote: whether every account could pay this now."})
@@ -161,7 +180,7 @@ class AnswerSchema(ExtensibleSchema):
 
 
 class HistoryItem(ExtensibleSchema):
-    """An answer without its table: one's own, or with `user` and `question` another's, for an auditor."""
+    """What was asked, without the answer: one's own, or with `user` another's, for auditors and administrators."""
 
     id = fields.String(required=True)
     dataset = fields.Nested(DatasetRef, required=True)
@@ -169,8 +188,9 @@ class HistoryItem(ExtensibleSchema):
     outcome = fields.String(required=True, metadata={"enum": ["answered", "failed"]})
     charged = fields.String(required=True)
     fingerprint = fields.String(required=True)
+    question = fields.Dict(required=True)
+    question_text = fields.Dict(keys=fields.String(), values=fields.String())
     user = fields.String()
-    question = fields.Dict()
 
 
 class HistorySchema(PagedSchema):

@@ -15,6 +15,7 @@ from api.http.blueprints import json_body
 from api.http.identity import caller
 from api.http.operations import View, answer_format, declare, takes_header
 from api.http.problems import RequestRefused
+from api.queries.presentation import Presentation
 from api.queries.rendering import settled_response
 from api.services import services
 from datasets.ledger.errors import NoAnswer
@@ -38,10 +39,13 @@ PARAMETER = {
 
 
 def idempotent(view: View) -> View:
-    """Give a retry of a run its first answer; the view itself answers what was not asked before."""
+    """Give a retry of a run its first answer; the view itself answers what was not asked before.
+
+    The view's first argument is the Presentation, read before it.
+    """
 
     @wraps(view)
-    def answered(*args: Any, **kwargs: Any) -> Any:
+    def answered(shown: Presentation, *args: Any, **kwargs: Any) -> Any:
         # Before the body is looked at any closer than to see that it is the same: a retry is answered even where
         # the dataset's schema, its limits or our own checks have changed since.
         body, key = json_body(), request.headers.get(HEADER, "")
@@ -54,8 +58,8 @@ def idempotent(view: View) -> View:
                     key=key.strip('"'),
                     digest=digest_of(kwargs["id"], wire.canonical(body)),
                 )
-                return settled_response(answer, form)
-        return view(*args, **kwargs)
+                return settled_response(answer, form, shown)
+        return view(shown, *args, **kwargs)
 
     refused = ("idempotency_conflict", "in_progress", "precondition_required")
     return takes_header(PARAMETER)(declare(answered, refuses=refused))  # type: ignore[return-value]

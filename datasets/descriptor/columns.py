@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from datasets.descriptor.about import unit_of
 from datasets.descriptor.groups import groupings
 from datasets.descriptor.yamltext import Path_, Tree
 from privacy.schema import AnyColumn, Category, Date, Number, Text, UndeclaredColumn, day_number
@@ -136,7 +137,6 @@ class ColumnReader:
 
     def _number(self, name: str, declared: dict[str, Any], path: Path_) -> Number:
         step = Decimal(declared.get("step", "1"))
-        unit = declared.get("unit")
         low, high = self._steps("min", declared, step, path), self._steps("max", declared, step, path)
         # A step of zero has its own fault and makes both bounds zero.
         if low >= high and step > 0:
@@ -147,7 +147,7 @@ class ColumnReader:
             low=low,
             high=high,
             step=step.normalize() if step == 0 else plain(step),
-            unit=None if unit is None else str(unit),
+            unit=unit_of(declared),
             kind="integer" if declared["type"] == "integer" else "decimal",
             missing_allowed="missing" in declared,
         )

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from datasets.descriptor.about import about_of
 from datasets.descriptor.columns import ColumnReader, check_name
 from datasets.descriptor.structure import check_structure
 from datasets.descriptor.yamltext import Fault, Faulty, Path_, Tree, YamlScalar, dotted, shown
 from privacy import delta
+from privacy.about import About
 from privacy.budget import InvalidAmount, Price
 from privacy.schema import AnyColumn, Schema
 from privacy.words import Words
@@ -72,6 +74,7 @@ class View:
     """A checked descriptor of a view: registered datasets (or views), joined on the person.
 
     A person's rows are all pairs of that person's rows in the sources. Unit, measure and caps are the sources'.
+    `about` has the view's own words; a column without any takes its source's.
     `places` tells where the text says what, for faults that only the sources can show.
     """
 
@@ -82,6 +85,7 @@ class View:
     rows_per_person: int
     price_per_query_max: Price
     columns: tuple[ViewColumn, ...]
+    about: About
     text: str
     places: Mapping[Path_, tuple[int, int]]
 
@@ -155,6 +159,7 @@ class _DescriptorReader:
         deltas = {key: self._delta(key) for key in DELTAS}
         self._check_purse(deltas)
         columns = tuple(self._columns(unit, rows_per_person))
+        about = about_of(self.content, self.tree)
         lineage = self._lineage()
         if self.tree.faults:
             return None
@@ -169,6 +174,7 @@ class _DescriptorReader:
             columns=columns,
             measure="zcdp" if self.privacy["measure"] == "zcdp" else "pure",
             **deltas,
+            about=about,
         )
         population = self.content.get("population")
         return Descriptor(
@@ -294,6 +300,7 @@ class _ViewReader:
         sources = self._sources()
         per_query = _amount(self.tree, self.content["privacy"], "max_per_query")
         columns = tuple(self._columns(sources))
+        about = about_of(self.content, self.tree)
         names = [column.name for column in columns]
         if self.tree.faults:
             return None
@@ -305,6 +312,7 @@ class _ViewReader:
             rows_per_person=int(self.content["privacy"]["max_rows_per_person"]),
             price_per_query_max=per_query,
             columns=columns,
+            about=about,
             text=text,
             # A view's faults that only its sources show come long after reading: the places are kept for
             # them. Faults of a column point to its name.

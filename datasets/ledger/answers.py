@@ -26,7 +26,7 @@ class AnswerRecord:
 
     `charge` is what the user pays, `dataset_charge` what the dataset does: zero if the table was released before and
     is only given again. `prices` tell what each canonical statistic cost when it was measured, in nano-ε or nano-ρ,
-    also where it is given again.
+    also where it is given again. `question` is the canonical question; earlier versions kept the body as it was sent.
     """
 
     id: str

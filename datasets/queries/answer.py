@@ -16,10 +16,12 @@ from privacy.answer import AnswerTable
 class Answer:
     """An envelope and a table: as it was made, as the JSON under which it is kept, or both.
 
-    `envelope` is a JSON object of what else there is to say: dataset, charge, fingerprint.
+    `envelope` is a JSON object of what else there is to say: dataset, charge, fingerprint. `question` is the canonical
+    question as JSON text, None in answers of versions that did not tell it.
     """
 
     envelope: bytes
+    question: str | None = None
     made: AnswerTable | None = None
     kept: bytes | None = None
 
@@ -30,7 +32,14 @@ class Answer:
     def body(self) -> bytes:
         """The answer as one JSON object, the same bytes every time."""
         # Two objects joined as text: a table is kept once for many answers, and parsing could change its bytes.
-        return self.envelope[:-1] + b", " + self._table_json[1:]
+        return self.head + self._table_json[1:]
+
+    @property
+    def head(self) -> bytes:
+        """The beginning of the JSON answer, up to the members of its table."""
+        # As text, too: a number of the question may have more digits than a float.
+        asked = "" if self.question is None else f', "question": {self.question}'
+        return self.envelope[:-1] + asked.encode() + b", "
 
     @property
     def table(self) -> AnswerTable:
@@ -39,7 +48,7 @@ class Answer:
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members of the JSON answer except its columns and rows."""
+        """The members of the JSON answer except its question, columns and rows."""
         if self.made is not None:
             return {**json.loads(self.envelope), **self.made.annotations()}
         # As they are kept, since words of notes may have been put better since.
@@ -67,7 +76,21 @@ class SettledAnswer(Answer):
 
 def settled_answer(stored: StoredAnswer, kept: bytes, *, made: AnswerTable | None = None) -> SettledAnswer:
     """A stored answer with its table as it is kept, and as it was made if it is at hand."""
-    return SettledAnswer(stored=stored, envelope=envelope_of(stored), kept=kept, made=made)
+    envelope = envelope_of(stored)
+    return SettledAnswer(stored=stored, envelope=envelope, question=asked_in(stored), kept=kept, made=made)
+
+
+def asked_in(stored: StoredAnswer) -> str | None:
+    """The canonical question of a stored answer; None where the body is kept as it was sent, by an earlier version."""
+    return stored.question if told_in(stored) else None
+
+
+def told_in(stored: StoredAnswer) -> Any:
+    """The question in a sentence, {"ja": …, "en": …}; None in an answer of an earlier version.
+
+    Its envelopes said neither, and the same key gives the same bytes for ever: they are not told more now.
+    """
+    return json.loads(stored.envelope).get("question_text")
 
 
 def envelope_of(stored: StoredAnswer) -> bytes:

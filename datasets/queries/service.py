@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan
 from privacy.query import Query
+from privacy.sentences import sentence
+from privacy.words import Words
 
 NOTHING = Price(0)
 EQUAL_QUESTION_WAIT_S = 30.0
@@ -52,9 +54,10 @@ log = structlog.get_logger("sudare")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRequest:
-    """A question as it arrived. `digest` tells it from others; `text` is its canonical JSON.
+    """A question as it arrived. `digest` tells it from others; `text` is the canonical JSON of the body.
 
-    `admit` counts the work of planning it against the caller's rate.
+    `question` is the canonical JSON of the query, which is kept and told; `told` is the sentence that says it, once
+    the query is known to fit the dataset. `admit` counts the work of planning it against the caller's rate.
     """
 
     caller: Caller
@@ -62,7 +65,9 @@ class QueryRequest:
     query: Query
     key: str
     text: str
+    question: str
     admit: Admit = uncounted
+    told: Words | None = None
 
     @property
     def digest(self) -> str:
@@ -189,9 +194,10 @@ class QueryService:
         dataset, quoted = opened.dataset, self._planner.quote(query, opened.dataset.schema, admit)
         planned = quoted.plan
         return {
-            "dataset": {"id": dataset.id, "version": dataset.version},
+            "dataset": _dataset(dataset),
             "mode": "quote",
             "fingerprint": planned.fingerprint,
+            "question_text": sentence(query, dataset.schema).as_json(),
             "charge": _charge(planned, planned.price, _split(planned), delta.atto_of(planned.delta)),
             "fits": opened.affords(planned),
             "accounts": opened.account_lines(),
@@ -199,18 +205,21 @@ class QueryService:
             **quoted.members,
         }
 
-    def rehearse(self, caller: Caller, id: str, query: Query, admit: Admit = uncounted) -> Answer:
+    def rehearse(
+        self, caller: Caller, id: str, query: Query, question: str, admit: Admit = uncounted
+    ) -> Answer:
         """The answer to a question from generated data, noise and all. Opens no data, charges nothing."""
         dataset = self.asked_by(caller, id).dataset
         rehearsed = self._planner.rehearse(query, dataset.schema, admit)
         planned = rehearsed.plan
         envelope = {
-            "dataset": {"id": dataset.id, "version": dataset.version},
+            "dataset": _dataset(dataset),
             "mode": "dummy",
             "fingerprint": planned.fingerprint,
+            "question_text": sentence(query, dataset.schema).as_json(),
             "charge": _charge(planned, NOTHING, _no_split(planned), 0),
         }
-        return Answer(envelope=_json(envelope), made=rehearsed.table)
+        return Answer(envelope=_json(envelope), question=question, made=rehearsed.table)
 
     def replay(self, *, user: str, key: str, digest: str) -> SettledAnswer:
         """What was answered under the same key. Raises NoAnswer, Stopped, Conflict or AnswerFailed."""
@@ -255,6 +264,8 @@ class QueryService:
         if opened.dataset.retired:
             raise Retired
         planned = self._planner.plan(request.query, opened.dataset.schema, request.admit)
+        # Before any data is opened: a fault in wording must cost nothing.
+        request = replace(request, told=sentence(request.query, opened.dataset.schema))
         with self._alone(request.caller.name, request.key), self._once(request, opened.dataset, planned):
             earlier = self._earlier_answer(request, opened.dataset, planned)
             if earlier is not None:
@@ -379,8 +390,8 @@ class QueryService:
             charge=charges["user"],
             dataset_charge=charges["dataset"],
             payers=tuple(payers),
-            question=request.text,
-            envelope=_envelope(dataset, planned, outcome, payers),
+            question=request.question,
+            envelope=_envelope(dataset, planned, outcome, payers, request.told),
             table=b"{}" if released is None else released.as_json(),
         )
         try:
@@ -442,8 +453,29 @@ def _payers(
     )
 
 
-def _envelope(dataset: DatasetVersion, planned: Plan, outcome: _Outcome, payers: Sequence[Payer]) -> bytes:
-    """What an answer says besides its table, but for what `envelope_of` puts in: when, and what is left then."""
+def _dataset(dataset: DatasetVersion) -> dict[str, Any]:
+    """A dataset as answers tell it: which, and for whoever was not there what it is and as of which day."""
+    about = dataset.schema.about
+    words = {"title": dataset.schema.title, "reference_date": about.reference_date, "row_is": about.row_is}
+    return {
+        "id": dataset.id,
+        "version": dataset.version,
+        **{name: said for name, said in words.items() if said},
+    }
+
+
+def _envelope(
+    dataset: DatasetVersion,
+    planned: Plan,
+    outcome: _Outcome,
+    payers: Sequence[Payer],
+    told: Words | None,
+) -> bytes:
+    """What an answer says besides its table, but for what is put in when it is read.
+
+    That is the question, which is kept by itself, when it was asked, and what is left then (`envelope_of`).
+    """
+    assert told is not None, "a question is put into words before data is opened"
     of_kind = {payer.kind: payer for payer in payers}
     charge, dataset_charge = of_kind["user"].charge, of_kind["dataset"].charge
     accounts = [
@@ -453,10 +485,11 @@ def _envelope(dataset: DatasetVersion, planned: Plan, outcome: _Outcome, payers:
     return _json(
         {
             "id": outcome.id,
-            "dataset": {"id": dataset.id, "version": dataset.version},
+            "dataset": _dataset(dataset),
             "mode": "run",
             "reused": dataset_charge == NOTHING,
             "fingerprint": planned.fingerprint,
+            "question_text": told.as_json(),
             "charge": {
                 **_charge(planned, charge, outcome.split, of_kind["dataset"].delta_atto),
                 "accounts": accounts,

@@ -15,6 +15,7 @@ from datasets.catalog import DatasetVersion
 from datasets.descriptor.descriptor import Descriptor, DescriptorError, Reuse, View, ViewColumn, parse
 from datasets.descriptor.yamltext import Fault
 from privacy import delta, groups
+from privacy.about import ColumnAbout
 from privacy.budget import Price
 from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of
 from privacy.words import Words
@@ -171,9 +172,11 @@ def _written(view: View, schemas: Sequence[Schema], reuse: Reuse) -> str:
     by_id = dict(zip(view.sources, schemas, strict=True))
     columns = {}
     for wanted in view.columns:
-        declared = _declared(wanted, by_id[wanted.source])
+        source = by_id[wanted.source]
+        declared = _declared(wanted, source)
         assert declared is not None
-        columns[wanted.name] = _column(declared)
+        words = _words(view.about.column(wanted.name), source.about.column(wanted.column))
+        columns[wanted.name] = _column(declared) | words
     content = {
         "id": view.id,
         "title": view.title,
@@ -181,6 +184,7 @@ def _written(view: View, schemas: Sequence[Schema], reuse: Reuse) -> str:
         "reuse": reuse,
         "privacy": _privacy(view, schemas),
         "columns": columns,
+        **{name: words for name, words in view.about.members.items() if words},
     }
     # JSON is YAML but for two characters, which end a line in YAML only.
     text = json.dumps(content, ensure_ascii=False)
@@ -216,6 +220,16 @@ def _most(amounts: Sequence[Fraction | None]) -> Fraction | None:
     """The most, if every source names one: an answer costs what the dearest of them asks."""
     named = [amount for amount in amounts if amount is not None]
     return max(named) if len(named) == len(amounts) else None
+
+
+def _words(own: ColumnAbout, source: ColumnAbout) -> dict[str, Any]:
+    """A column's words: the view's own where it has some, else its source's."""
+    words = {
+        "title": own.title or source.title,
+        "description": own.description or source.description,
+        "unit": source.unit,
+    }
+    return {name: dict(said) for name, said in words.items() if said}
 
 
 def _column(column: AnyColumn) -> dict[str, Any]:

@@ -30,6 +30,7 @@ PROOF = "tests/store/test_ledger_proof.py"
 SWAPPED = "tests/http/test_swapped_files.py"
 NOT_THE_VERSIONS = "test_rows_that_are_not_those_of_the_version_answer_nothing_and_cost_nothing"
 OVERLAPS, IDENTITY = "tests/store/test_overlaps.py", "tests/unit/test_identity.py"
+READABLE = "tests/http/test_readable_answers.py"
 JOBS, PUBLIC = "tests/store/test_jobs.py", "tests/http/test_public_address.py"
 REUSE, POPULATIONS = "tests/http/test_reuse.py", "tests/store/test_ledger_populations.py"
 SETTLED, KILLED = "tests/store/test_ledger_settle.py", "tests/faults/test_ledger_kill.py"
@@ -1817,5 +1818,48 @@ MUTANTS = (
         "    app.before_request(_correct_no_path)",
         "    pass",
         (f"{PUBLIC}::test_no_answer_repeats_a_host_that_the_client_chose",),
+    ),
+    Mutant(
+        "a retold answer tells the question of whoever asked it first",
+        "datasets/queries/service.py",
+        "        return self._settle(request, opened, planned, outcome, payers)\n\n    def _measure",
+        "        request = replace(request, question=earlier.question)\n"
+        "        return self._settle(request, opened, planned, outcome, payers)\n\n    def _measure",
+        (f"{READABLE}::test_a_retold_answer_tells_the_question_of_its_own_reader",),
+    ),
+    Mutant(
+        "a question is put into words only once the data is open",
+        "datasets/queries/service.py",
+        "        request = replace(request, told=sentence(request.query, opened.dataset.schema))\n",
+        "",
+        (f"{QUERIES}::test_a_question_that_cannot_be_put_into_words_opens_no_data_and_costs_nothing",),
+    ),
+    Mutant(
+        "every signed-in user reads what others asked",
+        "api/queries/views.py",
+        "    if caller().role not in OVERSEERS:\n",
+        "    if False:\n",
+        ("tests/http/test_roles.py::test_auditors_and_administrators_read_questions_and_nothing_of_results",),
+    ),
+    Mutant(
+        "labels and declared values run as formulas",
+        "api/formats/csv.py",
+        "    return word if _NUMBER.fullmatch(word) else _guarded(word)\n",
+        "    return word\n",
+        (f"{READABLE}::test_no_word_of_a_csv_is_run_and_no_number_is_changed",),
+    ),
+    Mutant(
+        "an old answer is labelled by the newest words",
+        "datasets/catalog.py",
+        '        row = self._store.find_one(OF_VERSION, {"dataset": id, "number": version})\n',
+        '        row = self._store.find_one(OF_VERSION, {"dataset": id, "number": self.current(id).version})\n',
+        (f"{READABLE}::test_labels_are_those_of_the_version_that_was_asked",),
+    ),
+    Mutant(
+        "answers of earlier versions are told more than they were",
+        "datasets/queries/answer.py",
+        "    return stored.question if told_in(stored) else None\n",
+        "    return stored.question\n",
+        ("tests/http/test_data_of_earlier_versions.py::test_a_retry_of_an_old_question_gets_the_old_answer",),
     ),
 )  # fmt: skip

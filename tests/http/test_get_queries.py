@@ -18,6 +18,8 @@ def test_history_tells_newest_first_what_was_asked_and_charged(visitor: Visitor)
         "outcome": "answered",
         "charged": "0.5",
         "fingerprint": first["fingerprint"],
+        "question": COUNT,
+        "question_text": {"ja": "全体の人数。", "en": "Number of persons, over all."},
     }
 
 

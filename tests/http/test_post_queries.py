@@ -41,7 +41,9 @@ def test_an_answer_tells_what_was_asked_charged_and_found(visitor: Visitor) -> N
     assert told.status_code == 200
     body = told.json
     assert body["id"].startswith("q_")
-    assert body["dataset"] == {"id": "residents", "version": 1}
+    title = {"ja": "住民", "en": "Residents"}
+    assert body["dataset"] == {"id": "residents", "version": 1, "title": title}
+    assert body["question"] == BY_DISTRICT
     assert (body["mode"], body["reused"]) == ("run", False)
     assert body["fingerprint"].startswith("sha256:")
     assert body["charge"] == {

@@ -143,6 +143,26 @@ def test_a_view_takes_its_terms_and_domains_from_its_sources(shelf: Shelf) -> No
     assert level == Number(name="level", low=1, high=5)
 
 
+def test_a_view_says_what_its_sources_say_unless_it_says_it_itself(shelf: Shelf) -> None:
+    words = "title: {ja: 体重, en: Weight}, unit: {ja: キロ, en: kg}, description: 朝に量った体重"
+    spoken = RESIDENTS.replace("unit: kg", words)
+    shelf.add(spoken.replace("body:", "contact: 住民課\nbody:"), RESIDENTS_CSV)
+    said = VIEW.replace("weight: {from: residents}", "weight: {from: residents, title: 体重（ビュー）}")
+    shelf.join(said.replace("view:", "reference_date: 2026-04-01\nterms: {ja: 条件}\nview:"))
+    about = shelf.held().schema.about
+    assert about.members == {
+        "reference_date": "2026-04-01",
+        "row_is": {},
+        "contact": {},
+        "terms": {"ja": "条件"},
+    }
+    weight = about.column("weight")
+    assert weight.title == {"ja": "体重（ビュー）", "en": "体重（ビュー）"}
+    assert weight.description == {"ja": "朝に量った体重", "en": "朝に量った体重"}
+    assert weight.unit == {"ja": "キロ", "en": "kg"}
+    assert about.column("district").title == {}
+
+
 def test_a_person_has_all_pairs_of_its_rows_up_to_the_bound(shelf: Shelf) -> None:
     report = shelf.join().report
     assert (report.rows_read, report.rows_kept, report.persons, report.dropped_by_bound) == (4, 3, 2, 1)

@@ -122,7 +122,7 @@ ROOMS = {
         "click",
     ),
     "api.description": row("api.http", "apispec flask flask_smorest marshmallow werkzeug yaml"),
-    "api.formats": row("privacy", "pyarrow werkzeug"),
+    "api.formats": row("privacy", "pyarrow werkzeug xlsxwriter"),
     "api.http": row(
         "api.formats api.services api.settings datasets.database datasets.people privacy",
         "flask flask_smorest marshmallow numpy structlog webargs werkzeug",

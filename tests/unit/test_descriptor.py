@@ -21,9 +21,11 @@ from datasets.descriptor.descriptor import (
     read,
 )
 from datasets.descriptor.structure import SCHEMA_FILE
+from privacy.about import About
 from privacy.budget import Price
 from privacy.schema import Category, Date, Number, Text
 from privacy.statistics import INT64_MAX, NOISE_SCALES, ROW_CAPACITY, SCALE_PER_PRICE, largest_reach
+from privacy.words import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,6 +101,23 @@ def test_a_good_descriptor_becomes_a_schema():
     assert name == Text(name="氏名", role="identifier")
 
 
+def test_what_is_said_to_people_changes_nothing_else():
+    spoken = changed('body: "131016"', 'body: "131016"\nreference_date: 2026-04-01\nrow_is: 住民 1 人')
+    spoken = changed(
+        "unit: kg", "unit: {ja: キロ, en: kg}, title: {ja: 体重}, description: {en: of 2025}", spoken
+    )
+    schema, plain = parse(spoken).schema, parse(RESIDENTS).schema
+    assert schema.columns == plain.columns
+    assert (schema.about.reference_date, schema.about.row_is) == (
+        "2026-04-01",
+        dict.fromkeys(LANGUAGES, "住民 1 人"),
+    )
+    weight = schema.about.column("weight")
+    assert (weight.title, weight.description) == ({"ja": "体重"}, {"en": "of 2025"})
+    assert weight.unit == {"ja": "キロ", "en": "kg"}
+    assert plain.about == About()
+
+
 def test_words_in_a_list_of_values_stay_words():
     answer = parse(RESIDENTS).schema.columns[1]
     assert isinstance(answer, Category)
@@ -163,6 +182,15 @@ def test_a_renamed_dataset_keeps_the_account_of_its_lineage():
         ("{type: text}", "{type: ▸texts}", "one of category, integer"),
         ("{type: text}", "▸{role: quasi}", "'type' is missing"),
         ("{type: text}", "▸text", "must be a mapping such as"),
+        ('body: "131016"', 'reference_date: ▸2026-02-30\nbody: "131016"', "not a day of the calendar"),
+        ('body: "131016"', 'reference_date: ▸2026\nbody: "131016"', "must be a date such as"),
+        ('body: "131016"', 'row_is: {ja: 人, ▸japanese: x}\nbody: "131016"', "not a language such as"),
+        ('body: "131016"', 'contact: ▸[a]\nbody: "131016"', "must be text, or texts by language"),
+        ('body: "131016"', 'terms: ▸{}\nbody: "131016"', "at least 1 entry"),
+        ('body: "131016"', f'terms: ▸{"x" * 1001}\nbody: "131016"', "at most 1000 characters"),
+        ("min: 0, max: 119", "title: ▸[], min: 0, max: 119", "must be text, or texts by language"),
+        ("min: 0, max: 119", 'description: {ja: ▸""}, min: 0, max: 119', "must not be empty"),
+        ("unit: kg", "unit: {ja: ▸{}}", "must be text"),
         ("  氏名:", "  ▸氏 名:", "a column name is a letter"),
         ("  氏名:", "  ▸District:", "differs from 'district' by capitals only"),
         ("  氏名:", "  ▸age:", "'age' stands twice"),

@@ -119,7 +119,9 @@ def asked(
     key: str = "k1", *, caller: Caller = AOI, about: Query | None = None, dataset: str = "town"
 ) -> QueryRequest:
     question = about or query()
-    return QueryRequest(caller=caller, dataset=dataset, query=question, key=key, text=repr(question))
+    return QueryRequest(
+        caller=caller, dataset=dataset, query=question, key=key, text=repr(question), question="{}"
+    )
 
 
 def looked_and_asked(service: QueryService, question: QueryRequest) -> SettledAnswer:
@@ -245,11 +247,24 @@ def test_a_retired_dataset_answers_nothing_new(store: Store, engine: MadeUpEngin
     assert engine.opened == []
 
 
+def test_a_question_that_cannot_be_put_into_words_opens_no_data_and_costs_nothing(
+    service: QueryService, engine: MadeUpEngine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speechless(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr("datasets.queries.service.sentence", speechless)
+    with pytest.raises(LookupError):
+        service.answer(asked())
+    assert engine.opened == []
+    assert spent(store) == {}
+
+
 def test_quotes_and_rehearsals_open_no_data_and_cost_nothing(
     service: QueryService, engine: MadeUpEngine, store: Store
 ) -> None:
     assert service.quote(AOI, "town", query())["charge"]["amount"] == "1"
-    assert service.rehearse(AOI, "town", query(mode="dummy")).members["charge"]["amount"] == "0"
+    assert service.rehearse(AOI, "town", query(mode="dummy"), "{}").members["charge"]["amount"] == "0"
     assert engine.opened == []
     assert spent(store) == {}
 
