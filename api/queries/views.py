@@ -9,6 +9,7 @@ from api.http import wire
 from api.http.addresses import address
 from api.http.answers import json_response
 from api.http.blueprints import Blueprint
+from api.http.changes import with_changes
 from api.http.identity import caller
 from api.http.limits import count_work, wait_for_quantum
 from api.http.operations import answer_format, formats, refuses
@@ -75,7 +76,8 @@ def ask_query(query: Query, id: str) -> Response:
     key = idempotency_key(required=query.mode == "run")
     if query.mode == "quote":
         # A quote has no table, so it is JSON in whatever format the answer is wanted.
-        response = json_response(queries.quote(caller(), id, query, count_work))
+        quoted = queries.quote(caller(), id, query, count_work)
+        response = json_response({**quoted, "notes": with_changes(quoted["notes"], g.body)})
         response.headers["Vary"] = "Accept"
         return response
     if query.mode == "dummy":
