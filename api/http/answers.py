@@ -80,6 +80,12 @@ class NoteSchema(ExtensibleSchema):
     price_before = fields.String()
     price_after = fields.String()
     ratio = fields.Float(metadata={"description": "How many times smaller the change makes it."})
+    # A number of the column's unit, or of dates text as "7 d".
+    resolution_before = fields.Raw()
+    resolution_after = fields.Raw()
+    half_width = fields.Float(metadata={"description": "sums_of_cells: of one cell."})
+    half_width_of_sum = fields.Float(metadata={"description": "sums_of_cells: of the sum of all cells."})
+    cells = fields.Integer()
     cells_by = fields.Dict(keys=fields.String(), values=fields.Integer())
 
 
