@@ -80,26 +80,30 @@ HINTS: dict[str, Words] = {
 }
 """What to change, or what is reached, by code of the hint."""
 
-SUMS_OF_CELLS = Words(
-    ja=(
-        "誤差はセルの数だけ重なります。{cells} 個のセルを足した合計の誤差は約 ±{whole} です（1 セルは ±{one}）。"
-        '合計も必要なら、別に尋ねず "totals": true を付け、細かい区分が不要なら区間をまとめて尋ねます。'
+MISREAD: dict[str, Words] = {
+    "sums_of_cells": Words(
+        ja=(
+            "誤差はセルの数だけ重なります。{cells} 個のセルを足した合計の誤差は約 ±{whole} です（1 セルは ±{one}）。"
+            '合計も必要なら、別に尋ねず "totals": true を付け、細かい区分が不要なら区間をまとめて尋ねます。'
+        ),
+        en=(
+            "Errors add up: the sum of all {cells} cells errs by about ±{whole}, one cell by ±{one}. If totals are needed, "
+            'ask with "totals": true instead of separately; if not every value is, ask for wider bins instead of adding.'
+        ),
     ),
-    en=(
-        "Errors add up: the sum of all {cells} cells errs by about ±{whole}, one cell by ±{one}. If totals are needed, "
-        'ask with "totals": true instead of separately; if not every value is, ask for wider bins instead of adding.'
+    "date_by_day": Words(
+        ja=(
+            "{column} は 1 日ごとに区切られ、{days} 個に分かれます。by を付けると、"
+            "month で {month}、quarter で {quarter}、fiscal_year で {fiscal_year}、year で {year} 個です。"
+        ),
+        en=(
+            "`{column}` is cut by single days, {days} of them. With `by` it would be {month} by month, {quarter} by "
+            "quarter, {fiscal_year} by fiscal_year and {year} by year."
+        ),
     ),
-)
-DATE_BY_DAY = Words(
-    ja=(
-        "{column} は 1 日ごとに区切られ、{days} 個に分かれます。by を付けると、month で {month}、quarter で {quarter}、"
-        "fiscal_year で {fiscal_year}、year で {year} 個です。"
-    ),
-    en=(
-        "`{column}` is cut by single days, {days} of them. With `by` it would be {month} by month, {quarter} by "
-        "quarter, {fiscal_year} by fiscal_year and {year} by year."
-    ),
-)
+}
+"""What is easily misread in a question, by code of the hint."""
+
 SHARED = Words(
     ja="配分は {before} から {after} に変わります。", en="The split changes from {before} to {after}."
 )

@@ -16,7 +16,7 @@ from privacy.aggregates import Plain
 from privacy.axes import buckets_of
 from privacy.budget import Price
 from privacy.candidates import Candidate, Edits, better_ways, candidates
-from privacy.hint_words import DATE_BY_DAY, EFFECTS, HINTS, SHARED, SUMS_OF_CELLS, Effect, shown
+from privacy.hint_words import EFFECTS, HINTS, MISREAD, SHARED, Effect, shown
 from privacy.measurement import CONFIDENCE, Measurement, is_additive
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan, plan
@@ -263,7 +263,7 @@ def _sums_of_cells(plan: Plan) -> Iterator[Hint]:
     alone = all(is_additive(part.estimator) for part in plan.measurements)
     yield Hint(
         code="sums_of_cells",
-        words=SUMS_OF_CELLS.filled(cells=f"{plan.cells:,}", one=shown(one), whole=shown(whole)),
+        words=MISREAD["sums_of_cells"].filled(cells=f"{plan.cells:,}", one=shown(one), whole=shown(whole)),
         gain=whole / one,
         of=part.name,
         edits=(("/totals", True),) if alone and not plan.query.tables else (),
@@ -288,7 +288,7 @@ def _misread(plan: Plan) -> Iterator[Hint]:
         shares = {by: f"{number:,}" for by, number in numbers.items()}
         yield Hint(
             code="date_by_day",
-            words=DATE_BY_DAY.filled(column=key.column, days=f"{days:,}", **shares),
+            words=MISREAD["date_by_day"].filled(column=key.column, days=f"{days:,}", **shares),
             gain=math.inf,
             edits=tuple((one, "month") for one in _key_pointers(plan.query, (key.column,), "by")),
             numbers={"cells_by": {"day": days, **numbers}},
