@@ -87,8 +87,9 @@ MISREAD: dict[str, Words] = {
             '合計も必要なら、別に尋ねず "totals": true を付け、細かい区分が不要なら区間をまとめて尋ねます。'
         ),
         en=(
-            "Errors add up: the sum of all {cells} cells errs by about ±{whole}, one cell by ±{one}. If totals are needed, "
-            'ask with "totals": true instead of separately; if not every value is, ask for wider bins instead of adding.'
+            "Errors add up: the sum of all {cells} cells errs by about ±{whole}, one cell by ±{one}. If totals are "
+            'needed, ask with "totals": true instead of separately; if not every value is, ask for wider bins instead '
+            "of adding."
         ),
     ),
     "date_by_day": Words(
