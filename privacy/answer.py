@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from privacy import result_columns
+from privacy import left_out, result_columns
 from privacy.aggregates import Get
 from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest
@@ -25,7 +25,6 @@ from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.result_columns import AnswerColumn
 from privacy.schema import Label
-from privacy.words import Words
 
 Released = tuple[Integers, ...]
 
@@ -34,6 +33,8 @@ Released = tuple[Integers, ...]
 class AnswerTable:
     """An answer's table, the columns in order; `notes` and `postprocessing` are codes.
 
+    `details` are notes on this very question: each a code with its text in both languages.
+
     Several tables (margins, a workload) stand one after the other; a key that a table does not have shows
     the label of a total.
     """
@@ -41,6 +42,7 @@ class AnswerTable:
     columns: tuple[AnswerColumn, ...]
     notes: tuple[str, ...]
     postprocessing: tuple[str, ...]
+    details: tuple[Mapping[str, str], ...] = ()
 
     def as_json(self) -> bytes:
         """The table as it stands in a JSON answer: one object in UTF-8, the same bytes each time."""
@@ -54,14 +56,8 @@ class AnswerTable:
 
     def annotations(self) -> dict[str, Any]:
         """What JSON says of the table beside columns and rows: the codes of the postprocessing, notes in words."""
-        notes = [{"code": code, **self._words(code).as_texts()} for code in self.notes]
-        return {"postprocessing": list(self.postprocessing), "notes": notes}
-
-    def _words(self, code: str) -> Words:
-        """A note; that on values in no group names them, as the columns of the keys do."""
-        if code != "groups_leave_out":
-            return NOTES[code]
-        return result_columns.groups_leave_out({column.name: column.about for column in self.columns})
+        notes = [{"code": code, **NOTES[code].as_texts()} for code in self.notes]
+        return {"postprocessing": list(self.postprocessing), "notes": [*notes, *map(dict, self.details)]}
 
     def _rows(self) -> str:
         """One JSON object a row, by name and in the order of the columns."""
@@ -88,8 +84,13 @@ class AnswerTable:
             )
             for about in body["columns"]
         )
-        notes = tuple(note["code"] for note in body["notes"])
-        return cls(columns=columns, notes=notes, postprocessing=tuple(body["postprocessing"]))
+        return cls(
+            columns=columns,
+            notes=tuple(note["code"] for note in body["notes"] if note["code"] in NOTES),
+            postprocessing=tuple(body["postprocessing"]),
+            # As they were told: their words name the ranges of the question that was answered.
+            details=tuple(note for note in body["notes"] if note["code"] not in NOTES),
+        )
 
 
 # Japanese as it is read; ValueError for NaN and infinities. Kept, since json.dumps would make one at every call.
@@ -184,6 +185,7 @@ def table(plan: Plan, released: Released, values: Sequence[str] = ()) -> AnswerT
         columns=tuple(columns),
         notes=tuple(result_columns.notes(plan)),
         postprocessing=tuple(dict.fromkeys(done)),
+        details=tuple(left_out.notes(plan)),
     )
 
 

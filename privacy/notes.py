@@ -57,10 +57,6 @@ NOTES: dict[str, Words] = {
             "that is left out."
         ),
     ),
-    "groups_leave_out": Words(
-        ja="どのグループにも入っていない値の行は、この表のどこにも数えられていません：{left_out}",
-        en="Rows whose value is in no group are counted nowhere in this table: {left_out}.",
-    ),
     "disjoint_filters": Words(
         ja=(
             "条件が互いに重ならない統計は、一つ分の予算を共有しています（charge の split はそれぞれが使った量です）。"

@@ -48,6 +48,8 @@ class AboveQueryLimit(Refusal, ValueError):
     def __init__(self, *, price: Price, limit: Price) -> None:
         super().__init__()
         self.price, self.limit = price, limit
+        # What would cost less (`privacy.hints`), where somebody looked for that.
+        self.hints: list[dict[str, object]] = []
 
 
 @dataclass(frozen=True, slots=True)

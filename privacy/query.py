@@ -78,6 +78,8 @@ class NotReachable(Refusal, ValueError):
     def __init__(self, *, pointer: str, within: str, reachable: str, limit: Price) -> None:
         super().__init__()
         self.pointer, self.within, self.reachable, self.limit = pointer, within, reachable, limit
+        # What would reach it (`privacy.hints`), where somebody looked for that.
+        self.hints: list[dict[str, object]] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

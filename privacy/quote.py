@@ -3,16 +3,18 @@
 From the plan alone: no data is read and nothing is drawn, so a quote is free.
 """
 
+import math
+from dataclasses import replace
 from typing import Any
 
 from privacy.aggregates import Plain
 from privacy.budget import plain_text
-from privacy.exact import cells_over
+from privacy.exact import ExactKind, cells_over
 from privacy.measurement import CONFIDENCE, Measurement, widths_by_kind
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.result_columns import groups_leave_out, left_out_of, method_of, resolution_of
+from privacy.result_columns import method_of, resolution_of
 from privacy.schema import in_units
 from privacy.words import Words
 
@@ -35,6 +37,19 @@ FEWER_ROWS = Words(
         "At most {bound} rows of each person count instead of {whole}: noise of counts and sums is "
         "{ratio} times narrower, but rows beyond are left out and pull counts and sums "
         "down. Select share_kept to learn, at a price, what share of the rows is kept."
+    ),
+)
+PERSONS_BY_FEWER_ROWS = Words(
+    ja=(
+        "1 人につき {whole} 行ではなく {bound} 行までを使って人数を数えます。キーと条件の列が 1 人のどの行でも"
+        "同じなら（どちらもない場合も）、人数は変わらず、誤差だけが {ratio} 分の 1 になります（1 なら同じ）。"
+        "異なる場合は、使われた行のあるセルだけで数えます。"
+    ),
+    en=(
+        "Persons are counted by at most {bound} rows of each instead of {whole}. Where keys and conditions are the "
+        "same in all rows of a person, or where there are none, the number of persons stays what it is and its "
+        "noise is {ratio} times narrower (1: the same); elsewhere a person counts only in the cells of the rows that "
+        "are used."
     ),
 )
 
@@ -145,21 +160,35 @@ def strategy_comparison(plan: Plan) -> dict[str, Any]:
     }
 
 
-def groups_noted(plan: Plan) -> dict[str, Any]:
-    """Which values the groups of the keys leave out; empty where they take all."""
-    keys = {axis.name: {"left_out": left} for axis in plan.axes if (left := left_out_of(plan, axis))}
-    return {"notes": [{"code": "groups_leave_out", **groups_leave_out(keys).as_texts()}]} if keys else {}
-
-
 def narrower_bound(plan: Plan) -> dict[str, Any]:
     """What a narrower bound on the rows of a person means; empty where none was asked for."""
     whole, bound = plan.schema.rows_per_person, plan.bound
     if bound == whole:
         return {}
+    # By one row a person, rows are persons.
+    by_persons = ("count_persons", "count") if bound == 1 else ("count_persons",)
+    persons = all(part.agg in by_persons for part in plan.measurements)
+    # Counts of rows and sums lose what is beyond the bound; of persons, one row is enough to be counted.
+    words, ratio = (PERSONS_BY_FEWER_ROWS, _narrowing(plan)) if persons else (FEWER_ROWS, whole / bound)
     return {
         "rows_per_person": {
             "dataset": whole,
             "asked": bound,
-            **FEWER_ROWS.filled(bound=bound, whole=whole, ratio=f"{whole / bound:.3g}").as_texts(),
+            **words.filled(bound=bound, whole=whole, ratio=f"{ratio:.3g}").as_texts(),
         }
     }
+
+
+def _narrowing(plan: Plan) -> float:
+    """How many times narrower a narrower bound makes the first count: a person moves so many fewer cells."""
+    part = plan.measurements[0]
+    estimator, whole = part.estimator, plan.schema.rows_per_person
+    if isinstance(estimator, Plain):
+        # By one row a person, persons are counted as rows.
+        kind: ExactKind = "persons" if part.agg == "count_persons" else "rows"
+        before = replace(estimator, rows=whole, exact=replace(estimator.exact, kind=kind))
+        cells = cells_over(plan.axes, part.draws[0].subset)
+        if part.draws[0].mechanism.kind == "discrete_gaussian":
+            return math.sqrt(before.squared(cells) / estimator.squared(cells))
+        return before.l1(cells) / estimator.l1(cells)
+    return whole / plan.bound

@@ -20,12 +20,10 @@ from privacy.integers import whole
 from privacy.layout import PlannedTable
 from privacy.measurement import CONFIDENCE, Measurement, distribution_of
 from privacy.noise import Integers
-from privacy.notes import NOTES
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
 from privacy.schema import Label, all_in_units, day_of, in_units
-from privacy.words import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +80,6 @@ def keys(plan: Plan) -> Iterator[AnswerColumn]:
 def left_out_of(plan: Plan, axis: Axis) -> list[str]:
     """The declared values that are in none of an axis's groups; empty where it has none."""
     return groups.left_out(plan.schema.queryable[axis.column], axis) if axis.owners else []
-
-
-def groups_leave_out(keys: Mapping[str, Mapping[str, Any]]) -> Words:
-    """The note on values in no group, from what is said about each key."""
-    named = [f"{name}: {', '.join(about['left_out'])}" for name, about in keys.items() if "left_out" in about]
-    return NOTES["groups_leave_out"].filled(left_out="; ".join(named))
 
 
 def _cells(plan: Plan, table: PlannedTable) -> int:
@@ -387,7 +379,6 @@ def notes(plan: Plan) -> list[str]:
         "variance_from_sums": any(isinstance(estimator, Variance) for estimator in estimators),
         "ratio_from_counts": any(isinstance(estimator, Share | Ratio) for estimator in estimators),
         "quantile_ranks": any(isinstance(estimator, Quantiles) for estimator in estimators),
-        "groups_leave_out": any(left_out_of(plan, axis) for axis in plan.axes),
         "disjoint_filters": len(set(plan.sets)) < len(plan.sets),
         "totals": plan.query.totals,
         "workload": bool(plan.query.tables),

@@ -60,6 +60,35 @@ class ErrorItem(ExtensibleSchema):
     message = fields.String(required=True)
 
 
+class NoteSchema(ExtensibleSchema):
+    """Something to know about the numbers, in both languages; a hint says what to change and what that does."""
+
+    code = fields.String(required=True)
+    text = fields.String(required=True)
+    text_ja = fields.String(required=True)
+    of = fields.String(metadata={"description": "The statistic that a hint is about."})
+    change = fields.Dict(
+        metadata={
+            "description": "What to change: a JSON merge patch (RFC 7396) of the request that was sent."
+        }
+    )
+    half_width_before = fields.Float()
+    half_width_after = fields.Float()
+    rows = fields.Integer(metadata={"description": "Of a cell of so many rows."})
+    within_rows_before = fields.Integer()
+    within_rows_after = fields.Integer()
+    price_before = fields.String()
+    price_after = fields.String()
+    ratio = fields.Float(metadata={"description": "How many times smaller the change makes it."})
+    # A number of the column's unit, or of dates text as "7 d".
+    resolution_before = fields.Raw()
+    resolution_after = fields.Raw()
+    half_width = fields.Float(metadata={"description": "sums_of_cells: of one cell."})
+    half_width_of_sum = fields.Float(metadata={"description": "sums_of_cells: of the sum of all cells."})
+    cells = fields.Integer()
+    cells_by = fields.Dict(keys=fields.String(), values=fields.Integer())
+
+
 class ProblemSchema(ExtensibleSchema):
     """Why a request was refused (RFC 9457)."""
 
@@ -69,4 +98,8 @@ class ProblemSchema(ExtensibleSchema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     errors = fields.List(fields.Nested(ErrorItem))
+    hints = fields.List(
+        fields.Nested(NoteSchema),
+        metadata={"description": "Of a question: changes that reach what is wanted."},
+    )
     request_id = fields.String(required=True)

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.http import wire
 from api.http.answers import PROBLEM_TYPE
+from api.http.changes import with_changes
 from api.http.fields import ERRORS_MAX
 from api.http.problem_advice import ADVICE
 from api.http.problem_of_refusal import PROBLEM_OF, ProblemOf, Verbatim
@@ -49,7 +50,7 @@ log = structlog.get_logger("sudare")
 class RequestRefused(Refusal):
     """A refusal on the closed list of problems. `given`, `expected` fill the detail; `errors` name the places.
 
-    `detail` is a whole sentence in place of the problem's own.
+    `detail` is a whole sentence in place of the problem's own; `hints` are notes on what would help.
     """
 
     code = "request_refused"
@@ -63,9 +64,11 @@ class RequestRefused(Refusal):
         errors: Sequence[Problem] = (),
         headers: Mapping[str, str] | None = None,
         detail: Words | None = None,
+        hints: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(detail or PROBLEMS[problem].detail.filled(given=given, expected=expected))
         self.problem, self.errors, self.headers = problem, errors, headers or {}
+        self.hints = hints
 
 
 def language() -> Language:
@@ -90,6 +93,8 @@ def problem_body(refusal: RequestRefused, spoken: Language, request_id: str) -> 
     }
     if refusal.errors:
         body["errors"] = [_error(problem, spoken) for problem in refusal.errors[:ERRORS_MAX]]
+    if refusal.hints:
+        body["hints"] = list(refusal.hints)
     return body | {"request_id": request_id}
 
 
@@ -172,6 +177,7 @@ def _as_request_refused(refusal: Refusal, known: ProblemOf) -> RequestRefused:
         expected=known.expected.format(**fields),
         errors=known.places(refusal),
         detail=refusal.message() if known.own_words else None,
+        hints=with_changes(fields.get("hints", []), g.get("body")),
     )
 
 

@@ -6,7 +6,7 @@ Answers are written as stored bytes, not dumped: what stands here describes `pri
 
 from marshmallow import fields
 
-from api.http.answers import AccountLine, DatasetRef, ExtensibleSchema, SpentAs
+from api.http.answers import AccountLine, DatasetRef, ExtensibleSchema, NoteSchema, SpentAs
 from api.http.paging import PagedSchema
 
 # Names of columns are the reader's own, so rows are maps; null stands where nothing was measured.
@@ -67,14 +67,6 @@ class AnsweredDataset(DatasetRef):
     row_is = fields.Dict(
         keys=fields.String(), values=fields.String(), metadata={"description": "What a row stands for."}
     )
-
-
-class NoteSchema(ExtensibleSchema):
-    """Something to know about the numbers, in both languages."""
-
-    code = fields.String(required=True)
-    text = fields.String(required=True)
-    text_ja = fields.String(required=True)
 
 
 class WidthByRows(ExtensibleSchema):

@@ -9,6 +9,7 @@ from api.http import wire
 from api.http.addresses import address
 from api.http.answers import JSON_TYPE
 from api.http.blueprints import Blueprint
+from api.http.changes import with_changes
 from api.http.identity import caller
 from api.http.limits import count_work, wait_for_quantum
 from api.http.operations import answer_format, formats, refuses
@@ -79,10 +80,11 @@ def ask_query(query: Query, id: str, shown: Presentation) -> Response:
     key = idempotency_key(required=query.mode == "run")
     if query.mode == "quote":
         # A quote has no table, so it is JSON in whatever format the answer is wanted.
-        quoted = wire.dumps(queries.quote(caller(), id, query, count_work))
+        quoted = queries.quote(caller(), id, query, count_work)
+        body = wire.dumps({**quoted, "notes": with_changes(quoted["notes"], g.body)})
         # As text: numbers of the question keep the digits of the caller.
         asked_for = f', "question": {question}}}'.encode()
-        response = Response(quoted[:-1] + asked_for, content_type=JSON_TYPE)
+        response = Response(body[:-1] + asked_for, content_type=JSON_TYPE)
         response.headers["Vary"] = "Accept"
         return response
     if query.mode == "dummy":

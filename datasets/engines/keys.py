@@ -214,7 +214,7 @@ class CodeTable:
         step, closed = math.gcd(*edges) or span, None
         for edge, others in zip(edges, _gcds_without_one(edges), strict=True):
             wider = others or edge - 1
-            # The code below has the same entry, so no edge may part the two, nor the one between missing and the lowest.
+            # The code below has the same entry: no edge may part the two, nor is it the code of missing.
             if edge - 1 not in {0, *edges} and wider > step and (edge - 1) % wider == 0:
                 step, closed = wider, column.low + edge - 1
         # Missing has the first entry to itself, whatever the step.

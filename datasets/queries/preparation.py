@@ -10,11 +10,12 @@ from typing import Any
 
 from datasets.engines.base import EngineLimits
 from datasets.engines.rehearsal import DummyEngine
+from privacy import hints
 from privacy.answer import AnswerTable, release, released_codes, table
 from privacy.noise import Noise, OpendpNoise
-from privacy.plan import Plan, plan
-from privacy.query import Query
-from privacy.quote import expectation, groups_noted, narrower_bound, strategy_comparison
+from privacy.plan import AboveQueryLimit, Plan, plan
+from privacy.query import NotReachable, Query
+from privacy.quote import expectation, narrower_bound, strategy_comparison
 from privacy.schema import Schema
 
 
@@ -41,23 +42,28 @@ class Preparation:
         self._engine, self._noise = engine, noise or OpendpNoise()
 
     def plan(self, query: Query, schema: Schema) -> Plan:
-        """The plan. Raises what `privacy.plan.plan` raises."""
-        return plan(query, schema)
+        """The plan. Raises what `privacy.plan.plan` raises; a refusal's `hints` say what reaches the accuracy."""
+        try:
+            return plan(query, schema)
+        except (AboveQueryLimit, NotReachable) as refusal:
+            # Only here, where the question is not answered: an answer's way plans nothing but itself.
+            refusal.hints = hints.ways_to_reach(query, schema, refusal)
+            raise
 
     def quote(self, query: Query, schema: Schema) -> PreparedQuote:
         """The plan and what a quote says. Raises what `plan` raises."""
-        planned = plan(query, schema)
+        planned = self.plan(query, schema)
         members = {
             "expected": expectation(planned),
             **strategy_comparison(planned),
             **narrower_bound(planned),
-            **groups_noted(planned),
+            "notes": hints.notes(planned),
         }
         return PreparedQuote(plan=planned, members=members)
 
     def rehearse(self, query: Query, schema: Schema) -> Rehearsed:
         """The plan and an answer, noise and all. Raises what `plan` raises, and EngineFailed."""
-        planned = plan(query, schema)
+        planned = self.plan(query, schema)
         # Generated codes stand for no values; numbered ones take their place.
         released = release(planned, self._engine.exact(planned), self._noise)
         values = [f"value {code + 1}" for code in released_codes(planned, released).tolist()]

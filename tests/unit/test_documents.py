@@ -12,6 +12,9 @@ from api.commands.main import main
 from api.description.openapi import operations
 from api.http.problem_words import PROBLEMS, REASONS
 from api.settings import PREFIX, InvalidSetting, Settings
+from privacy.hint_words import HINTS, MISREAD
+from privacy.left_out import LEFT_OUT
+from privacy.notes import NOTES
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER = re.compile(r"\{[a-z]+\}")
@@ -85,6 +88,13 @@ def test_a_generated_secret_is_kept_and_only_its_owner_reads_it(tmp_path):
 def test_every_problem_code_is_explained_to_askers():
     documented = set(re.findall(r"^\| `(\w+)` \| \d{3} \|", read("docs/asking.md"), re.MULTILINE))
     assert documented == set(PROBLEMS)
+
+
+def test_every_code_of_a_note_is_explained_to_askers():
+    section = read("docs/asking.md").split("## Notes and hints")[1].split("\n## ")[0]
+    lines = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)
+    documented = [code for line in lines for code in re.findall(r"`(\w+)`", line)]
+    assert sorted(documented) == sorted({*NOTES, *LEFT_OUT, *HINTS, *MISREAD} - {"reaches"})
 
 
 def test_every_problem_code_belongs_to_some_operation(tmp_path):

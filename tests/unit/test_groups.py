@@ -3,11 +3,11 @@
 import pytest
 from doubles import AGE, BORN, FAMILIES, INCOME, SEX, TOWN, Silence, exact_by_hand, query, register
 
+from privacy import left_out as values_left_out
 from privacy.answer import release, table
 from privacy.groups import left_out
 from privacy.plan import Plan, plan
 from privacy.query import Group, InvalidQuery, Key, Span, Statistic, WorkloadTable
-from privacy.quote import groups_noted
 from privacy.schema import Category, Grouping
 
 GIRLS_AND_BOYS = (Group("children", ("f", "m")),)
@@ -47,7 +47,8 @@ def test_values_in_no_group_are_named_in_answer_and_quote():
     planned = by("sex", GIRLS_AND_BOYS)
     (axis,) = planned.axes
     assert left_out(SEX, axis) == ["x"]
-    (said,) = groups_noted(planned)["notes"]
+    (said,) = values_left_out.notes(planned)
+    assert said["code"] == "values_left_out"
     assert "sex: x" in said["text"]
     assert "sex: x" in said["text_ja"]
     made = table(planned, release(planned, exact_by_hand(planned, []), Silence()))
@@ -56,8 +57,7 @@ def test_values_in_no_group_are_named_in_answer_and_quote():
 
 
 def test_where_no_value_falls_out_nothing_is_said():
-    assert groups_noted(by("sex", (Group("all", ("f", "m", "x")),))) == {}
-    assert "groups_leave_out" not in table_notes(by("sex", (Group("all", ("f", "m", "x")),)))
+    assert values_left_out.notes(by("sex", (Group("all", ("f", "m", "x")),))) == []
 
 
 def table_notes(planned: Plan) -> tuple[str, ...]:

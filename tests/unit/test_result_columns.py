@@ -139,10 +139,30 @@ def test_a_quote_expects_an_error_in_every_table() -> None:
 
 
 def test_a_quote_says_what_a_narrower_bound_means() -> None:
-    quoted = narrower_bound(plan(query(rows_per_person=1), FAMILIES))["rows_per_person"]
-    assert (quoted["dataset"], quoted["asked"]) == (3, 1)
-    assert "3 times narrower" in quoted["text"]
+    quoted = narrower_bound(plan(query(rows_per_person=2), FAMILIES))["rows_per_person"]
+    assert (quoted["dataset"], quoted["asked"]) == (3, 2)
+    assert "1.5 times narrower" in quoted["text"]
     assert "share_kept" in quoted["text_ja"]
+    assert narrower_bound(plan(query(), FAMILIES)) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "keys", "measure", "times"),
+    [
+        (count(), (), "pure", "3"),
+        (Statistic(name="p", agg="count_persons"), BY_SEX, "pure", "3"),
+        (Statistic(name="p", agg="count_persons"), (), "pure", "1"),
+        (Statistic(name="p", agg="count_persons"), BY_SEX, "zcdp", "1.73"),
+    ],
+)
+def test_one_row_a_person_is_no_loss_where_persons_are_counted(
+    asked: Statistic, keys: tuple[Key, ...], measure: str, times: str
+) -> None:
+    schema = FAMILIES if measure == "pure" else ZCDP
+    told = narrower_bound(plan(query(asked, group_by=keys, rows_per_person=1), schema))["rows_per_person"]
+    assert f"noise is {times} times narrower" in told["text"]
+    assert "pull" not in told["text"]
+    assert "人数" in told["text_ja"]
 
 
 def test_the_datasets_own_bound_needs_no_words() -> None:
