@@ -25,7 +25,7 @@ SUMMARY = "deidentify.ja.md"
 PAIRS = [(file.with_name(file.name.replace(".ja.md", ".md")), file) for file in JAPANESE]
 WHOLE = [pair for pair in PAIRS if pair[1].name != SUMMARY]
 FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-SPAN = re.compile(r"`([^`\n]+)`")
+SPAN = re.compile(r"`([^`]+)`")
 CELL_END = re.compile(r"(?<!\\) \|")
 FORBIDDEN = (
     "課金", "値段", "無料", "有料", "価格", "料金", "見本", "元帳", "ディスクリプタ", "ダミー", "所有者", "名簿",
@@ -35,7 +35,7 @@ LATIN_WORDS = {
     "Apache", "API", "Arrow", "ASCII", "C", "CPU", "CSV", "Ctrl", "DuckDB", "e", "Excel", "GiB", "git",
     "gunicorn", "HTTP", "ID", "JSON", "k", "l", "License", "Lines", "make", "MiB", "ms", "n", "NaN",
     "NFC", "nginx", "OWASP", "Parquet", "Pointer", "PostgreSQL", "Prometheus", "Python", "SIGTERM",
-    "SQLite", "Sudare", "systemd", "t", "TLS", "Unicode", "UNIX", "Windows", "Wong", "YAML", "zCDP",
+    "SQLite", "Sudare", "systemd", "t", "TLS", "Unicode", "UNIX", "UTF", "Windows", "Wong", "XLSX", "YAML", "zCDP",
 }  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_every_name_that_a_section_gives_in_english_it_gives_in_japanese(pair):
 
 def typed(text):
     """The names in code type. A guide is named in the reader's language."""
-    return {span.replace(".ja.md", ".md") for span in SPAN.findall(text)}
+    return {" ".join(span.split()).replace(".ja.md", ".md") for span in SPAN.findall(text)}
 
 
 def test_every_default_in_the_japanese_table_is_that_of_the_english_one():
@@ -137,7 +137,7 @@ def test_every_problem_code_is_explained_in_japanese_with_its_status():
 
 def test_the_descriptors_in_the_japanese_guide_are_good():
     guide = (ROOT / "docs" / "datasets.ja.md").read_text("utf-8")
-    shown = [described(block) for kind, block in blocks(guide) if kind == "yaml"]
+    shown = [described(block) for kind, block in blocks(guide) if kind == "yaml" and block.startswith("id:")]
     assert [type(item) for item in shown] == [Descriptor, View]
 
 
