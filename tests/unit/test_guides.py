@@ -118,6 +118,18 @@ def typed(text):
     return {" ".join(span.split()).replace(".ja.md", ".md") for span in SPAN.findall(text)}
 
 
+def anchors(file):
+    """Where a link into a file may lead: its headings as they stand in an address."""
+    titles = [title.lower() for _, title, _ in sections(file.read_text("utf-8"))]
+    return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("file", [file for pair in PAIRS for file in pair], ids=lambda file: file.name)
+def test_every_link_to_a_heading_leads_to_one(file):
+    for address, anchor in re.findall(r"\]\(([^)#: ]*)#([^)]+)\)", file.read_text("utf-8")):
+        assert anchor in anchors(file.parent / address if address else file)
+
+
 def test_every_default_in_the_japanese_table_is_that_of_the_english_one():
     english, japanese = (
         re.findall(
