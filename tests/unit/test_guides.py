@@ -35,7 +35,8 @@ LATIN_WORDS = {
     "Apache", "API", "Arrow", "ASCII", "C", "CPU", "CSV", "Ctrl", "DuckDB", "e", "Excel", "GiB", "git",
     "gunicorn", "HTTP", "ID", "JSON", "k", "l", "License", "Lines", "make", "MiB", "ms", "n", "NaN",
     "NFC", "nginx", "OWASP", "Parquet", "Pointer", "PostgreSQL", "Prometheus", "Python", "SIGTERM",
-    "SQLite", "Sudare", "systemd", "t", "TLS", "Unicode", "UNIX", "UTF", "Windows", "Wong", "XLSX", "YAML", "zCDP",
+    "SQL", "SQLite", "Sudare",
+    "systemd", "t", "TLS", "Unicode", "UNIX", "UTF", "Windows", "Wong", "XLSX", "YAML", "zCDP",
 }  # fmt: skip
 
 
