@@ -36,7 +36,7 @@ class InvalidSetting(Refusal, ValueError):
 def _unknown(name: str) -> InvalidSetting:
     return InvalidSetting(
         Words(
-            ja=f"{name} という設定はありません。設定は docs/settings.md にあります",
+            ja=f"{name} という設定はありません。設定は docs/settings.ja.md にあります",
             en=f"{name} is not a setting; docs/settings.md lists them all",
         )
     )

@@ -19,7 +19,7 @@ SHIPPED = {
 }
 RANGES = {
     "docs/epsilon.md": r"register of residents,\s+1\s+to\s+(\d+)\s.*?health\s+or\s+welfare,\s+1\s+to\s+(\d+)",
-    "docs/epsilon.ja.md": r"住民の台帳なら\s*1〜(\d+)、\s*医療や福祉なら\s*1〜(\d+)",
+    "docs/epsilon.ja.md": r"住民の個人情報ファイルなら\s*1〜(\d+)、\s*医療や福祉なら\s*1〜(\d+)",
 }
 ROW = re.compile(r"^\| (\d+(?:\.\d+)?) \| [\d.]+ ?% \|", re.MULTILINE)
 
