@@ -181,7 +181,8 @@ def _column(schema: Schema, statistic: Statistic) -> Number | Date | None:
 
 def _is_whole(statistic: Statistic, column: Number | Date) -> bool:
     if statistic.clamp is None:
-        return True
+        # Ranges that are given group by group stand in a member of their own.
+        return not getattr(statistic, "clamps", None)
     return statistic.clamp == (_literal(column, column.low), _literal(column, column.high))
 
 

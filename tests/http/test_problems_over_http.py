@@ -145,7 +145,9 @@ def test_every_code_is_reached_over_http_in_one_shape(town: Town, code: str) -> 
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.headers["Cache-Control"] == "no-store"
     assert body["request_id"] == refused.headers["X-Request-Id"]
-    assert set(body) <= {"type", "code", "title", "status", "detail", "errors", "request_id"}
+    assert set(body) <= {"type", "code", "title", "status", "detail", "errors", "hints", "request_id"}
+    # Where something costs too much, what would not; elsewhere there is nothing to hint at.
+    assert ("hints" in body) == (code in ("above_query_limit", "accuracy_not_reachable"))
 
 
 def test_what_is_refused_is_not_charged_but_a_failure_is(town: Town) -> None:
