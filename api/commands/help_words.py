@@ -31,8 +31,8 @@ HELP: dict[str, str] = {
     "All servers must be stopped. Everything is verified before anything is touched, and all of it is restored or "
     "nothing. With --journal, what happened after the backup is applied again: charges, grants, keys, people that "
     "were disabled, stops. Without it every dataset and every user is stopped until an administrator resumes it with "
-    "a reason (sudare resume), since what was spent and disabled after the backup is unknown then. A SQLite database that is "
-    "replaced is kept beside the new one; one on PostgreSQL is not: back it up first.": (
+    "a reason (sudare resume), since what was spent and disabled after the backup is unknown then. A SQLite "
+    "database that is replaced is kept beside the new one; one on PostgreSQL is not: back it up first.": (
         "すべてのサーバーを停止してから実行してください。先に全体を検証し、すべてを復元するか、何も変えないかのどちらかです。"
         "--journal を指定すると、バックアップの後の予算の消費、付与、キー、無効化、停止を再び適用します。"
         "指定しない場合、その間のことが分からないため、管理者が理由を付けて再開する（sudare resume）まで、"

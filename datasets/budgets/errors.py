@@ -122,7 +122,7 @@ class AmountTooLarge(GrantRefused):
 
     code = "above_lifetime_limit"
     words = Words(
-        ja="{amount} を加えると、口座の生涯合計が金額の上限を超えます",
+        ja="{amount} を加えると、口座の生涯合計が予算の量の上限を超えます",
         en="{amount} would take the account's lifetime total past the limit of amounts",
     )
 
