@@ -82,6 +82,11 @@ class NoiseDistribution:
         table = _shares_table(self.kind, confidence, classes)
         return np.asarray(self.scale * np.interp(share, SHARES, table))
 
+    def shares_slope(self, confidence: float, *, classes: int) -> float:
+        """How much `shares_tail` changes at most from one share to another, a unit of share."""
+        table = _shares_table(self.kind, confidence, classes)
+        return float(self.scale * np.abs(np.diff(table)).max() * (len(SHARES) - 1))
+
 
 def _normal_or_mixed(kind: str, confidence: float) -> float:
     """The central quantile in deviations.

@@ -447,6 +447,20 @@ MUTANTS = (
         (f"{SEARCHED}::test_a_narrower_clamp_is_the_same_question_and_has_the_same_exact_value",),
     ),
     Mutant(
+        "rectangles of means and variances refused though they are in reach",
+        "privacy/bounds.py",
+        "        reach = distribution.scale * of_variance + 1\n",
+        "        reach = distribution.scale * of_variance / 3\n",
+        ("tests/unit/test_bounds.py::test_bounds_of_a_variance_hold_it_in_cells_of_a_few_rows",),
+    ),
+    Mutant(
+        "shares refused though they are in reach",
+        "privacy/bounds.py",
+        "    allowed = distribution.shares_tail(confidence, grid, classes=classes)",
+        "    allowed = 0.5 * distribution.shares_tail(confidence, grid, classes=classes)",
+        ("tests/unit/test_bounds.py::test_bounds_of_a_share_hold_it_in_cells_of_a_few_rows",),
+    ),
+    Mutant(
         "rows kept and rows left out each trusted to be few",
         "privacy/aggregates.py",
         "self.kept**2 + (self.rows - self.kept) ** 2",
