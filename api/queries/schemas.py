@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import validate
+from marshmallow import ValidationError, validate
 
 from api.http.fields import (
     AMOUNT,
@@ -54,6 +54,15 @@ def _column_check() -> validate.Length:
     return validate.Length(max=COLUMN_NAME_MAX, error="bad_name")
 
 
+class ClampField(ItemsField):
+    """Two bounds. Bounds by group are refused with the form that says the same at the same price."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> list[Any]:
+        if isinstance(value, dict):
+            raise ValidationError("clamp_by_group")
+        return super()._deserialize(value, attr, data, **options)
+
+
 class StatisticSchema(Strict):
     """One statistic to compute."""
 
@@ -67,7 +76,7 @@ class StatisticSchema(Strict):
     )
     agg = ChoiceField(q.AGGREGATES, required=True)
     column = TextField(validate=_column_check())
-    clamp = ItemsField(
+    clamp = ClampField(
         ScalarField(metadata=SCALAR),
         least=2,
         most=2,
