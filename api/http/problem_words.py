@@ -293,7 +293,7 @@ REASONS: dict[str, Words] = {
     "repeated_key": Words(ja="{given} が group_by に重複しています", en="{given} is grouped by twice"),
     "no_groupings": Words(
         ja='{given} には宣言された groups がありません。groups: {{"名前": [値, …]}} として指定してください',
-        en='{given} has no declared groups; give them as groups: {{"label": [values, …]}}',
+        en='{given} has no declared groups; give them as groups: {{"label": [values]}}',
     ),
     "choose_grouping": Words(
         ja="{given} には複数の groups が宣言されています。名前で指定してください: {expected}",
@@ -322,7 +322,7 @@ REASONS: dict[str, Words] = {
     ),
     "not_groups": Words(
         ja='{given} は groups として読めません。{{"名前": [値, …]}}、宣言された名前、または true を指定してください',
-        en='{given} is not groups: {{"label": [values, …]}}, the name of declared groups, or true',
+        en='{given} is not groups: {{"label": [values]}}, the name of declared groups, or true',
     ),
     "not_a_group": Words(
         ja='{given} はグループとして読めません。値のリスト、または {{"from": 0, "to": 4}} を指定してください',
