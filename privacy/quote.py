@@ -12,7 +12,7 @@ from privacy.measurement import CONFIDENCE, Measurement, widths_by_kind
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.result_columns import groups_leave_out, left_out_of, method_of, resolution_of
+from privacy.result_columns import groups_leave_out, labels_of, left_out_of, method_of, resolution_of
 from privacy.schema import in_units
 from privacy.words import Words
 
@@ -50,6 +50,8 @@ def expectation(plan: Plan) -> list[dict[str, Any]]:
 
 def _expected_error(plan: Plan, part: Measurement) -> dict[str, Any]:
     about: dict[str, Any] = {"of": part.name, "confidence": CONFIDENCE}
+    if part.cells is not None:
+        about["cells"] = labels_of(plan, part)
     estimator = part.estimator
     if isinstance(estimator, Quantiles):
         distribution = part.distributions[0] if part.distributions else None

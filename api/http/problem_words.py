@@ -379,12 +379,17 @@ REASONS: dict[str, Words] = {
         ja="宣言されていない値ごとに数える質問では、条件は質問全体の {expected} に書いてください",
         en="by undeclared values there is one statistic alone: put its condition into the question's {expected}",
     ),
-    "clamp_by_group": Words(
-        ja="clamp は [下限, 上限] の一組です。グループごとに変えるには、"
-        "グループごとに where を付けた統計を並べてください。"
-        "条件が重ならなければ、一つ分の予算で済みます",
-        en="clamp is one pair [low, high]. For other bounds in each group, select a statistic for each with a "
-        "`where` of its own: where these exclude each other, all together cost one price",
+    "clamps_alone": Words(
+        ja="グループごとの clamp は {expected} と併用できません",
+        en="a clamp by group goes with neither of {expected}",
+    ),
+    "too_many_clamps": Words(
+        ja="異なる clamp は {expected} 組までです（{given} 組）",
+        en="{given} different clamps; at most {expected} are allowed",
+    ),
+    "clamp_of_no_cell": Words(
+        ja="{given} は group_by のどのキーのセルでもありません。セル: {expected}",
+        en="{given} is no cell of a key in group_by; cells: {expected}",
     ),
     "only_counts_open": Words(
         ja="宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",

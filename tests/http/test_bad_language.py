@@ -126,7 +126,13 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     # filters of statistics
     (one(agg="count", where={"column": "sex", "op": "=", "value": "f"}), "/select/0/where/column", "unknown_column"),
     (one(agg="count", where={"all": [{"column": "age"}]}), "/select/0/where/all/0/op", "required"),
-    (one(agg="mean", column="age", clamp={"kita": [0, 9]}), "/select/0/clamp", "clamp_by_group"),
+    # clamps by group
+    (one(agg="mean", column="age", clamp={"kita": [0, 9]}), "/select/0/clamp", "clamp_of_no_cell"),
+    (one(agg="mean", column="age", clamp={"kita": [0]}), "/select/0/clamp/kita", "wrong_length"),
+    (one(agg="mean", column="age", clamp={"kita": 5}), "/select/0/clamp/kita", "not_a_list"),
+    (one(agg="mean", column="age", clamp={"kita": [0, None]}), "/select/0/clamp/kita/1", "not_scalar"),
+    (one(agg="mean", column="age", clamp={}), "/select/0/clamp", "wrong_length"),
+    (one(agg="mean", column="age", clamp=5), "/select/0/clamp", "not_a_list"),
     # members
     (one(agg="ratio"), "/select/0/numerator", "required"),
     (one(agg="ratio", denominator=KITA), "/select/0/numerator", "required"),
