@@ -176,10 +176,13 @@ def table(plan: Plan, released: Released, values: Sequence[str] = ()) -> AnswerT
     # Arrays carry no names: they are taken in the order of `release`, as many a statistic as it has draws.
     rest = list(released)
     done: list[str] = []
-    for part in plan.measurements:
-        arrays, rest = rest[: _arrays(part)], rest[_arrays(part) :]
-        columns += result_columns.columns(plan, part, arrays)
-        done += result_columns.postprocessing(plan, part)
+    for parts in by_statistic(plan):
+        found = []
+        for part in parts:
+            arrays, rest = rest[: _arrays(part)], rest[_arrays(part) :]
+            found.append(list(result_columns.columns(plan, part, arrays)))
+            done += result_columns.postprocessing(plan, part)
+        columns += found[0] if parts[0].cells is None else result_columns.of_parts(plan, parts, found)
     assert not rest, "every released array is in the table"
     return AnswerTable(
         columns=tuple(columns),
@@ -187,6 +190,14 @@ def table(plan: Plan, released: Released, values: Sequence[str] = ()) -> AnswerT
         postprocessing=tuple(dict.fromkeys(done)),
         details=tuple(left_out.notes(plan)),
     )
+
+
+def by_statistic(plan: Plan) -> list[list[Measurement]]:
+    """The measurements of each statistic: one, or its parts where it has clamps by group."""
+    found: dict[str, list[Measurement]] = {}
+    for part in plan.measurements:
+        found.setdefault(part.name, []).append(part)
+    return list(found.values())
 
 
 def _arrays(part: Measurement) -> int:
@@ -200,11 +211,12 @@ def renamed_table(earlier: AnswerTable, plan: Plan) -> AnswerTable:
     Of two equal statistics the dearer one is kept: it is the one that `Plan.prices` speaks of.
     """
     columns = [column for column in earlier.columns if column.role == "key"]
-    for part in plan.measurements:
+    for parts in by_statistic(plan):
+        part, key = parts[0], result_columns.key_of(parts)
         equal = [
             column
             for column in earlier.columns
-            if column.role == "value" and column.about["statistic"] == part.key
+            if column.role == "value" and column.about["statistic"] == key
         ]
         # By price, since equal statistics at unequal shares of a price were released with unequal noise.
         first = max(equal, key=lambda column: _price_of(column.about))

@@ -7,6 +7,7 @@ from typing import Literal
 
 from privacy.aggregates import AdditiveEstimator, Plain
 from privacy.budget import Price, split
+from privacy.clamps import Cells
 from privacy.distributions import NoiseDistribution
 from privacy.exact import AxisSubset, ExactAggregate, cells_over
 from privacy.filters import Filter, canonical_text, every
@@ -45,7 +46,8 @@ class Measurement:
 
     `names` are those of its values. An additive estimator has a draw for each grid; quantiles by choice one for
     each choice. `distributions` is the noise of the values of each table of the layout; empty for choices. `where` is
-    the statistic's own filter, which takes rows away and so raises no sensitivity.
+    the statistic's own filter, which takes rows away and so raises no sensitivity. A part of a statistic with clamps by
+    group is shown in its own `cells` alone.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Measurement:
     draws: tuple[PlannedDraw, ...]
     distributions: tuple[NoiseDistribution, ...]
     where: Filter | None = None
+    cells: Cells | None = None
 
     @property
     def key(self) -> str:

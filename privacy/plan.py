@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from privacy import filters, parallel, pricing
+from privacy import clamps, filters, parallel, pricing
 from privacy import layout as layouts
 from privacy.axes import CELLS_MAX, axes_of, axis_of, cells_of, known_keys
 from privacy.budget import Price
@@ -20,7 +20,7 @@ from privacy.layout import Layout, PlannedTable
 from privacy.measurement import Measurement, Terms, is_additive, measurement_of
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.pricing import AboveQueryLimit
-from privacy.query import MECHANISMS, TERMS_MAX, Key, Query, Statistic, conditions_of, terms_in
+from privacy.query import MECHANISMS, TERMS_MAX, Key, Query, Statistic, conditions_of, measured, terms_in
 from privacy.reachable import ReachableRows
 from privacy.resolve import Resolver
 from privacy.schema import Schema, UndeclaredColumn
@@ -111,14 +111,16 @@ def plan(query: Query, schema: Schema) -> Plan:
     reachable = ReachableRows.of(tree, layout.axes)
     reader = StatisticReader(schema, resolver, rows=bound, cells=layout.cells, reachable=reachable)
     undeclared = undeclared_key(query, schema)
+    parts = clamps.parts_of(query, layout, _own_filters(query, resolver, undeclared), resolver)
+    # Of a statistic in parts, from here on each part stands for it.
+    asked, query = query, replace(query, select=tuple(part.statistic for part in parts))
     estimators = [
-        reader.estimator(statistic, f"/select/{place}")
+        reader.estimator(part.statistic, f"/select/{part.place}")
         if undeclared is None
-        else reader.undeclared_count(statistic, undeclared, f"/select/{place}")
-        for place, statistic in enumerate(query.select)
+        else reader.undeclared_count(part.statistic, undeclared, f"/select/{part.place}")
+        for part in parts
     ]
-    wheres = _own_filters(query, resolver, undeclared)
-    _check_names(query, estimators, layout, resolver)
+    _check_names(query, parts, estimators, layout, resolver)
     _check_mechanism(query, schema, resolver)
     _check_additive(query, estimators, layout, resolver)
     weights = _weights(query, resolver)
@@ -130,19 +132,19 @@ def plan(query: Query, schema: Schema) -> Plan:
     names = [statistic.name for statistic in query.select]
     drafts = [pricing.Draft(name, estimator) for name, estimator in zip(names, known, strict=True)]
     sizes = [cells_over(layout.axes, grid) for grid in layout.grids]
-    sets = parallel.partition(known, wheres, bound, sizes)
+    sets = parallel.partition(known, [part.where for part in parts], bound, sizes)
     terms = Terms(schema=schema, layout=layout, mechanism=query.mechanism, sets=sets)
     price = pricing.price(query, terms, drafts, weights)
     shares = parallel.prices(price, weights, sets)
     # Before the draws are made: noise of a cheaper one could leave the int64 range, and of no price has no scale.
     pricing.check_shares(known, shares, layout)
     measurements = tuple(
-        replace(measurement_of(statistic, estimator, share, terms), where=where)
-        for statistic, estimator, share, where in zip(query.select, known, shares, wheres, strict=True)
+        replace(measurement_of(part.statistic, estimator, share, terms), where=part.where, cells=part.cells)
+        for part, estimator, share in zip(parts, known, shares, strict=True)
     )
     return Plan(
         schema=schema,
-        query=query,
+        query=asked,
         layout=layout,
         filter=tree,
         bound=bound,
@@ -222,7 +224,7 @@ def _is_small(query: Query, schema: Schema, resolver: Resolver) -> bool:
     columns = {column.name: column for column in schema.queryable}
     keys = [query.group_by] if not query.tables else [table.group_by for table in query.tables]
     pointer = "/tables" if query.tables else "/totals" if query.totals else "/group_by"
-    cells = len(query.select) * sum(cells_of(some, columns, totals=query.totals) for some in keys)
+    cells = measured(query) * sum(cells_of(some, columns, totals=query.totals) for some in keys)
     if cells > CELLS_MAX:
         resolver.refuse(pointer, "too_many_cells", cells, CELLS_MAX)
     # Too many keys are refused where they are read; their cells need not be many.
@@ -307,11 +309,20 @@ def column_names(statistic: Statistic, estimator: AnyEstimator | None, layout: L
 
 
 def _check_names(
-    query: Query, estimators: Sequence[AnyEstimator | None], layout: Layout, resolver: Resolver
+    query: Query,
+    parts: Sequence[clamps.Part],
+    estimators: Sequence[AnyEstimator | None],
+    layout: Layout,
+    resolver: Resolver,
 ) -> None:
     taken = {key.column for key in query.group_by} | {axis.name for axis in layout.axes}
     taken |= {layout.table_column} if query.tables else set()
-    for place, (statistic, estimator) in enumerate(zip(query.select, estimators, strict=True)):
+    places = [part.place for part in parts]
+    for number, (place, estimator) in enumerate(zip(places, estimators, strict=True)):
+        # Parts of one statistic fill the same columns.
+        if number and places[number - 1] == place:
+            continue
+        statistic = parts[number].statistic
         names = column_names(statistic, estimator, layout)
         if taken.intersection(names) or len(set(names)) < len(names):
             resolver.refuse(f"/select/{place}/as", "repeated_name", statistic.name)

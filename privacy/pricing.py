@@ -135,7 +135,7 @@ def _price_of_accuracy(
     estimators = [draft.estimator for draft in drafts]
     # Where even the dearest query buys some statistic no draw, no accuracy of another one helps it.
     check_shares(estimators, parallel.prices(limit, weights, terms.sets), terms.layout)
-    place = next(place for place, draft in enumerate(drafts) if draft.name == asked.of)
+    place = _widest([place for place, draft in enumerate(drafts) if draft.name == asked.of], estimators)
     estimator = estimators[place]
     shares = parallel.shares(weights, terms.sets)
     least = _least_share(terms.layout, estimator)
@@ -162,6 +162,12 @@ def _price_of_accuracy(
     if high > limit.nano:
         raise AboveQueryLimit(price=Price(high), limit=limit)
     return Price(high)
+
+
+def _widest(places: Sequence[int], estimators: Sequence[AnyEstimator]) -> int:
+    """Of the parts of a statistic with clamps by group the one that errs most: the others keep the accuracy then."""
+    reach = {place: found.l1(1) for place in places if not isinstance(found := estimators[place], Quantiles)}
+    return max(reach, key=reach.__getitem__) if reach else places[0]
 
 
 def _least(low: int, high: int, enough: Callable[[int], bool]) -> int:

@@ -88,7 +88,8 @@ class Statistic:
 
     `per_person_clamp` bounds a person's whole sum in a cell; `q` are the quantiles asked for, and
     `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions. `where` narrows the
-    rows of this statistic alone, beside the question's.
+    rows of this statistic alone, beside the question's. `clamps` are clamps by the labels of one key's cells; "*" is
+    that of all cells not named.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Statistic:
     numerator: "Where | None" = None
     denominator: "Where | None" = None
     where: "Where | None" = None
+    clamps: tuple[tuple[str, tuple[Scalar, Scalar]], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,11 @@ def conditions_of(query: Query) -> Iterator[tuple[str, Where]]:
             where: Where | None = getattr(statistic, name)
             if where is not None:
                 yield f"/select/{place}/{name}", where
+
+
+def measured(query: Query) -> int:
+    """How many statistics are measured at most, each clamp of a group counting as one more."""
+    return sum(1 + len(one.clamps or ()) for one in query.select)
 
 
 def comparisons_in(where: Where) -> Iterator[Compare]:

@@ -14,7 +14,7 @@ from privacy.measurement import CONFIDENCE, Measurement, widths_by_kind
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.result_columns import method_of, resolution_of
+from privacy.result_columns import labels_of, method_of, resolution_of
 from privacy.schema import in_units
 from privacy.words import Words
 
@@ -65,6 +65,8 @@ def expectation(plan: Plan) -> list[dict[str, Any]]:
 
 def _expected_error(plan: Plan, part: Measurement) -> dict[str, Any]:
     about: dict[str, Any] = {"of": part.name, "confidence": CONFIDENCE}
+    if part.cells is not None:
+        about["cells"] = labels_of(plan, part)
     estimator = part.estimator
     if isinstance(estimator, Quantiles):
         distribution = part.distributions[0] if part.distributions else None

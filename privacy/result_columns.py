@@ -339,6 +339,54 @@ def by_undeclared_value(
         )
 
 
+# Parts of a statistic with clamps by group
+
+
+def key_of(parts: Sequence[Measurement]) -> str:
+    """The canonical text of a statistic, that of its parts together where it has clamps by group."""
+    return "; ".join(part.key for part in parts)
+
+
+def labels_of(plan: Plan, part: Measurement) -> list[Label]:
+    """The cells of its key that a part is shown in."""
+    assert part.cells is not None
+    return [plan.axes[part.cells.axis].labels[bucket] for bucket in sorted(part.cells.buckets)]
+
+
+def of_parts(
+    plan: Plan, parts: Sequence[Measurement], found: Sequence[Sequence[AnswerColumn]]
+) -> Iterator[AnswerColumn]:
+    """One set of columns from those of each part: every cell from the part that it belongs to, with its own scale."""
+    owners = _owner_of_each_row(plan, parts)
+    for same in zip(*found, strict=True):
+        values = [same[owner].values[row] for row, owner in enumerate(owners)]
+        about = {**same[0].about, "statistic": key_of(parts)}
+        if "scale" in about:
+            del about["scale"]
+            about["by_cells"] = [
+                {
+                    "cells": labels_of(plan, part),
+                    "mechanism": one.about["mechanism"],
+                    "scale": one.about["scale"],
+                }
+                for part, one in zip(parts, same, strict=True)
+            ]
+        yield AnswerColumn(name=same[0].name, role=same[0].role, values=values, about=about)
+
+
+def _owner_of_each_row(plan: Plan, parts: Sequence[Measurement]) -> list[int]:
+    """The number of the part that each row of the one table belongs to."""
+    assert plan.layout.direct
+    assert parts[0].cells is not None
+    axis = parts[0].cells.axis
+    owner = {
+        bucket: number for number, part in enumerate(parts) if part.cells for bucket in part.cells.buckets
+    }
+    after = _combinations(plan, range(axis + 1, len(plan.axes)))
+    size = len(plan.axes[axis].labels)
+    return [owner[row // after % size] for row in range(plan.cells)]
+
+
 # Words
 
 
@@ -363,6 +411,12 @@ def postprocessing(plan: Plan, part: Measurement) -> list[str]:
     return done
 
 
+def share_a_price(plan: Plan) -> bool:
+    """Whether statistics of several names are in one set; parts of one statistic always are."""
+    named = {(part.name, number) for part, number in zip(plan.measurements, plan.sets, strict=True)}
+    return len(named) > len(set(plan.sets))
+
+
 def notes(plan: Plan) -> list[str]:
     """The notes that belong to an answer, by code."""
     estimators = [part.estimator for part in plan.measurements]
@@ -379,7 +433,7 @@ def notes(plan: Plan) -> list[str]:
         "variance_from_sums": any(isinstance(estimator, Variance) for estimator in estimators),
         "ratio_from_counts": any(isinstance(estimator, Share | Ratio) for estimator in estimators),
         "quantile_ranks": any(isinstance(estimator, Quantiles) for estimator in estimators),
-        "disjoint_filters": len(set(plan.sets)) < len(plan.sets),
+        "disjoint_filters": share_a_price(plan),
         "totals": plan.query.totals,
         "workload": bool(plan.query.tables),
         "narrower_bound": plan.bound < plan.schema.rows_per_person,

@@ -4,7 +4,7 @@ Counts and refuses; plans nothing, lists no domain and reads no data. The counts
 that one question is refused everywhere or nowhere.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 from privacy import margins
@@ -22,6 +22,7 @@ from privacy.query import (
     Where,
     comparisons_in,
     conditions_of,
+    measured,
     terms_in,
 )
 from privacy.refusal import Refusal
@@ -171,11 +172,18 @@ class _RequestCounts:
 
     @classmethod
     def of(cls, query: Query, schema: Schema) -> "_RequestCounts":
+        # A clamp of a group is measured as a statistic of its own, under the condition of its cells.
+        known = {column.name: column for column in schema.queryable}
+        keys_known = [key for key in query.group_by if key.column in known]
+        cut = sum(buckets_of(known[key.column], key) + edges_of(known[key.column], key) for key in keys_known)
+        select = tuple(one for one in query.select for _ in range(1 + len(one.clamps or ())))
+        own = sum(3 * cut * (1 + len(one.clamps)) for one in query.select if one.clamps)
+        query = replace(query, select=select)
         columns = {column.name: column for column in schema.queryable}
         asked = [table.group_by for table in query.tables] or [query.group_by]
         cells = sum(cells_of(keys, columns, totals=query.totals) for keys in asked)
         # `plan` refuses too many cells and too many keys before it lists anything.
-        if cells * len(query.select) > CELLS_MAX or max(map(len, asked)) > KEYS_MAX:
+        if cells * measured(query) > CELLS_MAX or max(map(len, asked)) > KEYS_MAX:
             asked, cells = [()], 1
         # A column is listed once, however many tables have it: a second way to cut it is refused.
         keys = {key.column: key for some in asked for key in some if key.column in columns}
@@ -200,7 +208,7 @@ class _RequestCounts:
             tables=tuple(dict.fromkeys(masks)),
             where=sum(tests for whole, tests in tests if whole),
             # Three times: a ratio with a filter of its own has the filter in each of its three counts.
-            ratios=sum(3 * tests for whole, tests in tests if not whole),
+            ratios=own + sum(3 * tests for whole, tests in tests if not whole),
         )
 
     @property

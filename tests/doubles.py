@@ -27,7 +27,7 @@ from privacy.budget import Price
 from privacy.exact import AxisSubset, ExactAggregate, ExactRequest, cells_over
 from privacy.filters import Every, Filter, Member
 from privacy.noise import Integers, Mechanism, OpendpNoise
-from privacy.plan import Plan
+from privacy.plan import Plan, plan
 from privacy.query import (
     AGGREGATES,
     CALENDAR,
@@ -551,6 +551,9 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
     select = [draw(statistics(schema, f"s{place}", aggregates)) for place in range(draw(st.integers(1, 3)))]
     if draw(st.integers(0, 2)) == 0:
         select = [replace(one, where=draw(own_filters(schema, place))) for place, one in enumerate(select)]
+    if kind == "plain" and len(group_by) == 1 and draw(st.integers(0, 1)):
+        labels = plan(query(group_by=group_by), schema).axes[0].labels
+        select = [draw(with_clamps(one, schema, labels)) for one in select]
     return Query(
         select=tuple(select),
         where=draw(st.none() | wheres(schema)),
@@ -562,6 +565,20 @@ def queries(draw: st.DrawFn, schema: Schema) -> Query:
         mechanism=draw(st.none() | st.just("discrete_laplace")),
         budget=Price(draw(st.sampled_from((10**7, 10**8 + 1, 3 * 10**8, 10**9, 9_999_999_999)))),
     )
+
+
+@st.composite
+def with_clamps(draw: st.DrawFn, statistic: Statistic, schema: Schema, labels: Sequence[object]) -> Statistic:
+    """The statistic with clamps by some labels of a key, where it may have them."""
+    found = [one for one in schema.queryable if isinstance(one, Number) and one.name == statistic.column]
+    if not found or statistic.per_person_clamp is not None:
+        return statistic
+    ends = st.integers(found[0].low, found[0].high)
+    pairs = st.tuples(ends, ends).filter(lambda pair: pair[0] < pair[1])
+    names = ["null" if label is None else str(label) for label in labels]
+    chosen = draw(st.lists(st.sampled_from([*names, "*"]), min_size=1, max_size=3, unique=True))
+    clamps = tuple((name, _literals(found[0], draw(pairs))) for name in chosen)
+    return replace(statistic, clamp=None, clamps=clamps)  # type: ignore[arg-type]
 
 
 def own_filters(schema: Schema, place: int) -> st.SearchStrategy[Where | None]:

@@ -331,7 +331,7 @@ REASONS: dict[str, Words] = {
     "repeated_key": Words(ja="{given} が group_by に重複しています", en="{given} is grouped by twice"),
     "no_groupings": Words(
         ja='{given} には宣言された groups がありません。groups: {{"名前": [値, …]}} として指定してください',
-        en='{given} has no declared groups; give them as groups: {{"label": [values, …]}}',
+        en='{given} has no declared groups; give them as groups: {{"label": [values]}}',
     ),
     "choose_grouping": Words(
         ja="{given} には複数の groups が宣言されています。名前で指定してください: {expected}",
@@ -360,7 +360,7 @@ REASONS: dict[str, Words] = {
     ),
     "not_groups": Words(
         ja='{given} は groups として読めません。{{"名前": [値, …]}}、宣言された名前、または true を指定してください',
-        en='{given} is not groups: {{"label": [values, …]}}, the name of declared groups, or true',
+        en='{given} is not groups: {{"label": [values]}}, the name of declared groups, or true',
     ),
     "not_a_group": Words(
         ja='{given} はグループとして読めません。値のリスト、または {{"from": 0, "to": 4}} を指定してください',
@@ -416,6 +416,18 @@ REASONS: dict[str, Words] = {
     "where_of_question": Words(
         ja="宣言されていない値ごとに数える質問では、条件は質問全体の {expected} に書いてください",
         en="by undeclared values there is one statistic alone: put its condition into the question's {expected}",
+    ),
+    "clamps_alone": Words(
+        ja="グループごとの clamp は {expected} と併用できません",
+        en="a clamp by group goes with neither of {expected}",
+    ),
+    "too_many_clamps": Words(
+        ja="異なる clamp は {expected} 組までです（{given} 組）",
+        en="{given} different clamps; at most {expected} are allowed",
+    ),
+    "clamp_of_no_cell": Words(
+        ja="{given} は group_by のどのキーのセルでもありません。セル: {expected}",
+        en="{given} is no cell of a key in group_by; cells: {expected}",
     ),
     "only_counts_open": Words(
         ja="宣言されていない値ごとには {given} は使えません。count と count_persons が使えます",

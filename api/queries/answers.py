@@ -56,6 +56,9 @@ class ColumnSchema(ExtensibleSchema):
     asked_as = fields.String(data_key="as", metadata={"description": "The statistic it belongs to."})
     undeclared = fields.Boolean(metadata={"description": "Its values were declared by nobody."})
     threshold = fields.Integer(metadata={"description": "The least noisy count that is told."})
+    by_cells = fields.List(
+        fields.Dict(), metadata={"description": "Of clamps by group: the scale in each group's cells."}
+    )
     delta = fields.String()
 
 
@@ -94,6 +97,9 @@ class ExpectedSchema(WidthSchema):
 
     of = fields.String(required=True)
     confidence = fields.Float(required=True)
+    cells = fields.List(
+        fields.Raw(), metadata={"description": "Of clamps by group: the cells this is about."}
+    )
     tables = fields.List(fields.Nested(TableWidthSchema))
     mechanism = fields.String()
     half_width_by_mechanism = fields.Dict(keys=fields.String(), values=fields.Float())

@@ -14,21 +14,28 @@ from api.http.fields import (
     SCALAR,
     AmountField,
     ChoiceField,
+    CodedField,
+    FieldFault,
     FlagField,
     ItemsField,
     NamedPartField,
     PartField,
+    Pointer,
     ScalarField,
     SeveralField,
     Strict,
     TextField,
     WeightsField,
     WholeField,
+    is_scalar,
+    span,
 )
+from api.http.wire import escaped
 from api.queries.conditions import ConditionField
 from api.queries.groups import GROUPS_SCHEMA, GroupsField
 from privacy import query as q
 from privacy.axes import CELLS_MAX, KEYS_MAX
+from privacy.groups import GROUPS_MAX
 from privacy.plan import STATISTICS_MAX, TABLES_MAX
 from privacy.pricing import CONFIDENCE_MAX, CONFIDENCE_MIN
 from privacy.statistics import QUANTILES_MAX
@@ -55,6 +62,35 @@ def _column_check() -> validate.Length:
     return validate.Length(max=COLUMN_NAME_MAX, error="bad_name")
 
 
+class ClampField(CodedField):
+    """Two bounds, or two for each of some cells of a key by their labels."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any] | dict[str, list[Any]]:
+        faults: dict[str, list[str]] = {}
+        by_label = value if isinstance(value, dict) else {"": value}
+        if not 1 <= len(by_label) <= GROUPS_MAX:
+            raise ValidationError(FieldFault("wrong_length", span(1, GROUPS_MAX)))
+        for label, pair in by_label.items():
+            here = f"/{escaped(label)}" if isinstance(value, dict) else ""
+            if not isinstance(pair, list):
+                faults[Pointer(here)] = ["not_a_list"]
+            elif len(pair) != 2:
+                faults[Pointer(here)] = [FieldFault("wrong_length", span(2, 2))]
+            else:
+                faults |= {
+                    Pointer(f"{here}/{place}"): ["not_scalar"]
+                    for place, end in enumerate(pair)
+                    if not is_scalar(end)
+                }
+        if faults:
+            raise ValidationError(faults)
+        found: list[Any] | dict[str, list[Any]] = value
+        return found
+
+
+PAIR = {"type": "array", "items": SCALAR, "minItems": 2, "maxItems": 2}
+
+
 class StatisticSchema(Strict):
     """One statistic to compute."""
 
@@ -68,11 +104,12 @@ class StatisticSchema(Strict):
     )
     agg = ChoiceField(q.AGGREGATES, required=True)
     column = TextField(validate=_column_check())
-    clamp = ItemsField(
-        ScalarField(metadata=SCALAR),
-        least=2,
-        most=2,
-        metadata={"description": "Bounds inside the declared domain; values outside are moved onto them."},
+    clamp = ClampField(
+        metadata={
+            "description": "Bounds inside the declared domain; values outside are moved onto them. By label of a key's "
+            'cells they may differ, all at one price; "*" is that of the cells not named.',
+            "anyOf": [PAIR, {"type": "object", "minProperties": 1, "additionalProperties": PAIR}],
+        },
     )
     per_person_clamp = ItemsField(
         ScalarField(metadata=SCALAR),
@@ -315,11 +352,13 @@ def _texts_for_numbers(budget: dict[str, Any]) -> list[q.Problem]:
 def _statistic(loaded: dict[str, Any]) -> q.Statistic:
     # A column may be named with signs that a statistic may not.
     default = re.sub(r"\W", "_", "_".join(filter(None, (loaded["agg"], loaded.get("column")))))
+    clamp = loaded.get("clamp")
     return q.Statistic(
         name=loaded.get("name", default),
         agg=loaded["agg"],
         column=loaded.get("column"),
-        clamp=_pair(loaded.get("clamp")),
+        clamp=None if isinstance(clamp, dict) else _pair(clamp),
+        clamps=_pairs(clamp) if isinstance(clamp, dict) else None,
         per_person_clamp=_pair(loaded.get("per_person_clamp")),
         q=loaded.get("q"),
         value_bounds=loaded.get("value_bounds"),
@@ -331,6 +370,10 @@ def _statistic(loaded: dict[str, Any]) -> q.Statistic:
 
 def _pair(ends: list[q.Scalar] | None) -> tuple[q.Scalar, q.Scalar] | None:
     return (ends[0], ends[1]) if ends else None
+
+
+def _pairs(clamps: dict[str, list[q.Scalar]]) -> tuple[tuple[str, tuple[q.Scalar, q.Scalar]], ...]:
+    return tuple((label, (ends[0], ends[1])) for label, ends in clamps.items())
 
 
 def _key(loaded: dict[str, Any]) -> q.Key:

@@ -516,7 +516,7 @@ MUTANTS = (
     Mutant(
         "each statistic at the whole price",
         "privacy/plan.py",
-        "    shares = split(price, weights)\n",
+        "    shares = parallel.prices(price, weights, sets)\n",
         "    shares = [price] * len(weights)\n",
         (f"{PLAN}::test_weights_share_the_price",),
     ),

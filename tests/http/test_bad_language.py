@@ -59,6 +59,10 @@ def accuracy(**members: Any) -> dict[str, Any]:
     return {"select": [N, {"as": "m", "agg": "mean", "column": "age"}], "budget": {"accuracy": wanted}}
 
 
+def grouped(groups: Any, *, column: str = "district", **more: Any) -> dict[str, Any]:
+    return {"select": [N], "group_by": [{"column": column, "groups": groups, **more}]}
+
+
 def tables(*keys: Any, **more: Any) -> dict[str, Any]:
     return {
         "select": [N],
@@ -100,6 +104,35 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (one(agg="sum", column="age", per_person_clamp=[0, 10**30]), "/select/0/per_person_clamp", "outside_domain"),
     ({"group_by": [{"column": "age", "bins": [0, 20, 20, 60]}]}, "/group_by/0/bins", "not_ascending"),
     ({"group_by": [{"column": "age", "bins": [0, 60, 20]}]}, "/group_by/0/bins", "not_ascending"),
+    # groups
+    (grouped({"a": ["kita"], "b": ["kita", "chuo"]}), "/group_by/0/groups/b", "overlapping_groups"),
+    (grouped({"a": ["ueno"]}), "/group_by/0/groups/a/0", "undeclared_value"),
+    (grouped({"a": []}), "/group_by/0/groups/a", "empty_group"),
+    (grouped({}), "/group_by/0/groups", "wrong_length"),
+    (grouped({f"g{place}": ["kita"] for place in range(1_001)}), "/group_by/0/groups", "wrong_length"),
+    (grouped({"a/b": ["kita"] * 10_001}), "/group_by/0/groups", "wrong_length"),
+    (grouped({"a/b": "kita"}), "/group_by/0/groups/a~1b", "not_a_group"),
+    (grouped({"a": ["kita", ["chuo"]]}), "/group_by/0/groups/a/1", "not_scalar"),
+    (grouped({"a": [None]}), "/group_by/0/groups/a/0", "not_scalar"),
+    (grouped({"a": {"from": 0}}), "/group_by/0/groups/a", "not_a_group"),
+    (grouped({"a": [{"from": "kita", "to": "chuo"}]}), "/group_by/0/groups/a/0", "no_order"),
+    (grouped({"a\u202e": ["kita"]}), "/group_by/0/groups/a\u202e", "bad_label"),
+    (grouped(["kita"]), "/group_by/0/groups", "not_groups"),
+    (grouped(False), "/group_by/0/groups", "not_groups"),
+    (grouped(True), "/group_by/0/groups", "no_groupings"),
+    (grouped("school"), "/group_by/0/groups", "no_groupings"),
+    (grouped({"a": {"from": 0, "to": 120}}, column="age"), "/group_by/0/groups/a/0/to", "outside_domain"),
+    (grouped({"a": ["kita"]}, bins=[0, 1]), "/group_by/0", "choose_one"),
+    # filters of statistics
+    (one(agg="count", where={"column": "sex", "op": "=", "value": "f"}), "/select/0/where/column", "unknown_column"),
+    (one(agg="count", where={"all": [{"column": "age"}]}), "/select/0/where/all/0/op", "required"),
+    # clamps by group
+    (one(agg="mean", column="age", clamp={"kita": [0, 9]}), "/select/0/clamp", "clamp_of_no_cell"),
+    (one(agg="mean", column="age", clamp={"kita": [0]}), "/select/0/clamp/kita", "wrong_length"),
+    (one(agg="mean", column="age", clamp={"kita": 5}), "/select/0/clamp/kita", "not_a_list"),
+    (one(agg="mean", column="age", clamp={"kita": [0, None]}), "/select/0/clamp/kita/1", "not_scalar"),
+    (one(agg="mean", column="age", clamp={}), "/select/0/clamp", "wrong_length"),
+    (one(agg="mean", column="age", clamp=5), "/select/0/clamp", "not_a_list"),
     # members
     (one(agg="ratio"), "/select/0/numerator", "required"),
     (one(agg="ratio", denominator=KITA), "/select/0/numerator", "required"),

@@ -59,6 +59,10 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         ],
         "totals": True,
     },
+    "clamps by group": {
+        **one(agg="mean", column="age", clamp={"kita": [0, 60], "*": [10, 80]}),
+        "group_by": [{"column": "district", "missing": True}],
+    },
     "filters of statistics": {
         "select": [
             {"as": "s", "agg": "count", "where": KITA},
