@@ -19,6 +19,8 @@ class Axis:
 
     Where `rest` names the codes in no bucket, they are counted in one bucket more that is never released: tables
     that share a grid but not this key then count the same rows.
+
+    `constant`: all rows of a person have one code of the column, so that they fall into one bucket, or all into none.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Axis:
     buckets: tuple[Interval, ...]
     labels: tuple[Label, ...]
     rest: tuple[Interval, ...] = ()
+    constant: bool = False
 
     @property
     def size(self) -> int:
@@ -85,3 +88,12 @@ ExactRequest = tuple[AxisSubset, ExactAggregate]
 def cells_over(axes: tuple[Axis, ...], subset: AxisSubset) -> int:
     """The number of cells of some of the axes, released or not; 1 of none."""
     return math.prod(axes[place].size for place in subset)
+
+
+def reachable_over(axes: tuple[Axis, ...], subset: AxisSubset) -> int:
+    """How many cells over some of the axes the rows of one person can fall into, at most, however many they are.
+
+    All rows of a person have one code of a column that is constant per person, so that their cells differ in the
+    buckets of the other axes alone. A filter, or a bound on the rows that count, takes rows away and adds no cell.
+    """
+    return math.prod(axes[place].size for place in subset if not axes[place].constant)

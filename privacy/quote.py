@@ -7,7 +7,7 @@ from typing import Any
 
 from privacy.aggregates import Plain
 from privacy.budget import plain_text
-from privacy.exact import cells_over
+from privacy.exact import reachable_over
 from privacy.measurement import CONFIDENCE, Measurement, widths_by_kind
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
@@ -99,8 +99,8 @@ def _choice_of_mechanism(plan: Plan, part: Measurement) -> dict[str, Any]:
     if plan.schema.measure == "pure":
         return {}
     draw = part.draws[0]
-    # The cells that were priced, the rest buckets among them.
-    cells = cells_over(plan.axes, draw.subset)
+    # The cells that were priced: those that one person can reach, the rest buckets among them.
+    cells = reachable_over(plan.axes, draw.subset)
     widths = widths_by_kind(part.estimator, cells, draw.mechanism.price, plan.schema.measure)
     estimator = part.estimator
     return {

@@ -3,6 +3,9 @@
 Every queryable column is stored as whole numbers ("codes"): a category as the position of its value, a number
 as a count of its declared step, a date as days since 1970-01-01. A column's codes are `low` … `high`;
 `missing` is the code `low - 1`, so that missing is a value like any other and never NULL.
+
+Of a column that is `constant_per_person` all rows of a person in the statistics table have one code (or are all
+missing): registration sees to it whatever the source says (`datasets.registration.ingest.statistics`).
 """
 
 from collections.abc import Iterable
@@ -32,6 +35,7 @@ class Category:
     labels: Labels = field(default_factory=dict, hash=False)
     other: str | None = None
     missing_allowed: bool = False
+    constant_per_person: bool = False
 
     @property
     def low(self) -> int:
@@ -58,6 +62,7 @@ class Number:
     unit: str | None = None
     kind: Literal["integer", "decimal"] = "integer"
     missing_allowed: bool = False
+    constant_per_person: bool = False
 
     @property
     def missing(self) -> int:
@@ -72,6 +77,7 @@ class Date:
     low: int
     high: int
     missing_allowed: bool = False
+    constant_per_person: bool = False
 
     @property
     def missing(self) -> int:
@@ -91,6 +97,7 @@ class UndeclaredColumn:
     high: int = 2**62 - 1
     missing: int = -1
     missing_allowed: bool = True
+    constant_per_person: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

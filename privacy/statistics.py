@@ -106,6 +106,7 @@ class StatisticReader:
             persons=persons,
             delta=delta,
             unit="persons" if persons else "rows",
+            constant=self.schema.queryable[column].constant_per_person,
         )
 
     def _refuse_strange_members(self, statistic: Statistic, pointer: str) -> None:

@@ -283,9 +283,10 @@ def _apart(one: RecordedDraw, other: RecordedDraw) -> int:
 
 
 def everybody(schema: Schema) -> Iterator[Person]:
-    """Every person there can be: every choice of up to `rows_per_person` rows."""
+    """Every person there can be: every choice of up to `rows_per_person` rows, alike where columns are constant."""
     for rows in range(1, schema.rows_per_person + 1):
-        yield from map(list, combinations_with_replacement(every_row(schema), rows))
+        chosen = map(list, combinations_with_replacement(every_row(schema), rows))
+        yield from (person for person in chosen if alike(schema, person) == person)
 
 
 RUN = "run"
@@ -415,7 +416,17 @@ def rows_of(draw: st.DrawFn, schema: Schema) -> Row:
 
 
 def persons(schema: Schema) -> st.SearchStrategy[Person]:
-    return st.lists(rows_of(schema), min_size=1, max_size=schema.rows_per_person)
+    rows = st.lists(rows_of(schema), min_size=1, max_size=schema.rows_per_person)
+    return rows.map(lambda person: alike(schema, person))
+
+
+def alike(schema: Schema, person: Person) -> Person:
+    """The person's rows with the first one's codes of the columns that are constant per person."""
+    constant = [column.constant_per_person for column in schema.queryable]
+    return [
+        tuple(one if same else code for same, one, code in zip(constant, person[0], row, strict=True))
+        for row in person
+    ]
 
 
 def crowds(schema: Schema, *, most: int = 8) -> st.SearchStrategy[list[Person]]:

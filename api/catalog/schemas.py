@@ -65,6 +65,9 @@ class PublicColumn(ExtensibleSchema):
     step = fields.String()
     unit = fields.String(allow_none=True)
     max_length = fields.Integer()
+    constant_per_person = fields.Boolean(
+        metadata={"description": "True where all rows of a person have one value; left out elsewhere."}
+    )
     asked_by = fields.Nested(OpenColumnUses)
 
 

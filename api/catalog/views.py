@@ -160,4 +160,5 @@ def _column(column: AnyColumn) -> dict[str, Any]:
             domain = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
         case UndeclaredColumn(name=name, length_max=length):
             domain = {"type": "open", "max_length": length, "asked_by": ASKED_OPEN}
+    domain |= {"constant_per_person": True} if column.constant_per_person else {}
     return {"name": name, **domain, "missing": column.missing_allowed, "queryable": True}

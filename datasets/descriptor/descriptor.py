@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from datasets.descriptor.columns import ColumnReader, check_name
+from datasets.descriptor.columns import ColumnReader, check_name, is_constant
 from datasets.descriptor.structure import check_structure
 from datasets.descriptor.yamltext import Fault, Faulty, Path_, Tree, YamlScalar, dotted, shown
 from privacy import delta
@@ -60,11 +60,15 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewColumn:
-    """A column of a view: the column `column` of the dataset `source`."""
+    """A column of a view: the column `column` of the dataset `source`.
+
+    `constant_per_person` is what the view itself says of it; None leaves it to the source.
+    """
 
     name: str
     source: str
     column: str
+    constant_per_person: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,4 +343,9 @@ class _ViewReader:
                     en=f"must be one of {', '.join(sources)}",
                 )
                 self.tree.fault(("columns", name, "from"), message)
-            yield ViewColumn(name=name, source=source, column=str(declared.get("column", name)))
+            yield ViewColumn(
+                name=name,
+                source=source,
+                column=str(declared.get("column", name)),
+                constant_per_person=is_constant(declared) if "constant_per_person" in declared else None,
+            )

@@ -344,11 +344,13 @@ def _is_present(value: Node, column: Column) -> Node:
 
 def _aggregated(plan: Plan, part: Pass) -> Node:
     rows = _Rows(plan.schema.queryable)
-    if _counts_all_persons(plan, part):
-        # Every person has a row of rank 1, so that all persons are counted without telling them apart.
-        first_row: Node = ("=", rows.column(name(RANK)), ("number", 1))
-        return _grouped([], [count_if(first_row)], rows.source())
     keys = [_named_key(key, rows) for key in _keys(plan, part)]
+    if _first_rows_tell(plan, part):
+        # Every person has a row of rank 1, so that persons are counted without telling them apart.
+        tests: list[Operand] = [("=", rows.column(name(RANK)), ("number", 1))]
+        if plan.filter != Every():
+            tests.append(rows.shown(_condition(plan.filter, rows), "f"))
+        return _grouped(keys, [count_if(all_of(*tests))], rows.source())
     taking_part = _condition_of_rows(plan, part, rows)
     if part.first.kind in VALUES:
         value = rows.column(code(part.first.column))
@@ -421,8 +423,21 @@ def _clamped(exact: ExactAggregate, tests: Sequence[Operand], rows: _Rows) -> No
 # Level 2: persons
 
 
-def _counts_all_persons(plan: Plan, part: Pass) -> bool:
-    return part.first == ExactAggregate(kind="persons") and not part.over and plan.filter == Every()
+def _first_rows_tell(plan: Plan, part: Pass) -> bool:
+    """Whether a person is counted in the cell of its row of rank 1, or nowhere as that is.
+
+    So it is where all keys and conditions are about columns of which all rows of a person have one code.
+    """
+    asked = {plan.axes[place].column for place in part.over} | _columns_of(plan.filter)
+    constant = all(plan.schema.queryable[place].constant_per_person for place in asked)
+    return part.first == ExactAggregate(kind="persons") and constant
+
+
+def _columns_of(tree: Filter) -> set[int]:
+    """The numbers of the columns that a filter asks about."""
+    if isinstance(tree, Member):
+        return {tree.column}
+    return set().union(*map(_columns_of, tree.terms))
 
 
 def _of_persons(exact: ExactAggregate, keys: Sequence[Named], taking_part: Node | None, rows: _Rows) -> Node:

@@ -21,13 +21,15 @@ class ColumnCounts:
     """How many cells of a column, over all rows read, were changed on their way into the table.
 
     `missing` cells were empty, `unreadable` ones not a number or a date, `undeclared` ones not among the
-    declared values; `clamped` ones lay outside the declared bounds.
+    declared values; `clamped` ones lay outside the declared bounds. `persons_not_constant` counts persons and no
+    cells: those whose rows had several values of a column that is constant per person.
     """
 
     missing: int = 0
     clamped: int = 0
     unreadable: int = 0
     undeclared: int = 0
+    persons_not_constant: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,11 @@ alone (a hash of the row's own codes, ties broken by the codes themselves, so th
 equal). Hence one person more or less changes no other person's kept rows, and a query moves by at most
 `rows_per_person` rows. Row numbers of the source take no part.
 
+Of a column that is constant per person, all kept rows of a person get the code of that person's first row (missing
+too, where that row has none). Rows are put in order by what the source says of them, before they are made alike:
+equal rows are interchangeable then, and their first codes are equal. So what becomes of a person's rows still depends
+on these rows and the salt alone, and afterwards all of them have one code, whatever the source says.
+
 Where nobody declared a column's values, a second table `words` tells which word a code stands for. It is read for
 codes that were released already, so it may be exact. A code is 62 bits of a keyed digest, so two words share one
 with probability at most words²/2^63; only then could the word given for a code depend on a rare one.
@@ -13,7 +18,7 @@ with probability at most words²/2^63; only then could the word given for a code
 import glob
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.database.files import sync
@@ -87,7 +92,7 @@ def build(
     places = _places(schema, columns, without, engine)
     sizes = _sizes(schema, engine)
     _gather_words(schema, engine)
-    _write_rows(schema, salt, sizes, engine)
+    differing = _write_rows(schema, salt, sizes, engine)
     _write_words(schema, engine)
     if seal is not None:
         stored = f"CREATE TABLE made.{SEALED} AS SELECT {quoted(seal)} AS {SEAL}"
@@ -109,7 +114,10 @@ def build(
         rows_kept=kept,
         persons=sum(sizes.values()),
         rows_without_person=without,
-        columns=columns,
+        columns={
+            name: replace(counted, persons_not_constant=differing.get(name, 0))
+            for name, counted in columns.items()
+        },
         kept_by_bound=_kept_by_bound(sizes, schema.rows_per_person),
         places=places,
     )
@@ -240,8 +248,14 @@ def _kept_by_bound(sizes: Mapping[int, int], declared: int) -> dict[int, float]:
     }
 
 
-def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: ImportEngine) -> None:
-    """Fill the table: by rank and person where a person may have several rows, else by content."""
+def _write_rows(
+    schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: ImportEngine
+) -> dict[str, int]:
+    """Fill the table: by rank and person where a person may have several rows, else by content.
+
+    Returns how many persons had several values of a column that is constant per person, by columns.
+    """
+    differing: dict[str, int] = {}
     order = [name for name, _ in _codes(schema)]
     definitions = [f"{name} {code_type(column)} NOT NULL" for name, column in _codes(schema)]
     definitions.append(f"{RANK} {rank_type(schema)} NOT NULL")
@@ -254,6 +268,8 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: I
         rows = f"SELECT {columns} FROM work.coded{'' if schema.unit is None else ' WHERE unit IS NOT NULL'}"
     else:
         _number_persons(salt, engine)
+        _join_persons(schema, engine)
+        differing = _differing_persons(schema, engine)
         _rank(schema, salt, engine)
         rows = f"SELECT * {f'EXCLUDE ({PERSON})' if schema.rows_per_person == 1 else ''} FROM work.ranked"
     # The order of the source must not survive: it often is that of registration or of addresses.
@@ -261,6 +277,7 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: I
     stored = ", ".join(f"{definition} {STORAGE}" for definition in definitions)
     engine.run(WRITING, f"CREATE TABLE made.{TABLE} ({stored})", end=0.0)
     engine.run(WRITING, f"INSERT INTO made.{TABLE} BY NAME {rows}{ordered}", end=0.95)
+    return differing
 
 
 # Words
@@ -316,8 +333,8 @@ def _number_persons(salt: bytes, engine: ImportEngine) -> None:
     )
 
 
-def _rank(schema: Schema, salt: bytes, engine: ImportEngine) -> None:
-    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
+def _join_persons(schema: Schema, engine: ImportEngine) -> None:
+    """The final codes of all rows with the numbers of their persons."""
     engine.run(
         BOUNDING,
         f"CREATE TABLE work.coded_persons AS SELECT {', '.join([PERSON, *_finals(schema)])}"
@@ -327,15 +344,39 @@ def _rank(schema: Schema, salt: bytes, engine: ImportEngine) -> None:
     )
     # The largest table, not needed any more; what follows sorts and spills to the same disk.
     engine.run(BOUNDING, "DROP TABLE work.coded", begin=0.5, end=0.5)
+
+
+def _differing_persons(schema: Schema, engine: ImportEngine) -> dict[str, int]:
+    """For the operator: how many persons have rows that differ in a column that is constant per person."""
+    constant = [(name, column.name) for name, column in _codes(schema) if column.constant_per_person]
+    if not constant:
+        return {}
+    differ = ", ".join(f"min({name}) <> max({name}) AS {name}" for name, _ in constant)
+    wanted = ", ".join(f"count(*) FILTER ({name})" for name, _ in constant)
+    each = f"SELECT {differ} FROM work.coded_persons GROUP BY {PERSON}"
+    counted = engine.run(BOUNDING, f"SELECT {wanted} FROM ({each})", begin=0.5, end=0.5)[0]
+    return {column: int(number) for (_, column), number in zip(constant, counted, strict=True)}
+
+
+def _rank(schema: Schema, salt: bytes, engine: ImportEngine) -> None:
+    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content.
+
+    Columns that are constant per person get the first row's code in all of them.
+    """
     names = [name for name, _ in _codes(schema)]
     columns = ", ".join([PERSON, *names])
     # By a hash of the content and then the content: no row number takes part, and rows that still tie are
     # equal.
     within = f"PARTITION BY {PERSON} ORDER BY {', '.join([content_hash(schema, salt), *names])}"
+    given = [
+        f"first_value({name}) OVER ({within}) AS {name}" if column.constant_per_person else name
+        for name, column in _codes(schema)
+    ]
     engine.run(
         BOUNDING,
         f"CREATE TABLE work.ranked AS SELECT {columns}, place::{rank_type(schema)} AS {RANK}"
-        f" FROM (SELECT {columns}, row_number() OVER ({within}) AS place FROM work.coded_persons)"
+        f" FROM (SELECT {', '.join([PERSON, *given])}, row_number() OVER ({within}) AS place"
+        " FROM work.coded_persons)"
         f" WHERE place <= {schema.rows_per_person}",
         begin=0.5,
     )
