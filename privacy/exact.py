@@ -9,7 +9,16 @@ from privacy.schema import Label
 
 # Whole numbers only, and no price among them: an engine has one right result and cannot spend a budget.
 ExactKind = Literal[
-    "rows", "persons", "present", "total", "square", "person_total", "histogram", "values", "value_persons"
+    "rows",
+    "persons",
+    "present",
+    "total",
+    "square",
+    "person_total",
+    "histogram",
+    "values",
+    "value_persons",
+    "units",
 ]
 
 
@@ -55,6 +64,7 @@ class ExactAggregate:
     - person_total: Σ over persons of their total in the cell, each clamped to `person_low` … `person_high`;
     - histogram: `size` integers per cell: rows by bins of `grid` codes from `low` to `high`, values outside
       counting in the first or the last bin, missing ones in none;
+    - units: distinct second units that rows name, of the schema's unit number `column`;
     - values, value_persons: rows or distinct persons by the values of an undeclared `column`, those that occur:
       an array of shape (2, values), of codes and counts.
 

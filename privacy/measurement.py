@@ -16,6 +16,7 @@ from privacy.quantiles import Quantiles
 from privacy.query import Statistic
 from privacy.schema import Measure, Schema
 from privacy.statistics import AnyEstimator, value_names
+from privacy.units import UnitCount
 
 CONFIDENCE = 0.95
 
@@ -74,7 +75,7 @@ def is_additive(estimator: AnyEstimator, layout: Layout) -> bool:
     By keys that are all constant per person, a person is in one cell of the finest table and in the cells above it, or
     in none, with all rows that count. So persons, and totals clamped per person, add up as rows do.
     """
-    if isinstance(estimator, Quantiles | UndeclaredValueCount):
+    if isinstance(estimator, Quantiles | UndeclaredValueCount | UnitCount):
         return False
     if not isinstance(estimator, Plain) or estimator.exact.kind in ("rows", "total"):
         return True

@@ -23,6 +23,7 @@ Reuse = Literal["prefer", "never"]
 AGGREGATES = (
     "count",
     "count_persons",
+    "count_units",
     "sum",
     "mean",
     "variance",
@@ -82,7 +83,8 @@ class Statistic:
     """One selected value column: an aggregate, of a column where it needs one, clamped on request.
 
     `per_person_clamp` bounds a person's whole sum in a cell; `q` are the quantiles asked for, and
-    `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions.
+    `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions; `unit` is the second unit
+    that is counted.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Statistic:
     value_bounds: bool | None = None
     numerator: "Where | None" = None
     denominator: "Where | None" = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

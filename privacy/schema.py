@@ -113,12 +113,26 @@ AnyColumn = Category | Number | Date | UndeclaredColumn | Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondUnit:
+    """What can be counted beside persons, such as households: the text in the source's column `column` names one.
+
+    No question can name that column. `constant_per_person`: all rows of a person name one unit, or none.
+    """
+
+    name: str
+    column: str
+    title: dict[str, str] = field(default_factory=dict, hash=False)
+    constant_per_person: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """The public face of one dataset version.
 
     `unit` names the column that tells persons apart; None means that each row is one person.
     `rows_per_person` is the contribution bound: no person has more rows than that in the statistics table.
-    `columns` are all declared columns in declared order, the unit's column not among them.
+    `columns` are all declared columns in declared order, the unit's column not among them. `units` are the second units
+    that can be counted; registration wrote a number for each of them to the statistics table, in this order.
     `cap` and `price_per_query_max` are ε, or ρ where `measure` is zcdp. Only there stand `delta`, at which ρ is
     shown as (ε, δ), and, both or neither, `delta_per_query` and `delta_cap`: what one answer with undeclared
     keys costs in δ, and the lifetime total of these over everybody.
@@ -137,6 +151,7 @@ class Schema:
     delta: Fraction | None = None
     delta_per_query: Fraction | None = None
     delta_cap: Fraction | None = None
+    units: tuple[SecondUnit, ...] = ()
 
     @property
     def queryable(self) -> tuple[Column, ...]:

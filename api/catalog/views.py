@@ -23,7 +23,18 @@ from privacy.measurement import CONFIDENCE
 from privacy.plan import STATISTICS_MAX
 from privacy.pricing import count_within
 from privacy.query import TERMS_MAX
-from privacy.schema import AnyColumn, Category, Date, Number, Schema, Text, UndeclaredColumn, day_of, in_units
+from privacy.schema import (
+    AnyColumn,
+    Category,
+    Date,
+    Number,
+    Schema,
+    SecondUnit,
+    Text,
+    UndeclaredColumn,
+    day_of,
+    in_units,
+)
 
 blueprint = Blueprint("datasets", __name__, description="Which datasets are open to you, and their schemas.")
 ASKED_OPEN = {"group_by": "alone", "select": ["count", "count_persons"], "where": ["is_missing"]}
@@ -71,6 +82,7 @@ def one(id: str) -> Response:
             "populations": dataset.populations,
             "privacy": _privacy(dataset.schema, states),
             "columns": [_column(column) for column in dataset.schema.columns],
+            "units": [_unit(unit) for unit in dataset.schema.units],
             "limits": LIMITS,
             "accounts": opened.account_lines(),
             "answers_left": _answers_left(dataset.schema, states),
@@ -144,6 +156,11 @@ def _item(dataset: DatasetVersion) -> dict[str, Any]:
         "retired": dataset.retired,
         "stopped": dataset.stopped,
     }
+
+
+def _unit(unit: SecondUnit) -> dict[str, Any]:
+    """What can be counted beside persons; the column that names it is nobody's concern, for it can't be asked."""
+    return {"name": unit.name, "title": unit.title, "constant_per_person": unit.constant_per_person}
 
 
 def _column(column: AnyColumn) -> dict[str, Any]:

@@ -95,6 +95,10 @@ class StatisticSchema(Strict):
             "description": "median, quantile: spend half of the price on bounds of the value.",
         }
     )
+    unit = TextField(
+        validate=_column_check(),
+        metadata={"description": "count_units: which of the units that the dataset declares."},
+    )
     numerator = ConditionField(metadata={"description": "ratio: the rows counted above the line."})
     denominator = ConditionField(
         metadata={"description": "ratio: the rows counted below the line; by default all of the cell."}
@@ -296,7 +300,9 @@ def _texts_for_numbers(budget: dict[str, Any]) -> list[q.Problem]:
 
 def _statistic(loaded: dict[str, Any]) -> q.Statistic:
     # A column may be named with signs that a statistic may not.
-    default = re.sub(r"\W", "_", "_".join(filter(None, (loaded["agg"], loaded.get("column")))))
+    default = re.sub(
+        r"\W", "_", "_".join(filter(None, (loaded["agg"], loaded.get("column") or loaded.get("unit"))))
+    )
     return q.Statistic(
         name=loaded.get("name", default),
         agg=loaded["agg"],
@@ -307,6 +313,7 @@ def _statistic(loaded: dict[str, Any]) -> q.Statistic:
         value_bounds=loaded.get("value_bounds"),
         numerator=loaded.get("numerator"),
         denominator=loaded.get("denominator"),
+        unit=loaded.get("unit"),
     )
 
 

@@ -11,6 +11,7 @@ ANSWER, QUERIES, ENGINE = (
     "tests/store/test_engine.py",
 )
 WORK = "tests/store/test_engine_work.py"
+UNITS = "tests/unit/test_second_units.py"
 CONSTANT, MADE_ALIKE = "tests/unit/test_constant_columns.py", "tests/store/test_columns_made_constant.py"
 FIT = "tests/statistical/test_distribution.py"
 UNKNOWN, OPEN = "tests/unit/test_partition_selection.py", "tests/store/test_open_columns.py"
@@ -608,7 +609,7 @@ MUTANTS = (
     Mutant(
         "rows of a person that differ in a column that is constant",
         "datasets/registration/ingest/statistics.py",
-        "if column.constant_per_person else name\n",
+        "if name in constant else name\n",
         "if False else name\n",
         (f"{MADE_ALIKE}::test_every_row_of_a_person_has_the_codes_of_the_first_whatever_the_file_says",),
     ),
@@ -632,6 +633,27 @@ MUTANTS = (
         " | _columns_of(plan.filter)\n",
         "\n",
         (f"{MADE_ALIKE}::test_persons_need_not_be_told_apart_where_their_first_rows_tell",),
+    ),
+    Mutant(
+        "a person that names several households noised for one",
+        "privacy/units.py",
+        "        return min(self.rows, cells) if self.constant else self.rows\n",
+        "        return min(self.rows, cells)\n",
+        (f"{UNITS}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more",),
+    ),
+    Mutant(
+        "households added up over cells",
+        "privacy/measurement.py",
+        "Quantiles | UndeclaredValueCount | UnitCount):",
+        "Quantiles | UndeclaredValueCount):",
+        (f"{UNITS}::test_households_do_not_add_up_whatever_is_constant",),
+    ),
+    Mutant(
+        "rows that name no household counted as one",
+        "datasets/engines/sql.py",
+        "ZERO if of_units else OUTSIDE)",
+        "OUTSIDE)",
+        (f"{MADE_ALIKE}::test_the_engine_counts_the_households_that_are_found_by_hand",),
     ),
     Mutant(
         "one row more a person than the bound",

@@ -1,6 +1,6 @@
 """What a registration did, for the operator only: exact counts of real rows must never reach a client."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 # Printed by the command line as they are, and never sent to a client.
@@ -33,6 +33,18 @@ class ColumnCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitCounts:
+    """Of a second unit, over all rows read: how many there are, and rows that name none.
+
+    `persons_not_constant` named several of a unit that is constant per person.
+    """
+
+    number: int
+    rows_without: int
+    persons_not_constant: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
     """Counts of one registration. `kept_by_bound` tells which share of the rows each bound k would keep."""
 
@@ -45,3 +57,4 @@ class IngestReport:
     kept_by_bound: dict[int, float]
     # At most PROBLEMS_SHOWN_MAX, in the order of the source.
     problems: tuple[CellProblem, ...]
+    units: dict[str, UnitCounts] = field(default_factory=dict)
