@@ -536,8 +536,8 @@ MUTANTS = (
     Mutant(
         "persons told apart by the ranks of their rows",
         "datasets/engines/sql.py",
-        "rows.column(name(PERSON))",
-        "rows.column(name(RANK))",
+        "unit_name(exact.column) if of_units else PERSON",
+        "unit_name(exact.column) if of_units else RANK",
         (EACH_KIND,),
     ),
     Mutant(
@@ -550,8 +550,8 @@ MUTANTS = (
     Mutant(
         "rows that take no part counted as a person",
         "datasets/engines/sql.py",
-        'is_person: Node = (">", name("p"), OUTSIDE)',
-        'is_person: Node = (">=", name("p"), OUTSIDE)',
+        'is_person: Node = (">", name("p"), ZERO',
+        'is_person: Node = (">=", name("p"), ZERO',
         (EACH_KIND,),
     ),
     Mutant(
