@@ -609,8 +609,8 @@ MUTANTS = (
     Mutant(
         "rows of a person that differ in a column that is constant",
         "datasets/registration/ingest/statistics.py",
-        "if name in constant else name\n",
-        "if False else name\n",
+        "if name in constant else name for",
+        "if False else name for",
         (f"{MADE_ALIKE}::test_every_row_of_a_person_has_the_codes_of_the_first_whatever_the_file_says",),
     ),
     Mutant(
