@@ -7,6 +7,9 @@ measured over any cells and corrected by least squares. Quantiles, which do not 
 The sensitivities hold for at most k rows a person, each row in exactly one cell of a table (or in none). A
 row's share of the vector is stated with each class; a person moves the table by at most k of them in L1, and
 in L2 by as much, since all k may fall into one cell.
+
+`cells` of a sensitivity are those that one person's rows can reach: of keys that are constant per person one bucket,
+of the others all (`privacy.exact.reachable_over`).
 """
 
 import math
@@ -66,11 +69,12 @@ class AdditiveEstimator(Protocol):
         ...
 
     def l1(self, cells: int) -> int:
-        """How far one person moves the vector over that many cells, in L1."""
+        """How far one person, who can reach that many cells, moves the vector in L1."""
         ...
 
     def squared(self, cells: int) -> int:
-        """How far one person moves the vector over that many cells, in L2, squared: whole where the root is not."""
+        """How far one person, who can reach that many cells, moves the vector in L2, squared: whole where the root
+        is not."""
         ...
 
     def vector(self, get: Get) -> Integers:
@@ -134,11 +138,11 @@ class Plain:
         ranges = ((-self.reach, self.reach, cells),) if self.ranges is None else self.ranges
         if self.exact.kind == "persons":
             # Each touched cell moves by 1, and 1² is 1.
-            touched = min(self.rows, sum(count for *_, count in ranges))
+            touched = min(self.rows, cells, sum(count for *_, count in ranges))
             return max(1, touched)
         if self.exact.kind == "person_total":
             clamp = self.exact.person_low, self.exact.person_high
-            return max(1, farthest_move(self.rows, ranges, clamp, power))
+            return max(1, farthest_move(self.rows, cells, ranges, clamp, power))
         # All k rows may fall into one cell, so a table of many cells moves no less than one: no minimum with cells.
         return max(1, int((self.rows * self.reach) ** power))
 

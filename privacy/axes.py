@@ -94,7 +94,13 @@ def axis_of(key: Key, place: int, resolver: Resolver, pointer: str) -> Axis:
     if key.missing:
         pairs.append(((column.missing, column.missing), None))
     buckets, labels = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
-    return Axis(name=key.column, column=place, buckets=buckets, labels=labels)
+    return Axis(
+        name=key.column,
+        column=place,
+        buckets=buckets,
+        labels=labels,
+        constant=column.constant_per_person,
+    )
 
 
 def _pairs(column: Column, key: Key, resolver: Resolver, pointer: str) -> list[tuple[Interval, Label]]:

@@ -124,11 +124,7 @@ def _one_row_words(query: Query, schema: Schema) -> Words:
 
 def _is_constant(schema: Schema, name: str) -> bool:
     """Whether a column is declared to be the same in all rows of a person."""
-    return any(
-        bool(getattr(column, "constant_per_person", False))
-        for column in schema.queryable
-        if column.name == name
-    )
+    return any(column.constant_per_person for column in schema.queryable if column.name == name)
 
 
 def _keys(query: Query) -> Iterator[Key]:
@@ -182,7 +178,7 @@ def _column(schema: Schema, statistic: Statistic) -> Number | Date | None:
 def _is_whole(statistic: Statistic, column: Number | Date) -> bool:
     if statistic.clamp is None:
         # Ranges that are given group by group stand in a member of their own.
-        return not getattr(statistic, "clamps", None)
+        return not statistic.clamps
     return statistic.clamp == (_literal(column, column.low), _literal(column, column.high))
 
 

@@ -9,7 +9,16 @@ from privacy.schema import Label
 
 # Whole numbers only, and no price among them: an engine has one right result and cannot spend a budget.
 ExactKind = Literal[
-    "rows", "persons", "present", "total", "square", "person_total", "histogram", "values", "value_persons"
+    "rows",
+    "persons",
+    "present",
+    "total",
+    "square",
+    "person_total",
+    "histogram",
+    "values",
+    "value_persons",
+    "units",
 ]
 
 
@@ -22,6 +31,8 @@ class Axis:
 
     Where `rest` names the codes in no bucket, they are counted in one bucket more that is never released: tables
     that share a grid but not this key then count the same rows.
+
+    `constant`: all rows of a person have one code of the column, so that they fall into one bucket, or all into none.
     """
 
     name: str
@@ -30,6 +41,7 @@ class Axis:
     labels: tuple[Label, ...]
     rest: tuple[Interval, ...] = ()
     owners: tuple[int, ...] = ()
+    constant: bool = False
 
     @property
     def size(self) -> int:
@@ -61,6 +73,7 @@ class ExactAggregate:
     - person_total: Σ over persons of their total in the cell, each clamped to `person_low` … `person_high`;
     - histogram: `size` integers per cell: rows by bins of `grid` codes from `low` to `high`, values outside
       counting in the first or the last bin, missing ones in none;
+    - units: distinct second units that rows name, of the schema's unit number `column`;
     - values, value_persons: rows or distinct persons by the values of an undeclared `column`, those that occur:
       an array of shape (2, values), of codes and counts.
 
@@ -95,3 +108,12 @@ ExactRequest = tuple[AxisSubset, ExactAggregate]
 def cells_over(axes: tuple[Axis, ...], subset: AxisSubset) -> int:
     """The number of cells of some of the axes, released or not; 1 of none."""
     return math.prod(axes[place].size for place in subset)
+
+
+def reachable_over(axes: tuple[Axis, ...], subset: AxisSubset) -> int:
+    """How many cells over some of the axes the rows of one person can fall into, at most, however many they are.
+
+    All rows of a person have one code of a column that is constant per person, so that their cells differ in the
+    buckets of the other axes alone. A filter, or a bound on the rows that count, takes rows away and adds no cell.
+    """
+    return math.prod(axes[place].size for place in subset if not axes[place].constant)

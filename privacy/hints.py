@@ -248,7 +248,7 @@ def _sums_of_cells(plan: Plan) -> Iterator[Hint]:
     additive = [
         part
         for part in plan.measurements
-        if isinstance(part.estimator, Plain) and is_additive(part.estimator)
+        if isinstance(part.estimator, Plain) and is_additive(part.estimator, plan.layout)
     ]
     many = plan.cells >= CELLS_MANY or (len(plan.axes) >= KEYS_MANY and math.sqrt(plan.cells) >= GAIN_MIN)
     if not (plan.layout.direct and additive and many):
@@ -260,7 +260,7 @@ def _sums_of_cells(plan: Plan) -> Iterator[Hint]:
     whole = NORMAL_95 * part.distributions[0].deviation * math.sqrt(plan.cells) * float(step)
     whole = float(f"{whole:.3g}")
     # Only what adds up has margins: beside another statistic the change would be refused.
-    alone = all(is_additive(part.estimator) for part in plan.measurements)
+    alone = all(is_additive(part.estimator, plan.layout) for part in plan.measurements)
     yield Hint(
         code="sums_of_cells",
         words=MISREAD["sums_of_cells"].filled(cells=f"{plan.cells:,}", one=shown(one), whole=shown(whole)),

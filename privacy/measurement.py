@@ -9,7 +9,7 @@ from privacy.aggregates import AdditiveEstimator, Plain
 from privacy.budget import Price, split
 from privacy.clamps import Cells
 from privacy.distributions import NoiseDistribution
-from privacy.exact import AxisSubset, ExactAggregate, cells_over
+from privacy.exact import AxisSubset, ExactAggregate, reachable_over
 from privacy.filters import Filter, canonical_text, every
 from privacy.layout import Layout
 from privacy.noise import Kind, Mechanism
@@ -18,6 +18,7 @@ from privacy.quantiles import Quantiles
 from privacy.query import Statistic
 from privacy.schema import Measure, Schema
 from privacy.statistics import AnyEstimator, value_names
+from privacy.units import UnitCount
 
 CONFIDENCE = 0.95
 
@@ -90,13 +91,18 @@ def filtered(exact: ExactAggregate, where: Filter | None) -> ExactAggregate:
     return replace(exact, where=where if exact.where is None else every([where, exact.where]))
 
 
-def is_additive(estimator: AnyEstimator) -> bool:
-    """Whether a statistic's cells add up to those of a margin."""
-    if isinstance(estimator, Quantiles | UndeclaredValueCount):
+def is_additive(estimator: AnyEstimator, layout: Layout) -> bool:
+    """Whether a statistic's cells add up to those of a margin.
+
+    By keys that are all constant per person, a person is in one cell of the finest table and in the cells above it, or
+    in none, with all rows that count. So persons, and totals clamped per person, add up as rows do.
+    """
+    if isinstance(estimator, Quantiles | UndeclaredValueCount | UnitCount):
         return False
-    # A person in two cells is one person of their sum, and a total clamped per person is clamped anew: only
-    # rows and plain totals add up.
-    return not isinstance(estimator, Plain) or estimator.exact.kind in ("rows", "total")
+    if not isinstance(estimator, Plain) or estimator.exact.kind in ("rows", "total"):
+        return True
+    # Elsewhere a person in two cells is one person of their sum, and a total clamped per person is clamped anew.
+    return all(axis.constant for axis in layout.axes)
 
 
 def measurement_of(statistic: Statistic, estimator: AnyEstimator, price: Price, terms: Terms) -> Measurement:
@@ -132,7 +138,8 @@ def draws_of(estimator: AnyEstimator, price: Price, terms: Terms) -> tuple[Plann
     parts = split(price, list(layout.shares))
     draws = []
     for subset, part in zip(layout.grids, parts, strict=True):
-        cells = cells_over(layout.axes, subset)
+        # Cells that one person can reach, not those of the table: the sensitivities are about one person's rows.
+        cells = reachable_over(layout.axes, subset)
         # From sensitivity and price alone: a choice that looked at data would itself cost privacy.
         kind = terms.mechanism or best_kind(estimator, cells, part, measure)
         if isinstance(estimator, UndeclaredValueCount):

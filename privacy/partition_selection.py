@@ -39,7 +39,11 @@ from privacy.noise import Integers, Mechanism, Noise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeclaredValueCount:
-    """Rows or persons by the values of an undeclared column, at most `rows` rows a person."""
+    """Rows or persons by the values of an undeclared column, at most `rows` rows a person.
+
+    Where the column is `constant` per person, all rows of a person have one value. Persons are then counted as if each
+    had one row: a person moves one value by 1, and S of the proof above has at most one value, of count 1.
+    """
 
     key: str
     column: int
@@ -47,6 +51,7 @@ class UndeclaredValueCount:
     persons: bool
     delta: Fraction
     unit: str | None
+    constant: bool = False
 
     @property
     def exact(self) -> ExactAggregate:
@@ -61,17 +66,22 @@ class UndeclaredValueCount:
     def depends_on_rows(self) -> bool:
         return False
 
+    @property
+    def _rows_felt(self) -> int:
+        """How many rows a person might as well have, for the sensitivities and the threshold."""
+        return 1 if self.persons and self.constant else self.rows
+
     def l1(self, cells: int) -> int:
-        return self.rows
+        return self._rows_felt
 
     def squared(self, cells: int) -> int:
         """A person's rows may all have one value; as a person each value is moved by 1."""
         # Never the number of values: it depends on data. By persons k rows are k values, each moved by 1.
-        return self.rows if self.persons else self.rows**2
+        return self._rows_felt if self.persons else self.rows**2
 
     def threshold(self, mechanism: Mechanism) -> int:
         """τ: the least noisy count that is released."""
-        return threshold(mechanism.scale, self.rows, self.delta, persons=self.persons)
+        return threshold(mechanism.scale, self._rows_felt, self.delta, persons=self.persons)
 
     def choose(self, get: Get, mechanism: Mechanism, noise: Noise) -> Integers:
         """Codes and noisy counts of the released values, of shape (2, values)."""

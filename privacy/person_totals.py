@@ -1,7 +1,7 @@
 """How far one person moves sums that are clamped per person, when the cells and their values are known.
 
-A person of at most k rows touches cells c = 1 … n with jc ≥ 1 rows each, Σ jc ≤ k and n ≤ m, m the smaller of k and the
-number of cells in reach. In a cell whose codes lie in [l, h] the person's total t lies in [jl, jh] and adds
+A person of at most k rows touches cells c = 1 … n with jc ≥ 1 rows each, Σ jc ≤ k and n ≤ m, m the least of k, the
+number of cells in reach of any row and that in reach of one person. In a cell whose codes lie in [l, h] the person's total t lies in [jl, jh] and adds
 clamp(t, L, H). A cell without a row of the person gets nothing, also where 0 lies outside [L, H].
 
 *One cell.* The clamp is monotone, so its size over [jl, jh] is largest at an end:
@@ -30,13 +30,15 @@ KINDS_MAX = 8
 
 
 @lru_cache(maxsize=1024)
-def farthest_move(rows: int, ranges: tuple[CellRange, ...], clamp: Interval, power: Literal[1, 2]) -> int:
-    """A bound on Σ |moved|^power over all cells by one person of at most so many rows, in steps."""
-    cells = [_Cells(rows, kind, clamp, power) for kind in _kinds(ranges)]
-    touched = min(rows, sum(count for *_, count in ranges))
-    slopes = {slope for kind in cells for slope in kind.slopes()} | {Fraction(0)}
+def farthest_move(
+    rows: int, cells: int, ranges: tuple[CellRange, ...], clamp: Interval, power: Literal[1, 2]
+) -> int:
+    """A bound on Σ |moved|^power by one person of at most so many rows, in at most so many cells, in steps."""
+    kinds = [_Cells(rows, kind, clamp, power) for kind in _kinds(ranges)]
+    touched = min(rows, cells, sum(count for *_, count in ranges))
+    slopes = {slope for kind in kinds for slope in kind.slopes()} | {Fraction(0)}
     # The farthest move is whole, so what a bound has beyond a whole number is slack.
-    return int(min(slope * rows + _largest(cells, slope, touched) for slope in slopes))
+    return int(min(slope * rows + _largest(kinds, slope, touched) for slope in slopes))
 
 
 def _largest(cells: Sequence["_Cells"], slope: Fraction, touched: int) -> Fraction:

@@ -347,7 +347,7 @@ def _check_additive(
     if not (query.totals or query.tables):
         return
     for place, (statistic, estimator) in enumerate(zip(query.select, estimators, strict=True)):
-        if estimator is not None and not is_additive(estimator):
+        if estimator is not None and not is_additive(estimator, layout):
             resolver.refuse(f"/select/{place}/agg", "not_additive", statistic.agg)
 
 

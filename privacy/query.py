@@ -23,6 +23,7 @@ Reuse = Literal["prefer", "never"]
 AGGREGATES = (
     "count",
     "count_persons",
+    "count_units",
     "sum",
     "mean",
     "variance",
@@ -89,7 +90,7 @@ class Statistic:
     `per_person_clamp` bounds a person's whole sum in a cell; `q` are the quantiles asked for, and
     `value_bounds` asks for bounds of their values; a ratio counts the rows of two conditions. `where` narrows the
     rows of this statistic alone, beside the question's. `clamps` are clamps by the labels of one key's cells; "*" is
-    that of all cells not named.
+    that of all cells not named. `unit` is the second unit that is counted.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Statistic:
     denominator: "Where | None" = None
     where: "Where | None" = None
     clamps: tuple[tuple[str, tuple[Scalar, Scalar]], ...] | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from privacy.aggregates import Plain
 from privacy.budget import plain_text
-from privacy.exact import ExactKind, cells_over
+from privacy.exact import ExactKind, reachable_over
 from privacy.measurement import CONFIDENCE, Measurement, widths_by_kind
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
@@ -116,8 +116,8 @@ def _choice_of_mechanism(plan: Plan, part: Measurement) -> dict[str, Any]:
     if plan.schema.measure == "pure":
         return {}
     draw = part.draws[0]
-    # The cells that were priced, the rest buckets among them.
-    cells = cells_over(plan.axes, draw.subset)
+    # The cells that were priced: those that one person can reach, the rest buckets among them.
+    cells = reachable_over(plan.axes, draw.subset)
     widths = widths_by_kind(part.estimator, cells, draw.mechanism.price, plan.schema.measure)
     estimator = part.estimator
     return {
@@ -189,7 +189,7 @@ def _narrowing(plan: Plan) -> float:
         # By one row a person, persons are counted as rows.
         kind: ExactKind = "persons" if part.agg == "count_persons" else "rows"
         before = replace(estimator, rows=whole, exact=replace(estimator.exact, kind=kind))
-        cells = cells_over(plan.axes, part.draws[0].subset)
+        cells = reachable_over(plan.axes, part.draws[0].subset)
         if part.draws[0].mechanism.kind == "discrete_gaussian":
             return math.sqrt(before.squared(cells) / estimator.squared(cells))
         return before.l1(cells) / estimator.l1(cells)

@@ -205,7 +205,11 @@ def _in_key_order(plan: Plan, table: PlannedTable, values: Any) -> Any:
 
 
 def _never_negative(estimator: Plain) -> bool:
-    return estimator.exact.kind == "rows" or estimator.exact.low >= 0
+    exact = estimator.exact
+    if exact.kind == "person_total":
+        # A total of values that are all negative, or are clamped so as a whole, stays below zero.
+        return exact.person_low >= 0 or (exact.low >= 0 and exact.person_high >= 0)
+    return exact.kind == "rows" or exact.low >= 0
 
 
 def _whole_estimate(estimate: Estimate, numbers: Integers, step: Decimal) -> Estimate:

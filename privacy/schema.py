@@ -3,6 +3,9 @@
 Every queryable column is stored as whole numbers ("codes"): a category as the position of its value, a number
 as a count of its declared step, a date as days since 1970-01-01. A column's codes are `low` … `high`;
 `missing` is the code `low - 1`, so that missing is a value like any other and never NULL.
+
+Of a column that is `constant_per_person` all rows of a person in the statistics table have one code (or are all
+missing): registration sees to it whatever the source says (`datasets.registration.ingest.statistics`).
 """
 
 from collections.abc import Iterable
@@ -46,6 +49,7 @@ class Category:
     other: str | None = None
     missing_allowed: bool = False
     groupings: tuple[Grouping, ...] = ()
+    constant_per_person: bool = False
 
     @property
     def low(self) -> int:
@@ -73,6 +77,7 @@ class Number:
     kind: Literal["integer", "decimal"] = "integer"
     missing_allowed: bool = False
     groupings: tuple[Grouping, ...] = ()
+    constant_per_person: bool = False
 
     @property
     def missing(self) -> int:
@@ -88,6 +93,7 @@ class Date:
     high: int
     missing_allowed: bool = False
     groupings: tuple[Grouping, ...] = ()
+    constant_per_person: bool = False
 
     @property
     def missing(self) -> int:
@@ -107,6 +113,7 @@ class UndeclaredColumn:
     high: int = 2**62 - 1
     missing: int = -1
     missing_allowed: bool = True
+    constant_per_person: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +129,26 @@ AnyColumn = Category | Number | Date | UndeclaredColumn | Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondUnit:
+    """What can be counted beside persons, such as households: the text in the source's column `column` names one.
+
+    No question can name that column. `constant_per_person`: all rows of a person name one unit, or none.
+    """
+
+    name: str
+    column: str
+    title: dict[str, str] = field(default_factory=dict, hash=False)
+    constant_per_person: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """The public face of one dataset version.
 
     `unit` names the column that tells persons apart; None means that each row is one person.
     `rows_per_person` is the contribution bound: no person has more rows than that in the statistics table.
-    `columns` are all declared columns in declared order, the unit's column not among them.
+    `columns` are all declared columns in declared order, the unit's column not among them. `units` are the second units
+    that can be counted; registration wrote a number for each of them to the statistics table, in this order.
     `cap` and `price_per_query_max` are ε, or ρ where `measure` is zcdp. Only there stand `delta`, at which ρ is
     shown as (ε, δ), and, both or neither, `delta_per_query` and `delta_cap`: what one answer with undeclared
     keys costs in δ, and the lifetime total of these over everybody. `about` is what the owner says of it to people.
@@ -148,6 +169,7 @@ class Schema:
     delta_cap: Fraction | None = None
     # Words for people have no part in the identity either.
     about: About = field(default_factory=About, hash=False)
+    units: tuple[SecondUnit, ...] = ()
 
     @property
     def queryable(self) -> tuple[Column, ...]:

@@ -18,6 +18,7 @@ from privacy.query import AGGREGATES, Problem, Scalar, Statistic
 from privacy.reachable import CellRange, ReachableRows
 from privacy.resolve import Resolver, domain_text
 from privacy.schema import Category, Date, Number, Schema, UndeclaredColumn
+from privacy.units import UnitCount
 
 AnyEstimator: TypeAlias = Plain | Mean | Variance | Share | Ratio | Quantiles | UndeclaredValueCount
 """What is measured for a statistic."""
@@ -36,6 +37,7 @@ _COLUMN, _CLAMP = "column", "clamp"
 MEMBERS: dict[str, tuple[str, ...]] = {
     "count": (),
     "count_persons": (),
+    "count_units": ("unit",),
     "sum": (_COLUMN, _CLAMP, "per_person_clamp"),
     "mean": (_COLUMN, _CLAMP),
     "variance": (_COLUMN, _CLAMP),
@@ -91,6 +93,8 @@ class StatisticReader:
                 exact = ExactAggregate(kind="rows" if self.rows == 1 else "persons")
                 ranges = ((0, 0, self.reachable.cells()),) if self.rows > 1 else None
                 return Plain(key="count_persons", exact=exact, rows=self.rows, unit="persons", ranges=ranges)
+            case "count_units":
+                return self._unit_count(statistic, pointer)
             case "share_kept":
                 return self._share_kept(statistic, pointer)
             case "ratio":
@@ -116,6 +120,7 @@ class StatisticReader:
             persons=persons,
             delta=delta,
             unit="persons" if persons else "rows",
+            constant=self.schema.queryable[column].constant_per_person,
         )
 
     def _refuse_strange_members(self, statistic: Statistic, pointer: str) -> None:
@@ -129,6 +134,27 @@ class StatisticReader:
                     )
                     if problem not in self.resolver.problems:
                         self.resolver.problems.append(problem)
+
+    def _unit_count(self, statistic: Statistic, pointer: str) -> UnitCount | None:
+        names = [unit.name for unit in self.schema.units]
+        if not names:
+            # Nor has any version that was registered before its descriptor declared one: the file has no numbers.
+            self.resolver.refuse(f"{pointer}/agg", "no_units", statistic.agg)
+            return None
+        if statistic.unit is None:
+            self.resolver.refuse(f"{pointer}/unit", "required", expected=", ".join(names))
+            return None
+        if statistic.unit not in names:
+            self.resolver.refuse(f"{pointer}/unit", "unknown_unit", statistic.unit, ", ".join(names))
+            return None
+        place = names.index(statistic.unit)
+        return UnitCount(
+            key=f"count_units({statistic.unit})",
+            exact=ExactAggregate(kind="units", column=place),
+            rows=self.rows,
+            unit=statistic.unit,
+            constant=self.schema.units[place].constant_per_person,
+        )
 
     def _share_kept(self, statistic: Statistic, pointer: str) -> Share | None:
         # Without a narrower bound every row is kept: the answer is 1 and not worth a price.

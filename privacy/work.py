@@ -386,7 +386,8 @@ class _RequestCounts:
     def _aggregating(self, statistic: Statistic) -> int:
         """Additions for one statistic, or the place of a person in a hash table."""
         bound = self.query.rows_per_person or self.schema.rows_per_person
-        persons = statistic.agg == "count_persons" and bound > 1
+        # Units are told apart even where a person has one row.
+        persons = statistic.agg == "count_units" or (statistic.agg == "count_persons" and bound > 1)
         return PERSONS if persons or statistic.per_person_clamp is not None else 4
 
 

@@ -1,6 +1,7 @@
 """Stand-ins that are obviously right: no noise, a slow engine, and made-up registers, questions and people.
 
-A person is a list of rows, a row a tuple of codes, one for each queryable column. Nothing here is fast.
+A person is a list of rows, a row a tuple of codes, one for each queryable column, and of the numbers of the second
+units that it names, 0 for none. Nothing here is fast.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -185,10 +186,18 @@ def exact_by_hand(plan: Plan, people: Sequence[Person]) -> dict[ExactRequest, In
 
 def _by_hand(plan: Plan, people: Sequence[Person], subset: AxisSubset, exact: ExactAggregate) -> Integers:
     found = [0] * (cells_over(plan.axes, subset) * exact.size)
+    # Over all persons: a household of two is one.
+    named: set[tuple[int, int]] = set()
     for person in people:
         totals: dict[int, int] = {}
         ranked = sorted(person)[: None if exact.all_rows else plan.bound]
         for row in ranked:
+            if exact.kind == "units":
+                cell, unit = cell_of(plan, subset, row), row[len(plan.schema.queryable) + exact.column]
+                if cell is not None and holds(plan.filter, row) and unit and (cell, unit) not in named:
+                    named.add((cell, unit))
+                    found[cell] += 1
+                continue
             cell = cell_of(plan, subset, row)
             if cell is None or not holds(plan.filter, row):
                 continue
@@ -292,9 +301,10 @@ def _apart(one: RecordedDraw, other: RecordedDraw) -> int:
 
 
 def everybody(schema: Schema) -> Iterator[Person]:
-    """Every person there can be: every choice of up to `rows_per_person` rows."""
+    """Every person there can be: every choice of up to `rows_per_person` rows, alike where columns are constant."""
     for rows in range(1, schema.rows_per_person + 1):
-        yield from map(list, combinations_with_replacement(every_row(schema), rows))
+        chosen = map(list, combinations_with_replacement(every_row(schema), rows))
+        yield from (person for person in chosen if alike(schema, person) == person)
 
 
 RUN = "run"
@@ -318,6 +328,7 @@ def write_statistics(
     folder.mkdir()
     kinds = [
         *((f"c{place}", kind) for place, kind in enumerate(types)),
+        *((f"u{place}", "INTEGER") for place in range(len(schema.units))),
         ("rank", "INTEGER"),
         ("person", "BIGINT"),
     ]
@@ -420,11 +431,22 @@ def schemas(draw: st.DrawFn, made_of: object = columns) -> Schema:
 
 @st.composite
 def rows_of(draw: st.DrawFn, schema: Schema) -> Row:
-    return tuple(draw(st.integers(column.missing, column.high)) for column in schema.queryable)
+    codes = tuple(draw(st.integers(column.missing, column.high)) for column in schema.queryable)
+    return codes + tuple(draw(st.integers(0, UNITS_MOST)) for _ in schema.units)
 
 
 def persons(schema: Schema) -> st.SearchStrategy[Person]:
-    return st.lists(rows_of(schema), min_size=1, max_size=schema.rows_per_person)
+    rows = st.lists(rows_of(schema), min_size=1, max_size=schema.rows_per_person)
+    return rows.map(lambda person: alike(schema, person))
+
+
+def alike(schema: Schema, person: Person) -> Person:
+    """The person's rows with the first one's codes of the columns that are constant per person."""
+    constant = [one.constant_per_person for one in (*schema.queryable, *schema.units)]
+    return [
+        tuple(one if same else code for same, one, code in zip(constant, person[0], row, strict=True))
+        for row in person
+    ]
 
 
 def crowds(schema: Schema, *, most: int = 8) -> st.SearchStrategy[list[Person]]:
@@ -494,6 +516,9 @@ def groups_of(draw: st.DrawFn, column: Column) -> tuple[Group, ...]:
     return tuple(Group(label, tuple(some)) for label, some in members.items())
 
 
+UNITS_MOST = 3
+"""The greatest number of a second unit that made-up rows name."""
+
 ADDITIVE = ("count", "sum", "mean", "variance", "stddev", "ratio")
 OF_NUMBERS = ("sum", "mean", "variance", "stddev", "median", "quantile")
 
@@ -503,7 +528,11 @@ def statistics(
     draw: st.DrawFn, schema: Schema, name: str, aggregates: Sequence[str] = AGGREGATES
 ) -> Statistic:
     numbers = [column for column in schema.queryable if isinstance(column, Number)]
-    agg = draw(st.sampled_from([agg for agg in aggregates if numbers or agg not in OF_NUMBERS]))
+    # Without second units the aggregates are drawn from as if there were none to count.
+    fitting = [agg for agg in aggregates if schema.units or agg != "count_units"]
+    agg = draw(st.sampled_from([agg for agg in fitting if numbers or agg not in OF_NUMBERS]))
+    if agg == "count_units":
+        return Statistic(name=name, agg=agg, unit=draw(st.sampled_from(schema.units)).name)
     if agg == "ratio":
         denominator = draw(st.none() | wheres(schema))
         return Statistic(name=name, agg=agg, numerator=draw(wheres(schema)), denominator=denominator)
@@ -593,4 +622,5 @@ def own_filters(schema: Schema, place: int) -> st.SearchStrategy[Where | None]:
 
 def every_row(schema: Schema) -> list[Row]:
     """Every row there can be, missing cells included."""
-    return list(product(*(range(column.missing, column.high + 1) for column in schema.queryable)))
+    codes = [range(column.missing, column.high + 1) for column in schema.queryable]
+    return list(product(*codes, *(range(UNITS_MOST + 1) for _ in schema.units)))

@@ -97,7 +97,20 @@ class PublicColumn(ExtensibleSchema):
     step = fields.String()
     unit = fields.String(allow_none=True)
     max_length = fields.Integer()
+    constant_per_person = fields.Boolean(
+        metadata={"description": "True where all rows of a person have one value; left out elsewhere."}
+    )
     asked_by = fields.Nested(OpenColumnUses)
+
+
+class PublicUnit(ExtensibleSchema):
+    """What count_units can count beside persons, such as households."""
+
+    name = fields.String(required=True)
+    title = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    constant_per_person = fields.Boolean(
+        required=True, metadata={"description": "Whether all rows of a person name one of them."}
+    )
 
 
 class LimitsSchema(ExtensibleSchema):
@@ -142,6 +155,9 @@ class DatasetSchema(DatasetItem):
     )
     privacy = fields.Nested(PrivacySchema, required=True)
     columns = fields.List(fields.Nested(PublicColumn), required=True)
+    units = fields.List(
+        fields.Nested(PublicUnit), required=True, metadata={"description": "What count_units can count."}
+    )
     limits = fields.Nested(LimitsSchema, required=True)
     accounts = fields.List(fields.Nested(AccountLine), required=True)
     answers_left = fields.List(fields.Nested(AnswersLeft), required=True)

@@ -32,6 +32,7 @@ from privacy.schema import (
     Date,
     Number,
     Schema,
+    SecondUnit,
     Text,
     UndeclaredColumn,
     day_of,
@@ -87,6 +88,7 @@ def one(id: str) -> Response:
                 _column(column) | _words(dataset.schema.about.column(column.name))
                 for column in dataset.schema.columns
             ],
+            "units": [_unit(unit) for unit in dataset.schema.units],
             "limits": LIMITS,
             "accounts": opened.account_lines(),
             "answers_left": _answers_left(dataset.schema, states),
@@ -163,6 +165,11 @@ def _item(dataset: DatasetVersion) -> dict[str, Any]:
     }
 
 
+def _unit(unit: SecondUnit) -> dict[str, Any]:
+    """What can be counted beside persons; the column that names it is nobody's concern, for it can't be asked."""
+    return {"name": unit.name, "title": unit.title, "constant_per_person": unit.constant_per_person}
+
+
 def _column(column: AnyColumn) -> dict[str, Any]:
     """A column's declared domain."""
     match column:
@@ -177,6 +184,7 @@ def _column(column: AnyColumn) -> dict[str, Any]:
             domain = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
         case UndeclaredColumn(name=name, length_max=length):
             domain = {"type": "open", "max_length": length, "asked_by": ASKED_OPEN}
+    domain |= {"constant_per_person": True} if column.constant_per_person else {}
     return {"name": name, **domain, **_groups(column), "missing": column.missing_allowed, "queryable": True}
 
 

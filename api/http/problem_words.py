@@ -288,6 +288,20 @@ REASONS: dict[str, Words] = {
     "unknown_aggregate": Words(
         ja="{given} は {expected} のいずれでもありません", en="{given} is none of {expected}"
     ),
+    "no_units": Words(
+        ja=(
+            "このデータセットのこの版には、{given} で数えられる単位（世帯など）の宣言がありません。"
+            "count_persons か count を使います"
+        ),
+        en=(
+            "this version of the dataset declares no units (such as households) that {given} could count; "
+            "use count_persons or count"
+        ),
+    ),
+    "unknown_unit": Words(
+        ja="{given} という単位はありません。使える単位：{expected}",
+        en="{given} is no unit of this dataset; known units: {expected}",
+    ),
     "unknown_statistic": Words(
         ja="{given} は select にありません。select: {expected}",
         en="{given} is not selected; selected: {expected}",

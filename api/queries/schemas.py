@@ -140,6 +140,10 @@ class StatisticSchema(Strict):
             "conditions exclude each other share one price."
         }
     )
+    unit = TextField(
+        validate=_column_check(),
+        metadata={"description": "count_units: which of the units that the dataset declares."},
+    )
     numerator = ConditionField(metadata={"description": "ratio: the rows counted above the line."})
     denominator = ConditionField(
         metadata={"description": "ratio: the rows counted below the line; by default all of the cell."}
@@ -351,7 +355,9 @@ def _texts_for_numbers(budget: dict[str, Any]) -> list[q.Problem]:
 
 def _statistic(loaded: dict[str, Any]) -> q.Statistic:
     # A column may be named with signs that a statistic may not.
-    default = re.sub(r"\W", "_", "_".join(filter(None, (loaded["agg"], loaded.get("column")))))
+    default = re.sub(
+        r"\W", "_", "_".join(filter(None, (loaded["agg"], loaded.get("column") or loaded.get("unit"))))
+    )
     clamp = loaded.get("clamp")
     return q.Statistic(
         name=loaded.get("name", default),
@@ -365,6 +371,7 @@ def _statistic(loaded: dict[str, Any]) -> q.Statistic:
         numerator=loaded.get("numerator"),
         denominator=loaded.get("denominator"),
         where=loaded.get("where"),
+        unit=loaded.get("unit"),
     )
 
 

@@ -6,6 +6,7 @@ bounds in order and on the step, sums that fit 64 bits.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -105,6 +106,7 @@ class ColumnReader:
             labels=labels,
             other=self._other(declared, values, path),
             missing_allowed="missing" in declared,
+            constant_per_person=is_constant(declared),
         )
 
     def _open(self, name: str, declared: dict[str, Any], path: Path_) -> UndeclaredColumn:
@@ -122,7 +124,7 @@ class ColumnReader:
             )
             self.tree.fault((*path, "type"), message)
         length = int(declared.get("max_length", OPEN_LENGTH))
-        return UndeclaredColumn(name=name, length_max=length)
+        return UndeclaredColumn(name=name, length_max=length, constant_per_person=is_constant(declared))
 
     def _other(self, declared: dict[str, Any], values: tuple[str, ...], path: Path_) -> str | None:
         other = declared.get("other")
@@ -150,6 +152,7 @@ class ColumnReader:
             unit=unit_of(declared),
             kind="integer" if declared["type"] == "integer" else "decimal",
             missing_allowed="missing" in declared,
+            constant_per_person=is_constant(declared),
         )
 
     def _steps(self, key: str, declared: dict[str, Any], step: Decimal, path: Path_) -> int:
@@ -184,7 +187,13 @@ class ColumnReader:
             self.tree.fault(
                 (*path, "max"), Words(ja="min より後の日付にしてください", en="must be after min")
             )
-        return Date(name=name, low=low or 0, high=high or 0, missing_allowed="missing" in declared)
+        return Date(
+            name=name,
+            low=low or 0,
+            high=high or 0,
+            missing_allowed="missing" in declared,
+            constant_per_person=is_constant(declared),
+        )
 
     def _day(self, key: str, declared: dict[str, Any], path: Path_) -> int | None:
         try:
@@ -193,6 +202,11 @@ class ColumnReader:
             message = Words(ja="暦にない日付です", en="is not a day of the calendar")
             self.tree.fault((*path, key), message)
             return None
+
+
+def is_constant(declared: Mapping[str, Any]) -> bool:
+    """Whether a declaration says that all rows of a person have one value of the column."""
+    return declared.get("constant_per_person") == "true"
 
 
 def _bound_fault(bound: Decimal, units: int, whole: int, step: Decimal) -> Words | None:

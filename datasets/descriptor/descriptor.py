@@ -8,23 +8,29 @@ the words "no" and "yes" and decimals keep their digits. Anchors, aliases, tags,
 refused.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
 from datasets.descriptor.about import about_of
-from datasets.descriptor.columns import ColumnReader, check_name
+from datasets.descriptor.columns import ColumnReader, check_name, is_constant
 from datasets.descriptor.structure import check_structure
 from datasets.descriptor.yamltext import Fault, Faulty, Path_, Tree, YamlScalar, dotted, shown
 from privacy import delta
 from privacy.about import About
 from privacy.budget import InvalidAmount, Price
-from privacy.schema import AnyColumn, Schema
+from privacy.schema import AnyColumn, Schema, SecondUnit, Text
 from privacy.words import Words
 
 Reuse = Literal["everyone", "organisation"]
 DELTAS = ("delta", "delta_per_query", "delta_cap")
+_UNIT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_UNIT_NAMES = Words(
+    ja="単位の名前は英小文字で始まり、31 文字までの英小文字、数字、_ が続きます",
+    en="a unit's name is a small letter, then up to 31 small letters, digits or _",
+)
 
 
 class DescriptorError(Faulty):
@@ -62,11 +68,15 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewColumn:
-    """A column of a view: the column `column` of the dataset `source`."""
+    """A column of a view: the column `column` of the dataset `source`.
+
+    `constant_per_person` is what the view itself says of it; None leaves it to the source.
+    """
 
     name: str
     source: str
     column: str
+    constant_per_person: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +170,7 @@ class _DescriptorReader:
         self._check_purse(deltas)
         columns = tuple(self._columns(unit, rows_per_person))
         about = about_of(self.content, self.tree)
+        units = tuple(self._units(unit, columns))
         lineage = self._lineage()
         if self.tree.faults:
             return None
@@ -173,6 +184,7 @@ class _DescriptorReader:
             price_per_query_max=per_query,
             columns=columns,
             measure="zcdp" if self.privacy["measure"] == "zcdp" else "pure",
+            units=units,
             **deltas,
             about=about,
         )
@@ -288,6 +300,43 @@ class _DescriptorReader:
             seen.setdefault(name.casefold(), name)
             yield reader.column(name, declared, path)
 
+    def _units(self, unit: str | None, columns: Sequence[AnyColumn]) -> Iterator[SecondUnit]:
+        """What is counted beside persons, each named by a column that no question can."""
+        taken = {column.name.casefold(): column for column in columns}
+        seen = {} if unit is None else {unit.casefold(): "privacy.unit"}
+        for name, declared in self.content.get("units", {}).items():
+            path, column = ("units", name, "column"), str(declared["column"])
+            check_name(self.tree, column, path, key=False)
+            if not _UNIT_NAME.fullmatch(name):
+                self.tree.fault(("units", name), _UNIT_NAMES, key=True)
+            if (fault := _unit_fault(column, taken.get(column.casefold()), seen)) is not None:
+                self.tree.fault(path, fault)
+            seen.setdefault(column.casefold(), f"units.{name}")
+            yield SecondUnit(
+                name=name,
+                column=column,
+                title={language: str(words) for language, words in declared.get("title", {}).items()},
+                constant_per_person=is_constant(declared),
+            )
+
+
+def _unit_fault(column: str, declared: AnyColumn | None, seen: Mapping[str, str]) -> Words | None:
+    """Why a column cannot name a second unit, if so; `declared` is the column that has this name but for capitals."""
+    if column.casefold() in seen:
+        other = seen[column.casefold()]
+        return Words(ja=f"{other} の列と同じです", en=f"is the column of {other}")
+    if declared is not None and declared.name != column:
+        return _differs_by_capitals(declared.name)
+    if declared is not None and not isinstance(declared, Text):
+        return Words(
+            ja=(
+                "質問に使える列です。単位を示す列は質問に使えないよう、"
+                "type: text とするか、columns に書かないでください"
+            ),
+            en="is a column that questions can name; what names a unit is text, or is left out of columns",
+        )
+    return None
+
 
 class _ViewReader:
     """Turns a view's content into values, as far as that needs no look at its sources."""
@@ -348,4 +397,9 @@ class _ViewReader:
                     en=f"must be one of {', '.join(sources)}",
                 )
                 self.tree.fault(("columns", name, "from"), message)
-            yield ViewColumn(name=name, source=source, column=str(declared.get("column", name)))
+            yield ViewColumn(
+                name=name,
+                source=source,
+                column=str(declared.get("column", name)),
+                constant_per_person=is_constant(declared) if "constant_per_person" in declared else None,
+            )

@@ -1,7 +1,8 @@
 """The statistics table as registration writes it and engines read it: names and widths, and nothing else.
 
 One row a row of the dataset that the bound keeps: the codes of the queryable columns (c0, c1, …), the row's rank
-within its person from 1, and, where a person may have several rows, the person's number. A second table tells
+within its person from 1, where a person may have several rows the person's number, and the numbers of the second
+units that it names (u0, u1, …, from 1; 0 names none). A second table tells
 which word each code of an undeclared column stands for, and a third one whose rows they are.
 """
 
@@ -34,9 +35,14 @@ def code_name(place: int) -> str:
     return f"c{place}"
 
 
+def unit_name(place: int) -> str:
+    """The name of the column with the numbers of the schema's second unit number `place`."""
+    return f"u{place}"
+
+
 def is_column(name: str) -> bool:
     """Whether TABLE may have a column of that name."""
-    return name in (PERSON, RANK) or re.fullmatch(r"c\d+", name) is not None
+    return name in (PERSON, RANK) or re.fullmatch(r"[cu]\d+", name) is not None
 
 
 def integer_type(low: int, high: int) -> str:
@@ -56,7 +62,7 @@ def rank_type(schema: Schema) -> str:
 
 
 def person_type(persons: int) -> str:
-    """The type of PERSON for so many persons, who are numbered from 1."""
+    """The type of PERSON for so many persons, who are numbered from 1; and of a second unit's numbers."""
     return "INTEGER" if persons < 2**31 else "BIGINT"
 
 

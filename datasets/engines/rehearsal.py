@@ -10,7 +10,7 @@ import duckdb
 from datasets.engines.base import EngineLimits
 from datasets.engines.connections import Connection, Connections, exact_integers
 from datasets.engines.errors import EngineFailed, EngineUnavailable
-from datasets.engines.format import PERSON, RANK, TABLE, code_name
+from datasets.engines.format import PERSON, RANK, TABLE, code_name, unit_name
 from privacy.exact import ExactRequest
 from privacy.noise import Integers
 from privacy.plan import Plan
@@ -46,6 +46,11 @@ class DummyEngine:
             *(
                 f"{_spread(place, column)} AS {code_name(place)}"
                 for place, column in enumerate(schema.queryable)
+            ),
+            # Three persons a household, or whatever the unit is.
+            *(
+                f"(i // {3 * schema.rows_per_person} + 1) AS {unit_name(place)}"
+                for place in range(len(schema.units))
             ),
         ]
         connection.execute(

@@ -9,7 +9,8 @@ each aggregate over persons by itself. A statement has up to three levels, insid
 
 1. each row with what several aggregates ask for, computed once: codes, keys (`k0`, …), the condition (`f0`),
    conditions of single aggregates (`w0`, …), values to add (`v0`, …);
-2. for aggregates over persons, one row a key and person; rows outside the condition belong to person -1;
+2. for aggregates over persons, one row a key and person; rows outside the condition belong to person -1; second
+   units (households) are counted by their numbers as persons are;
 3. the aggregates by key.
 
 Literals never enter the text: they are bound, in the order in which `Statement.values` lists them. Codes are widened
@@ -44,7 +45,7 @@ from datasets.engines.expressions import (
     text,
     total,
 )
-from datasets.engines.format import PERSON, RANK, ROW_NUMBER, TABLE, code_type, is_column
+from datasets.engines.format import PERSON, RANK, ROW_NUMBER, TABLE, code_type, is_column, unit_name
 from datasets.engines.keys import (
     ByBin,
     ByBinOfCode,
@@ -63,11 +64,11 @@ from privacy.schema import Column
 # Up to so many groups take little memory, and adding them into cells little time.
 RAW_GROUPS_MAX = 1 << 18
 # Needs a statement of its own: its groups are not those of plain aggregates.
-ALONE = ("persons", "histogram", "person_total", "values", "value_persons")
+ALONE = ("persons", "histogram", "person_total", "values", "value_persons", "units")
 # Has a row for each bin or value even where there are no keys.
 GROUPED = ("histogram", "values", "value_persons")
 VALUES = ("values", "value_persons")
-BY_PERSON = ("persons", "person_total", "value_persons")
+BY_PERSON = ("persons", "person_total", "value_persons", "units")
 # Only rows count where the column is not missing.
 OF_PRESENT = ("person_total", "values", "value_persons")
 
@@ -346,11 +347,13 @@ def _is_present(value: Node, column: Column) -> Node:
 
 def _aggregated(plan: Plan, part: Pass) -> Node:
     rows = _Rows(plan.schema.queryable)
-    if _counts_all_persons(plan, part):
-        # Every person has a row of rank 1, so that all persons are counted without telling them apart.
-        first_row: Node = ("=", rows.column(name(RANK)), ("number", 1))
-        return _grouped([], [count_if(first_row)], rows.source())
     keys = [_named_key(key, rows) for key in _keys(plan, part)]
+    if _first_rows_tell(plan, part):
+        # Every person has a row of rank 1, so that persons are counted without telling them apart.
+        tests: list[Operand] = [("=", rows.column(name(RANK)), ("number", 1))]
+        if plan.filter != Every():
+            tests.append(rows.shown(_condition(plan.filter, rows), "f"))
+        return _grouped(keys, [count_if(all_of(*tests))], rows.source())
     taking_part = _condition_of_rows(plan, part, rows)
     if part.first.kind in VALUES:
         value = rows.column(code(part.first.column))
@@ -423,13 +426,27 @@ def _clamped(exact: ExactAggregate, tests: Sequence[Operand], rows: _Rows) -> No
 # Level 2: persons
 
 
-def _counts_all_persons(plan: Plan, part: Pass) -> bool:
-    return part.first == ExactAggregate(kind="persons") and not part.over and plan.filter == Every()
+def _first_rows_tell(plan: Plan, part: Pass) -> bool:
+    """Whether a person is counted in the cell of its row of rank 1, or nowhere as that is.
+
+    So it is where all keys and conditions are about columns of which all rows of a person have one code.
+    """
+    asked = {plan.axes[place].column for place in part.over} | _columns_of(plan.filter)
+    constant = all(plan.schema.queryable[place].constant_per_person for place in asked)
+    return part.first == ExactAggregate(kind="persons") and constant
+
+
+def _columns_of(tree: Filter) -> set[int]:
+    """The numbers of the columns that a filter asks about."""
+    if isinstance(tree, Member):
+        return {tree.column}
+    return set().union(*map(_columns_of, tree.terms))
 
 
 def _of_persons(exact: ExactAggregate, keys: Sequence[Named], taking_part: Node | None, rows: _Rows) -> Node:
-    """Aggregates over one row a key and person."""
-    person: Node = rows.column(name(PERSON))
+    """Aggregates over one row a key and person, or a key and second unit."""
+    of_units = exact.kind == "units"
+    person: Node = rows.column(name(unit_name(exact.column) if of_units else PERSON))
     if taking_part is not None:
         # All rows that take no part are one person, so that they cost no memory.
         person = ("|", person, mask(("not", taking_part), "INTEGER"))
@@ -438,7 +455,8 @@ def _of_persons(exact: ExactAggregate, keys: Sequence[Named], taking_part: Node 
         # Masked as well, or the rows outside, all one person's, could leave 64 bits together.
         columns.append((total(_added(exact, taking_part, rows)), "total"))
     each = ("select", tuple(columns), rows.source(), tuple(known for _, known in columns[: len(keys) + 1]))
-    is_person: Node = (">", name("p"), OUTSIDE)
+    # A row that names no unit has its number 0, and counts none.
+    is_person: Node = (">", name("p"), ZERO if of_units else OUTSIDE)
     aggregate = (
         count_if(is_person) if exact.kind != "person_total" else total(_clamped_total(exact, is_person))
     )

@@ -44,7 +44,9 @@ def resolve(view: View, sources: Sources, all_of: Callable[[str], set[str]]) -> 
     for wanted, column in zip(view.columns, descriptor.schema.columns, strict=True):
         # What was written as text and read again must mean what the source declares: a domain that came back
         # narrower or wider would break the sensitivity.
-        assert replace(column, name=wanted.column) == _declared(wanted, sources[wanted.source].schema)
+        declared = _declared(wanted, sources[wanted.source].schema)
+        assert declared is not None
+        assert replace(column, name=wanted.column) == _of_view(wanted, declared)
     return descriptor
 
 
@@ -135,6 +137,16 @@ def _declared(wanted: ViewColumn, schema: Schema) -> AnyColumn | None:
     return next((column for column in schema.columns if column.name == wanted.column), None)
 
 
+def _of_view(wanted: ViewColumn, declared: AnyColumn) -> AnyColumn:
+    """The source's column as it is one of the view.
+
+    Whether it is constant per person may be said anew: the view's registration sees to it in the view's own rows.
+    """
+    if wanted.constant_per_person is None or isinstance(declared, Text):
+        return declared
+    return replace(declared, constant_per_person=wanted.constant_per_person)
+
+
 def _limit_faults(view: View, schemas: Sequence[Schema]) -> Iterator[Fault]:
     cap = _cap(schemas)
     if view.price_per_query_max > cap:
@@ -176,7 +188,7 @@ def _written(view: View, schemas: Sequence[Schema], reuse: Reuse) -> str:
         declared = _declared(wanted, source)
         assert declared is not None
         words = _words(view.about.column(wanted.name), source.about.column(wanted.column))
-        columns[wanted.name] = _column(declared) | words
+        columns[wanted.name] = _column(_of_view(wanted, declared)) | words
     content = {
         "id": view.id,
         "title": view.title,
@@ -244,7 +256,8 @@ def _column(column: AnyColumn) -> dict[str, Any]:
         case Date(low=low, high=high):
             written = {"type": "date", "min": day_of(low).isoformat(), "max": day_of(high).isoformat()}
         case UndeclaredColumn(length_max=length):
-            return {"type": "open", "max_length": length}
+            written = {"type": "open", "max_length": length}
+            return written | ({"constant_per_person": True} if column.constant_per_person else {})
         case Text():
             raise AssertionError("no view has a text column")
     if column.groupings:
@@ -253,4 +266,5 @@ def _column(column: AnyColumn) -> dict[str, Any]:
             for one in column.groupings
         }
         written |= {"groups": named}
+    written |= {"constant_per_person": True} if column.constant_per_person else {}
     return written | ({"missing": "allowed"} if column.missing_allowed else {})

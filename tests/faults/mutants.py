@@ -14,6 +14,8 @@ ANSWER, QUERIES, ENGINE = (
     "tests/store/test_engine.py",
 )
 WORK = "tests/store/test_engine_work.py"
+UNITS = "tests/unit/test_second_units.py"
+CONSTANT, MADE_ALIKE = "tests/unit/test_constant_columns.py", "tests/store/test_columns_made_constant.py"
 FIT = "tests/statistical/test_distribution.py"
 UNKNOWN, OPEN = "tests/unit/test_partition_selection.py", "tests/store/test_open_columns.py"
 SPLITS = "tests/unit/test_splits.py"
@@ -312,8 +314,8 @@ MUTANTS = (
     Mutant(
         "one grid of a workload at twice its price",
         "privacy/measurement.py",
-        "        cells = cells_over(layout.axes, subset)\n",
-        """        cells = cells_over(layout.axes, subset)
+        "        cells = reachable_over(layout.axes, subset)\n",
+        """        cells = reachable_over(layout.axes, subset)
         part = part if subset == layout.grids[0] else Price(2 * part.nano)
 """,
         (f"{IN_EPSILON}[workload-many]",),
@@ -625,8 +627,8 @@ MUTANTS = (
     Mutant(
         "persons told apart by the ranks of their rows",
         "datasets/engines/sql.py",
-        "rows.column(name(PERSON))",
-        "rows.column(name(RANK))",
+        "unit_name(exact.column) if of_units else PERSON",
+        "unit_name(exact.column) if of_units else RANK",
         (EACH_KIND,),
     ),
     Mutant(
@@ -639,8 +641,8 @@ MUTANTS = (
     Mutant(
         "rows that take no part counted as a person",
         "datasets/engines/sql.py",
-        'is_person: Node = (">", name("p"), OUTSIDE)',
-        'is_person: Node = (">=", name("p"), OUTSIDE)',
+        'is_person: Node = (">", name("p"), ZERO',
+        'is_person: Node = (">=", name("p"), ZERO',
         (EACH_KIND,),
     ),
     Mutant(
@@ -694,6 +696,55 @@ MUTANTS = (
         """{', '.join([content_hash(schema, salt), *names])}""",
         """rowid""",
         ("tests/store/test_engine_bound.py::test_which_rows_of_a_person_count_does_not_depend_on_where_they_stand",),
+    ),
+    Mutant(
+        "rows of a person that differ in a column that is constant",
+        "datasets/registration/ingest/statistics.py",
+        "if name in constant else name for",
+        "if False else name for",
+        (f"{MADE_ALIKE}::test_every_row_of_a_person_has_the_codes_of_the_first_whatever_the_file_says",),
+    ),
+    Mutant(
+        "every key taken for one that is constant per person",
+        "privacy/exact.py",
+        "for place in subset if not axes[place].constant)",
+        "for place in subset if False)",
+        (f"{CONSTANT}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more",),
+    ),
+    Mutant(
+        "persons added up over keys that vary",
+        "privacy/measurement.py",
+        "    return all(axis.constant for axis in layout.axes)\n",
+        "    return any(axis.constant for axis in layout.axes)\n",
+        (f"{CONSTANT}::test_persons_add_up_to_margins_of_keys_that_are_constant_and_of_no_others",),
+    ),
+    Mutant(
+        "a filter on what varies asked of each person's first row",
+        "datasets/engines/sql.py",
+        " | _columns_of(plan.filter)\n",
+        "\n",
+        (f"{MADE_ALIKE}::test_persons_need_not_be_told_apart_where_their_first_rows_tell",),
+    ),
+    Mutant(
+        "a person that names several households noised for one",
+        "privacy/units.py",
+        "        return min(self.rows, cells) if self.constant else self.rows\n",
+        "        return min(self.rows, cells)\n",
+        (f"{UNITS}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more",),
+    ),
+    Mutant(
+        "households added up over cells",
+        "privacy/measurement.py",
+        "Quantiles | UndeclaredValueCount | UnitCount):",
+        "Quantiles | UndeclaredValueCount):",
+        (f"{UNITS}::test_households_do_not_add_up_whatever_is_constant",),
+    ),
+    Mutant(
+        "rows that name no household counted as one",
+        "datasets/engines/sql.py",
+        "ZERO if of_units else OUTSIDE)",
+        "OUTSIDE)",
+        (f"{MADE_ALIKE}::test_the_engine_counts_the_households_that_are_found_by_hand",),
     ),
     Mutant(
         "one row more a person than the bound",

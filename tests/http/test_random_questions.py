@@ -36,6 +36,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 NUMERIC = ("age", "score", "cost", "hours")
 ORDERED = (*NUMERIC, "moved_in")
 ADDITIVE = ("count", "sum", "mean", "variance", "stddev", "ratio")
+# The town declares no second units.
+FITTING = tuple(agg for agg in AGGREGATES if agg not in ("share_kept", "count_units"))
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "district": st.sampled_from(["chuo", "kita", "minami"]),
     "kind": st.sampled_from(["bus", "train"]),
@@ -210,7 +212,7 @@ def questions(draw: st.DrawFn) -> tuple[str, str, str, dict[str, Any]]:
     way = draw(st.sampled_from(["queries", "queries", "workloads"]))
     totals = way == "queries" and draw(st.integers(0, 3)) == 3
     undeclared = dataset == "jobs" and way == "queries" and draw(st.booleans())
-    aggregates = ADDITIVE if totals or way == "workloads" else tuple(AGGREGATES[:-1])
+    aggregates = ADDITIVE if totals or way == "workloads" else FITTING
     select = draw(
         st.lists(
             statistics(columns, ("count", "count_persons") if undeclared else aggregates),

@@ -154,7 +154,7 @@ def test_made_up_questions_reach_every_aggregate_in_every_layout() -> None:
 
     settings(MANY, phases=[Phase.generate], database=None)(look)()
     for measure in ("pure", "zcdp"):
-        assert min(seen[agg, "plain", measure] for agg in AGGREGATES) >= 5
+        assert min(seen[agg, "plain", measure] for agg in AGGREGATES if agg != "count_units") >= 5
         assert kinds["discrete_laplace", measure] >= 10
         assert kinds["noisy_max", measure] >= 10
     assert kinds["discrete_gaussian", "zcdp"] >= 10

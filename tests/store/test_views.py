@@ -163,6 +163,34 @@ def test_a_view_says_what_its_sources_say_unless_it_says_it_itself(shelf: Shelf)
     assert about.column("district").title == {}
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("", True), (", constant_per_person: true", True), (", constant_per_person: false", False)],
+)
+def test_what_is_constant_in_a_source_is_so_in_the_view_unless_that_says_otherwise(
+    empty: Shelf, said: str, expected: bool
+) -> None:
+    empty.add(RESIDENTS.replace("other: kita}", "other: kita, constant_per_person: true}"), RESIDENTS_CSV)
+    empty.add(CARE, CARE_CSV)
+    empty.join(VIEW.replace("{from: residents}", f"{{from: residents{said}}}", 1))
+    district, level, weight = empty.held().schema.columns
+    constants = [column.constant_per_person for column in (district, level, weight)]  # type: ignore[union-attr]
+    assert constants == [expected, False, False]
+
+
+def test_a_view_may_say_itself_what_is_constant_and_sees_to_it_in_its_own_rows(empty: Shelf) -> None:
+    # One row a person there, so that which of two districts is kept is decided by each registration by itself.
+    empty.add(RESIDENTS, f"{RESIDENTS_CSV}p1,kita,60,A\n")
+    empty.add(CARE, CARE_CSV)
+    constant = VIEW.replace("{from: residents}", "{from: residents, constant_per_person: true}", 1)
+    report = empty.join(constant).report
+    districts: dict[int, set[int]] = defaultdict(set)
+    for row in rows_of(empty.held()):
+        districts[row[-1]].add(row[0])
+    assert all(len(found) == 1 for found in districts.values())
+    assert report.columns["district"].persons_not_constant == 1
+
+
 def test_a_person_has_all_pairs_of_its_rows_up_to_the_bound(shelf: Shelf) -> None:
     report = shelf.join().report
     assert (report.rows_read, report.rows_kept, report.persons, report.dropped_by_bound) == (4, 3, 2, 1)

@@ -337,7 +337,7 @@ def test_sums_clamped_per_person_move_no_further_than_the_bound_and_nearly_as_fa
             ranges.append((low, low + dice.randint(0, 20), dice.randint(1, 4)))
         one, other = sorted(dice.sample(range(-60, 60), 2))
         for power in (1, 2):
-            bound = farthest_move(rows, tuple(ranges), (one, other), power)
+            bound = farthest_move(rows, rows, tuple(ranges), (one, other), power)
             reached = by_trying(rows, ranges, (one, other), power)
             assert reached <= bound
             # Beyond a few kinds of cells the smaller ones are taken as one kind, which may cost more.

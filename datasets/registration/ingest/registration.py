@@ -194,4 +194,5 @@ def _report(rows: int, counts: Counts, lines: Mapping[int, int]) -> IngestReport
         problems=tuple(
             CellProblem(lines[place], column, kind) for place, column, kind in counts.places if place in lines
         ),
+        units=counts.units,
     )

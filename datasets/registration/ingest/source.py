@@ -168,6 +168,7 @@ def _check_names(descriptor: Descriptor, names: Sequence[str], line: int | None)
     declared = {column.name for column in schema.columns} | (
         {schema.unit} if schema.unit is not None else set()
     )
+    declared |= {unit.column for unit in schema.units}
     if len(names) > COLUMNS_MAX:
         message = Words(
             ja=f"元データの列数が {COLUMNS_MAX:,} を超えています",

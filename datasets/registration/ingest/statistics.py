@@ -5,6 +5,15 @@ alone (a hash of the row's own codes, ties broken by the codes themselves, so th
 equal). Hence one person more or less changes no other person's kept rows, and a query moves by at most
 `rows_per_person` rows. Row numbers of the source take no part.
 
+Of a column that is constant per person, all kept rows of a person get the code of that person's first row (missing
+too, where that row has none). Rows are put in order by what the source says of them, before they are made alike:
+equal rows are interchangeable then, and their first codes are equal. So what becomes of a person's rows still depends
+on these rows and the salt alone, and afterwards all of them have one code, whatever the source says.
+
+Second units (households) are numbered as persons are. The numbers are never released: how one more person shifts them
+matters to nobody. Within a person they put rows in order that are equal but for their units: by the digests that the
+numbers follow, so that this order depends on no other person either.
+
 Where nobody declared a column's values, a second table `words` tells which word a code stands for. It is read for
 codes that were released already, so it may be exact. A code is 62 bits of a keyed digest, so two words share one
 with probability at most words²/2^63; only then could the word given for a code depend on a rare one.
@@ -13,7 +22,7 @@ with probability at most words²/2^63; only then could the word given for a code
 import glob
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.database.files import sync
@@ -33,13 +42,14 @@ from datasets.engines.format import (
     code_type,
     person_type,
     rank_type,
+    unit_name,
     words_columns,
 )
 from datasets.registration.ingest.coding import EMPTY, STRANGE, final_code, raw_code, word
 from datasets.registration.ingest.engine import ImportEngine, named, quoted
 from datasets.registration.ingest.errors import ImportProblem
 from datasets.registration.ingest.limits import PROBLEMS_SHOWN_MAX
-from datasets.registration.ingest.report import ColumnCounts, Kind
+from datasets.registration.ingest.report import ColumnCounts, Kind, UnitCounts
 from privacy.schema import Category, Column, Schema, UndeclaredColumn
 from privacy.words import Words
 
@@ -51,6 +61,7 @@ COLUMNS_AT_ONCE = 50
 # Small bounds closely, then divisors of months, weeks and years, which registers often have per person.
 SHARES_SHOWN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30, 40, 50, 60, 80, 100, 200, 365, 500, 1000)
 
+COLUMN, UNIT = "column", "unit"
 CODING, BOUNDING, WRITING = "coding", "bounding", "writing"
 
 
@@ -63,6 +74,7 @@ class Counts:
     rows_without_person: int
     columns: dict[str, ColumnCounts]
     kept_by_bound: dict[int, float]
+    units: dict[str, UnitCounts]
     places: tuple[tuple[int, str, Kind], ...]
 
 
@@ -86,8 +98,9 @@ def build(
     without = _without_person(schema, engine)
     places = _places(schema, columns, without, engine)
     sizes = _sizes(schema, engine)
+    units = _number_units(schema, salt, engine)
     _gather_words(schema, engine)
-    _write_rows(schema, salt, sizes, engine)
+    differing = _write_rows(schema, salt, sizes, units, engine)
     _write_words(schema, engine)
     if seal is not None:
         stored = f"CREATE TABLE made.{SEALED} AS SELECT {quoted(seal)} AS {SEAL}"
@@ -109,8 +122,15 @@ def build(
         rows_kept=kept,
         persons=sum(sizes.values()),
         rows_without_person=without,
-        columns=columns,
+        columns={
+            name: replace(counted, persons_not_constant=differing.get((COLUMN, name), 0))
+            for name, counted in columns.items()
+        },
         kept_by_bound=_kept_by_bound(sizes, schema.rows_per_person),
+        units={
+            name: replace(counted, persons_not_constant=differing.get((UNIT, name), 0))
+            for name, counted in units.items()
+        },
         places=places,
     )
 
@@ -149,6 +169,9 @@ def _coded(schema: Schema, vault: Path, salt: bytes) -> str:
         for place, column in enumerate(schema.queryable)
     ]
     columns += [f"t{place} AS w{place}" for place in opened]
+    for place, unit in enumerate(schema.units):
+        texts.append(f"{named(unit.column)} AS u{place}_text")
+        columns.append(f"CASE WHEN trim(u{place}_text) <> '' THEN u{place}_text END AS {unit_name(place)}")
     if schema.unit is not None:
         texts.append(f"{named(schema.unit)} AS unit_text")
         # An empty unit names nobody: such rows are counted and left out, never joined into one person.
@@ -240,10 +263,21 @@ def _kept_by_bound(sizes: Mapping[int, int], declared: int) -> dict[int, float]:
     }
 
 
-def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: ImportEngine) -> None:
-    """Fill the table: by rank and person where a person may have several rows, else by content."""
-    order = [name for name, _ in _codes(schema)]
+def _write_rows(
+    schema: Schema,
+    salt: bytes,
+    sizes: Mapping[int, int],
+    units: Mapping[str, UnitCounts],
+    engine: ImportEngine,
+) -> dict[tuple[str, str], int]:
+    """Fill the table: by rank and person where a person may have several rows, else by content.
+
+    Returns how many persons had several values of what is constant per person, by columns and second units.
+    """
+    differing: dict[tuple[str, str], int] = {}
+    order = _names(schema)
     definitions = [f"{name} {code_type(column)} NOT NULL" for name, column in _codes(schema)]
+    definitions += [f"{name} {kind} NOT NULL" for name, kind in _unit_types(schema, units)]
     definitions.append(f"{RANK} {rank_type(schema)} NOT NULL")
     if schema.rows_per_person > 1:
         definitions.append(f"{PERSON} {person_type(sum(sizes.values()))} NOT NULL")
@@ -251,9 +285,12 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: I
     # Nobody has a second row, so nothing is dropped and no person has to be numbered.
     if schema.rows_per_person == 1 and max(sizes, default=1) == 1:
         columns = ", ".join([*_finals(schema), f"1::{rank_type(schema)} AS {RANK}"])
-        rows = f"SELECT {columns} FROM work.coded{'' if schema.unit is None else ' WHERE unit IS NOT NULL'}"
+        known = "" if schema.unit is None else " WHERE unit IS NOT NULL"
+        rows = f"SELECT {columns} FROM work.coded AS coded{_joined_units(schema)}{known}"
     else:
         _number_persons(salt, engine)
+        _join_persons(schema, engine)
+        differing = _differing_persons(schema, engine)
         _rank(schema, salt, engine)
         rows = f"SELECT * {f'EXCLUDE ({PERSON})' if schema.rows_per_person == 1 else ''} FROM work.ranked"
     # The order of the source must not survive: it often is that of registration or of addresses.
@@ -261,6 +298,7 @@ def _write_rows(schema: Schema, salt: bytes, sizes: Mapping[int, int], engine: I
     stored = ", ".join(f"{definition} {STORAGE}" for definition in definitions)
     engine.run(WRITING, f"CREATE TABLE made.{TABLE} ({stored})", end=0.0)
     engine.run(WRITING, f"INSERT INTO made.{TABLE} BY NAME {rows}{ordered}", end=0.95)
+    return differing
 
 
 # Words
@@ -298,7 +336,58 @@ def _write_words(schema: Schema, engine: ImportEngine) -> None:
 
 
 def _finals(schema: Schema) -> list[str]:
-    return [f"{final_code(column, f'coded.{name}')} AS {name}" for name, column in _codes(schema)]
+    codes = [f"{final_code(column, f'coded.{name}')} AS {name}" for name, column in _codes(schema)]
+    # A row that names no unit has the number that no unit has.
+    units = [f"coalesce({name}.number, 0) AS {name}" for name in map(unit_name, range(len(schema.units)))]
+    return [*codes, *units]
+
+
+def _names(schema: Schema) -> list[str]:
+    """What of a row is neither its person nor its rank: the columns' codes, then the numbers of units."""
+    return [*(name for name, _ in _codes(schema)), *map(unit_name, range(len(schema.units)))]
+
+
+def _constant(schema: Schema) -> dict[str, tuple[str, str]]:
+    """By names in the tables, what is constant per person: a column or a second unit, and its declared name."""
+    columns = {name: (COLUMN, column.name) for name, column in _codes(schema) if column.constant_per_person}
+    units = {
+        unit_name(place): (UNIT, unit.name)
+        for place, unit in enumerate(schema.units)
+        if unit.constant_per_person
+    }
+    return columns | units
+
+
+def _unit_types(schema: Schema, units: Mapping[str, UnitCounts]) -> list[tuple[str, str]]:
+    return [
+        (unit_name(place), person_type(units[unit.name].number)) for place, unit in enumerate(schema.units)
+    ]
+
+
+def _joined_units(schema: Schema) -> str:
+    """SQL that brings the numbers of the units that a row names to the row."""
+    names = map(unit_name, range(len(schema.units)))
+    return "".join(f" LEFT JOIN work.{name} AS {name} ON coded.{name} = {name}.named" for name in names)
+
+
+def _number_units(schema: Schema, salt: bytes, engine: ImportEngine) -> dict[str, UnitCounts]:
+    """Number each kind of units from 1 in an order that the salt hides, and count them."""
+    found = {}
+    for place, unit in enumerate(schema.units):
+        name = unit_name(place)
+        # A digest of its own, so that a unit's order tells nothing of a person's of the same text.
+        order = f"md5_number({quoted(_derived(salt, b'unit ' + unit.name.encode()).hex())} || named), named"
+        engine.run(
+            BOUNDING,
+            f"CREATE TABLE work.{name} AS SELECT named, row_number() OVER (ORDER BY {order}) AS number"
+            f" FROM (SELECT DISTINCT {name} AS named FROM work.coded WHERE {name} IS NOT NULL)",
+            begin=0.1,
+            end=0.1,
+        )
+        wanted = f"(SELECT count(*) FROM work.{name}), count(*) FILTER ({name} IS NULL)"
+        number, without = engine.run(BOUNDING, f"SELECT {wanted} FROM work.coded", begin=0.1, end=0.1)[0]
+        found[unit.name] = UnitCounts(number=int(number), rows_without=int(without))
+    return found
 
 
 def _number_persons(salt: bytes, engine: ImportEngine) -> None:
@@ -316,26 +405,48 @@ def _number_persons(salt: bytes, engine: ImportEngine) -> None:
     )
 
 
-def _rank(schema: Schema, salt: bytes, engine: ImportEngine) -> None:
-    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content."""
+def _join_persons(schema: Schema, engine: ImportEngine) -> None:
+    """The final codes of all rows with the numbers of their persons."""
     engine.run(
         BOUNDING,
         f"CREATE TABLE work.coded_persons AS SELECT {', '.join([PERSON, *_finals(schema)])}"
-        " FROM work.coded AS coded JOIN work.persons AS persons ON coded.unit = persons.unit",
+        " FROM work.coded AS coded JOIN work.persons AS persons ON coded.unit = persons.unit"
+        f"{_joined_units(schema)}",
         begin=0.3,
         end=0.5,
     )
     # The largest table, not needed any more; what follows sorts and spills to the same disk.
     engine.run(BOUNDING, "DROP TABLE work.coded", begin=0.5, end=0.5)
-    names = [name for name, _ in _codes(schema)]
+
+
+def _differing_persons(schema: Schema, engine: ImportEngine) -> dict[tuple[str, str], int]:
+    """For the operator: how many persons have rows that differ in what is constant per person."""
+    constant = _constant(schema)
+    if not constant:
+        return {}
+    differ = ", ".join(f"min({name}) <> max({name}) AS {name}" for name in constant)
+    wanted = ", ".join(f"count(*) FILTER ({name})" for name in constant)
+    each = f"SELECT {differ} FROM work.coded_persons GROUP BY {PERSON}"
+    counted = engine.run(BOUNDING, f"SELECT {wanted} FROM ({each})", begin=0.5, end=0.5)[0]
+    return dict(zip(constant.values(), map(int, counted), strict=True))
+
+
+def _rank(schema: Schema, salt: bytes, engine: ImportEngine) -> None:
+    """Keep each person's first `rows_per_person` rows in the order of the salted hash of their content.
+
+    Columns that are constant per person get the first row's code in all of them.
+    """
+    names, constant = _names(schema), _constant(schema)
     columns = ", ".join([PERSON, *names])
     # By a hash of the content and then the content: no row number takes part, and rows that still tie are
     # equal.
     within = f"PARTITION BY {PERSON} ORDER BY {', '.join([content_hash(schema, salt), *names])}"
+    given = [f"first_value({name}) OVER ({within}) AS {name}" if name in constant else name for name in names]
     engine.run(
         BOUNDING,
         f"CREATE TABLE work.ranked AS SELECT {columns}, place::{rank_type(schema)} AS {RANK}"
-        f" FROM (SELECT {columns}, row_number() OVER ({within}) AS place FROM work.coded_persons)"
+        f" FROM (SELECT {', '.join([PERSON, *given])}, row_number() OVER ({within}) AS place"
+        " FROM work.coded_persons)"
         f" WHERE place <= {schema.rows_per_person}",
         begin=0.5,
     )
