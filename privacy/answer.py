@@ -39,10 +39,13 @@ class AnswerTable:
     notes: tuple[str, ...]
     postprocessing: tuple[str, ...]
 
-    def as_json(self) -> bytes:
-        """The table as it stands in a JSON answer: one object in UTF-8, the same bytes each time."""
+    def as_json(self, annotations: Mapping[str, Any] | None = None) -> bytes:
+        """The table as it stands in a JSON answer: one object in UTF-8, the same bytes each time.
+
+        What is said beside columns and rows is `annotations()`, unless something else is given.
+        """
         columns = _text([column.description() for column in self.columns])
-        rest = _text(self.annotations())
+        rest = _text(self.annotations() if annotations is None else annotations)
         # The order of members is that of answers which are kept: the same table must give the same digest.
         return f'{{"columns": {columns}, "rows": [{self._rows()}], {rest[1:]}'.encode()
 

@@ -30,7 +30,7 @@ class ColumnSchema(ExtensibleSchema):
     """A column of an answer; a bound or raw sum names the value it belongs to in `of`."""
 
     name = fields.String(required=True)
-    role = fields.String(required=True, metadata={"enum": ["key", "value", "bound", "raw"]})
+    role = fields.String(required=True, metadata={"enum": ["key", "value", "bound", "raw", "derived"]})
     of = fields.String()
     statistic = fields.String()
     unit = fields.String()
@@ -53,6 +53,9 @@ class ColumnSchema(ExtensibleSchema):
     undeclared = fields.Boolean(metadata={"description": "Its values were declared by nobody."})
     threshold = fields.Integer(metadata={"description": "The least noisy count that is told."})
     delta = fields.String()
+    derived = fields.Dict(
+        metadata={"description": "What a derived column is computed from, as it was asked for."}
+    )
 
 
 class NoteSchema(ExtensibleSchema):
@@ -155,6 +158,11 @@ class AnswerSchema(ExtensibleSchema):
     rows = fields.List(fields.Dict(metadata=CELL))
     postprocessing = fields.List(fields.String())
     notes = fields.List(fields.Nested(NoteSchema))
+    released_rows = fields.Integer(
+        metadata={
+            "description": "With derive, having, order_by or limit: how many rows were released and charged."
+        }
+    )
 
 
 class HistoryItem(ExtensibleSchema):

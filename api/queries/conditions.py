@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 
 from api.http.fields import SCALAR, CodedField, FieldFault, Pointer, is_scalar
 from api.http.wire import escaped
+from api.queries.foreign_forms import condition_in
 from privacy import query as q
 
 MEMBERS = ("column", "op", "value")
@@ -69,6 +70,8 @@ class ConditionReader:
 
     def read(self, value: Any, pointer: str) -> q.Where:
         """The filter at a pointer."""
+        if isinstance(value, str):
+            return self._fault(pointer, "where_text", condition_in(value))
         if not isinstance(value, dict):
             return self._fault(pointer, "not_an_object")
         for word, kind in (("all", q.All), ("any", q.Any)):
@@ -133,6 +136,9 @@ class ConditionReader:
             return ()
         if "value" not in value:
             self._fault(pointer, "required")
+            return ()
+        if isinstance(value["value"], dict):
+            self._fault(pointer, "compares_a_cell", '{"column": "age", "op": ">=", "value": 20}')
             return ()
         if op not in ("in", "between"):
             return self._scalars([value["value"]], pointer, several=False)

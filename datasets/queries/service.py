@@ -34,7 +34,7 @@ from datasets.ledger.errors import (
 from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered, Payer, Settlement, must_fit, usual_payers
 from datasets.people.service import Caller
-from datasets.queries.answer import Answer, SettledAnswer, settled_answer
+from datasets.queries.answer import PRESENTATION, Answer, SettledAnswer, settled_answer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, PlanningBusy, Retired
 from datasets.queries.planner import Admit, Planner, uncounted
 from privacy import delta
@@ -42,6 +42,7 @@ from privacy.answer import AnswerTable, Released, release, released_codes, renam
 from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan
+from privacy.presentation import presentation_of
 from privacy.query import Query
 
 NOTHING = Price(0)
@@ -209,7 +210,11 @@ class QueryService:
             "fingerprint": planned.fingerprint,
             "charge": _charge(planned, NOTHING, _no_split(planned), 0),
         }
-        return Answer(envelope=_json(envelope), made=rehearsed.table)
+        return Answer(
+            envelope=_json(envelope),
+            made=rehearsed.table,
+            presentation=presentation_of(planned.query, planned.layout),
+        )
 
     def replay(self, *, user: str, key: str, digest: str) -> SettledAnswer:
         """What was answered under the same key. Raises NoAnswer, Stopped, Conflict or AnswerFailed."""
@@ -300,7 +305,8 @@ class QueryService:
         """
         is_own = earlier.user == request.caller.name
         payers = opened.payers(charge=NOTHING if is_own else earlier.worth, dataset_charge=NOTHING)
-        released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).table, planned)
+        # The whole of it: what the earlier question showed of its table is no part of what was released.
+        released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).released, planned)
         outcome = _Outcome(
             id=new_id("q"),
             table=released,
@@ -439,6 +445,8 @@ def _envelope(dataset: DatasetVersion, planned: Plan, outcome: _Outcome, payers:
     """What an answer says besides its table, but for what `envelope_of` puts in: when, and what is left then."""
     of_kind = {payer.kind: payer for payer in payers}
     charge, dataset_charge = of_kind["user"].charge, of_kind["dataset"].charge
+    # Kept beside the whole released table, and not done to it: the same question may be told again without it.
+    asked = presentation_of(planned.query, planned.layout)
     accounts = [
         {"account": name, "charged": str(payer.charge), **several}
         for payer, (name, several) in zip(payers, _names(dataset, payers), strict=True)
@@ -454,6 +462,7 @@ def _envelope(dataset: DatasetVersion, planned: Plan, outcome: _Outcome, payers:
                 **_charge(planned, charge, outcome.split, of_kind["dataset"].delta_atto),
                 "accounts": accounts,
             },
+            **({} if asked is None else {PRESENTATION: asked.as_json()}),
         }
     )
 

@@ -19,8 +19,8 @@ def row(rooms: str = "", libraries: str = "") -> Row:
 PRIVACY_STANDARD_LIBRARY = frozenset(
     {
         *("abc", "base64", "collections", "concurrent", "csv", "dataclasses", "datetime", "decimal", "enum"),
-        *("fractions", "functools", "hashlib", "hmac", "io", "itertools", "json", "math", "re", "statistics"),
-        *("types", "typing", "unicodedata", "warnings"),
+        *("fractions", "functools", "hashlib", "hmac", "io", "itertools", "json", "math", "operator", "re"),
+        *("statistics", "types", "typing", "unicodedata", "warnings"),
     }
 )
 
