@@ -52,6 +52,7 @@ IDEMPOTENCY = "tests/http/test_idempotency.py"
 GATHERED, PLANNER = "tests/unit/test_gathering.py", "tests/faults/test_planner.py"
 SECRET, PEOPLE = "tests/store/test_secret.py", "tests/store/test_accounts.py"
 BY_ROLE = "tests/http/test_roles.py"
+PRESENTED = "tests/http/test_presentation.py"
 ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_described_answers.py"
 
 
@@ -1741,5 +1742,19 @@ MUTANTS = (
         "    app.before_request(_correct_no_path)",
         "    pass",
         (f"{PUBLIC}::test_no_answer_repeats_a_host_that_the_client_chose",),
+    ),
+    Mutant(
+        "what is told again is the part that was shown before",
+        "datasets/queries/service.py",
+        "self._ledger.load(id=earlier.id)).released, planned)",
+        "self._ledger.load(id=earlier.id)).table, planned)",
+        (f"{PRESENTED}::test_rows_are_selected_anew_from_an_answer_that_is_told_again",),
+    ),
+    Mutant(
+        "bounds of two intervals claim the confidence of one",
+        "privacy/derived.py",
+        "return 1 - sum(self.risks.values(), Fraction(0))",
+        "return 1 - max(self.risks.values(), default=Fraction(0))",
+        ("tests/unit/test_derived.py::test_bounds_of_several_intervals_hold_together_as_bonferroni_says",),
     ),
 )  # fmt: skip
