@@ -242,7 +242,7 @@ class StatisticsSchema(Strict):
         metadata={
             "type": "integer",
             "description": "How many rows of the released table are shown at most. All of them are charged.",
-        }
+        },
     )
 
 
