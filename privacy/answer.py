@@ -44,10 +44,14 @@ class AnswerTable:
     postprocessing: tuple[str, ...]
     details: tuple[Mapping[str, str], ...] = ()
 
-    def as_json(self) -> bytes:
-        """The table as it stands in a JSON answer: one object in UTF-8, the same bytes each time."""
+    def as_json(self, annotations: Mapping[str, Any] | None = None) -> bytes:
+        """The table as it stands in a JSON answer: one object in UTF-8, the same bytes each time.
+
+        What is said beside columns and rows is `annotations()`, unless something else is given.
+        """
+        rest = _text(self.annotations() if annotations is None else annotations)
         # The order of members is that of answers which are kept: the same table must give the same digest.
-        return f"{{{self.data_json()}, {_text(self.annotations())[1:]}".encode()
+        return f"{{{self.data_json()}, {rest[1:]}".encode()
 
     def data_json(self) -> str:
         """Columns and rows as the members of a JSON object, without its braces."""

@@ -81,6 +81,37 @@ NOTES: dict[str, Words] = {
             "Counts just above the threshold are more often too high than too low."
         ),
     ),
+    "derived_values": Words(
+        ja=(
+            "計算した列は、公表された値だけから求めています。その区間は、もとの値の区間がすべて正確な値を含むときに"
+            "正確な値を含み、その確率は少なくとも confidence です。分母が 0 以下のセルは空です。"
+        ),
+        en=(
+            "Derived columns are computed from released values alone. Their bounds hold the exact value where those "
+            "of all values that they are made of do, with a probability of at least `confidence`. Cells whose "
+            "denominator is not above zero are empty."
+        ),
+    ),
+    "rows_not_shown": Words(
+        ja=(
+            "示していない行の公表にも予算を消費しました。derive、having、order_by、limit を除いた同じ質問をすれば、"
+            "すべての行が予算の消費なしに得られます。"
+        ),
+        en=(
+            "Rows that are not shown were released and charged, too: the same question without `derive`, `having`, "
+            "`order_by` and `limit` tells them all, free."
+        ),
+    ),
+    "selected_by_noise": Words(
+        ja=(
+            "行は、誤差を加えた値によって選んでいます。選ばれた大きな値は実際より大きいことが多く、小さな値は実際より"
+            "小さいことが多くなり、区間が正確な値を含む確率も示した値より下がります。"
+        ),
+        en=(
+            "Rows were selected by noisy values. Of those, large values are more often too high than too low and small "
+            "ones more often too low, and their bounds hold the exact value less often than they say."
+        ),
+    ),
     "dummy_data": Words(
         ja="この回答は生成した模擬データによるもので、実在の人については何も示しません。",
         en="This answer was made from generated data. It says nothing about any person.",

@@ -1,7 +1,8 @@
 """How far one person moves sums that are clamped per person, when the cells and their values are known.
 
 A person of at most k rows touches cells c = 1 … n with jc ≥ 1 rows each, Σ jc ≤ k and n ≤ m, m the least of k, the
-number of cells in reach of any row and that in reach of one person. In a cell whose codes lie in [l, h] the person's total t lies in [jl, jh] and adds
+number of cells in reach of any row and that in reach of one person.
+In a cell whose codes lie in [l, h] the person's total t lies in [jl, jh] and adds
 clamp(t, L, H). A cell without a row of the person gets nothing, also where 0 lies outside [L, H].
 
 *One cell.* The clamp is monotone, so its size over [jl, jh] is largest at an end:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from privacy import clamps, filters, parallel, pricing
+from privacy import clamps, filters, parallel, presentation, pricing
 from privacy import layout as layouts
 from privacy.axes import CELLS_MAX, axes_of, axis_of, cells_of, known_keys
 from privacy.budget import Price
@@ -127,6 +127,7 @@ def plan(query: Query, schema: Schema) -> Plan:
     known = [estimator for estimator in estimators if estimator is not None]
     if len(known) == len(estimators):
         pricing.check_accuracy(query, known, resolver)
+        _check_presentation(query, known, layout, resolver)
     # All problems at once, and before a price is looked for: from here on the query fits the schema.
     resolver.done()
     names = [statistic.name for statistic in query.select]
@@ -327,6 +328,21 @@ def _check_names(
         if taken.intersection(names) or len(set(names)) < len(names):
             resolver.refuse(f"/select/{place}/as", "repeated_name", statistic.name)
         taken.update(names)
+
+
+def _check_presentation(
+    query: Query, estimators: Sequence[AnyEstimator], layout: Layout, resolver: Resolver
+) -> None:
+    """Note what cannot be done with the released table: it is made of the columns that the plan alone tells."""
+    # With another problem the layout may be a stand-in, whose columns are not those of the answer.
+    if resolver.problems:
+        return
+    columns = presentation.key_columns(query, layout)
+    taken = set(columns)
+    for statistic, estimator in zip(query.select, estimators, strict=True):
+        columns |= presentation.statistic_columns(statistic, estimator, layout)
+        taken.update(column_names(statistic, estimator, layout))
+    presentation.check(query, columns, taken, layout.cells, resolver)
 
 
 def _check_mechanism(query: Query, schema: Schema, resolver: Resolver) -> None:

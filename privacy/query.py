@@ -37,6 +37,7 @@ CALENDAR = ("year", "fiscal_year", "quarter", "month")
 MECHANISMS = ("discrete_laplace", "discrete_gaussian")
 TERMS_MAX = 1_000
 """How many terms of lists and values of `in` and `between` all conditions of one request may hold together."""
+ARITHMETIC = ("+", "-", "*", "/")
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "in", "between", "is_missing")
 
 
@@ -192,6 +193,28 @@ class WorkloadTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """A column computed from released columns: `left` `op` `right`, each a column's name or a literal.
+
+    With `share_of_total` it is that column's share of its total instead, and the three are None.
+    """
+
+    name: str
+    left: str | Decimal | None = None
+    op: str | None = None
+    right: str | Decimal | None = None
+    share_of_total: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A column of the answer by which its rows are ordered; missing cells come last either way."""
+
+    column: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """A whole request. `weights` share the price over the statistics; those not named weigh 1;
     `weights_at` is where the caller wrote them.
@@ -200,6 +223,10 @@ class Query:
     whole, non-negative counts in a table with totals; `tables` are the tables of a workload, which has no
     keys of its own; `mechanism` insists on one;
     `priced_in` is the name that the caller gave the price: epsilon or rho.
+
+    `derive`, `having`, `order_by` and `limit` work on the released table alone (`privacy.presentation`), in that
+    order: they change nothing of what is measured, of its price, and of the fingerprint. The columns that `having`
+    compares are the answer's.
     """
 
     select: tuple[Statistic, ...]
@@ -218,6 +245,10 @@ class Query:
     priced_in: str = ""
     mode: Mode = "run"
     reuse: Reuse = "prefer"
+    derive: tuple[Derived, ...] = ()
+    having: Where | None = None
+    order_by: tuple[Order, ...] = ()
+    limit: int | None = None
 
 
 def conditions_of(query: Query) -> Iterator[tuple[str, Where]]:

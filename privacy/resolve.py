@@ -25,6 +25,8 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
 # `date.fromisoformat` also takes 20260401 and 2026-W14-3; questions have one way to write a day.
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# Signs of arithmetic, or a call: what is asked for is no column but something computed from one.
+_EXPRESSION = re.compile(r"[+*/%]|\|\||\s-\s|\w-\d|[A-Za-z_]\w*\s*\(.*\)", re.ASCII)
 
 
 class Resolver:
@@ -67,7 +69,8 @@ class Resolver:
     def place(self, name: str, pointer: str) -> int | None:
         """The number of a queryable column."""
         if name not in self.places:
-            self.refuse(pointer, "unknown_column", name, ", ".join(self.places), self.places)
+            reason = "expression" if _EXPRESSION.search(name) else "unknown_column"
+            self.refuse(pointer, reason, name, ", ".join(self.places), self.places)
             return None
         return self.places[name]
 

@@ -28,13 +28,13 @@ from privacy.schema import Label, all_in_units, day_of, in_units
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerColumn:
-    """A column of the answer: a key, a value, a bound of a value, or the raw noisy sums behind a value.
+    """A column of the answer: a key, a value, a bound of a value, the raw noisy sums behind one, or derived.
 
     A label is what a key's value is called; it is made for a reader and never kept.
     """
 
     name: str
-    role: Literal["key", "label", "value", "bound", "raw"]
+    role: Literal["key", "label", "value", "bound", "raw", "derived"]
     values: Sequence[Label]
     about: Mapping[str, Any]
 

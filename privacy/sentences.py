@@ -8,7 +8,7 @@ from datetime import date
 
 from privacy.about import spoken
 from privacy.labels import number_words, range_words, unit_words, value_words
-from privacy.query import All, Any, Compare, Key, Not, Query, Scalar, Statistic, Where
+from privacy.query import All, Any, Compare, Derived, Key, Not, Order, Query, Scalar, Statistic, Where
 from privacy.resolve import Resolver
 from privacy.schema import Category, Column, Date, Number, Schema, day_number
 from privacy.words import LANGUAGES, Language, Words
@@ -70,6 +70,36 @@ TABLES = Words(
 ABOUT = Words(ja="対象：{where}。", en=" For: {where}.")
 TOTALS = Words(ja="合計の行を含む。", en=" With totals.")
 BOUND = Words(ja="1 人につき {number} 行まで。", en=" At most {number} rows of each person.")
+UNITS = Words(ja="{unit}の数", en="number of {unit}")
+CLAMPED_CELL = Words(ja="{label}は {low}〜{high}", en="{label} to {low} – {high}")
+CLAMPED_CELLS = Words(ja="（{cells} に制限）", en=" (clamped: {cells})")
+OTHERS = Words(ja="その他", en="all others")
+OF_ITS_OWN = Words(ja="（対象：{where}）", en=" (for: {where})")
+GROUPED = Words(ja="{column}（{groups}）", en="{column} ({groups})")
+IN_GROUPS = Words(ja="グループ", en="groups")
+DERIVED = Words(ja="{name} は {left} {op} {right} で計算。", en=" {name} is computed as {left} {op} {right}.")
+SHARE_OF_TOTAL = Words(
+    ja="{name} は {column} の合計に占める割合。", en=" {name} is the share of {column} in its total."
+)
+SHOWN_WHERE = Words(
+    ja="公表値が「{where}」の行だけを表示。", en=" Shown: only rows where {where}, as released."
+)
+ORDERED = Words(ja="{columns}で並べ替え。", en=" Ordered by {columns}.")
+ORDERED_BY = Words(ja="{column} の昇順", en="{column} ascending")
+ORDERED_DOWN = Words(ja="{column} の降順", en="{column} descending")
+LIMITED = Words(ja="先頭の {number} 行まで表示。", en=" Shown: the first {number} rows at most.")
+RELEASED = {
+    "=": Words(ja="{column} が {value}", en="{column} is {value}"),
+    "!=": Words(ja="{column} が {value} 以外", en="{column} is not {value}"),
+    "<": Words(ja="{column} が {value} 未満", en="{column} is below {value}"),
+    "<=": Words(ja="{column} が {value} 以下", en="{column} is at most {value}"),
+    ">": Words(ja="{column} が {value} を超える", en="{column} is above {value}"),
+    ">=": Words(ja="{column} が {value} 以上", en="{column} is at least {value}"),
+    "in": Words(ja="{column} が {value} のいずれか", en="{column} is one of {value}"),
+    "between": Words(ja="{column} が {value} の間", en="{column} is between {value}"),
+    "is_missing": Words(ja="{column} が空", en="{column} is empty"),
+}
+"""Comparisons of an answer's columns, which go by the names that the question gave them."""
 WHOLE = Words(ja="0 以上の整数に調整。", en=" Moved to whole numbers of zero or more.")
 
 
@@ -110,7 +140,26 @@ class _Speaker:
             text += self.say(TOTALS)
         if query.rows_per_person is not None:
             text += self.say(BOUND, number=query.rows_per_person)
-        return text + (self.say(WHOLE) if query.whole else "")
+        text += self.say(WHOLE) if query.whole else ""
+        return text + self.shown(query)
+
+    def shown(self, query: Query) -> str:
+        """What is done with the released table."""
+        text = "".join(self._derived(one) for one in query.derive[:TERMS_MAX])
+        if query.having is not None:
+            text += self.say(SHOWN_WHERE, where=self.where(query.having, released=True))
+        if query.order_by:
+            text += self.say(ORDERED, columns=self.comma.join(map(self._order, query.order_by)))
+        return text + (self.say(LIMITED, number=query.limit) if query.limit is not None else "")
+
+    def _derived(self, one: Derived) -> str:
+        if one.share_of_total is not None:
+            return self.say(SHARE_OF_TOTAL, name=one.name, column=one.share_of_total)
+        sides = [side if isinstance(side, str) else number_words(side or 0) for side in (one.left, one.right)]
+        return self.say(DERIVED, name=one.name, left=sides[0], op=one.op, right=sides[1])
+
+    def _order(self, one: Order) -> str:
+        return self.say(ORDERED_DOWN if one.descending else ORDERED_BY, column=one.column)
 
     def name(self, column: str) -> str:
         """What a column is called."""
@@ -131,6 +180,8 @@ class _Speaker:
                 text = self.say(SHARE_KEPT)
             case "ratio":
                 text = self._ratio(statistic)
+            case "count_units":
+                text = self.say(UNITS, unit=self._unit(statistic.unit or ""))
             case agg:
                 assert statistic.column is not None
                 shares = self.comma.join(map(str, statistic.q or ()))
@@ -139,7 +190,29 @@ class _Speaker:
             if clamp is not None:
                 low, high = (_literal(end) for end in clamp)
                 text += self.say(words, low=low, high=high)
-        return text
+        if statistic.clamps:
+            text += self.say(CLAMPED_CELLS, cells=self._clamps(statistic.clamps))
+        return text + (
+            "" if statistic.where is None else self.say(OF_ITS_OWN, where=self.where(statistic.where))
+        )
+
+    def _unit(self, name: str) -> str:
+        titles = (unit.title for unit in self.schema.units if unit.name == name)
+        return spoken(next(titles, {}), self.language, name)
+
+    def _clamps(self, clamps: Sequence[tuple[str, tuple[Scalar, Scalar]]]) -> str:
+        said = [
+            self.say(
+                CLAMPED_CELL,
+                label=self.say(OTHERS) if label == "*" else label,
+                low=_literal(low),
+                high=_literal(high),
+            )
+            for label, (low, high) in clamps[:VALUES_MAX]
+        ]
+        if len(clamps) > len(said):
+            said.append(self.say(MORE, number=len(clamps) - len(said)))
+        return self.comma.join(said)
 
     def _ratio(self, statistic: Statistic) -> str:
         assert statistic.numerator is not None
@@ -159,33 +232,51 @@ class _Speaker:
         name = self.name(key.column)
         if key.by is not None:
             return self.say(BY[key.by], column=name)
+        if key.groups is not None:
+            return self.say(GROUPED, column=name, groups=self._groups(key))
         if key.bins is None:
             return name
         edges = [_literal(edge) for edge in key.bins[: VALUES_MAX + 1]]
         text = self.comma.join(edges) + (f"{self.comma}…" if len(key.bins) > len(edges) else "")
         return f"{name}（{text} で区切る）" if self.language == "ja" else f"{name} (cut at {text})"
 
+    def _groups(self, key: Key) -> str:
+        if not isinstance(key.groups, tuple):
+            return key.groups if isinstance(key.groups, str) else self.say(IN_GROUPS)
+        labels = [group.label for group in key.groups[:VALUES_MAX]]
+        if len(key.groups) > len(labels):
+            labels.append(self.say(MORE, number=len(key.groups) - len(labels)))
+        return self.comma.join(labels)
+
     # Conditions
 
-    def where(self, where: Where) -> str:
+    def where(self, where: Where, *, released: bool = False) -> str:
+        """A condition on rows of the register, or on `released` rows of an answer."""
         match where:
             case Not(term):
-                return self.say(NOT, term=self.where(term))
+                return self.say(NOT, term=self.where(term, released=released))
             case All(terms) | Any(terms):
                 every = isinstance(where, All)
                 if not terms:
                     return self.say(EVERYBODY if every else NOBODY)
                 return self._joined(
-                    [self._inner(term) for term in terms[:TERMS_MAX]], len(terms), every=every
+                    [self._inner(term, released=released) for term in terms[:TERMS_MAX]],
+                    len(terms),
+                    every=every,
                 )
             case Compare():
-                return self._comparison(where)
+                return self._released(where) if released else self._comparison(where)
 
-    def _inner(self, term: Where) -> str:
+    def _released(self, compare: Compare) -> str:
+        value = self.comma.join(map(_literal, compare.values[:VALUES_MAX]))
+        return self.say(RELEASED[compare.op], column=compare.column, value=value)
+
+    def _inner(self, term: Where, *, released: bool) -> str:
         """A term among others: in brackets where it has several itself."""
         several = isinstance(term, All | Any) and len(term.terms) > 1
         brackets = "（{}）" if self.language == "ja" else "({})"
-        return brackets.format(self.where(term)) if several else self.where(term)
+        said = self.where(term, released=released)
+        return brackets.format(said) if several else said
 
     def _joined(self, texts: list[str], terms: int, *, every: bool) -> str:
         if terms > len(texts):

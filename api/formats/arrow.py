@@ -45,13 +45,14 @@ def _array(values: Sequence[Label], role: str) -> "pa.Array":
     import pyarrow as pa
 
     if not values:
-        # Only counts by undeclared words can be of no words at all: keys are text, all else whole numbers.
-        return pa.array([], pa.string() if role in ("key", "label") else pa.int64())
+        # Counts by undeclared words, or what `having` left: keys are text, what was derived is not, nor all else.
+        kind = {"key": pa.string(), "label": pa.string(), "derived": pa.float64()}.get(role, pa.int64())
+        return pa.array([], kind)
     kinds = set(map(type, values)) - {type(None)}
     if str in kinds and len(kinds) > 1:
         # Ages with a total: the total's label is text.
         return pa.array([None if value is None else str(value) for value in values])
-    if float in kinds:
+    if float in kinds or (role == "derived" and not kinds):
         return pa.array([None if value is None else float(value) for value in values])
     if kinds == {int} and _leaves_64_bits(values):
         # A sum times a large step; Arrow would fail on it otherwise.

@@ -470,6 +470,87 @@ REASONS: dict[str, Words] = {
         ja="誤差 {given} 以内は得られません。{expected} 以内なら得られます",
         en="within {given} is not reachable; within {expected} is",
     ),
+    # forms of other languages
+    "called_otherwise": Words(
+        ja="{given} はここでは {expected} と書きます", en="{given} is written {expected} here"
+    ),
+    "tells_one_person": Words(
+        ja="{given} は一人の値をそのまま示すことになるため使えません。最も近いのは {expected} です",
+        en="{given} would tell the value of one person and is refused; the nearest is {expected}",
+    ),
+    "tells_which_values": Words(
+        ja="{given} は誰か一人だけが持つ値があるかどうかを示すことになるため使えません。"
+        "人数や値ごとの件数は {expected} で得られます",
+        en="{given} would tell that somebody has a value that nobody else has, and is refused; "
+        "persons, or how many have each value, are {expected}",
+    ),
+    "tells_rows": Words(
+        ja="{given} は個人の行を示すことになるため使えません。最も近いのは {expected} です",
+        en="{given} would tell rows of persons and is refused; the nearest is {expected}",
+    ),
+    "select_text": Words(
+        ja="{given} ではなく {expected} のように統計を指定してください。個人の行や列の値は示しません",
+        en="not {given} but a statistic such as {expected}; rows of persons and their values are never told",
+    ),
+    "where_text": Words(
+        ja="条件は文字列 {given} ではなく {expected} のように指定してください",
+        en="a condition is not text ({given}) but written {expected}",
+    ),
+    "compares_a_cell": Words(
+        ja="条件は一人の一つの列を決まった値と比べるものです。ほかの列や行、別の質問とは比べられません。例: {expected}",
+        en="a condition compares one column of a row with literals, not with other columns, rows or questions: "
+        "{expected}",
+    ),
+    "sql_text": Words(
+        ja="SQL では質問できません。{expected} のように指定してください",
+        en="questions are not SQL but written {expected}",
+    ),
+    "expression": Words(
+        ja="{given} は式です。列の名前を一つだけ書いてください。列: {expected}。"
+        "区切りは bins、回答の値どうしの計算は derive で指定できます",
+        en="{given} is an expression: name one column of {expected}. Values are put into classes by bins, and derive "
+        "computes with values of the answer",
+    ),
+    # the released table
+    "no_released_column": Words(
+        ja="回答に {given} という列はありません。回答の列: {expected}。データの条件は where に書いてください",
+        en="the answer has no column {given}; its columns: {expected}. Conditions on the data go into where",
+    ),
+    "no_released_number": Words(
+        ja="{given} は回答の数値の列ではありません。計算に使える列: {expected}",
+        en="{given} is no column of numbers of the answer, nor derived before this one; such are: {expected}",
+    ),
+    "no_share_of": Words(
+        ja="{given} の合計に対する割合は求められません。求められる列（件数と合計）: {expected}",
+        en="{given} has no share of a total; these counts and sums have: {expected}",
+    ),
+    "divides_by_zero": Words(ja="{given} では割れません", en="nothing can be divided by {given}"),
+    "too_many_derived_cells": Words(
+        ja="計算する列のセルが合わせて {given} 個です。上限は {expected} 個です",
+        en="{given} derived cells; at most {expected} are computed",
+    ),
+    "not_operands": Words(
+        ja="{given} ではなく {expected} の形で、一度に一つの計算を指定してください",
+        en="not {given} but {expected}: one operation at a time",
+    ),
+    "nested_operand": Words(
+        ja="入れ子の計算はできません。先に derive の別の項目として名前を付け、その名前を使ってください",
+        en="operations do not nest: derive the inner one before, under a name of its own, and use that name",
+    ),
+    "having_form": Words(
+        ja="having の条件は {expected} の形で指定してください（all、any、not で組み合わせられます）",
+        en="a condition of having is written {expected}; all, any and not combine them",
+    ),
+    "too_many_comparisons": Words(
+        ja="having の比較は {expected} 個までです", en="having may hold {expected} comparisons"
+    ),
+    "key_without_order": Words(
+        ja="項目の列に {given} は使えません。使えるもの: {expected}。データの条件は where に書いてください",
+        en="{given} does not apply to a key of the answer; these do: {expected}. Conditions on the data go into where",
+    ),
+    "order_by_form": Words(
+        ja="{given} ではなく {expected} の形で指定してください", en="not {given} but {expected}"
+    ),
     # budgets
     "unknown_dataset": Words(ja="データセット {given} はありません", en="there is no dataset {given}"),
     "unknown_population": Words(

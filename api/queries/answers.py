@@ -30,7 +30,9 @@ class ColumnSchema(ExtensibleSchema):
     """A column of an answer; a bound or raw sum names the value it belongs to in `of`, a label its key."""
 
     name = fields.String(required=True)
-    role = fields.String(required=True, metadata={"enum": ["key", "label", "value", "bound", "raw"]})
+    role = fields.String(
+        required=True, metadata={"enum": ["key", "label", "value", "bound", "raw", "derived"]}
+    )
     language = fields.String(metadata={"description": "Of a label: its language."})
     of = fields.String()
     statistic = fields.String()
@@ -60,6 +62,9 @@ class ColumnSchema(ExtensibleSchema):
         fields.Dict(), metadata={"description": "Of clamps by group: the scale in each group's cells."}
     )
     delta = fields.String()
+    derived = fields.Dict(
+        metadata={"description": "What a derived column is computed from, as it was asked for."}
+    )
 
 
 class AnsweredDataset(DatasetRef):
@@ -175,6 +180,11 @@ class AnswerSchema(ExtensibleSchema):
     rows = fields.List(fields.Dict(metadata=CELL))
     postprocessing = fields.List(fields.String())
     notes = fields.List(fields.Nested(NoteSchema))
+    released_rows = fields.Integer(
+        metadata={
+            "description": "With derive, having, order_by or limit: how many rows were released and charged."
+        }
+    )
 
 
 class HistoryItem(ExtensibleSchema):

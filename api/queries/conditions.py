@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 
 from api.http.fields import SCALAR, CodedField, FieldFault, Pointer, is_scalar, span, unknown_member
 from api.http.wire import escaped, quoted
+from api.queries.foreign_forms import condition_in
 from privacy import query as q
 from privacy.nearest import nearest
 
@@ -86,6 +87,8 @@ class ConditionReader:
         if isinstance(value, list):
             # One condition in brackets, or several: what is meant, mostly, is that all of them hold.
             return self._fault(pointer, "not_an_object:list_of_conditions", quoted({"all": value}))
+        if isinstance(value, str):
+            return self._fault(pointer, "where_text", condition_in(value))
         if not isinstance(value, dict):
             return self._fault(pointer, "not_an_object:condition", EXAMPLE)
         for word, kind in (("all", q.All), ("any", q.Any)):
@@ -158,6 +161,9 @@ class ConditionReader:
             return ()
         if "value" not in value:
             self._fault(pointer, "required")
+            return ()
+        if isinstance(value["value"], dict):
+            self._fault(pointer, "compares_a_cell", '{"column": "age", "op": ">=", "value": 20}')
             return ()
         if op not in ("in", "between"):
             if value["value"] is None:

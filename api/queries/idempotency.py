@@ -15,7 +15,7 @@ from api.http.blueprints import json_body
 from api.http.identity import caller
 from api.http.operations import View, answer_format, declare, takes_header
 from api.http.problems import RequestRefused
-from api.queries.presentation import Presentation
+from api.queries.display import Display
 from api.queries.rendering import settled_response
 from api.services import services
 from datasets.ledger.errors import NoAnswer
@@ -41,11 +41,11 @@ PARAMETER = {
 def idempotent(view: View) -> View:
     """Give a retry of a run its first answer; the view itself answers what was not asked before.
 
-    The view's first argument is the Presentation, read before it.
+    The view's first argument is the Display, read before it.
     """
 
     @wraps(view)
-    def answered(shown: Presentation, *args: Any, **kwargs: Any) -> Any:
+    def answered(shown: Display, *args: Any, **kwargs: Any) -> Any:
         # Before the body is looked at any closer than to see that it is the same: a retry is answered even where
         # the dataset's schema, its limits or our own checks have changed since.
         body, key = json_body(), request.headers.get(HEADER, "")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from privacy import query as q
 from privacy.budget import Price
@@ -43,6 +43,10 @@ def question(query: q.Query) -> dict[str, Any]:
             non_negative_integers=query.whole,
             mechanism=query.mechanism,
             reuse=None if query.reuse == "prefer" else query.reuse,
+            derive=[_derived(one) for one in query.derive],
+            having=None if query.having is None else condition(query.having),
+            order_by=[_order(one) for one in query.order_by],
+            limit=query.limit,
         ),
     }
 
@@ -69,7 +73,8 @@ def _statistic(statistic: q.Statistic) -> dict[str, Any]:
         "agg": statistic.agg,
         **_stated(
             column=statistic.column,
-            clamp=_items(statistic.clamp),
+            unit=statistic.unit,
+            clamp=_clamp(statistic),
             per_person_clamp=_items(statistic.per_person_clamp),
             q=None if statistic.q is None else _one_or_all(statistic.q, several=len(statistic.q) != 1),
         ),
@@ -77,14 +82,51 @@ def _statistic(statistic: q.Statistic) -> dict[str, Any]:
         **({} if statistic.value_bounds is None else {"value_bounds": statistic.value_bounds}),
         **{
             name: condition(where)
-            for name, where in (("numerator", statistic.numerator), ("denominator", statistic.denominator))
+            for name, where in (
+                ("where", statistic.where),
+                ("numerator", statistic.numerator),
+                ("denominator", statistic.denominator),
+            )
             if where is not None
         },
     }
 
 
+def _clamp(statistic: q.Statistic) -> list[q.Scalar] | dict[str, Any] | None:
+    """One clamp, or those of the cells of a key by label."""
+    if statistic.clamps is None:
+        return _items(statistic.clamp)
+    return {label: list(ends) for label, ends in statistic.clamps}
+
+
+def _derived(one: q.Derived) -> dict[str, Any]:
+    how = (
+        {"of": [one.left, one.op, one.right]}
+        if one.share_of_total is None
+        else {"share_of_total": one.share_of_total}
+    )
+    return {"as": one.name, **how}
+
+
+def _order(one: q.Order) -> dict[str, Any]:
+    return {"column": one.column, **_stated(descending=one.descending)}
+
+
 def _key(key: q.Key) -> dict[str, Any]:
-    return {"column": key.column, **_stated(bins=_items(key.bins), by=key.by, missing=key.missing)}
+    stated = _stated(bins=_items(key.bins), by=key.by, groups=_groups(key.groups), missing=key.missing)
+    return {"column": key.column, **stated}
+
+
+def _groups(groups: tuple[q.Group, ...] | str | Literal[True] | None) -> Any:
+    """Groups by label, or how declared ones are asked for."""
+    if not isinstance(groups, tuple):
+        return groups
+    return {
+        group.label: [
+            {"from": one.low, "to": one.high} if isinstance(one, q.Span) else one for one in group.members
+        ]
+        for group in groups
+    }
 
 
 def _budget(query: q.Query) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from flask import Response
 from api.formats.base import AnswerFormat, RenderableAnswer
 from api.formats.csv import CSV
 from api.http.addresses import address
+from api.queries.display import Display
 from api.queries.labels import labelled, query_of
-from api.queries.presentation import Presentation
 from api.services import services
 from datasets.queries.answer import Answer, SettledAnswer
 from privacy.about import spoken
@@ -23,7 +23,7 @@ FILE_TITLE_MAX = 80
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|]')
 
 
-def settled_response(answer: SettledAnswer, form: AnswerFormat, shown: Presentation) -> Response:
+def settled_response(answer: SettledAnswer, form: AnswerFormat, shown: Display) -> Response:
     """A stored answer, the same bytes every time it is asked for in the same format and language."""
     stored = answer.stored
     response, id = answer_response(answer, form, shown, asked=stored.question), stored.id
@@ -36,7 +36,7 @@ def settled_response(answer: SettledAnswer, form: AnswerFormat, shown: Presentat
     return response
 
 
-def answer_response(answer: Answer, form: AnswerFormat, shown: Presentation, *, asked: str) -> Response:
+def answer_response(answer: Answer, form: AnswerFormat, shown: Display, *, asked: str) -> Response:
     """An answer in a format; `asked` is its question, also one that was kept as it was sent."""
     told: RenderableAnswer = answer
     if shown.labels is not None:
@@ -62,7 +62,7 @@ def question_header(question: str | None) -> str | None:
     return encoded if len(encoded) <= QUESTION_HEADER_MAX else None
 
 
-def _file_name(answer: Answer, suffix: str, shown: Presentation) -> str:
+def _file_name(answer: Answer, suffix: str, shown: Display) -> str:
     """What to call the answer as a file (RFC 6266): by dataset and query, and after RFC 8187 by the title."""
     members = answer.members
     dataset = members["dataset"]

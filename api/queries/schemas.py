@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import ValidationError, validate
+from marshmallow import ValidationError, pre_load, validate
 
 from api.http.fields import (
     AMOUNT,
@@ -19,6 +19,7 @@ from api.http.fields import (
     FlagField,
     ItemsField,
     NamedPartField,
+    NumberBetween,
     PartField,
     Pointer,
     ScalarField,
@@ -32,11 +33,22 @@ from api.http.fields import (
 )
 from api.http.wire import escaped
 from api.queries.conditions import ConditionField
+from api.queries.foreign_forms import AggregateField, SelectField, refuse_sql
 from api.queries.groups import GROUPS_SCHEMA, GroupsField
+from api.queries.presentation import (
+    DERIVED_FORMS,
+    OPERANDS,
+    ORDER_BY,
+    HavingField,
+    OperandsField,
+    OrderField,
+    derived_of,
+)
 from privacy import query as q
 from privacy.axes import CELLS_MAX, KEYS_MAX
 from privacy.groups import GROUPS_MAX
 from privacy.plan import STATISTICS_MAX, TABLES_MAX
+from privacy.presentation import DERIVED_MAX
 from privacy.pricing import CONFIDENCE_MAX, CONFIDENCE_MIN
 from privacy.statistics import QUANTILES_MAX
 
@@ -102,7 +114,7 @@ class StatisticSchema(Strict):
             **NAME_PATTERN,
         },
     )
-    agg = ChoiceField(q.AGGREGATES, required=True)
+    agg = AggregateField(q.AGGREGATES, required=True)
     column = TextField(validate=_column_check())
     clamp = ClampField(
         metadata={
@@ -228,15 +240,30 @@ def _keys_field() -> ItemsField:
     )
 
 
+class DerivedSchema(Strict):
+    """A column computed from released columns, and from nothing else."""
+
+    exactly_one = DERIVED_FORMS
+
+    name = TextField(data_key="as", required=True, validate=_name_check(), metadata=NAME_PATTERN)
+    of = OperandsField(metadata=OPERANDS)
+    share_of_total = TextField(
+        metadata={"description": "The count or sum whose share of its total in the answer this is."}
+    )
+
+
 class StatisticsSchema(Strict):
     """What questions and workloads have in common."""
+
+    @pre_load
+    def _refuse_sql(self, body: Any, **_: Any) -> Any:
+        refuse_sql(body)
+        return body
 
     mode = ChoiceField(
         MODES, load_default="run", metadata={"description": "run, or quote (free), or dummy (free)."}
     )
-    select = ItemsField(
-        NamedPartField(StatisticSchema, member="agg"), least=1, most=STATISTICS_MAX, required=True
-    )
+    select = SelectField(PartField(StatisticSchema), least=1, most=STATISTICS_MAX, required=True)
     where = ConditionField()
     budget = PartField(BudgetSchema, required=True)
     weights = WeightsField(metadata=WEIGHTS)
@@ -259,6 +286,21 @@ class StatisticsSchema(Strict):
     )
     # Preferred, because an answer given again costs the dataset nothing.
     reuse = ChoiceField(REUSES, load_default="prefer")
+    derive = ItemsField(
+        PartField(DerivedSchema),
+        least=1,
+        most=DERIVED_MAX,
+        metadata={"description": "Columns computed from released columns, row by row; free."},
+    )
+    having = HavingField(metadata={"description": "Which rows of the released table are shown; free."})
+    order_by = OrderField(metadata=ORDER_BY)
+    limit = WholeField(
+        validate=NumberBetween(least=1, most=CELLS_MAX),
+        metadata={
+            "type": "integer",
+            "description": "How many rows of the released table are shown at most. All of them are charged.",
+        },
+    )
 
 
 class QuerySchema(StatisticsSchema):
@@ -307,7 +349,8 @@ def to_query(loaded: dict[str, Any]) -> q.Query:
     """A loaded QuerySchema or WorkloadSchema as the language of `privacy.query`. Raises InvalidQuery."""
     budget = loaded["budget"]
     named = [name for name in BudgetSchema.exactly_one if name in budget]
-    problems = [*_choices(loaded, named), *_texts_for_numbers(budget)]
+    derived, undecided = derived_of(loaded.get("derive", []))
+    problems = [*_choices(loaded, named), *_texts_for_numbers(budget), *undecided]
     if problems:
         raise q.InvalidQuery(problems)
     return q.Query(
@@ -328,6 +371,10 @@ def to_query(loaded: dict[str, Any]) -> q.Query:
         totals=loaded.get("totals", False),
         whole=loaded["non_negative_integers"],
         mechanism=loaded.get("mechanism"),
+        derive=derived,
+        having=loaded.get("having"),
+        order_by=loaded.get("order_by", ()),
+        limit=loaded.get("limit"),
     )
 
 

@@ -16,9 +16,9 @@ from api.http.operations import answer_format, formats, refuses
 from api.http.problems import RequestRefused
 from api.http.roles import MONITOR, allowed
 from api.queries.answers import AnswerSchema, HistorySchema
+from api.queries.display import Display, DisplaySchema
 from api.queries.history import HistoryPageSchema, HistoryRequest
 from api.queries.idempotency import idempotency_key, idempotent
-from api.queries.presentation import Presentation, PresentationSchema
 from api.queries.question import json_text, question_text
 from api.queries.rendering import answer_response, settled_response
 from api.queries.schemas import QUERY_EXAMPLE, WORKLOAD_EXAMPLE, QuerySchema, WorkloadSchema, to_query
@@ -40,13 +40,13 @@ ASKING = (
 
 @blueprint.route("/v1/datasets/<id>/workloads", methods=["POST"])
 @allowed("analyst")
-@blueprint.arguments(PresentationSchema, location="query")
+@blueprint.arguments(DisplaySchema, location="query")
 @idempotent
 @refuses(*ASKING)
 @formats(*TABLE_FORMATS)
 @blueprint.arguments(WorkloadSchema, example=WORKLOAD_EXAMPLE)
 @blueprint.response(200, AnswerSchema)
-def ask_workload(shown: Presentation, loaded: dict[str, Any], id: str) -> Response:
+def ask_workload(shown: Display, loaded: dict[str, Any], id: str) -> Response:
     """Ask for several tables at once, at one price for all.
 
     The server chooses what to measure so that the total squared error is least, estimates all tables from
@@ -58,13 +58,13 @@ def ask_workload(shown: Presentation, loaded: dict[str, Any], id: str) -> Respon
 
 @blueprint.route("/v1/datasets/<id>/queries", methods=["POST"])
 @allowed("analyst")
-@blueprint.arguments(PresentationSchema, location="query")
+@blueprint.arguments(DisplaySchema, location="query")
 @idempotent
 @refuses(*ASKING)
 @formats(*TABLE_FORMATS)
 @blueprint.arguments(QuerySchema, example=QUERY_EXAMPLE)
 @blueprint.response(200, AnswerSchema)
-def ask(shown: Presentation, loaded: dict[str, Any], id: str) -> Response:
+def ask(shown: Display, loaded: dict[str, Any], id: str) -> Response:
     """Ask a question of a dataset.
 
     `run` needs an Idempotency-Key and charges the accounts; the same key gives the same bytes for ever.
@@ -73,7 +73,7 @@ def ask(shown: Presentation, loaded: dict[str, Any], id: str) -> Response:
     return ask_query(to_query(loaded), id, shown)
 
 
-def ask_query(query: Query, id: str, shown: Presentation) -> Response:
+def ask_query(query: Query, id: str, shown: Display) -> Response:
     """Quote, rehearse or answer."""
     # Format and key are settled first: what cannot be delivered or repeated must not be charged for.
     form, queries, question = answer_format(), services().queries, question_text(query)
@@ -141,10 +141,10 @@ def history(asked: HistoryRequest) -> Response:
 @allowed(*(role for role in ROLES if role not in (MONITOR, AUDITOR)))
 @refuses("not_found")
 @formats(*TABLE_FORMATS)
-@blueprint.arguments(PresentationSchema, location="query")
+@blueprint.arguments(DisplaySchema, location="query")
 @blueprint.alt_response(304, description="Not modified", success=True)
 @blueprint.response(200, AnswerSchema)
-def again(shown: Presentation, id: str) -> Response:
+def again(shown: Display, id: str) -> Response:
     """One of your answers as it was told, in any format, free of charge."""
     form = answer_format()
     response = settled_response(services().queries.again(user=caller().name, id=id), form, shown)

@@ -35,7 +35,7 @@ from datasets.ledger.service import Ledger
 from datasets.ledger.settlement import AlreadyAnswered, Payer, Settlement, must_fit, usual_payers
 from datasets.people.service import Caller
 from datasets.queries.advice import advice
-from datasets.queries.answer import Answer, SettledAnswer, settled_answer
+from datasets.queries.answer import PRESENTATION, Answer, SettledAnswer, settled_answer
 from datasets.queries.errors import AnswerFailed, Conflict, InProgress, NotOpen, PlanningBusy, Retired
 from datasets.queries.planner import Admit, Planner, uncounted
 from privacy import delta
@@ -43,6 +43,7 @@ from privacy.answer import AnswerTable, Released, release, released_codes, renam
 from privacy.budget import Price, epsilon_of, plain_text
 from privacy.noise import Noise
 from privacy.plan import Plan
+from privacy.presentation import presentation_of
 from privacy.query import Query
 from privacy.sentences import sentence
 from privacy.words import Words
@@ -219,7 +220,12 @@ class QueryService:
             "question_text": sentence(query, dataset.schema).as_json(),
             "charge": _charge(planned, NOTHING, _no_split(planned), 0),
         }
-        return Answer(envelope=_json(envelope), question=question, made=rehearsed.table)
+        return Answer(
+            envelope=_json(envelope),
+            question=question,
+            made=rehearsed.table,
+            presentation=presentation_of(planned.query, planned.layout),
+        )
 
     def replay(self, *, user: str, key: str, digest: str) -> SettledAnswer:
         """What was answered under the same key. Raises NoAnswer, Stopped, Conflict or AnswerFailed."""
@@ -318,7 +324,8 @@ class QueryService:
         payers = opened.payers(
             charge=NOTHING if is_own else planned.worth(earlier.prices), dataset_charge=NOTHING
         )
-        released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).table, planned)
+        # The whole of it: what the earlier question showed of its table is no part of what was released.
+        released = renamed_table(settled_answer(earlier, self._ledger.load(id=earlier.id)).released, planned)
         outcome = _Outcome(
             id=new_id("q"),
             table=released,
@@ -478,6 +485,8 @@ def _envelope(
     assert told is not None, "a question is put into words before data is opened"
     of_kind = {payer.kind: payer for payer in payers}
     charge, dataset_charge = of_kind["user"].charge, of_kind["dataset"].charge
+    # Kept beside the whole released table, and not done to it: the same question may be told again without it.
+    asked = presentation_of(planned.query, planned.layout)
     accounts = [
         {"account": name, "charged": str(payer.charge), **several}
         for payer, (name, several) in zip(payers, _names(dataset, payers), strict=True)
@@ -494,6 +503,7 @@ def _envelope(
                 **_charge(planned, charge, outcome.split, of_kind["dataset"].delta_atto),
                 "accounts": accounts,
             },
+            **({} if asked is None else {PRESENTATION: asked.as_json()}),
         }
     )
 

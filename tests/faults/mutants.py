@@ -59,6 +59,7 @@ IDEMPOTENCY = "tests/http/test_idempotency.py"
 GATHERED, PLANNER = "tests/unit/test_gathering.py", "tests/faults/test_planner.py"
 SECRET, PEOPLE = "tests/store/test_secret.py", "tests/store/test_accounts.py"
 BY_ROLE = "tests/http/test_roles.py"
+PRESENTED = "tests/http/test_presentation.py"
 ASKING, DESCRIBED = "tests/http/test_post_queries.py", "tests/http/test_described_answers.py"
 
 
@@ -1947,5 +1948,19 @@ MUTANTS = (
         "    return stored.question if told_in(stored) else None\n",
         "    return stored.question\n",
         ("tests/http/test_data_of_earlier_versions.py::test_a_retry_of_an_old_question_gets_the_old_answer",),
+    ),
+    Mutant(
+        "what is told again is the part that was shown before",
+        "datasets/queries/service.py",
+        "self._ledger.load(id=earlier.id)).released, planned)",
+        "self._ledger.load(id=earlier.id)).table, planned)",
+        (f"{PRESENTED}::test_rows_are_selected_anew_from_an_answer_that_is_told_again",),
+    ),
+    Mutant(
+        "bounds of two intervals claim the confidence of one",
+        "privacy/derived.py",
+        "return 1 - sum(self.risks.values(), Fraction(0))",
+        "return 1 - max(self.risks.values(), default=Fraction(0))",
+        ("tests/unit/test_derived.py::test_bounds_of_several_intervals_hold_together_as_bonferroni_says",),
     ),
 )  # fmt: skip

@@ -39,6 +39,7 @@ PRIVACY_STANDARD_LIBRARY = frozenset(
             "itertools",
             "json",
             "math",
+            "operator",
             "re",
             "statistics",
         ),

@@ -37,6 +37,13 @@ ANOTHER: list[tuple[Any, dict[str, Any]]] = [
             "mechanism": "discrete_laplace",
             "priced_in": "rho",
             "reuse": "never",
+            "derive": (
+                q.Derived(name="half", left="n", op="/", right=Decimal(2)),
+                q.Derived(name="share", share_of_total="n"),
+            ),
+            "having": q.Any((q.Compare(column="n", op=">=", values=(10,)), q.Not(SEX))),
+            "order_by": (q.Order(column="n", descending=True), q.Order(column="sex")),
+            "limit": 3,
         },
     ),
     (
@@ -51,6 +58,9 @@ ANOTHER: list[tuple[Any, dict[str, Any]]] = [
             "value_bounds": False,
             "numerator": SEX,
             "denominator": q.Any(()),
+            "where": q.Any(()),
+            "clamps": (("f", (0, 10)), ("*", (Decimal("0.5"), 3))),
+            "unit": "household",
         },
     ),
     (
@@ -59,6 +69,7 @@ ANOTHER: list[tuple[Any, dict[str, Any]]] = [
             "column": "sex",
             "bins": (0, Decimal("0.5"), 10**18),
             "by": "year",
+            "groups": (q.Group("a", ("x", q.Span(1, 3))), q.Group("い", (Decimal("0.5"),))),
             "missing": True,
         },
     ),

@@ -17,7 +17,9 @@ id: people
 title: {ja: 人, en: People}
 body: "131016"
 privacy: {unit: person, max_rows_per_person: 1, measure: pure, cap: "20", max_per_query: "2"}
+units: {household: {column: household_id, title: {ja: 世帯, en: households}}}
 columns:
+  household_id: {type: text, role: identifier}
   district:
     type: category
     title: {ja: 区, en: district}
@@ -59,7 +61,11 @@ def test_what_is_counted_by_what_and_for_whom() -> None:
 
 @pytest.mark.parametrize("agg", AGGREGATES)
 def test_every_statistic_has_words(agg: str) -> None:
-    needs = {"ratio": {"numerator": OLD, "denominator": WORKING}, "quantile": {"q": 0}}
+    needs = {
+        "ratio": {"numerator": OLD, "denominator": WORKING},
+        "quantile": {"q": 0},
+        "count_units": {"unit": "household"},
+    }
     column = {"column": "income"} if agg in OF_COLUMN else {}
     words = said({"select": [{"agg": agg, **column, **needs.get(agg, {})}]})
     assert words.ja.startswith("全体の")
@@ -82,6 +88,43 @@ def test_a_workload_names_its_tables() -> None:
     assert words.ja == "2 つの表（区／すべて）の人数。"
 
 
+def test_groups_conditions_and_clamps_of_single_statistics_are_said() -> None:
+    words = said(
+        {
+            "select": [
+                {"agg": "count", "where": OLD},
+                {"agg": "mean", "column": "income", "clamp": {"north": [0, 5000000], "*": [0, 8000000]}},
+                {"agg": "count_units", "unit": "household"},
+            ],
+            "group_by": [{"column": "district", "groups": {"north": ["kita"], "south": ["chuo"]}}],
+        }
+    )
+    assert words.ja == (
+        "区（north、south）別の人数（対象：年齢が65歳以上）、"
+        "所得の平均（northは 0〜5,000,000、その他は 0〜8,000,000 に制限）、世帯の数。"
+    )
+    assert "number of households" in words.en
+
+
+def test_what_is_done_with_the_released_table_is_said() -> None:
+    words = said(
+        {
+            "select": [{"as": "n", "agg": "count"}],
+            "group_by": [{"column": "district"}],
+            "derive": [{"as": "half", "of": ["n", "/", 2]}, {"as": "share", "share_of_total": "n"}],
+            "having": {"not": {"any": [{"n": "<10"}, {"column": "half", "op": ">", "value": 900}]}},
+            "order_by": [{"column": "n", "descending": True}, "district"],
+            "limit": 3,
+        }
+    )
+    assert words.ja == (
+        "区別の人数。half は n / 2 で計算。share は n の合計に占める割合。"
+        "公表値が「「n が 10 未満、またはhalf が 900 を超える」でない」の行だけを表示。"
+        "n の降順、district の昇順で並べ替え。先頭の 3 行まで表示。"
+    )
+    assert words.en.endswith("Shown: the first 3 rows at most.")
+
+
 def test_long_lists_are_cut_and_say_how_much_is_missing() -> None:
     days = [f"2020-01-{day:02d}" for day in range(1, 31)]
     terms = [{"column": "moved_in", "op": "in", "value": days} for _ in range(30)]
@@ -94,9 +137,32 @@ def test_long_lists_are_cut_and_say_how_much_is_missing() -> None:
 
 
 SAID: dict[Any, set[str]] = {
-    Query: {"select", "where", "group_by", "rows_per_person", "totals", "whole", "tables"},
-    Statistic: {"agg", "column", "clamp", "per_person_clamp", "q", "numerator", "denominator"},
-    Key: {"column", "bins", "by"},
+    Query: {
+        "select",
+        "where",
+        "group_by",
+        "rows_per_person",
+        "totals",
+        "whole",
+        "tables",
+        "derive",
+        "having",
+        "order_by",
+        "limit",
+    },
+    Statistic: {
+        "agg",
+        "column",
+        "clamp",
+        "per_person_clamp",
+        "q",
+        "numerator",
+        "denominator",
+        "where",
+        "clamps",
+        "unit",
+    },
+    Key: {"column", "bins", "by", "groups"},
 }
 LEFT_OUT: dict[Any, set[str]] = {
     # How exactly, at what price and under which names: the answer's other members say that.
