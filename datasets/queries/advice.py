@@ -1,9 +1,10 @@
 """What whoever has run out of budget is told: what the rest still buys, and whom to ask. Knows no data."""
 
+from privacy.about import spoken
 from privacy.budget import Price
 from privacy.pricing import error_of_count
 from privacy.schema import Schema
-from privacy.words import Words
+from privacy.words import LANGUAGES, Words
 
 BUYS = Words(
     ja="残りの予算では、件数 1 つを ±{error} の誤差で得られます（95 %）。",
@@ -22,14 +23,13 @@ ASK_CONTACT = Words(
 )
 
 
-def advice(schema: Schema, remaining: Price, contact: Words | None = None) -> Words:
+def advice(schema: Schema, remaining: Price) -> Words:
     """What `remaining` still buys of a dataset, and whom to ask for more: its contact, where it declares one."""
     error = error_of_count(schema, min(remaining, schema.price_per_query_max))
     buys = BUYS_NOTHING if error is None else BUYS.filled(error=f"{error:,}")
-    ask = ASK_ADMINISTRATOR
-    if contact is not None:
+    ask, contact = ASK_ADMINISTRATOR, schema.about.contact
+    if contact:
         # Filled for each language by itself: the contact has a text for each, too.
-        ask = Words(
-            ja=ASK_CONTACT.ja.format(contact=contact.ja), en=ASK_CONTACT.en.format(contact=contact.en)
-        )
+        ja, en = (spoken(contact, language, "") for language in LANGUAGES)
+        ask = Words(ja=ASK_CONTACT.ja.format(contact=ja), en=ASK_CONTACT.en.format(contact=en))
     return Words(ja=buys.ja + ask.ja, en=buys.en + ask.en)
