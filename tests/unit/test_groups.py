@@ -9,6 +9,7 @@ from privacy.groups import left_out
 from privacy.plan import Plan, plan
 from privacy.query import Group, InvalidQuery, Key, Span, Statistic, WorkloadTable
 from privacy.schema import Category, Grouping
+from privacy.words import Words
 
 GIRLS_AND_BOYS = (Group("children", ("f", "m")),)
 BANDS = (Group("0〜4歳", (Span(0, 4),)), Group("old", (Span(100, 120), 99, 7)))
@@ -93,7 +94,7 @@ def test_groups_have_margins_and_stand_in_workloads():
     ("groups", "problem"),
     [
         ((Group("a", ("f",)), Group("b", ("m", "f"))), ("/b", "overlapping_groups", "a, b")),
-        ((Group("a/~", ("q",)),), ("/a~1~0/0", "undeclared_value", "f, m, x")),
+        ((Group("a/~", ("q",)),), ("/a~1~0/0", "undeclared_value", Words(ja="f, m, x", en="f, m, x"))),
         ((Group("a", ()),), ("/a", "empty_group", None)),
         ((), ("", "too_many_groups", 1_000)),
         (tuple(Group(f"g{place}", ("f",)) for place in range(1_001)), ("", "too_many_groups", 1_000)),

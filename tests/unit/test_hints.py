@@ -297,7 +297,7 @@ def test_values_that_no_bin_takes_are_named_in_quote_and_answer(
     else:
         assert note is not None
         assert note["text"].endswith(f"cell: {ranges}")
-        assert note["text_ja"].endswith(f": {ranges}")
+        assert note["text_ja"].endswith(f"：{ranges}")
         assert in_answer == [note]
 
 
