@@ -492,7 +492,7 @@ REASONS: dict[str, Words] = {
         ja="{given} ではなく {expected} のように統計を指定してください。個人の行や列の値は示しません",
         en="not {given} but a statistic such as {expected}; rows of persons and their values are never told",
     ),
-    "where_text": Words(
+    "not_an_object:where_text": Words(
         ja="条件は文字列 {given} ではなく {expected} のように指定してください",
         en="a condition is not text ({given}) but written {expected}",
     ),

@@ -88,7 +88,7 @@ class ConditionReader:
             # One condition in brackets, or several: what is meant, mostly, is that all of them hold.
             return self._fault(pointer, "not_an_object:list_of_conditions", quoted({"all": value}))
         if isinstance(value, str):
-            return self._fault(pointer, "where_text", condition_in(value))
+            return self._fault(pointer, "not_an_object:where_text", condition_in(value))
         if not isinstance(value, dict):
             return self._fault(pointer, "not_an_object:condition", EXAMPLE)
         for word, kind in (("all", q.All), ("any", q.Any)):

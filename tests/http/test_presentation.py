@@ -214,7 +214,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "/budget/accuracy/of",
         "unknown_statistic",
     ),
-    ({"where": "age > 20"}, "/where", "where_text"),
+    ({"where": "age > 20"}, "/where", "not_an_object"),
     ({"where": {"column": "age + 1", "op": ">", "value": 20}}, "/where/column", "expression"),
     (
         {"where": {"column": "age", "op": ">", "value": {"column": "score"}}},
