@@ -43,7 +43,9 @@ class ReachableRows:
     def of(cls, tree: Filter, axes: Sequence[Axis] = ()) -> "ReachableRows":
         """Of a canonical filter, over these keys: a row outside every bucket of a key counts in no cell."""
         keys = tuple(KeyBuckets.of(axis) for axis in axes)
-        return cls(_all_of([_boxes(tree), *(({key.column: key.codes()},) for key in keys)]), keys)
+        # A key that was refused has no bucket; its problem is told with all others, once they are found.
+        beside = (({key.column: codes},) if (codes := key.codes()) else () for key in keys)
+        return cls(_all_of([_boxes(tree), *beside]), keys)
 
     def narrowed(self, tree: Filter) -> "ReachableRows":
         """The same rows under one filter more, such as that of a single statistic."""

@@ -192,16 +192,16 @@ def _by_hand(plan: Plan, people: Sequence[Person], subset: AxisSubset, exact: Ex
         totals: dict[int, int] = {}
         ranked = sorted(person)[: None if exact.all_rows else plan.bound]
         for row in ranked:
-            if exact.kind == "units":
-                cell, unit = cell_of(plan, subset, row), row[len(plan.schema.queryable) + exact.column]
-                if cell is not None and holds(plan.filter, row) and unit and (cell, unit) not in named:
-                    named.add((cell, unit))
-                    found[cell] += 1
-                continue
             cell = cell_of(plan, subset, row)
             if cell is None or not holds(plan.filter, row):
                 continue
             if exact.where is not None and not holds(exact.where, row):
+                continue
+            if exact.kind == "units":
+                unit = row[len(plan.schema.queryable) + exact.column]
+                if unit and (cell, unit) not in named:
+                    named.add((cell, unit))
+                    found[cell] += 1
                 continue
             code = row[exact.column]
             present = code != plan.schema.queryable[exact.column].missing

@@ -1,5 +1,7 @@
 """Groups of values as keys: what they are read as, what is refused, and what falls out."""
 
+from dataclasses import replace
+
 import pytest
 from doubles import AGE, BORN, FAMILIES, INCOME, SEX, TOWN, Silence, exact_by_hand, query, register
 
@@ -32,6 +34,33 @@ def refused(*keys: Key, schema=TOWN) -> list[tuple[str, str, object]]:
     with pytest.raises(InvalidQuery) as caught:
         plan(query(group_by=keys), schema)
     return [(one.pointer, one.reason, one.expected) for one in caught.value.problems]
+
+
+@pytest.mark.parametrize("agg", ["count_persons", "count"])
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (Key(column="area", groups="police box"), "unknown_grouping"),
+        (Key(column="area", groups=True), "choose_grouping"),
+        (Key(column="age", bins=(5, 3)), "not_ascending"),
+        (Key(column="age", by="year"), "not_a_date_column"),
+    ],
+)
+def test_a_refused_key_is_refused_where_persons_have_several_rows_too(key, reason, agg):
+    several = register(AREAS, AGE, rows=3)
+    with pytest.raises(InvalidQuery) as caught:
+        plan(query(Statistic(name="s", agg=agg), group_by=(key,)), several)
+    assert [one.reason for one in caught.value.problems] == [reason]
+
+
+def test_a_person_is_in_one_group_of_a_column_that_is_constant():
+    constant = replace(AREAS, constant_per_person=True)
+    keys = (Key(column="area", groups="school"),)
+    for asked, moves in ((constant, 1), (AREAS, 2)):
+        planned = plan(
+            query(Statistic(name="s", agg="count_persons"), group_by=keys), register(asked, rows=5)
+        )
+        assert [draw.mechanism.sensitivity for part in planned.measurements for draw in part.draws] == [moves]
 
 
 def test_a_group_is_one_cell_of_all_its_values():
