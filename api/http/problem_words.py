@@ -201,6 +201,14 @@ PROBLEMS: dict[str, ProblemWords] = {
 MEANT = Words(ja="（{nearest} のことですか）", en=" (did you mean {nearest}?)")
 """Put behind a reason where what was probably meant is known."""
 
+SELECT_TEXT = Words(
+    ja="{given} ではなく {expected} のように統計を指定してください。個人の行や列の値は示しません",
+    en="not {given} but a statistic such as {expected}; rows of persons and their values are never told",
+)
+SQL_TEXT = Words(
+    ja="SQL では質問できません。{expected} のように指定してください",
+    en="questions are not SQL but written {expected}",
+)
 REASONS: dict[str, Words] = {
     # the shape of the request
     "too_deep": Words(ja="JSON の入れ子は {expected} 段までです", en="JSON may nest {expected} levels"),
@@ -471,27 +479,28 @@ REASONS: dict[str, Words] = {
         en="within {given} is not reachable; within {expected} is",
     ),
     # forms of other languages
-    "called_otherwise": Words(
+    "not_one_of:called_otherwise": Words(
         ja="{given} はここでは {expected} と書きます", en="{given} is written {expected} here"
     ),
-    "tells_one_person": Words(
+    "not_one_of:tells_one_person": Words(
         ja="{given} は一人の値をそのまま示すことになるため使えません。最も近いのは {expected} です",
         en="{given} would tell the value of one person and is refused; the nearest is {expected}",
     ),
-    "tells_which_values": Words(
+    "not_one_of:tells_which_values": Words(
         ja="{given} は誰か一人だけが持つ値があるかどうかを示すことになるため使えません。"
         "人数や値ごとの件数は {expected} で得られます",
         en="{given} would tell that somebody has a value that nobody else has, and is refused; "
         "persons, or how many have each value, are {expected}",
     ),
-    "tells_rows": Words(
+    "not_one_of:tells_rows": Words(
         ja="{given} は個人の行を示すことになるため使えません。最も近いのは {expected} です",
         en="{given} would tell rows of persons and is refused; the nearest is {expected}",
     ),
-    "select_text": Words(
-        ja="{given} ではなく {expected} のように統計を指定してください。個人の行や列の値は示しません",
-        en="not {given} but a statistic such as {expected}; rows of persons and their values are never told",
-    ),
+    "not_a_list:select_text": SELECT_TEXT,
+    "not_an_object:select_text": SELECT_TEXT,
+    "not_a_list:sql_text": SQL_TEXT,
+    "not_an_object:sql_text": SQL_TEXT,
+    "unknown_field:sql_text": SQL_TEXT,
     "not_an_object:where_text": Words(
         ja="条件は文字列 {given} ではなく {expected} のように指定してください",
         en="a condition is not text ({given}) but written {expected}",
@@ -500,10 +509,6 @@ REASONS: dict[str, Words] = {
         ja="条件は一人の一つの列を決まった値と比べるものです。ほかの列や行、別の質問とは比べられません。例: {expected}",
         en="a condition compares one column of a row with literals, not with other columns, rows or questions: "
         "{expected}",
-    ),
-    "sql_text": Words(
-        ja="SQL では質問できません。{expected} のように指定してください",
-        en="questions are not SQL but written {expected}",
     ),
     "expression": Words(
         ja="{given} は式です。列の名前を一つだけ書いてください。列: {expected}。"

@@ -76,20 +76,24 @@ def aggregate_fault(given: str, known: tuple[str, ...]) -> FieldFault | None:
     """Why an aggregate of this name is refused, and what is nearest to it; None where nothing is known to be near."""
     name = re.sub(r"[\s-]+", "_", given.strip().lower())
     if name in known:
-        return FieldFault("called_otherwise", json.dumps({"agg": name}))
+        return FieldFault("not_one_of:called_otherwise", json.dumps({"agg": name}))
     if name in _EXTREMES:
         return FieldFault(
-            "tells_one_person", '{"agg": "quantile", "q": 0.01}, {"agg": "quantile", "q": 0.99}'
+            "not_one_of:tells_one_person", '{"agg": "quantile", "q": 0.01}, {"agg": "quantile", "q": 0.99}'
         )
     if name in _DISTINCT:
-        return FieldFault("tells_which_values", '{"agg": "count_persons"}, {"agg": "count"} + "group_by"')
+        return FieldFault(
+            "not_one_of:tells_which_values", '{"agg": "count_persons"}, {"agg": "count"} + "group_by"'
+        )
     if name in _MODES:
-        return FieldFault("called_otherwise", '{"agg": "count"} + "group_by", "order_by", "limit"')
+        return FieldFault("not_one_of:called_otherwise", '{"agg": "count"} + "group_by", "order_by", "limit"')
     if name in _ROWS:
-        return FieldFault("tells_rows", '{"agg": "count"} + "group_by"')
+        return FieldFault("not_one_of:tells_rows", '{"agg": "count"} + "group_by"')
     if percent := _PERCENT.fullmatch(name):
-        return FieldFault("called_otherwise", f'{{"agg": "quantile", "q": {_share_text(percent[1])}}}')
-    return FieldFault("called_otherwise", _NAMED[name]) if name in _NAMED else None
+        return FieldFault(
+            "not_one_of:called_otherwise", f'{{"agg": "quantile", "q": {_share_text(percent[1])}}}'
+        )
+    return FieldFault("not_one_of:called_otherwise", _NAMED[name]) if name in _NAMED else None
 
 
 def _share_text(percent: str) -> str:
@@ -114,11 +118,11 @@ class SelectField(ItemsField):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> list[Any]:
         if isinstance(value, str):
-            raise ValidationError(FieldFault("select_text", f"[{_selected(value)}]"))
+            raise ValidationError(FieldFault("not_a_list:select_text", f"[{_selected(value)}]"))
         if isinstance(value, list) and any(isinstance(one, str) for one in value):
             raise ValidationError(
                 {
-                    Pointer(f"/{place}"): [FieldFault("select_text", _selected(one))]
+                    Pointer(f"/{place}"): [FieldFault("not_an_object:select_text", _selected(one))]
                     for place, one in enumerate(value)
                     if isinstance(one, str)
                 }
@@ -155,9 +159,10 @@ def condition_in(text: str) -> str:
 def refuse_sql(body: Any) -> None:
     """Raise ValidationError where a question is SQL text, by itself or in a member."""
     if isinstance(body, str):
-        raise ValidationError(FieldFault("sql_text", EXAMPLE))
+        raise ValidationError(FieldFault("not_an_object:sql_text", EXAMPLE))
     if not isinstance(body, Mapping):
         return
     for name in (*SQL_MEMBERS, "select"):
         if isinstance(text := body.get(name), str) and _SQL.match(text):
-            raise ValidationError({name: [FieldFault("sql_text", EXAMPLE)]})
+            reason = "not_a_list:sql_text" if name == "select" else "unknown_field:sql_text"
+            raise ValidationError({name: [FieldFault(reason, EXAMPLE)]})

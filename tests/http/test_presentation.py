@@ -222,10 +222,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "compares_a_cell",
     ),
     ({"where": {"column": "age", "op": "in", "value": {"select": "age"}}}, "/where/value", "compares_a_cell"),
-    ({"select": "*"}, "/select", "select_text"),
-    ({"select": ["count"]}, "/select/0", "select_text"),
-    ({"select": "SELECT age FROM residents"}, "/select", "sql_text"),
-    ({"sql": "SELECT age FROM residents"}, "/sql", "sql_text"),
+    ({"select": "*"}, "/select", "not_a_list"),
+    ({"select": ["count"]}, "/select/0", "not_an_object"),
+    ({"select": "SELECT age FROM residents"}, "/select", "not_a_list"),
+    ({"sql": "SELECT age FROM residents"}, "/sql", "unknown_field"),
 ]
 
 
@@ -241,13 +241,13 @@ def test_what_cannot_be_done_is_refused_at_its_place_and_free(
 
 
 AGGREGATES = [
-    *[(name, "tells_one_person", '"q": 0.99') for name in ("min", "max", "MAX", "first")],
-    *[(name, "tells_which_values", "count_persons") for name in ("distinct", "count_distinct", "nunique")],
-    *[(name, "called_otherwise", "order_by") for name in ("mode", "top")],
-    *[(name, "called_otherwise", '{"agg": "mean"}') for name in ("avg", "average", "AVG")],
-    *[("p90", "called_otherwise", '"q": 0.9}'), ("p05", "called_otherwise", '"q": 0.05}')],
-    *[("p99.5", "called_otherwise", '"q": 0.995}'), ("Sum", "called_otherwise", '{"agg": "sum"}')],
-    *[("list", "tells_rows", "group_by"), ("nothing", "not_one_of", "share_kept")],
+    *[(name, "not_one_of", '"q": 0.99') for name in ("min", "max", "MAX", "first")],
+    *[(name, "not_one_of", "count_persons") for name in ("distinct", "count_distinct", "nunique")],
+    *[(name, "not_one_of", "order_by") for name in ("mode", "top")],
+    *[(name, "not_one_of", '{"agg": "mean"}') for name in ("avg", "average", "AVG")],
+    *[("p90", "not_one_of", '"q": 0.9}'), ("p05", "not_one_of", '"q": 0.05}')],
+    *[("p99.5", "not_one_of", '"q": 0.995}'), ("Sum", "not_one_of", '{"agg": "sum"}')],
+    *[("list", "not_one_of", "group_by"), ("nothing", "not_one_of", "share_kept")],
 ]
 
 

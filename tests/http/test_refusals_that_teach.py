@@ -76,8 +76,8 @@ TAUGHT: list[tuple[Any, str, str, str]] = [
     (
         {**COUNT, "group_by": [{"column": "age", "bin": [0, 20]}]},
         "/group_by/0/bin",
-        "使える項目: column, bins, by, missing",
-        "known here: column, bins, by, missing",
+        "使える項目: column, bins, groups, by, missing",
+        "known here: column, bins, groups, by, missing",
     ),
     ({**COUNT, "groupby": []}, "/groupby", '"group_by" のこと', 'mean "group_by"'),
     ({**COUNT, "budget": {"epsiron": "1"}}, "/budget/epsiron", '"epsilon" のこと', 'mean "epsilon"'),

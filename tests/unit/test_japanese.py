@@ -46,7 +46,7 @@ def test_latin_words_in_japanese_texts_are_proper_names_or_stand_as_code_in_a_gu
     ("text", "words"),
     [
         ("要素数は 1 or more (between: 2) です", ["or", "more"]),
-        ("YAML として読めません（expected a mapping）", ["expected", "a", "mapping"]),
+        ("YAML として読めません（found a mapping）", ["found", "a", "mapping"]),
         ("{given} は within に指定できません", []),
         ("docs/settings.md の SUDARE_BIND は 2026-11-22T09:00:00+09:00 のように", []),
     ],
