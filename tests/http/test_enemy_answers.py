@@ -43,3 +43,22 @@ def test_a_word_that_looks_like_a_number_is_no_number_where_nothing_is_released(
     }
     answer = jobs.ask(asked, dataset="jobs")
     assert (answer.status_code, answer.json["rows"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"column": "district", "groups": {"ends": ["chuo", "minami"], "middle": ["kita"]}},
+        {"column": "age", "groups": {"some": [1, 5, 9], "one": [3]}},
+    ],
+)
+def test_groups_of_several_intervals_have_labels(visitor: Visitor, key: dict[str, Any]) -> None:
+    visitor.app.testing = False
+    answer = visitor.post(
+        "/v1/datasets/residents/queries?labels=ja",
+        {**BASE, "group_by": [key]},
+        "aoi",
+        Idempotency_Key="labels",
+    )
+    assert answer.status_code == 200
+    assert [row[f"{key['column']}_label"] for row in answer.json["rows"]] == list(key["groups"])
