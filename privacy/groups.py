@@ -65,6 +65,7 @@ def axis_of(key: Key, place: int, resolver: Resolver, pointer: str) -> Axis:
         buckets=tuple(interval for _, intervals in owned for interval in intervals),
         labels=labels,
         owners=tuple(owner for owner, intervals in owned for _ in intervals),
+        constant=column.constant_per_person,
     )
 
 
