@@ -295,6 +295,9 @@ def _matching(where: Where, columns: Mapping[str, Sequence[Label]], *, negated: 
 
 def _comparison(compare: Compare, values: Sequence[Label]) -> Callable[[Label], bool]:
     """The comparison of one cell that is not missing."""
+    # Nothing to compare with; a word such as 1/0 or 1e9999999 must not be read as a number then.
+    if all(value is None for value in values):
+        return lambda value: False
     # Labels of keys and days are text; 20 beside "20" is the same label.
     as_text = any(isinstance(value, str) for value in values)
     wanted: list[AnyValue] = [str(one) if as_text else _number(one) for one in compare.values]

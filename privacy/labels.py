@@ -36,8 +36,12 @@ def labels_of(key: Key, schema: Schema, language: Language, *, total: str | None
     if not isinstance(column, UndeclaredColumn):
         axis = axis_of(key, place, resolver, "")
         named = _Words(column, key, schema.about, language)
-        cells = [*zip(axis.buckets, axis.labels, strict=True)]
-        found = {label: named.of(bucket, label) for bucket, label in cells if label is not None}
+        if key.groups is not None:
+            # Groups have several intervals each, and were named by whoever made them.
+            found = {label: str(label) for label in axis.labels if label is not None}
+        else:
+            cells = [*zip(axis.buckets, axis.labels, strict=True)]
+            found = {label: named.of(bucket, label) for bucket, label in cells if label is not None}
     if key.missing:
         found[None] = _unlike(found, MISSING, MISSING_ELSE, language)
     if total is not None:

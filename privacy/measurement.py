@@ -48,7 +48,7 @@ class Measurement:
     `names` are those of its values. An additive estimator has a draw for each grid; quantiles by choice one for
     each choice. `distributions` is the noise of the values of each table of the layout; empty for choices. `where` is
     the statistic's own filter, which takes rows away and so raises no sensitivity. A part of a statistic with clamps by
-    group is shown in its own `cells` alone.
+    group is shown in its own `cells` alone; `whole` tells by which statistic.
     """
 
     name: str
@@ -60,10 +60,17 @@ class Measurement:
     distributions: tuple[NoiseDistribution, ...]
     where: Filter | None = None
     cells: Cells | None = None
+    whole: str = ""
 
     @property
     def key(self) -> str:
-        """The canonical text of the statistic and of its own filter."""
+        """The canonical text of the statistic and of its own filter; of a part, of which statistic it is one."""
+        # A part is no statistic by itself: one that has the same filter and clamp is told with noise of its own.
+        return f"{self.text} of {self.whole}" if self.whole else self.text
+
+    @property
+    def text(self) -> str:
+        """The canonical text of what is measured."""
         if self.where is None:
             return self.estimator.key
         return f"{self.estimator.key} where {canonical_text(self.where)}"

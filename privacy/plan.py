@@ -6,7 +6,7 @@ Refuses a query that does not fit, with every problem it has, before anything is
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -139,7 +139,7 @@ def plan(query: Query, schema: Schema) -> Plan:
     shares = parallel.prices(price, weights, sets)
     # Before the draws are made: noise of a cheaper one could leave the int64 range, and of no price has no scale.
     pricing.check_shares(known, shares, layout)
-    measurements = tuple(
+    measurements = _with_wholes(
         replace(measurement_of(part.statistic, estimator, share, terms), where=part.where, cells=part.cells)
         for part, estimator, share in zip(parts, known, shares, strict=True)
     )
@@ -154,6 +154,17 @@ def plan(query: Query, schema: Schema) -> Plan:
         fingerprint=_fingerprint(query, layout, tree, bound, measurements),
         sets=sets,
     )
+
+
+def _with_wholes(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """The measurements; parts of a statistic with clamps by group tell of which one they are."""
+    made = tuple(measurements)
+    texts: dict[str, list[str]] = {}
+    for part in made:
+        texts.setdefault(part.name, []).append(part.text)
+    # Short, since a statistic may have twenty parts and each of them a long filter.
+    wholes = {name: hashlib.sha256("; ".join(some).encode()).hexdigest() for name, some in texts.items()}
+    return tuple(part if part.cells is None else replace(part, whole=wholes[part.name]) for part in made)
 
 
 def _own_filters(query: Query, resolver: Resolver, undeclared: int | None) -> list[Filter | None]:

@@ -129,7 +129,8 @@ def _derived_of(kept: Sequence[str | None]) -> Derived:
     return Derived(name=name, left=operand(left), op=op, right=operand(right), share_of_total=share)
 
 
-_LITERAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+# As many digits as a number of JSON may have: Python reads no text of more than 4,300 as a whole number.
+_LITERAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?", re.ASCII)
 
 
 def operand(written: str | None) -> str | Decimal | None:

@@ -31,7 +31,7 @@ def _fields(column: AnswerColumn) -> Sequence[Label]:
 
     Words are those of keys and labels: the register's, the owner's and, of groups, those of whoever asked.
     """
-    if column.role in ("value", "bound", "raw"):
+    if column.role in ("value", "bound", "raw", "derived"):
         return [_plain(value) if isinstance(value, float) else value for value in column.values]
     # An undeclared word is the register's: one that looks like a number is a word all the same.
     guarded = _guarded if column.about.get("undeclared") else _guarded_word

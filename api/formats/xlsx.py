@@ -38,6 +38,7 @@ ROLES = {
     "value": Words(ja="値", en="value"),
     "bound": Words(ja="区間の端", en="bound"),
     "raw": Words(ja="調整前の値", en="raw value"),
+    "derived": Words(ja="計算した値", en="derived value"),
 }
 UNITS = {"persons": "人", "rows": "件", "JPY": "円", "years": "歳"}
 """How units that the server itself tells, and the most common ones, are called in Japanese."""
