@@ -393,7 +393,8 @@ def test_persons_made_alike_are_told_when_a_source_is_checked_and_registered(
     )
     words = ["dataset", "check", tmp_path / "care.yaml", "--data", tmp_path / "care.csv"]
     assert told in sudare(*words)
-    report = json.loads(sudare(*words, "--json"))
+    output = sudare(*words, "--json")
+    report = json.loads(output[output.index("{") :])
     assert report["columns"]["care_level"]["persons_not_constant"] == 2
     assert report["units"]["household"] == {"number": 3, "rows_without": 0, "persons_not_constant": 1}
     words[1] = "register"
