@@ -80,8 +80,8 @@ def _split(query: Query, whole: Part, layout: Layout, resolver: Resolver) -> lis
 
 def _axis_of(names: set[str], layout: Layout, resolver: Resolver, pointer: str) -> int | None:
     """The one key whose cells have these labels."""
-    labels = [set(map(_text, axis.labels)) for axis in layout.axes]
-    fitting = [place for place, known in enumerate(labels) if names <= known]
+    labels = [[*map(_text, axis.labels)] for axis in layout.axes]
+    fitting = [place for place, known in enumerate(labels) if names <= set(known)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -89,10 +89,23 @@ def _axis_of(names: set[str], layout: Layout, resolver: Resolver, pointer: str) 
             pointer, "choose_one", expected=", ".join(layout.axes[place].name for place in fitting)
         )
         return None
-    nearest = max(labels, key=lambda known: len(names & known), default=set())
-    strange = sorted(names - nearest)
-    resolver.refuse(
-        pointer, "clamp_of_no_cell", ", ".join(strange[:20]), ", ".join(sorted(nearest)[:20]) or "–"
+    # Of the key that most of the names are cells of, or what people call cells of it.
+    alike = [
+        len(names.intersection([*known, *resolver.cells_by_label(axis.name)]))
+        for axis, known in zip(layout.axes, labels, strict=True)
+    ]
+    if not alike:
+        resolver.refuse(pointer, "clamp_of_no_cell", ", ".join(sorted(names)[:20]), "–")
+        return None
+    place = alike.index(max(alike))
+    strange = sorted(names.difference(labels[place]))
+    resolver.refuse_cell(
+        pointer,
+        "clamp_of_no_cell",
+        strange[0],
+        layout.axes[place].name,
+        labels[place],
+        ", ".join(strange[:20]),
     )
     return None
 

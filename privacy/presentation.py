@@ -169,12 +169,13 @@ def _where_of(kept: Sequence[AnyValue]) -> Where:
 class ReleasedColumn:
     """A column of the coming answer: a key with its labels (None where nobody declared them), a number or a date.
 
-    `summable` says that its cells add up. `intervals` names the released intervals that its bounds follow from, None
-    where it has no bounds.
+    `cells` are the labels in their order. `summable` says that its cells add up. `intervals` names the released
+    intervals that its bounds follow from, None where it has no bounds.
     """
 
     kind: Literal["key", "number", "date"]
     labels: frozenset[str] | None = None
+    cells: tuple[str, ...] = ()
     summable: bool = False
     intervals: frozenset[str] | None = None
 
@@ -183,18 +184,18 @@ def key_columns(query: Query, layout: Layout) -> dict[str, ReleasedColumn]:
     """The key columns of a query's answer, by name."""
     found: dict[str, ReleasedColumn] = {}
     if query.tables:
-        names = frozenset(table.name for table in query.tables)
-        found[layout.table_column] = ReleasedColumn("key", names)
+        found[layout.table_column] = _key_column([table.name for table in query.tables])
     for axis in layout.axes:
-        found[axis.name] = ReleasedColumn("key", _texts_of(axis.labels))
+        found[axis.name] = _key_column(axis.labels)
     if not layout.axes and not query.tables:
         # Values that nobody declared have no axis.
         found |= {key.column: ReleasedColumn("key") for key in query.group_by}
     return found
 
 
-def _texts_of(labels: Sequence[Label]) -> frozenset[str]:
-    return frozenset(str(label) for label in labels if label is not None)
+def _key_column(labels: Sequence[Label]) -> ReleasedColumn:
+    texts = tuple(str(label) for label in labels if label is not None)
+    return ReleasedColumn("key", frozenset(texts), texts)
 
 
 def statistic_columns(
@@ -318,7 +319,7 @@ def _check_comparison(
             return
         for value in compare.values:
             if not _is_label(value, column):
-                resolver.refuse(pointer, "undeclared_value", value, _listed(sorted(column.labels or ())))
+                resolver.refuse_cell(pointer, "undeclared_value", value, compare.column, column.cells)
         return
     for value in compare.values:
         if column.kind == "number" and isinstance(value, str):

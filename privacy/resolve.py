@@ -36,6 +36,13 @@ class Resolver:
         # Columns kept for record sets are not among them: a refusal must not even list their names.
         self.columns = schema.queryable
         self.places = {column.name: place for place, column in enumerate(self.columns)}
+        # What people call columns, in any language, and columns that name second units: neither is a name of a column.
+        self._titles = {
+            title: column.name
+            for column in reversed(self.columns)
+            for title in schema.about.column(column.name).title.values()
+        }
+        self._units = {unit.column: unit.name for unit in schema.units}
         self.problems: list[Problem] = []
         # A thousand literals each looked for in a list of thousands would be millions of comparisons.
         self._codes: dict[str, dict[str, int]] = {}
@@ -61,6 +68,25 @@ class Resolver:
         if meant is not None:
             self.problems[-1] = replace(self.problems[-1], nearest=meant)
 
+    def cells_by_label(self, key: str) -> dict[Scalar, str]:
+        """The values of a key's column that its labels stand for, in whatever language."""
+        column = self.columns[self.places[key]] if key in self.places else None
+        return _values_by_label(column) if isinstance(column, Category) else {}
+
+    def refuse_cell(
+        self, pointer: str, reason: str, name: Scalar, key: str, cells: Sequence[str], given: object = None
+    ) -> None:
+        """Refuse a name of no cell of a key: with its `cells` in their order, and the one that was probably meant.
+
+        Cells are told with their labels, and who wrote a label is told its cell. `given` is quoted in place of `name`.
+        """
+        by_label = self.cells_by_label(key)
+        listed = _cells_words(self.columns[self.places[key]], cells) if by_label else _list_text(tuple(cells))
+        self.refuse(pointer, reason, name if given is None else given, listed)
+        if len(self.problems) <= SUGGESTIONS_MAX:
+            meant = by_label.get(name)
+            self._meant(meant if meant in cells else nearest(name, cells))
+
     def done(self) -> None:
         """Raise what was noted."""
         if self.problems:
@@ -69,10 +95,20 @@ class Resolver:
     def place(self, name: str, pointer: str) -> int | None:
         """The number of a queryable column."""
         if name not in self.places:
-            reason = "expression" if _EXPRESSION.search(name) else "unknown_column"
-            self.refuse(pointer, reason, name, ", ".join(self.places), self.places)
+            self._refuse_column(name, pointer)
             return None
         return self.places[name]
+
+    def _refuse_column(self, name: str, pointer: str) -> None:
+        """Refuse what is no queryable column, with those that are, and the one whose name or title is most alike."""
+        if name in self._units:
+            form = f'{{"agg": "count_units", "unit": "{self._units[name]}"}}'
+            self.refuse(pointer, "unknown_column:unit", name, form)
+            return
+        reason = "expression" if _EXPRESSION.search(name) else "unknown_column"
+        self.refuse(pointer, reason, name, ", ".join(self.places), [*self.places, *self._titles])
+        meant = self._titles.get(name, self.problems[-1].nearest)
+        self._meant(self._titles.get(str(meant), meant))
 
     def code(self, column: Column, value: Scalar, pointer: str, *, beyond: int = 0) -> int | None:
         """The code of a literal; up to `beyond` codes above the domain are let through."""
@@ -256,6 +292,27 @@ def _labelled_text(column: Category, labels: Sequence[str] | None, form: str) ->
     ]
     rest = () if len(column.values) <= LISTED_MAX else (f"… ({len(column.values)})",)
     return ", ".join((*shown, *rest))
+
+
+def _cells_words(column: Column, cells: Sequence[str]) -> Words:
+    """Cells of a key as a refusal lists them, each that is a declared value with its label."""
+    assert isinstance(column, Category), "only values of a category have labels"
+    labels = {
+        language: dict(zip(column.values, words, strict=False)) for language, words in column.labels.items()
+    }
+    forms = {"ja": "{}（{}）", "en": "{} ({})"}
+    texts = {
+        language: _list_text(
+            tuple(
+                form.format(cell, label)
+                if (label := labels.get(language, {}).get(cell, cell)) != cell
+                else cell
+                for cell in cells
+            )
+        )
+        for language, form in forms.items()
+    }
+    return Words(**texts)
 
 
 def _values_by_label(column: Category) -> dict[Scalar, str]:

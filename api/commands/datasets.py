@@ -20,7 +20,7 @@ from privacy.words import Words
 if TYPE_CHECKING:
     from datasets.catalog import DatasetVersion
     from datasets.descriptor.descriptor import Descriptor, View
-    from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport
+    from datasets.registration.ingest import CellProblem, ColumnCounts, IngestReport, UnitCounts
     from datasets.registration.registry import Registered
 
 VIEW_HAS_NO_DATA = Words(
@@ -69,18 +69,19 @@ VIEW_FAULTLESS = Words(
     "registered",
 )
 ROWS_READ = Words(
-    ja="{rows_read} 行を読み、{persons} 人の {rows_kept} 行を使います",
-    en="{rows_read} rows read, {rows_kept} kept of {persons} persons",
+    ja="{rows_read:,} 行を読み、{persons:,} 人の {rows_kept:,} 行を使います",
+    en="{rows_read:,} rows read, {rows_kept:,} kept of {persons:,} persons",
 )
 ROWS_LEFT_OUT = Words(
-    ja="個人を示す値のない行 {rows_without_person}、1 人あたりの上限を超えた行 {dropped_by_bound}",
-    en="{rows_without_person} named no person, {dropped_by_bound} were beyond the bound",
+    ja="個人を示す値のない行 {rows_without_person:,}、1 人あたりの上限を超えた行 {dropped_by_bound:,}",
+    en="{rows_without_person:,} named no person, {dropped_by_bound:,} were beyond the bound",
 )
 KEPT_BY_BOUND = Words(
     ja="1 人 k 行までとした場合に残る行の割合: {kept}",
     en="share of the rows that a bound of k rows a person keeps: {kept}",
 )
 AS_DECLARED = Words(ja="すべて宣言のとおり", en="all cells as declared")
+SEPARATOR = Words(ja="、", en=", ")
 COUNTED = Words(ja="{kind} {number}", en="{number} {kind}")
 CELLS = {
     "missing": Words(ja="欠損", en="missing"),
@@ -88,8 +89,20 @@ CELLS = {
     "unreadable": Words(ja="読取り不能", en="unreadable"),
     "undeclared": Words(ja="宣言されていない値", en="undeclared"),
     "without person": Words(ja="個人を示す値なし", en="without person"),
+    "persons_not_constant": Words(
+        ja="行によって値が異なるため一つの値にそろえた人", en="persons whose rows differed, made alike"
+    ),
 }
-"""What happened to cells, by the names of the report."""
+"""What happened to cells, and to persons by a column of theirs, by the names of the report."""
+UNITS = {
+    "number": Words(ja="単位の数", en="counted"),
+    "rows_without": Words(ja="単位を示す値のない行", en="rows that name none"),
+    "persons_not_constant": Words(
+        ja="行によって単位が異なるため一つにそろえた人", en="persons whose rows named several, made alike"
+    ),
+}
+"""What was counted of a second unit, by the names of the report."""
+UNIT_LINE = Words(ja="単位 {name}：{counted}", en="unit {name}: {counted}")
 PROBLEM_LINE = Words(ja="{line} 行目、{column}: {kind}", en="line {line}, {column}: {kind}")
 existing = click.Path(exists=True, path_type=Path)
 
@@ -304,29 +317,41 @@ def _show_description(file: Path, described: "Descriptor | View", as_json: bool)
 def _show_report(report: "IngestReport", as_json: bool, **about: Any) -> None:
     """The operator's report: counts, and problems by line and column, never a value."""
     kept = ", ".join(f"{bound}: {share:.1%}" for bound, share in report.kept_by_bound.items())
+    # Nothing is to be chosen where each of the bounds keeps all rows.
+    losing = [KEPT_BY_BOUND] if any(share < 1 for share in report.kept_by_bound.values()) else []
     counts = asdict(report)
     lines = [
         *(sentence(words.filled(**counts)) for words in (ROWS_READ, ROWS_LEFT_OUT)),
-        *(f"  {name}: {_counted(of_column)}" for name, of_column in report.columns.items()),
-        sentence(KEPT_BY_BOUND.filled(kept=kept)),
+        *(f"  {name}: {_counted(CELLS, of_column)}" for name, of_column in report.columns.items()),
+        *(f"  {_unit_text(name, of_unit)}" for name, of_unit in report.units.items()),
+        *(sentence(words.filled(kept=kept)) for words in losing),
         *(f"  {_problem_text(problem)}" for problem in report.problems),
     ]
     echo({**about, **asdict(report)}, as_json=as_json, text="\n".join(lines))
 
 
-def _counted(counts: "ColumnCounts") -> str:
+def _counted(words: Mapping[str, Words], counts: "ColumnCounts | UnitCounts") -> str:
     # Columns without a remark are the rule; zeros would hide the others.
     found = [
-        sentence(COUNTED.filled(number=number, kind=sentence(CELLS[name])))
+        sentence(COUNTED.filled(number=f"{number:,}", kind=_kind(words, name)))
         for name, number in asdict(counts).items()
         if number
     ]
-    return ", ".join(found) or sentence(AS_DECLARED)
+    return sentence(SEPARATOR).join(found) or sentence(AS_DECLARED)
+
+
+def _kind(words: Mapping[str, Words], name: str) -> str:
+    # A dataset stands registered when its report is printed: that must not fail for want of a word.
+    return sentence(words[name]) if name in words else name
+
+
+def _unit_text(name: str, counts: "UnitCounts") -> str:
+    return sentence(UNIT_LINE.filled(name=name, counted=_counted(UNITS, counts)))
 
 
 def _problem_text(problem: "CellProblem") -> str:
     told = PROBLEM_LINE.within(language())
-    return told.format(line=problem.line, column=problem.column, kind=sentence(CELLS[problem.kind]))
+    return told.format(line=problem.line, column=problem.column, kind=_kind(CELLS, problem.kind))
 
 
 def _terms(version: "DatasetVersion") -> dict[str, Any]:

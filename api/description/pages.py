@@ -69,7 +69,7 @@ def problem(code: str) -> Response:
             code=code.replace("-", "_"),
             status=known.status,
             title=known.title.within(spoken),
-            detail=known.detail.filled(given="…", expected="…").within(spoken),
+            detail=known.meaning.within(spoken),
             advice=ADVICE[code.replace("-", "_")].within(spoken),
         )
     )

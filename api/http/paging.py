@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load
+from marshmallow import ValidationError, fields, post_load
 
 from api.http.answers import ExtensibleSchema
-from api.http.fields import CodedField, FieldFault, LengthBetween, NumberBetween, TextField, span
+from api.http.fields import CodedField, FieldFault, LengthBetween, NumberBetween, Strict, TextField, span
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 DIGITS_MAX = 9
@@ -54,13 +54,8 @@ class PageLengthField(CodedField, fields.Integer):
         return int(value)
 
 
-class PageSchema(Schema):
+class PageSchema(Strict):
     """The query string of a list: `after` is the `next` of the page before. Loads a PageRequest."""
-
-    error_messages = {"unknown": "unknown_field"}  # noqa: RUF012
-
-    class Meta:
-        unknown = RAISE
 
     limit = PageLengthField(load_default=LIMIT_DEFAULT, validate=NumberBetween(least=1, most=LIMIT_MAX))
     after = TextField(validate=LengthBetween(least=1, most=AFTER_LENGTH_MAX))

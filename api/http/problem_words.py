@@ -15,6 +15,13 @@ class ProblemWords:
     status: int
     title: Words
     detail: Words
+    general: Words | None = None
+    """What is said where no case is at hand, on the page of the problem; None where `detail` has no places."""
+
+    @property
+    def meaning(self) -> Words:
+        """What the problem means, whatever the case."""
+        return self.general or self.detail
 
 
 PROBLEMS: dict[str, ProblemWords] = {
@@ -42,6 +49,9 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=403,
         title=Words(ja="この操作は許可されていません", en="Your role does not allow this"),
         detail=Words(ja="この操作には {expected} の役割が必要です。", en="This needs the role {expected}."),
+        general=Words(
+            ja="この操作には、あなたの役割とは別の役割が必要です。", en="This needs another role than yours."
+        ),
     ),
     "stopped": ProblemWords(
         status=403,
@@ -58,6 +68,12 @@ PROBLEMS: dict[str, ProblemWords] = {
             ja="{given} の残りは {expected} です。予算は自動では戻りません。追加は組織の管理者に依頼してください。",
             en="{given} has {expected} left. Budgets do not refill by themselves: ask an administrator for more.",
         ),
+        general=Words(
+            ja="質問に必要な予算の消費が、支払う口座（利用者、組織、データセット、母集団）のいずれかの残りを"
+            "超えています。予算は消費していません。予算は自動では戻りません。",
+            en="The question costs more than one of the accounts that pay for it (of the user, the organisation, the "
+            "dataset or the population) has left. Nothing was charged. Budgets do not refill by themselves.",
+        ),
     ),
     "above_query_limit": ProblemWords(
         status=403,
@@ -65,6 +81,10 @@ PROBLEMS: dict[str, ProblemWords] = {
         detail=Words(
             ja="予算の消費 {given} は 1 回の上限 {expected} を超えています。",
             en="The price {given} is above the limit of {expected} a query.",
+        ),
+        general=Words(
+            ja="予算の消費が、データセットの定める 1 回の上限を超えています。予算は消費していません。",
+            en="The price is above the limit of the dataset for one query. Nothing was charged.",
         ),
     ),
     "not_found": ProblemWords(
@@ -84,6 +104,10 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=406,
         title=Words(ja="受け取れる形式がありません", en="None of the formats you accept is available"),
         detail=Words(ja="利用できる形式: {expected}", en="Available: {expected}."),
+        general=Words(
+            ja="Accept ヘッダにある形式は、このアドレスでは利用できません。",
+            en="This address has none of the formats in the Accept header.",
+        ),
     ),
     "request_timeout": ProblemWords(
         status=408,
@@ -105,6 +129,10 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=409,
         title=Words(ja="現在の状態では実行できません", en="This cannot be done in the present state"),
         detail=Words(ja="現在の状態は「{expected}」です。", en="The present state is {expected}."),
+        general=Words(
+            ja="対象の状態が、この操作のできる状態ではありません。",
+            en="What it is about is in another state than this needs.",
+        ),
     ),
     "in_progress": ProblemWords(
         status=409,
@@ -120,6 +148,7 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=413,
         title=Words(ja="本文が大きすぎます", en="The body is too large"),
         detail=Words(ja="上限は {expected} バイトです。", en="At most {expected} bytes are read."),
+        general=Words(ja="本文が上限を超えています。", en="The body is larger than what is read."),
     ),
     "unsupported_media_type": ProblemWords(
         status=415,
@@ -146,6 +175,10 @@ PROBLEMS: dict[str, ProblemWords] = {
             "到達できる精度は errors にあります。",
             en="Within {given} costs more than the limit of {expected} a query; see errors for what is reachable.",
         ),
+        general=Words(
+            ja="指定された誤差に必要な予算の消費が、1 回の上限を超えます。到達できる精度は errors にあります。",
+            en="The accuracy costs more than the limit of one query; see errors for what is reachable.",
+        ),
     ),
     "planning_too_dear": ProblemWords(
         status=422,
@@ -169,6 +202,9 @@ PROBLEMS: dict[str, ProblemWords] = {
         status=429,
         title=Words(ja="リクエストが多すぎます", en="Too many requests"),
         detail=Words(ja="{expected} 秒お待ちください。", en="Wait {expected} seconds."),
+        general=Words(
+            ja="短い時間に多くのリクエストがありました。", en="Too many requests came within a short time."
+        ),
     ),
     "internal": ProblemWords(
         status=500,
@@ -266,6 +302,10 @@ REASONS: dict[str, Words] = {
         ja="{given} という項目はありません。使える項目: {expected}",
         en="there is no such field: {given}; known here: {expected}",
     ),
+    "unknown_field:no_parameters": Words(
+        ja="{given} というパラメーターはありません。このアドレスで使えるパラメーターはありません",
+        en="there is no such parameter: {given}; this address takes none",
+    ),
     "not_one_of": Words(
         ja="{given} は {expected} のいずれでもありません", en="{given} is none of {expected}"
     ),
@@ -292,6 +332,10 @@ REASONS: dict[str, Words] = {
     "unknown_column": Words(
         ja="質問できる列に {given} はありません。列: {expected}",
         en="there is no queryable column {given}; columns: {expected}",
+    ),
+    "unknown_column:unit": Words(
+        ja="{given} は単位を示す列のため、質問では指定できません。その数は {expected} で得られます",
+        en="{given} names units, so no question can name it; how many there are is told by {expected}",
     ),
     "unknown_aggregate": Words(
         ja="{given} は {expected} のいずれでもありません", en="{given} is none of {expected}"
@@ -501,6 +545,10 @@ REASONS: dict[str, Words] = {
     "not_a_list:sql_text": SQL_TEXT,
     "not_an_object:sql_text": SQL_TEXT,
     "unknown_field:sql_text": SQL_TEXT,
+    "not_an_object:amount": Words(
+        ja="{given} ではなく {expected} と指定してください（measure が zcdp のデータセットでは rho）",
+        en="not {given} but {expected} (rho in place of epsilon where the dataset's measure is zcdp)",
+    ),
     "not_an_object:where_text": Words(
         ja="条件は文字列 {given} ではなく {expected} のように指定してください",
         en="a condition is not text ({given}) but written {expected}",

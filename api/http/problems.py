@@ -176,9 +176,18 @@ def _as_request_refused(refusal: Refusal, known: ProblemOf) -> RequestRefused:
         given=known.given.format(**fields),
         expected=known.expected.format(**fields),
         errors=known.places(refusal),
-        detail=refusal.message() if known.own_words else None,
+        detail=_ended(refusal.message()) if known.own_words else None,
         hints=with_changes(fields.get("hints", []), g.get("body")),
     )
+
+
+def _ended(words: Words) -> Words:
+    """A refusal's own words as whole sentences: at the terminal their last one has no full stop."""
+    return Words(ja=_with_stop(words.ja, "。"), en=_with_stop(words.en, "."))
+
+
+def _with_stop(text: str, stop: str) -> str:
+    return text if text.endswith(stop) else f"{text}{stop}"
 
 
 def _http(error: HTTPException) -> Response:

@@ -66,7 +66,7 @@ def _check_parameters(*, reads_query: bool) -> None:
     faults = [
         Problem(
             pointer=f"/{escaped(name)}",
-            reason="duplicate_key" if reads_query else "unknown_field",
+            reason="duplicate_key" if reads_query else "unknown_field:no_parameters",
             given=name,
         )
         for name, values in request.args.lists()

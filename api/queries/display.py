@@ -6,9 +6,9 @@ Neither changes what is told or charged; both are checked before anything is ask
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import RAISE, Schema, post_load
+from marshmallow import post_load
 
-from api.http.fields import ChoiceField
+from api.http.fields import ChoiceField, Strict
 from privacy.words import LANGUAGES, Language
 
 BOMS = ("0", "1")
@@ -22,13 +22,8 @@ class Display:
     bom: bool = False
 
 
-class DisplaySchema(Schema):
+class DisplaySchema(Strict):
     """The query string of an answer. Loads a Display."""
-
-    error_messages = {"unknown": "unknown_field"}  # noqa: RUF012
-
-    class Meta:
-        unknown = RAISE
 
     labels = ChoiceField(
         LANGUAGES,

@@ -46,6 +46,7 @@ from api.queries.presentation import (
 )
 from privacy import query as q
 from privacy.axes import CELLS_MAX, KEYS_MAX
+from privacy.budget import InvalidAmount, Price
 from privacy.groups import GROUPS_MAX
 from privacy.plan import STATISTICS_MAX, TABLES_MAX
 from privacy.presentation import DERIVED_MAX
@@ -229,6 +230,25 @@ class BudgetSchema(Strict):
     weights = WeightsField(metadata=WEIGHTS)
 
 
+class BudgetField(PartField):
+    """A budget; an amount in place of the object is refused with the form that was meant."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        if is_scalar(value):
+            raise ValidationError(
+                FieldFault("not_an_object:amount", f'{{"epsilon": "{_amount_meant(value)}"}}')
+            )
+        return super()._deserialize(value, *args, **options)
+
+
+def _amount_meant(value: q.Scalar) -> str:
+    """The amount that was sent, as a budget names it; an example where it is none."""
+    try:
+        return str(Price.parse(f"{value:f}" if isinstance(value, Decimal) else str(value)))
+    except InvalidAmount:
+        return "0.5"
+
+
 def _keys_field() -> ItemsField:
     # Every combination, also cells without a row: to leave those out would tell which they are.
     return ItemsField(
@@ -265,7 +285,7 @@ class StatisticsSchema(Strict):
     )
     select = SelectField(PartField(StatisticSchema), least=1, most=STATISTICS_MAX, required=True)
     where = ConditionField()
-    budget = PartField(BudgetSchema, required=True)
+    budget = BudgetField(BudgetSchema, required=True)
     weights = WeightsField(metadata=WEIGHTS)
     rows_per_person = WholeField(
         metadata={

@@ -27,9 +27,12 @@ from datasets.descriptor.yamltext import (
     is_plain,
     shown,
 )
-from privacy.words import Words
+from privacy.nearest import nearest
+from privacy.words import LANGUAGES, Words
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "descriptor.schema.json"
+SPOKEN = f"^({'|'.join(LANGUAGES)})$"
+"""The pattern of the schema for keys that are languages of the server."""
 _TYPES = {
     "array": Words(ja="リスト", en="a list"),
     "object": Words(ja="マッピング", en="a mapping"),
@@ -107,16 +110,25 @@ def _unknown_keys(error: Any) -> list[str]:
 
 
 def _unknown_key_message(key: str, schema: Mapping[str, Any]) -> Words:
-    # Only lists of words by language have patterned keys.
+    # Only lists of words by language have patterned keys; some name each language that they take.
+    if "patternProperties" in schema and SPOKEN in schema["patternProperties"]:
+        languages = ", ".join(LANGUAGES)
+        return Words(
+            ja=f"{shown(key)} は使えない言語です。使える言語：{languages}",
+            en=f"{shown(key)} is not a language that is spoken here: {languages}",
+        )
     if "patternProperties" in schema:
         return Words(
             ja=f"{shown(key)} は ja や en のような言語ではありません",
             en=f"{shown(key)} is not a language such as ja or en",
         )
-    known = ", ".join(schema.get("properties", {}))
+    names = schema.get("properties", {})
+    known, meant = ", ".join(names), nearest(str(key), names)
     return Words(
-        ja=f"不明なキー {shown(key)} です。使えるキー：{known}",
-        en=f"unknown key {shown(key)}; known here: {known}",
+        ja=f"不明なキー {shown(key)} です。使えるキー：{known}"
+        + ("" if meant is None else f"（{meant} のことですか）"),
+        en=f"unknown key {shown(key)}; known here: {known}"
+        + ("" if meant is None else f" (did you mean {meant}?)"),
     )
 
 

@@ -204,12 +204,12 @@ def test_an_exhausted_budget_says_what_is_left_what_it_buys_and_whom_to_ask(visi
     assert spent.json["code"] == "budget_exhausted"
     assert re.fullmatch(
         r"user:aoi needs 1\.5 and has 0\.5\. What is left buys one count within ±\d+ \(95 %\)\. "
-        r"Budgets do not refill by themselves: ask the administrator of your organisation for more",
+        r"Budgets do not refill by themselves: ask the administrator of your organisation for more\.",
         spent.json["detail"],
     )
     told = visitor.ask(body, Accept_Language="ja").json
     assert re.search(r"残りは 0\.5 です。残りの予算では、件数 1 つを ±\d+ の誤差で得られます", told["detail"])
-    assert "組織の管理者に依頼してください" in told["detail"]
+    assert told["detail"].endswith("組織の管理者に依頼してください。")
     assert set(english_besides(body, told)) <= {"aoi"}
 
 
@@ -258,3 +258,60 @@ def test_the_page_of_every_problem_says_what_to_do_next(onlooker: Visitor) -> No
         for language in ("ja", "en"):
             page = onlooker.get(f"/problems/{code.replace('_', '-')}", Accept_Language=language)
             assert words.within(language).split("{")[0][:20] in page.text  # type: ignore[arg-type]
+
+
+PARAMETERS = [
+    ("/v1/datasets/residents/queries?label=ja", "/label", "labels, bom", '"labels"'),
+    ("/v1/datasets/residents/queries?foo=1", "/foo", "labels, bom", ""),
+    ("/v1/datasets/residents/queries?BOM=1", "/BOM", "labels, bom", '"bom"'),
+]
+
+
+@pytest.mark.parametrize(("path", "pointer", "known", "meant"), PARAMETERS)
+def test_an_unknown_parameter_is_told_beside_those_that_are_known(
+    onlooker: Visitor, path: str, pointer: str, known: str, meant: str
+) -> None:
+    for language, told in (("ja", f"使える項目: {known}"), ("en", f"known here: {known}")):
+        answer = onlooker.client.post(
+            path,
+            json=COUNT,
+            headers={"Authorization": f"Bearer {onlooker.keys['aoi']}", "Accept-Language": language},
+        )
+        (error,) = answer.json["errors"]
+        assert (error["pointer"], error["reason"]) == (pointer, "unknown_field")
+        assert told in error["message"]
+        assert meant in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "known"), [("/v1/queries?x=1", "limit, after, user"), ("/v1/datasets?x=1", None)]
+)
+def test_lists_tell_their_parameters_too(onlooker: Visitor, path: str, known: str | None) -> None:
+    (error,) = onlooker.get(path).json["errors"]
+    assert error["reason"] == "unknown_field"
+    assert "null" not in error["message"]
+    assert (known or "this address takes none") in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "meant"),
+    [(0.1, '{"epsilon": "0.1"}'), ("0.25", '{"epsilon": "0.25"}'), ("much", '{"epsilon": "0.5"}')],
+)
+def test_a_bare_amount_is_told_the_form_of_a_budget(onlooker: Visitor, budget: Any, meant: str) -> None:
+    for language in ("ja", "en"):
+        (error,) = refused(onlooker, {**COUNT, "budget": budget}, language)
+        assert (error["pointer"], error["reason"]) == ("/budget", "not_an_object")
+        assert meant in error["message"]
+
+
+def test_the_page_of_a_problem_is_about_no_case_and_has_no_holes(onlooker: Visitor) -> None:
+    from api.http.problem_words import PROBLEMS
+
+    for code, words in PROBLEMS.items():
+        meaning = words.meaning
+        assert "{" not in meaning.ja + meaning.en, code
+        for language, told in (("ja", meaning.ja), ("en", meaning.en)):
+            page = onlooker.get(f"/problems/{code.replace('_', '-')}", Accept_Language=language)
+            assert told.replace("'", "&#39;").replace('"', "&#34;") in page.text
+            assert "… の" not in page.text
+            assert told.endswith("。" if language == "ja" else ".")

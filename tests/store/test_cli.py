@@ -378,6 +378,30 @@ def test_checking_a_source_finds_unreadable_cells_without_quoting_them(sudare, t
     assert "secret" not in output
 
 
+@pytest.mark.parametrize(
+    ("spoken", "told"), [("en", "2 persons whose rows differed"), ("ja", "一つの値にそろえた人 2")]
+)
+def test_persons_made_alike_are_told_when_a_source_is_checked_and_registered(
+    sudare, tmp_path, monkeypatch, spoken, told
+):
+    monkeypatch.setenv("SUDARE_LANGUAGE", spoken)
+    text = CARE.replace("max: 5}", "max: 5, constant_per_person: true}")
+    text = text.replace("columns:", "units: {household: {column: home, constant_per_person: true}}\ncolumns:")
+    (tmp_path / "care.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "care.csv").write_text(
+        "person,care_level,home\n1,1,h\n1,2,i\n2,3,j\n2,4,j\n", encoding="utf-8"
+    )
+    words = ["dataset", "check", tmp_path / "care.yaml", "--data", tmp_path / "care.csv"]
+    assert told in sudare(*words)
+    output = sudare(*words, "--json")
+    report = json.loads(output[output.index("{") :])
+    assert report["columns"]["care_level"]["persons_not_constant"] == 2
+    assert report["units"]["household"] == {"number": 3, "rows_without": 0, "persons_not_constant": 1}
+    words[1] = "register"
+    assert told in sudare(*words)
+    assert "household" in sudare(*words)
+
+
 def test_an_unknown_dataset_is_named(sudare):
     assert "no dataset nowhere" in sudare("dataset", "show", "nowhere", exit_code=1)
 

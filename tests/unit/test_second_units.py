@@ -130,7 +130,9 @@ def test_no_question_can_name_the_column_that_names_households() -> None:
     ):
         with pytest.raises(InvalidQuery) as refused:
             plan(query(HOUSEHOLDS, **changes), town(HOME, rows=2))
-        assert {problem.reason for problem in refused.value.problems} == {"unknown_column"}
+        assert [(problem.reason, problem.expected) for problem in refused.value.problems] == [
+            ("unknown_column:unit", '{"agg": "count_units", "unit": "household"}')
+        ]
 
 
 def test_questions_that_count_no_units_keep_their_fingerprints() -> None:

@@ -1,4 +1,4 @@
-"""Answers told again: what others pay, and what one key repeats, where questions have clamps by group or a presentation."""
+"""Answers told again: what others pay, and what one key repeats, with clamps by group or a presentation."""
 
 from decimal import Decimal
 from typing import Any
