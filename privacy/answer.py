@@ -174,7 +174,9 @@ def table(plan: Plan, released: Released, values: Sequence[str] = ()) -> AnswerT
     `values` are the undeclared values behind `released_codes`, in that order.
     """
     if any(isinstance(part.estimator, UndeclaredValueCount) for part in plan.measurements):
-        columns = list(result_columns.by_undeclared_value(plan, plan.measurements[0], released[0], values))
+        part = plan.measurements[0]
+        counted = result_columns.by_undeclared_value(plan, part, released[0], values)
+        columns = list(result_columns.described(plan, [part], counted))
         return AnswerTable(columns=tuple(columns), notes=tuple(result_columns.notes(plan)), postprocessing=())
     columns = list(result_columns.keys(plan))
     # Arrays carry no names: they are taken in the order of `release`, as many a statistic as it has draws.
@@ -186,7 +188,8 @@ def table(plan: Plan, released: Released, values: Sequence[str] = ()) -> AnswerT
             arrays, rest = rest[: _arrays(part)], rest[_arrays(part) :]
             found.append(list(result_columns.columns(plan, part, arrays)))
             done += result_columns.postprocessing(plan, part)
-        columns += found[0] if parts[0].cells is None else result_columns.of_parts(plan, parts, found)
+        whole = found[0] if parts[0].cells is None else result_columns.of_parts(plan, parts, found)
+        columns += result_columns.described(plan, parts, whole)
     assert not rest, "every released array is in the table"
     return AnswerTable(
         columns=tuple(columns),
@@ -216,11 +219,13 @@ def renamed_table(earlier: AnswerTable, plan: Plan) -> AnswerTable:
     """
     columns = [column for column in earlier.columns if column.role == "key"]
     for parts in by_statistic(plan):
-        part, key = parts[0], result_columns.key_of(parts)
+        part = parts[0]
+        # Tables that are kept from before columns told a digest of conditions have the canonical text itself.
+        keys = (result_columns.told_key(parts), result_columns.key_of(parts))
         equal = [
             column
             for column in earlier.columns
-            if column.role == "value" and column.about["statistic"] == key
+            if column.role == "value" and column.about["statistic"] in keys
         ]
         # By price, since equal statistics at unequal shares of a price were released with unequal noise.
         first = max(equal, key=lambda column: _price_of(column.about))

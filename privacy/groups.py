@@ -22,6 +22,8 @@ MEMBERS_MAX = 10_000
 LABEL_MAX = 200
 LEFT_OUT_MAX = 20
 """How many of the values in no group are named."""
+TOLD_GROUPS_MAX, TOLD_VALUES_MAX = 100, 20
+"""Of so many groups an answer tells the values, and so many values and ranges of each."""
 
 _REFUSED_IN_LABELS = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
 
@@ -38,7 +40,7 @@ def labels_of(column: Column, key: Key) -> int:
     """How many groups a key has; 1 where it names none that there is."""
     if isinstance(key.groups, tuple):
         return len(key.groups)
-    found = _declared(column, key)
+    found = declared(column, key)
     return 1 if found is None else len(found.labels)
 
 
@@ -46,7 +48,7 @@ def members_of(column: Column, key: Key) -> int:
     """How many values and ranges the groups of a key name, or intervals where they are declared."""
     if isinstance(key.groups, tuple):
         return sum(len(group.members) for group in key.groups)
-    found = _declared(column, key)
+    found = declared(column, key)
     return 0 if found is None else sum(map(len, found.intervals))
 
 
@@ -79,7 +81,7 @@ def _grouping(column: Column, key: Key, resolver: Resolver, pointer: str) -> Gro
         return None
     if isinstance(key.groups, tuple):
         return _read(column, key.groups, resolver, here)
-    if (found := _declared(column, key)) is None:
+    if (found := declared(column, key)) is None:
         known = ", ".join(one.name for one in column.groupings)
         if not known:
             resolver.refuse(here, "no_groupings", column.name)
@@ -90,7 +92,7 @@ def _grouping(column: Column, key: Key, resolver: Resolver, pointer: str) -> Gro
     return found
 
 
-def _declared(column: Column, key: Key) -> Grouping | None:
+def declared(column: Column, key: Key) -> Grouping | None:
     """The declared grouping that a key names, or the only one."""
     if isinstance(column, UndeclaredColumn):
         return None
@@ -170,17 +172,38 @@ def overlaps(groups: Sequence[Intervals]) -> list[tuple[int, int, int]]:
 def left_out(column: Column, axis: Axis) -> list[str]:
     """The declared values that no group of an axis takes, the first LEFT_OUT_MAX of them, as people write them."""
     gaps = filters.complement(axis.buckets, (column.low, column.high))
+    values = _shown(column, gaps)
+    return _first(values, LEFT_OUT_MAX)
+
+
+def _first(values: list[str], most: int) -> list[str]:
+    """The first values, and where there are more how many there are in all."""
+    return values[:most] + ([f"… ({len(values)})"] if len(values) > most else [])
+
+
+def told(column: Column, axis: Axis) -> dict[str, list[str]]:
+    """What each group of an axis holds, as people write it: {"north": ["kita"], "young": ["0 … 19"]}.
+
+    The first TOLD_GROUPS_MAX groups, and of each the first TOLD_VALUES_MAX values and ranges.
+    """
+    intervals: dict[str, list[Interval]] = {}
+    for interval, bucket in axis.pieces:
+        # The cell of missing is no group, nor is one that takes what is in none and is never told.
+        label = axis.labels[bucket] if bucket < len(axis.labels) else None
+        if label is not None:
+            intervals.setdefault(str(label), []).append(interval)
+    named = list(intervals)[:TOLD_GROUPS_MAX]
+    return {label: _first(_shown(column, intervals[label]), TOLD_VALUES_MAX) for label in named}
+
+
+def _shown(column: Column, intervals: Sequence[Interval]) -> list[str]:
+    """Intervals of codes as people write them: each value of a category by itself, of others ranges."""
     if isinstance(column, Category):
-        values = [column.values[code] for low, high in gaps for code in range(low, high + 1)]
-    else:
-        values = [
-            shown_code(column, low)
-            if low == high
-            else f"{shown_code(column, low)} … {shown_code(column, high)}"
-            for low, high in gaps
-        ]
-    more = [f"… ({len(values)})"] if len(values) > LEFT_OUT_MAX else []
-    return values[:LEFT_OUT_MAX] + more
+        return [column.values[code] for low, high in intervals for code in range(low, high + 1)]
+    return [
+        shown_code(column, low) if low == high else f"{shown_code(column, low)} … {shown_code(column, high)}"
+        for low, high in intervals
+    ]
 
 
 def shown_code(column: Column, code: int) -> str:

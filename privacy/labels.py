@@ -36,12 +36,10 @@ def labels_of(key: Key, schema: Schema, language: Language, *, total: str | None
     if not isinstance(column, UndeclaredColumn):
         axis = axis_of(key, place, resolver, "")
         named = _Words(column, key, schema.about, language)
-        if key.groups is not None:
-            # Groups have several intervals each, and were named by whoever made them.
-            found = {label: str(label) for label in axis.labels if label is not None}
-        else:
-            cells = [*zip(axis.buckets, axis.labels, strict=True)]
-            found = {label: named.of(bucket, label) for bucket, label in cells if label is not None}
+        # Groups were named by whoever made them, and may hold several intervals.
+        cells = [] if axis.owners else [*zip(axis.buckets, axis.labels, strict=True)]
+        found = {label: str(label) for label in axis.labels if label is not None}
+        found |= {label: named.of(bucket, label) for bucket, label in cells if label is not None}
     if key.missing:
         found[None] = _unlike(found, MISSING, MISSING_ELSE, language)
     if total is not None:
@@ -86,15 +84,16 @@ def range_words(column: Column, bucket: Interval, unit: str, language: Language)
     if low == high:
         return value_words(column, low, unit, language)
     ends = (_bare(column, low, language), _bare(column, high, language))
-    return _with_unit(("〜" if language == "ja" else "–").join(ends), unit, language)
+    return with_unit(("〜" if language == "ja" else "–").join(ends), unit, language)
 
 
 def value_words(column: Column, code: int, unit: str, language: Language) -> str:
     """A single value."""
-    return _with_unit(_bare(column, code, language), unit, language)
+    return with_unit(_bare(column, code, language), unit, language)
 
 
-def _with_unit(text: str, unit: str, language: Language) -> str:
+def with_unit(text: str, unit: str, language: Language) -> str:
+    """A number in words with its unit: 15歳, 15 years."""
     # Japanese writes 15歳 without a space, but not 15JPY: a word in Latin letters stands apart.
     joint = "" if not unit or (language == "ja" and not unit[0].isascii()) else " "
     return f"{text}{joint}{unit}"

@@ -8,8 +8,14 @@ NOTES: dict[str, Words] = {
         en="Counts and sums carry noise around zero and may be negative; they add up without bias.",
     ),
     "bounds_per_cell": Words(
-        ja="各区間は、そのセルの正確な値を 95 % の確率で含みます。",
-        en="Each pair of bounds holds the exact value of its cell with probability 0.95.",
+        ja=(
+            "各区間は、そのセルの正確な値を 95 % の確率で含みます。値を範囲に制限する統計では、"
+            "制限した後の値から求めたものを正確な値といいます。"
+        ),
+        en=(
+            "Each pair of bounds holds the exact value of its cell with probability 0.95. Where values are "
+            "clamped, exact means what the clamped values give."
+        ),
     ),
     "mean_from_sums": Words(
         ja="平均は、公表された二つの和（下限からの距離の和と上限までの距離の和）の比です。",
@@ -24,8 +30,14 @@ NOTES: dict[str, Words] = {
         en="A ratio is made from released counts of disjoint groups of rows.",
     ),
     "quantile_ranks": Words(
-        ja="示した分位点と正確な分位点の間にある行は、95 % の確率で within_rows 行以内です。",
-        en="Between a quantile told and the exact one lie at most `within_rows` rows, with probability 0.95.",
+        ja=(
+            "示した分位点と正確な分位点の間にある行の数は、95 % の確率で、その列の説明に示した数"
+            "（within_rows）以内です。"
+        ),
+        en=(
+            "Between a quantile told and the exact one lie, with probability 0.95, at most as many rows as the "
+            "description of its column says (`within_rows`)."
+        ),
     ),
     "totals": Words(
         ja=(

@@ -4,10 +4,11 @@ Post-processing only: deterministic, from noisy integers and the plan alone.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +24,9 @@ from privacy.noise import Integers
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
 from privacy.quantiles import Quantiles
-from privacy.schema import Label, all_in_units, day_of, in_units
+from privacy.query import Statistic
+from privacy.schema import Label, Number, all_in_units, day_of, in_units
+from privacy.sentences import statistic_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,10 @@ def keys(plan: Plan) -> Iterator[AnswerColumn]:
             else:
                 values += [total_label(axis)] * _cells(plan, table)
         about: dict[str, Any] = {} if plan.layout.direct else {"total": total_label(axis)}
+        if title := plan.schema.about.column(axis.name).title:
+            about["title"] = dict(title)
+        if axis.owners:
+            about["groups"] = groups.told(plan.schema.queryable[axis.column], axis)
         if missing_groups := left_out_of(plan, axis):
             about["left_out"] = missing_groups
         yield AnswerColumn(name=axis.name, role="key", values=values, about=about)
@@ -320,11 +327,13 @@ def by_undeclared_value(
     order = sorted(range(len(values)), key=lambda place: values[place])
     counts = [int(released[1][place]) for place in order]
     width = part.distributions[0].half_width(CONFIDENCE)
-    about = {
+    about: dict[str, Any] = {
         "undeclared": True,
         "threshold": estimator.threshold(mechanism),
         "delta": plain_text(estimator.delta),
     }
+    if title := plan.schema.about.column(plan.query.group_by[0].column).title:
+        about["title"] = dict(title)
     yield AnswerColumn(
         name=plan.query.group_by[0].column,
         role="key",
@@ -349,6 +358,47 @@ def by_undeclared_value(
 def key_of(parts: Sequence[Measurement]) -> str:
     """The canonical text of a statistic, that of its parts together where it has clamps by group."""
     return "; ".join(part.key for part in parts)
+
+
+def told_key(parts: Sequence[Measurement]) -> str:
+    """The statistic as columns tell it: its canonical text, or where conditions are in that a digest of it.
+
+    Conditions stand there by numbers of columns and codes, which say nothing to a reader and may be thousands.
+    """
+    key, first = key_of(parts), parts[0]
+    if len(parts) == 1 and first.where is None and first.agg != "ratio":
+        return key
+    plain = len(parts) == 1 and first.agg != "ratio"
+    name = first.estimator.key if plain else first.agg
+    return f"{name}#{sha256(key.encode()).hexdigest()[:32]}"
+
+
+def described(
+    plan: Plan, parts: Sequence[Measurement], columns: Iterable[AnswerColumn]
+) -> Iterator[AnswerColumn]:
+    """The columns of one statistic as they are told: it is said what is measured, in words beside its values."""
+    statistic = next(one for one in plan.query.select if one.name == parts[0].name)
+    words = statistic_words(statistic, plan.query, plan.schema)
+    units = _units(plan, parts[0], statistic)
+    for column in columns:
+        about = dict(column.about)
+        if "statistic" in about:
+            about["statistic"] = told_key(parts)
+        if column.role == "value":
+            about["statistic_text"] = {"ja": words.ja, "en": words.en}
+            about |= {"units": units} if units else {}
+        yield replace(column, about=about)
+
+
+def _units(plan: Plan, part: Measurement, statistic: Statistic) -> dict[str, str]:
+    """What the unit of a statistic's values is called in each language, as far as the owner says it."""
+    if statistic.unit is not None:
+        return dict(next((one.title for one in plan.schema.units if one.name == statistic.unit), {}))
+    column = next((one for one in plan.schema.queryable if one.name == statistic.column), None)
+    # A variance is told in squares, which have no name of their own.
+    if not isinstance(column, Number) or part.estimator.unit != column.unit:
+        return {}
+    return dict(plan.schema.about.column(column.name).unit)
 
 
 def labels_of(plan: Plan, part: Measurement) -> list[Label]:

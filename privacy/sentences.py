@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from privacy.about import spoken
-from privacy.labels import number_words, range_words, unit_words, value_words
+from privacy.groups import declared
+from privacy.labels import labels_of, number_words, range_words, unit_words, value_words, with_unit
 from privacy.query import All, Any, Compare, Derived, Key, Not, Order, Query, Scalar, Statistic, Where
 from privacy.resolve import Resolver
 from privacy.schema import Category, Column, Date, Number, Schema, day_number
@@ -37,9 +38,9 @@ RATIO = Words(
     en="rows where {numerator} for each row where {denominator}",
 )
 SHARE_KEPT = Words(ja="上限を狭めても残る行の割合", en="share of rows that the narrower bound keeps")
-CLAMPED = Words(ja="（{low}〜{high} に制限）", en=" (clamped to {low} – {high})")
+CLAMPED = Words(ja="（{low}〜{high}に制限）", en=" (clamped to {low} – {high})")
 CLAMPED_PERSON = Words(
-    ja="（1 人の合計を {low}〜{high} に制限）", en=" (a person's sum clamped to {low} – {high})"
+    ja="（1 人の合計を {low}〜{high}に制限）", en=" (a person's sum clamped to {low} – {high})"
 )
 BY = {
     "year": Words(ja="{column}（年）", en="{column} (years)"),
@@ -63,16 +64,16 @@ EVERYBODY = Words(ja="すべて", en="everything")
 NOBODY = Words(ja="該当なし", en="nothing")
 MORE = Words(ja="ほか {number} 件", en="{number} more")
 WHOLE_TABLE = Words(ja="全体の{statistics}", en="{statistics}, over all")
-BY_KEYS = Words(ja="{keys}別の{statistics}", en="{statistics} by {keys}")
+BY_KEYS = Words(ja="{keys}ごとの{statistics}", en="{statistics} by {keys}")
 TABLES = Words(
     ja="{number} つの表（{tables}）の{statistics}", en="{statistics} in {number} tables ({tables})"
 )
 ABOUT = Words(ja="対象：{where}。", en=" For: {where}.")
 TOTALS = Words(ja="合計の行を含む。", en=" With totals.")
 BOUND = Words(ja="1 人につき {number} 行まで。", en=" At most {number} rows of each person.")
-UNITS = Words(ja="{unit}の数", en="number of {unit}")
+UNITS = Words(ja="{unit}数", en="number of {unit}")
 CLAMPED_CELL = Words(ja="{label}は {low}〜{high}", en="{label} to {low} – {high}")
-CLAMPED_CELLS = Words(ja="（{cells} に制限）", en=" (clamped: {cells})")
+CLAMPED_CELLS = Words(ja="（{cells}に制限）", en=" (clamped: {cells})")
 OTHERS = Words(ja="その他", en="all others")
 OF_ITS_OWN = Words(ja="（対象：{where}）", en=" (for: {where})")
 GROUPED = Words(ja="{column}（{groups}）", en="{column} ({groups})")
@@ -105,8 +106,14 @@ WHOLE = Words(ja="0 以上の整数に調整。", en=" Moved to whole numbers of
 
 def sentence(query: Query, schema: Schema) -> Words:
     """The question in words; cut off where it is longer than LENGTH_MAX characters."""
-    ja, en = (_cut(_Speaker(schema, language).sentence(query)) for language in LANGUAGES)
+    ja, en = (_cut(_Speaker(schema, language, query.group_by).sentence(query)) for language in LANGUAGES)
     return Words(ja=ja, en=f"{en[0].upper()}{en[1:]}")
+
+
+def statistic_words(statistic: Statistic, query: Query, schema: Schema) -> Words:
+    """One statistic of a question in words, with its clamps and its own condition."""
+    ja, en = (_cut(_Speaker(schema, language, query.group_by).statistic(statistic)) for language in LANGUAGES)
+    return Words(ja=ja, en=en)
 
 
 def _cut(text: str) -> str:
@@ -116,8 +123,8 @@ def _cut(text: str) -> str:
 class _Speaker:
     """Says parts of a question in one language."""
 
-    def __init__(self, schema: Schema, language: Language) -> None:
-        self.schema, self.language = schema, language
+    def __init__(self, schema: Schema, language: Language, group_by: Sequence[Key]) -> None:
+        self.schema, self.language, self.group_by = schema, language, group_by
         self.resolver = Resolver(schema)
         self.comma = "、" if language == "ja" else ", "
 
@@ -188,10 +195,9 @@ class _Speaker:
                 text = self.say(OF_COLUMN[agg], column=self.name(statistic.column), q=shares)
         for words, clamp in ((CLAMPED, statistic.clamp), (CLAMPED_PERSON, statistic.per_person_clamp)):
             if clamp is not None:
-                low, high = (_literal(end) for end in clamp)
-                text += self.say(words, low=low, high=high)
+                text += self.say(words, **self._range(statistic, clamp))
         if statistic.clamps:
-            text += self.say(CLAMPED_CELLS, cells=self._clamps(statistic.clamps))
+            text += self.say(CLAMPED_CELLS, cells=self._clamps(statistic))
         return text + (
             "" if statistic.where is None else self.say(OF_ITS_OWN, where=self.where(statistic.where))
         )
@@ -200,15 +206,30 @@ class _Speaker:
         titles = (unit.title for unit in self.schema.units if unit.name == name)
         return spoken(next(titles, {}), self.language, name)
 
-    def _clamps(self, clamps: Sequence[tuple[str, tuple[Scalar, Scalar]]]) -> str:
+    def _range(self, statistic: Statistic, clamp: tuple[Scalar, Scalar]) -> dict[str, str]:
+        """The ends of a clamp in words, the upper one with the column's unit: 0, 8,000,000円."""
+        column = self.column(statistic.column or "")
+        unit = unit_words(column, self.schema.about, self.language)
+        low, high = (_literal(end) for end in clamp)
+        return {"low": low, "high": with_unit(high, unit, self.language)}
+
+    def _cells(self, labels: Sequence[str]) -> dict[str, str]:
+        """What the cells that clamps name are called; the key that they belong to is the one that has them all."""
+        for key in self.group_by:
+            found = {
+                "null" if label is None else str(label): words
+                for label, words in labels_of(key, self.schema, self.language).items()
+            }
+            if found.keys() >= set(labels):
+                return found
+        return {}
+
+    def _clamps(self, statistic: Statistic) -> str:
+        clamps = statistic.clamps or ()
+        cells = self._cells([label for label, _ in clamps if label != "*"]) | {"*": self.say(OTHERS)}
         said = [
-            self.say(
-                CLAMPED_CELL,
-                label=self.say(OTHERS) if label == "*" else label,
-                low=_literal(low),
-                high=_literal(high),
-            )
-            for label, (low, high) in clamps[:VALUES_MAX]
+            self.say(CLAMPED_CELL, label=cells.get(label, label), **self._range(statistic, clamp))
+            for label, clamp in clamps[:VALUES_MAX]
         ]
         if len(clamps) > len(said):
             said.append(self.say(MORE, number=len(clamps) - len(said)))
@@ -241,12 +262,14 @@ class _Speaker:
         return f"{name}（{text} で区切る）" if self.language == "ja" else f"{name} (cut at {text})"
 
     def _groups(self, key: Key) -> str:
-        if not isinstance(key.groups, tuple):
-            return key.groups if isinstance(key.groups, str) else self.say(IN_GROUPS)
-        labels = [group.label for group in key.groups[:VALUES_MAX]]
-        if len(key.groups) > len(labels):
-            labels.append(self.say(MORE, number=len(key.groups) - len(labels)))
-        return self.comma.join(labels)
+        if isinstance(key.groups, tuple):
+            labels = [group.label for group in key.groups]
+        else:
+            grouping = declared(self.column(key.column), key)
+            labels = [self.say(IN_GROUPS)] if grouping is None else [*grouping.labels]
+        more = len(labels) - VALUES_MAX
+        shown = [*labels[:VALUES_MAX], *([self.say(MORE, number=more)] if more > 0 else [])]
+        return self.comma.join(shown)
 
     # Conditions
 

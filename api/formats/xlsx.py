@@ -4,12 +4,12 @@ Texts are written as texts, so none is ever a formula; numbers as numbers. The s
 """
 
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from api.formats.base import AnswerFormat, RenderableAnswer
+from api.formats.column_words import column_title, column_words, percent
 from api.formats.svg import width_of
 from privacy.about import spoken
 from privacy.result_columns import AnswerColumn
@@ -28,21 +28,11 @@ WIDTH_MIN, WIDTH_MAX = 8, 60
 CELL_MAX = 32_767
 """The characters that a cell of a spreadsheet may hold."""
 
+JAPAN = timezone(timedelta(hours=9))
 REHEARSED_AT = datetime(2000, 1, 1, tzinfo=UTC)
 """A rehearsal tells no time, and a file must have one."""
 
 DATA, NOTES = "データ", "説明 Notes"
-ROLES = {
-    "key": Words(ja="分類", en="key"),
-    "label": Words(ja="分類の名称", en="label of a key"),
-    "value": Words(ja="値", en="value"),
-    "bound": Words(ja="区間の端", en="bound"),
-    "raw": Words(ja="調整前の値", en="raw value"),
-    "derived": Words(ja="計算した値", en="derived value"),
-}
-UNITS = {"persons": "人", "rows": "件", "JPY": "円", "years": "歳"}
-"""How units that the server itself tells, and the most common ones, are called in Japanese."""
-
 FACTS = {
     "question_text": Words(ja="質問", en="What was asked"),
     "question": Words(ja="質問（JSON）", en="The question as JSON"),
@@ -50,9 +40,12 @@ FACTS = {
     "id": Words(ja="データセットの ID と版", en="Id and version of the dataset"),
     "row_is": Words(ja="1 行の表すもの", en="A row of the data is"),
     "reference_date": Words(ja="基準日", en="Reference date"),
+    "body": Words(ja="地方公共団体コード", en="Code of the local government"),
+    "contact": Words(ja="問い合わせ先", en="Contact"),
+    "terms": Words(ja="利用条件", en="Terms of use"),
     "mode": Words(ja="種別", en="Kind of answer"),
     "query": Words(ja="回答の ID", en="Id of the answer"),
-    "asked_at": Words(ja="質問した日時（協定世界時）", en="Asked at (UTC)"),
+    "asked_at": Words(ja="質問した日時（日本時間）", en="Asked at (Japan time)"),
     "charge": Words(ja="予算の消費", en="Charged"),
     "confidence": Words(ja="区間の信頼度", en="Confidence of the bounds"),
     "fingerprint": Words(ja="質問の指紋", en="Fingerprint of the question"),
@@ -155,7 +148,6 @@ def _facts(answer: RenderableAnswer) -> Iterator[Line]:
     members, dataset = answer.members, answer.members["dataset"]
     mode = MODES[members["mode"]]
     charged = _charged(members["charge"])
-    confidences = {column.about["confidence"] for column in answer.table.columns if column.role == "bound"}
     said: dict[str, tuple[str, str]] = {
         "question_text": _both(members.get("question_text", {})),
         "question": _same(answer.question or ""),
@@ -163,16 +155,39 @@ def _facts(answer: RenderableAnswer) -> Iterator[Line]:
         "id": _same(f"{dataset['id']} v{dataset['version']}"),
         "row_is": _both(dataset.get("row_is", {})),
         "reference_date": _same(dataset.get("reference_date", "")),
+        "body": _same(dataset.get("body", "")),
+        "contact": _both(dataset.get("contact", {})),
+        "terms": _both(dataset.get("terms", {})),
         "mode": (mode.ja, mode.en),
         "query": _same(members.get("id", "")),
-        "asked_at": _same(members.get("asked_at", "")),
+        "asked_at": _same(_told_time(members)),
         "charge": _same(charged),
-        "confidence": _same(", ".join(f"{100 * one:g} %" for one in sorted(confidences))),
+        "confidence": _confidence(answer.table.columns),
         "fingerprint": _same(members["fingerprint"]),
     }
     for name, (ja, en) in said.items():
         if ja or en:
             yield FACTS[name], ja, en
+
+
+def _told_time(members: Mapping[str, Any]) -> str:
+    """When it was asked, on the clocks of Japan and to the second; nothing of a rehearsal."""
+    return "" if "asked_at" not in members else f"{_asked_at(members).astimezone(JAPAN):%Y-%m-%d %H:%M:%S}"
+
+
+def _confidence(columns: Sequence[AnswerColumn]) -> tuple[str, str]:
+    """How surely bounds hold the exact value: once if that is one for all columns, else by column."""
+    told = {
+        column.about["of"]: percent(column.about["confidence"])
+        for column in columns
+        if column.role == "bound"
+    }
+    if len(set(told.values())) <= 1:
+        return _same(next(iter(told.values()), ""))
+    return (
+        "、".join(f"{name}：{one}" for name, one in told.items()),
+        ", ".join(f"{name}: {one}" for name, one in told.items()),
+    )
 
 
 def _charged(charge: Mapping[str, Any]) -> str:
@@ -188,17 +203,10 @@ def _about_notes(answer: RenderableAnswer) -> Iterator[Line]:
 
 def _about_columns(columns: Sequence[AnswerColumn]) -> Iterator[Line]:
     for column in columns:
-        role, unit = ROLES[column.role], str(column.about.get("unit", ""))
-        facts = {
-            name: value
-            for name, value in column.about.items()
-            if name in ("of", "statistic", "mechanism", "epsilon", "rho", "scale", "confidence", "total")
-        }
-        rest = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()]
-        ja = [role.ja, *([f"単位：{UNITS.get(unit, unit)}"] if unit else []), *rest]
-        en = [role.en, *([f"unit: {unit}"] if unit else []), *rest]
-        name = Words(ja=f"{COLUMN.ja} {column.name}", en=f"{COLUMN.en}")
-        yield name, "、".join(ja), ", ".join(en)
+        words, title = column_words(column), column_title(column, "ja")
+        called = f"（{title}）" if title and column.role == "key" else ""
+        name = Words(ja=f"{COLUMN.ja} {column.name}{called}", en=f"{COLUMN.en}")
+        yield name, words.ja, words.en
 
 
 def _both(words: Mapping[str, str]) -> tuple[str, str]:

@@ -35,8 +35,34 @@ class ColumnSchema(ExtensibleSchema):
     )
     language = fields.String(metadata={"description": "Of a label: its language."})
     of = fields.String()
-    statistic = fields.String()
+    statistic = fields.String(
+        metadata={
+            "description": "What is measured, alike wherever it is the same; conditions stand there as a digest."
+        }
+    )
+    statistic_text = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "Of a value: what is measured, in words."},
+    )
+    title = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "Of a key: what the owner calls the column."},
+    )
+    groups = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={
+            "description": "Of a key of groups: what each holds; of 100 groups, 20 values and ranges each."
+        },
+    )
     unit = fields.String()
+    units = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "Of a value: what its unit is called, where the owner said it."},
+    )
     mechanism = fields.String()
     epsilon = fields.String()
     rho = fields.String()
@@ -74,6 +100,15 @@ class AnsweredDataset(DatasetRef):
     reference_date = fields.String(metadata={"description": "As of which day the rows are."})
     row_is = fields.Dict(
         keys=fields.String(), values=fields.String(), metadata={"description": "What a row stands for."}
+    )
+    body = fields.String(metadata={"description": "The local government whose data it is, by its code."})
+    contact = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata={"description": "Whom to ask about it."}
+    )
+    terms = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "On what terms answers may be used."},
     )
 
 

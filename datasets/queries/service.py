@@ -461,9 +461,9 @@ def _payers(
 
 
 def _dataset(dataset: DatasetVersion) -> dict[str, Any]:
-    """A dataset as answers tell it: which, and for whoever was not there what it is and as of which day."""
-    about = dataset.schema.about
-    words = {"title": dataset.schema.title, "reference_date": about.reference_date, "row_is": about.row_is}
+    """A dataset as answers tell it: which and whose, and what its owner says to whoever was not there."""
+    schema = dataset.schema
+    words = {"title": schema.title, "body": schema.body, **schema.about.members}
     return {
         "id": dataset.id,
         "version": dataset.version,

@@ -86,7 +86,7 @@ def test_an_answer_says_what_was_asked_of_what(places: Visitor) -> None:
     told = ask(places).json
     assert told["question"] == TOLD
     assert told["question_text"]["ja"].startswith(
-        "区・age（0、15、65、119 で区切る）別の人数、ageの平均。対象："
+        "区・age（0、15、65、119 で区切る）ごとの人数、ageの平均。対象："
     )
     assert told["dataset"] == {
         "id": "places",
@@ -94,6 +94,9 @@ def test_an_answer_says_what_was_asked_of_what(places: Visitor) -> None:
         "title": {"ja": "住民（見本）/1", "en": "Residents (sample)"},
         "reference_date": "2026-04-01",
         "row_is": {"ja": "住民 1 人", "en": "one resident"},
+        "body": "131016",
+        "contact": {"ja": "統計係", "en": "統計係"},
+        "terms": {"ja": "出典を示すこと", "en": "name the source"},
     }
     asked_again = places.post(
         "/v1/datasets/places/queries", told["question"], "aoi", Idempotency_Key="sent-as-it-was-told"

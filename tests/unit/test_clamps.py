@@ -1,14 +1,16 @@
 """Clamps by group: each cell with its own, all at one price, and what they cannot be."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from doubles import FAMILIES, ONE, TOWN, Silence, count, exact_by_hand, query
 
-from privacy.answer import AnswerTable, release, renamed_table, table
+from privacy.answer import AnswerTable, by_statistic, release, renamed_table, table
 from privacy.plan import Plan, plan
 from privacy.query import Accuracy, Group, InvalidQuery, Key, Statistic
 from privacy.quote import expectation
+from privacy.result_columns import key_of
 
 BY_SEX = (Key(column="sex", missing=True),)
 
@@ -120,3 +122,17 @@ def test_what_clamps_by_group_cannot_be_is_refused_by_name(statistic, changes, r
     with pytest.raises(InvalidQuery) as caught:
         plan(query(statistic, **{"group_by": BY_SEX, **changes}), TOWN)
     assert [one.reason for one in caught.value.problems] == [reason]
+
+
+def test_a_table_kept_with_the_canonical_text_of_conditions_is_told_again():
+    planned = plan(query(clamped(("f", (10, 20)), ("*", (0, 60))), group_by=BY_SEX), TOWN)
+    made = told(planned, PEOPLE)
+    key = key_of(by_statistic(planned)[0])
+    columns = [
+        replace(column, about={**column.about, "statistic": key}) if "statistic" in column.about else column
+        for column in made.columns
+    ]
+    kept = replace(made, columns=tuple(columns))
+    assert kept != made
+    assert renamed_table(kept, planned) == kept
+    assert renamed_table(made, planned) == made

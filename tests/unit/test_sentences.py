@@ -50,11 +50,11 @@ def test_what_is_counted_by_what_and_for_whom() -> None:
         }
     )
     assert words.ja == (
-        "区・年齢（65、75、119 で区切る）別の人数、所得の平均（0〜8,000,000 に制限）。"
+        "区・年齢（65、75、119 で区切る）ごとの人数、所得の平均（0〜8,000,000円に制限）。"
         "対象：区が中央区、北区のいずれか、かつ年齢が65歳以上。合計の行を含む。"
     )
     assert words.en == (
-        "Number of persons, mean of income (clamped to 0 – 8,000,000) by district and age (cut at 65, 75, 119). "
+        "Number of persons, mean of income (clamped to 0 – 8,000,000 JPY) by district and age (cut at 65, 75, 119). "
         "For: district is one of Chuo-ku, Kita-ku and age is at least 65 years. With totals."
     )
 
@@ -100,8 +100,8 @@ def test_groups_conditions_and_clamps_of_single_statistics_are_said() -> None:
         }
     )
     assert words.ja == (
-        "区（north、south）別の人数（対象：年齢が65歳以上）、"
-        "所得の平均（northは 0〜5,000,000、その他は 0〜8,000,000 に制限）、世帯の数。"
+        "区（north、south）ごとの人数（対象：年齢が65歳以上）、"
+        "所得の平均（northは 0〜5,000,000円、その他は 0〜8,000,000円に制限）、世帯数。"
     )
     assert "number of households" in words.en
 
@@ -118,7 +118,7 @@ def test_what_is_done_with_the_released_table_is_said() -> None:
         }
     )
     assert words.ja == (
-        "区別の人数。half は n / 2 で計算。share は n の合計に占める割合。"
+        "区ごとの人数。half は n / 2 で計算。share は n の合計に占める割合。"
         "公表値が「「n が 10 未満、またはhalf が 900 を超える」でない」の行だけを表示。"
         "n の降順、district の昇順で並べ替え。先頭の 3 行まで表示。"
     )
