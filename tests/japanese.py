@@ -52,8 +52,6 @@ PROPER_NAMES = frozenset(
             "SHA-256",
         ),
         *("NaN", "MiB", "NUL", "CR", "LF", "CRLF", "Ctrl-C", "scikit-learn", "JavaScript"),
-        # what stands for arguments in the helps of commands
-        *("FOLDER", "DATA", "EXPORT"),
         # the words of statistics and anonymisation that Japanese writes so, too
         *("ID", "k", "l", "t", "c", "n", "k-map", "map"),
     )

@@ -15,7 +15,7 @@ from datasets.registration.ingest.identity import (
 from datasets.registration.ingest.joining import JoinedPart
 from datasets.registration.ingest.limits import Limits
 from datasets.registration.ingest.registration import check, ingest, ingest_joined, vault_of
-from datasets.registration.ingest.report import CellProblem, ColumnCounts, IngestReport
+from datasets.registration.ingest.report import CellProblem, ColumnCounts, IngestReport, UnitCounts
 from datasets.registration.ingest.source_file import SourceFile
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Limits",
     "RegisterIdentity",
     "SourceFile",
+    "UnitCounts",
     "check",
     "ingest",
     "ingest_joined",
