@@ -37,7 +37,8 @@ APPLIED = Words(
 )
 UNKNOWN_SINCE = Words(
     ja="バックアップ以降の予算台帳がないため、その間の消費、無効化、API キーの再発行は分かりません。そのため、"
-    "次のすべてを停止しました。管理者が理由を付けて sudare resume を実行すると、その理由が予算台帳に残り、再び利用できます",
+    "次のすべてを停止しました。管理者が理由を付けて sudare resume を実行すると、"
+    "その理由が予算台帳に残り、再び利用できます",
     en="what was spent, disabled and rotated after the backup is unknown without the journal, so all of these are "
     "stopped. An administrator accepts that by sudare resume with a reason, which the journal keeps",
 )
