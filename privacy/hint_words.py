@@ -135,11 +135,11 @@ DECLARE = Words(
 )
 EFFECTS: dict[str, Words] = {
     "half_width": Words(
-        ja="同じ予算の消費で、誤差は ±{before} から ±{after} になります（{ratio} 分の 1）。",
+        ja="同じ予算の消費で、誤差は ±{before} から ±{after} になります（約 {share} 倍）。",
         en="The same price gives ±{after} instead of ±{before}, {ratio} times narrower.",
     ),
     "half_width_by_rows": Words(
-        ja="同じ予算の消費で、{rows} 行のセルの誤差は ±{before} から ±{after} になります（{ratio} 分の 1）。",
+        ja="同じ予算の消費で、{rows} 行のセルの誤差は ±{before} から ±{after} になります（約 {share} 倍）。",
         en="In a cell of {rows} rows the same price gives ±{after} instead of ±{before}, {ratio} times narrower.",
     ),
     "within_rows": Words(
@@ -147,11 +147,11 @@ EFFECTS: dict[str, Words] = {
         en="The same price gives a quantile within {after} rows of the exact one instead of {before}.",
     ),
     "resolution": Words(
-        ja="分位点を求める区間の幅が {ratio} 分の 1 になります。",
+        ja="分位点を求める区間の幅が約 {share} 倍になります。",
         en="The bins in which the quantile is found get {ratio} times narrower.",
     ),
     "price": Words(
-        ja="同じ精度の予算の消費量は {before} から {after} になります（{ratio} 分の 1）。",
+        ja="同じ精度の予算の消費量は {before} から {after} になります（約 {share} 倍）。",
         en="The same accuracy costs {after} instead of {before}, {ratio} times less.",
     ),
 }
@@ -176,3 +176,8 @@ def shown(number: Any, digits: int = 4) -> str:
         return str(number)
     whole = Decimal(f"{number:.{digits}g}")
     return f"{int(whole):,}" if whole == whole.to_integral_value() else f"{whole:,f}"
+
+
+def share_of(ratio: float) -> str:
+    """What is left of a number that gets so many times smaller: 0.63 for 1.58."""
+    return shown(1 / ratio, 2) if ratio else "0"

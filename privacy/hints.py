@@ -16,7 +16,7 @@ from privacy.aggregates import Plain
 from privacy.axes import buckets_of
 from privacy.budget import Price
 from privacy.candidates import Candidate, Edits, better_ways, candidates
-from privacy.hint_words import EFFECTS, HINTS, MISREAD, SHARED, Effect, shown
+from privacy.hint_words import EFFECTS, HINTS, MISREAD, SHARED, Effect, share_of, shown
 from privacy.measurement import CONFIDENCE, Measurement, is_additive
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan, plan
@@ -26,7 +26,7 @@ from privacy.query import Accuracy, Key, NotReachable, Query
 from privacy.refusal import Refusal
 from privacy.result_columns import resolution_of
 from privacy.schema import Date, Schema, in_units
-from privacy.words import Words
+from privacy.words import Words, grouped
 from privacy.work import planning_work
 
 HINTS_MAX = 5
@@ -119,7 +119,7 @@ def ways_to_reach(
     ways = [_way(price, candidate, refused.limit) for price, candidate in cheapest]
     if isinstance(refused, NotReachable):
         edits = ((refused.pointer, _number(refused.reachable)),)
-        words = HINTS["wider_accuracy"].filled(within=refused.reachable, limit=refused.limit)
+        words = HINTS["wider_accuracy"].filled(within=grouped(refused.reachable), limit=refused.limit)
         ways.append(Hint(code="wider_accuracy", words=words, gain=0, of=query.budget.of, edits=edits))
     return [way.as_note() for way in ways]
 
@@ -175,7 +175,11 @@ def _hint_of(candidate: Candidate, before: Plan, after: Plan) -> Hint:
     effect = _effect(candidate.of, before, after)
     template = EFFECTS[effect.measure]
     told = template.filled(
-        before=shown(effect.before), after=shown(effect.after), ratio=shown(effect.ratio, 3), rows=f"{ROWS:,}"
+        before=shown(effect.before),
+        after=shown(effect.after),
+        ratio=shown(effect.ratio, 3),
+        share=share_of(effect.ratio),
+        rows=f"{ROWS:,}",
     )
     words = _joined(candidate.words, told)
     if candidate.code == "shared_price":

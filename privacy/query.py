@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from privacy.budget import Price
 from privacy.refusal import Refusal
-from privacy.words import Words
+from privacy.words import Words, grouped
 
 # No floats: a literal 0.1 must be the 0.1 of a declared step.
 Scalar: TypeAlias = str | int | Decimal
@@ -73,13 +73,16 @@ class NotReachable(Refusal, ValueError):
 
     code = "not_reachable"
     words = Words(
-        ja="誤差 {within} 以内の答えに必要な予算の消費は 1 回の上限 {limit} を超えます。{reachable} 以内なら得られます",
-        en="within {within} costs more than the limit of {limit} a query; within {reachable} is reachable",
+        ja="誤差 {within_shown} 以内の答えに必要な予算の消費は 1 回の上限 {limit} を超えます。"
+        "{reachable_shown} 以内なら得られます",
+        en="within {within_shown} costs more than the limit of {limit} a query; within {reachable_shown} is reachable",
     )
 
     def __init__(self, *, pointer: str, within: str, reachable: str, limit: Price) -> None:
         super().__init__()
         self.pointer, self.within, self.reachable, self.limit = pointer, within, reachable, limit
+        # As people read them; what is put into a changed question is the plain number.
+        self.within_shown, self.reachable_shown = grouped(within), grouped(reachable)
         # What would reach it (`privacy.hints`), where somebody looked for that.
         self.hints: list[dict[str, object]] = []
 

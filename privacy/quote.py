@@ -10,6 +10,7 @@ from typing import Any
 from privacy.aggregates import Plain
 from privacy.budget import plain_text
 from privacy.exact import ExactKind, reachable_over
+from privacy.hint_words import share_of
 from privacy.measurement import CONFIDENCE, Measurement, widths_by_kind
 from privacy.partition_selection import UndeclaredValueCount
 from privacy.plan import Plan
@@ -30,7 +31,7 @@ TABLES_MEASURED = Words(
 FEWER_ROWS = Words(
     ja=(
         "1 人につき {whole} 行ではなく {bound} 行までを数えます。件数や合計の誤差は "
-        "{ratio} 分の 1 になりますが、それを超える行は含まれず、値は小さめになります。"
+        "約 {share} 倍になりますが、それを超える行は含まれず、値は小さめになります。"
         "share_kept を選ぶと、残る行の割合を（予算を使って）推定できます。"
     ),
     en=(
@@ -42,7 +43,7 @@ FEWER_ROWS = Words(
 PERSONS_BY_FEWER_ROWS = Words(
     ja=(
         "1 人につき {whole} 行ではなく {bound} 行までを使って人数を数えます。キーと条件の列が 1 人のどの行でも"
-        "同じなら（どちらもない場合も）、人数は変わらず、誤差だけが {ratio} 分の 1 になります（1 なら同じ）。"
+        "同じなら（どちらもない場合も）、人数は変わらず、誤差だけが約 {share} 倍になります（1 なら同じ）。"
         "異なる場合は、使われた行のあるセルだけで数えます。"
     ),
     en=(
@@ -176,7 +177,7 @@ def narrower_bound(plan: Plan) -> dict[str, Any]:
         "rows_per_person": {
             "dataset": whole,
             "asked": bound,
-            **words.filled(bound=bound, whole=whole, ratio=f"{ratio:.3g}").as_texts(),
+            **words.filled(bound=bound, whole=whole, ratio=f"{ratio:.3g}", share=share_of(ratio)).as_texts(),
         }
     }
 

@@ -3,7 +3,9 @@
 Refuses a language that is not spoken here; identifiers and codes are never words.
 """
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 Language = Literal["ja", "en"]
@@ -36,3 +38,11 @@ class Words:
     def as_texts(self) -> dict[str, str]:
         """As answers over HTTP hold it: {"text": English, "text_ja": Japanese}."""
         return {"text": self.en, "text_ja": self.ja}
+
+
+def grouped(number: str) -> str:
+    """A plain decimal as people read it, its thousands apart: 89,872.5; anything else as it is."""
+    return f"{Decimal(number):,f}" if _DECIMAL.fullmatch(number) else number
+
+
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)

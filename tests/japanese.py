@@ -52,10 +52,6 @@ PROPER_NAMES = frozenset(
             "SHA-256",
         ),
         *("NaN", "MiB", "NUL", "CR", "LF", "CRLF", "Ctrl-C", "scikit-learn", "JavaScript", "SQL"),
-        # the sheet of notes in a workbook is called in both languages
-        "Notes",
-        # what stands for arguments in the helps of commands
-        *("FOLDER", "DATA", "EXPORT"),
         # the words of statistics and anonymisation that Japanese writes so, too
         *("ID", "k", "l", "t", "c", "n", "k-map", "map"),
     )

@@ -36,8 +36,9 @@ APPLIED = Words(
     "idempotency key is a new question and is charged",
 )
 UNKNOWN_SINCE = Words(
-    ja="バックアップ以降の予算台帳がないため、その間の消費、無効化、キーの更新は分かりません。そのため、次のすべてを停止しま"
-    "した。管理者が理由を付けて sudare resume を実行すると、その理由が予算台帳に残り、再び利用できます",
+    ja="バックアップ以降の予算台帳がないため、その間の消費、無効化、API キーの再発行は分かりません。そのため、"
+    "次のすべてを停止しました。管理者が理由を付けて sudare resume を実行すると、"
+    "その理由が予算台帳に残り、再び利用できます",
     en="what was spent, disabled and rotated after the backup is unknown without the journal, so all of these are "
     "stopped. An administrator accepts that by sudare resume with a reason, which the journal keeps",
 )
@@ -53,7 +54,7 @@ KEPT = Words(
     en="the database that stood there is {kept}: remove it when it is not needed any more",
 )
 KNOWN_UNTIL = Words(
-    ja="予算台帳の写しは {at} までのものです。それより後の消費、無効化、キーの更新は失われます。"
+    ja="予算台帳の写しは {at} までのものです。それより後の消費、無効化、API キーの再発行は失われます。"
     "より新しい写しがあれば、それで"
     "復元し直してください",
     en="the copy of the journal ends at {at}: what was spent, disabled or rotated later is lost. If there is a "

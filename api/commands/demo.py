@@ -149,7 +149,7 @@ def _ask(bind: str, key: str) -> dict[str, Any]:
         "Idempotency-Key": secrets.token_hex(8),
     }
     body = json.dumps({"mode": "run", **QUESTION})
-    status, answer = _call(bind, "POST", "/v1/datasets/residents/queries", body, headers)
+    status, answer = _call(bind, "POST", f"/v1/datasets/residents/queries?labels={language()}", body, headers)
     if status != http.client.OK:
         why = f"{answer['title']}. {answer['detail']}"
         refused = Words(ja=f"質問が受け付けられませんでした：{why}", en=f"the question was refused: {why}")
@@ -186,8 +186,8 @@ def _show_answer(answer: Mapping[str, Any]) -> None:
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        row["sex"],
-        row["age"],
+        row["sex_label"],
+        row["age_label"],
         f"{row['residents']:,}",
         f"{row['residents_low']:,} … {row['residents_high']:,}",
         f"{row['mean_income']:,.0f}",

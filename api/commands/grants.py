@@ -30,31 +30,32 @@ OPTIONS = {
 }
 """What the members of a grant are called on the command line."""
 
+SYMBOLS = {"epsilon": "ε", "rho": "ρ"}
 GRANTED = Words(
-    ja="{dataset} について {account} に {price_name} {amount} を付与しました",
+    ja="{dataset} について {account} に {symbol} {amount} を付与しました",
     en="granted {price_name} {amount} to {account} on {dataset}",
 )
 RAISED_FOR_POPULATION = Words(
-    ja="{account} の生涯上限に {price_name} {amount} を付与しました",
+    ja="{account} の生涯上限に {symbol} {amount} を付与しました",
     en="granted {price_name} {amount} to the cap of {account}",
 )
 LOWERED_FOR_POPULATION = Words(
-    ja="{account} の生涯上限を {price_name} {amount} 引き下げました",
+    ja="{account} の生涯上限を {symbol} {amount} 引き下げました",
     en="lowered the cap of {account} by {price_name} {amount}",
 )
 LOWERED = Words(
-    ja="{dataset} について {account} から {price_name} {amount} を取り消しました",
+    ja="{dataset} について {account} から {symbol} {amount} を取り消しました",
     en="took {price_name} {amount} back from {account} on {dataset}",
 )
 WAITS = Words(
-    ja="{id}: {dataset} の生涯上限を {price_name} {amount} 引き上げるには 2 人目の承認が必要です。別の管理者が "
-    "自分のキーを使い sudare grant approve {id} または POST /v1/grants/{id}/decision で承認します",
+    ja="{id}: {dataset} の生涯上限を {symbol} {amount} 引き上げるには 2 人目の承認が必要です。別の管理者が"
+    "自分の API キーを使い sudare grant approve {id} または POST /v1/grants/{id}/decision で承認します",
     en="{id}: {price_name} {amount} more for the cap of {dataset} waits for a second person: another administrator "
     "approves it with its own key by sudare grant approve {id} or POST /v1/grants/{id}/decision",
 )
 DECLINED = Words(ja="{id} を却下しました", en="declined {id}")
 NO_APPROVED_BY = Words(
-    ja="--approved-by は廃止されました。申請の後に、2 人目の管理者が自分のキーを使い "
+    ja="--approved-by は廃止されました。申請の後に、2 人目の管理者が自分の API キーを使い "
     "sudare grant approve ID で承認します",
     en="there is no --approved-by any more: once it is asked for, the second person approves it with its own key by "
     "sudare grant approve ID",
@@ -67,7 +68,7 @@ NO_ADMINISTRATOR = Words(
 KEY_NAME = "SUDARE_KEY"
 """Where the environment holds the API key of whoever decides."""
 LINE = Words(
-    ja="{id}  {at}  {dataset}  {account}: {price_name} {amount} {change}、{state}"
+    ja="{id}  {at}  {dataset}  {account}: {symbol} {amount} {change}、{state}"
     "（申請 {requested_by}{decided}）: {reason}",
     en="{id}  {at}  {dataset}  {account}: {change} by {price_name} {amount}, {state} "
     "(asked by {requested_by}{decided}): {reason}",
@@ -236,6 +237,7 @@ def _outcome(made: "KnownGrant", dataset: str) -> str:
             dataset=dataset,
             account=account_name(made.grant.account, dataset),
             price_name=made.price_name,
+            symbol=SYMBOLS[made.price_name],
             amount=made.grant.amount,
         )
     )
@@ -247,6 +249,7 @@ def _line(made: "KnownGrant") -> str:
     shown = body | {
         "dataset": "+".join(made.datasets) if made.is_of_population else body["dataset"],
         "price_name": made.price_name,
+        "symbol": SYMBOLS[made.price_name],
         "amount": made.grant.amount,
         "change": sentence(CHANGES[made.grant.change]),
         "state": sentence(STATES[made.grant.state]),
@@ -272,9 +275,10 @@ HISTORY_KINDS = {
 }
 """What the lines of a journal are called; another kind is called by its own name."""
 HISTORY_LINE = Words(
-    ja="{at}  {chain}  {what}{amount}（{people}）: {reason}［その時点の使用済み {spent}］",
-    en="{at}  {chain}  {what}{amount} (by {people}): {reason} [spent by then: {spent}]",
+    ja="{at}  {chain}  {what}{amount}（{people}）{reason}［その時点の使用済み {spent}］",
+    en="{at}  {chain}  {what}{amount} (by {people}){reason} [spent by then: {spent}]",
 )
+COLON = Words(ja="：", en=": ")
 DECIDED_BY = Words(ja="{by}、決定 {decided_by}", en="{by}, decided by {decided_by}")
 
 
@@ -324,6 +328,6 @@ def _history_line(line: "HistoryLine") -> str:
         "what": line.kind if what is None else sentence(what),
         "amount": f" {line.account} {line.amount}" if line.amount else "",
         "people": people,
-        "reason": line.reason or "-",
+        "reason": f"{sentence(COLON)}{line.reason}" if line.reason else "",
     }
     return sentence(HISTORY_LINE.filled(**shown))

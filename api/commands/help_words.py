@@ -16,7 +16,7 @@ HELP: dict[str, str] = {
     "For the journal.": "予算台帳に残ります。",
     # backups
     "Back everything up into a new FOLDER, also while the server serves.": (
-        "すべてを新しい FOLDER にバックアップします。サーバーの稼働中でも実行できます。"
+        "すべてを新しいフォルダにバックアップします。サーバーの稼働中でも実行できます。"
     ),
     "The database at one moment, the rows of every version that it names, the secret where it is a file, and a "
     "manifest with the digest of every file, which is written last: without one a backup is none. The folder holds "
@@ -26,7 +26,7 @@ HELP: dict[str, str] = {
         "PostgreSQL には、このマシンに pg_dump が必要です。"
     ),
     "Restore the backup in FOLDER into the configured database and data folder.": (
-        "FOLDER のバックアップを、設定されたデータベースとデータ用フォルダに復元します。"
+        "指定したフォルダのバックアップを、設定されたデータベースとデータ用フォルダに復元します。"
     ),
     "All servers must be stopped. Everything is verified before anything is touched, and all of it is restored or "
     "nothing. With --journal, what happened after the backup is applied again: charges, grants, keys, people that "
@@ -34,7 +34,7 @@ HELP: dict[str, str] = {
     "a reason (sudare resume), since what was spent and disabled after the backup is unknown then. A SQLite "
     "database that is replaced is kept beside the new one; one on PostgreSQL is not: back it up first.": (
         "すべてのサーバーを停止してから実行してください。先に全体を検証し、すべてを復元するか、何も変えないかのどちらかです。"
-        "--journal を指定すると、バックアップの後の予算の消費、付与、キー、無効化、停止を再び適用します。"
+        "--journal を指定すると、バックアップの後の予算の消費、付与、API キー、無効化、停止を再び適用します。"
         "指定しない場合、その間のことが分からないため、管理者が理由を付けて再開する（sudare resume）まで、"
         "すべてのデータセットと利用者を停止します。置き換えられる SQLite のデータベースは新しいものの横に残りますが、"
         "PostgreSQL のものは残りません。先にバックアップしてください。"
@@ -46,7 +46,7 @@ HELP: dict[str, str] = {
         "データベースとデータ用フォルダにあるものを置き換えます。"
     ),
     "Replace even another installation, or a database whose journal has more than EXPORT.": (
-        "別のシステムや、予算台帳に EXPORT より多くの行があるデータベースも置き換えます。"
+        "別のシステムや、予算台帳に写しより多くの行があるデータベースも置き換えます。"
     ),
     # budgets
     "Budgets.": "予算。",
@@ -103,7 +103,7 @@ HELP: dict[str, str] = {
     ),
     # record sets
     "Make a de-identified record set from DATA as a processing plan says, with a report.": (
-        "加工計画に従って DATA から匿名加工した記録集を、報告書とともに作ります。"
+        "加工計画に従って元データから匿名加工した記録集を、報告書とともに作ります。"
     ),
     "Ctrl-C during the search takes the best found so far; a second one leaves nothing behind.": (
         "探索中に Ctrl-C を押すと、それまでの最良のものを使います。もう一度押すと、何も残しません。"
@@ -127,7 +127,7 @@ HELP: dict[str, str] = {
         "データベース、データ用フォルダ、秘密鍵を作成または更新します。"
     ),
     "Take the secret though the keys were made under another: every key has to be rotated.": (
-        "別の秘密鍵で作られたキーがあっても、この秘密鍵を使います。すべてのキーの再発行が必要になります。"
+        "別の秘密鍵で作られた API キーがあっても、この秘密鍵を使います。すべての API キーの再発行が必要になります。"
     ),
     "Do what waits for time, until stopped: clean up what interrupted work left behind.": (
         "停止するまで、定期的な作業（中断した作業の後片付け）を行います。"
@@ -158,17 +158,17 @@ HELP: dict[str, str] = {
     "What people call it in English.": "英語の表示名。",
     "List all organisations.": "すべての組織を表示します。",
     "Change what people call an organisation.": "組織の表示名を変更します。",
-    "Users and their keys.": "利用者とキー。",
+    "Users and their keys.": "利用者と API キー。",
     "Add a user and print its key, which is shown only now.": (
-        "利用者を追加し、キーを表示します。キーが表示されるのはこの 1 回だけです。"
+        "利用者を追加し、API キーを表示します。API キーが表示されるのはこの 1 回だけです。"
     ),
     "End a user's access at once.": "利用者を直ちに無効化します。",
     "Give a disabled user its access back, with a new key, which is shown only now.": (
-        "無効化した利用者を新しいキーで再び有効にします。キーが表示されるのはこの 1 回だけです。"
+        "無効化した利用者を新しい API キーで再び有効にします。API キーが表示されるのはこの 1 回だけです。"
     ),
     "List all users.": "すべての利用者を表示します。",
     "Give a user a new key; the old one ends at once.": (
-        "利用者に新しいキーを発行します。以前のキーは直ちに無効になります。"
+        "利用者に新しい API キーを発行します。以前の API キーは直ちに無効になります。"
     ),
     "Show a user.": "利用者を表示します。",
     # stops

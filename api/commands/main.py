@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from api.commands.language import cause_of, must_be_spoken, refusal_text, sentence
-from api.commands.spoken import spoken_command
+from api.commands.spoken import spoken_command, usage_in_japanese
 from api.server.serving import hold
 from api.settings import InvalidSetting, Settings
 from privacy.refusal import Refusal
@@ -118,7 +118,8 @@ class OperatorCommands(click.Group):
         """The context of a run, in which the group speaks the operator's language."""
         spoken = spoken_command(self)
         assert isinstance(spoken, click.Group)
-        return click.Group.make_context(spoken, info_name, args, parent, **extra)
+        with usage_in_japanese():
+            return click.Group.make_context(spoken, info_name, args, parent, **extra)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -138,7 +139,8 @@ class OperatorCommands(click.Group):
         """Run the command that is called."""
         try:
             must_be_spoken()
-            return super().invoke(ctx)
+            with usage_in_japanese():
+                return super().invoke(ctx)
         except Refusal as refusal:
             # Without `from None` a terminal would show where in the code it was refused, which helps no operator.
             raise click.ClickException(refusal_text(refusal)) from None

@@ -24,11 +24,11 @@ NO_TITLE = Words(
 )
 DISABLED = Words(ja="利用者 {name} を無効化しました", en="disabled {name}")
 KEY = Words(
-    ja="{name} のキー（表示は今回限りで、ダイジェストだけが保存されます）：\n{key}",
+    ja="{name} の API キー（表示は今回限りで、ダイジェストだけが保存されます）：\n{key}",
     en="key of {name} (shown only now; only its digest is kept):\n{key}",
 )
 USER = Words(
-    ja="{name}  {role}  {organisation}  {since} から、キー発行 {key_made}{earlier}{disabled}",
+    ja="{name}  {role}  {organisation}  {since} から、API キー発行 {key_made}{earlier}{disabled}",
     en="{name}  {role}  {organisation}  since {since}, key made {key_made}{earlier}{disabled}",
 )
 UNKNOWN_TIME = Words(ja="日時不明", en="at an unknown time")

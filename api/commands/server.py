@@ -28,7 +28,7 @@ STARTS = Words(
 CANNOT_LISTEN = Words(ja="{bind} で待ち受けできません：{cause}", en="cannot listen on {bind}: {cause}")
 TAKEN = Words(ja="別のプロセスが使用しています", en="another process uses it")
 ROTATE_ALL = Words(
-    ja="秘密鍵を変更しました。すべての利用者のキーを再発行してください（sudare user list、sudare user rotate）",
+    ja="秘密鍵を変更しました。すべての利用者の API キーを再発行してください（sudare user list、sudare user rotate）",
     en="the secret is another now: give everybody a new key (sudare user list, sudare user rotate)",
 )
 READY = Words(ja="準備ができました：{url}、{folder}", en="ready: {url}, {folder}")

@@ -4,7 +4,8 @@ import copy
 import inspect
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -72,6 +73,24 @@ def spoken_command(command: click.Command) -> click.Command:
     chosen = language()
     speak(chosen)
     return command if chosen == "en" else _copied(command, chosen)
+
+
+def tidied(text: str) -> str:
+    """A message that click puts together with English full stops and spaces, as Japanese writes it."""
+    return re.sub(r"(?<=[：。]) +", "", re.sub(r"(?<=')\.(?:\s+|$)", "。", text))
+
+
+@contextmanager
+def usage_in_japanese() -> Iterator[None]:
+    """Within it wrong use is told as Japanese writes it; in English, and where a help is shown, as click does."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as wrong:
+        if language() == "en":
+            raise
+        raise click.UsageError(tidied(wrong.format_message()), ctx=wrong.ctx) from None
 
 
 def spoken_help(text: str) -> str:

@@ -37,7 +37,7 @@ FACTS = {
     "question_text": Words(ja="質問", en="What was asked"),
     "question": Words(ja="質問（JSON）", en="The question as JSON"),
     "title": Words(ja="データセット", en="Dataset"),
-    "id": Words(ja="データセットの ID と版", en="Id and version of the dataset"),
+    "id": Words(ja="データセットの ID とバージョン", en="Id and version of the dataset"),
     "row_is": Words(ja="1 行の表すもの", en="A row of the data is"),
     "reference_date": Words(ja="基準日", en="Reference date"),
     "body": Words(ja="地方公共団体コード", en="Code of the local government"),

@@ -39,8 +39,10 @@ def _own(refusal: Any) -> Sequence[Problem]:
 
 
 def _reachable(refusal: Any) -> Sequence[Problem]:
-    within = Verbatim(refusal.within)
-    return [Problem(pointer=refusal.pointer, reason="reachable", given=within, expected=refusal.reachable)]
+    within = Verbatim(refusal.within_shown)
+    return [
+        Problem(pointer=refusal.pointer, reason="reachable", given=within, expected=refusal.reachable_shown)
+    ]
 
 
 def _in_json(refusal: Any) -> Sequence[Problem]:
@@ -117,7 +119,7 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "invalid_query": ProblemOf(problem="invalid_query", places=_own),
     "above_query_limit": ProblemOf(problem="above_query_limit", given="{price}", expected="{limit}"),
     "not_reachable": ProblemOf(
-        problem="accuracy_not_reachable", given="{within}", expected="{limit}", places=_reachable
+        problem="accuracy_not_reachable", given="{within_shown}", expected="{limit}", places=_reachable
     ),
     # Which part of the work is the most, and what to change, only the refusal knows.
     "planning_too_dear": ProblemOf(problem="planning_too_dear", own_words=True),

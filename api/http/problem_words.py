@@ -123,7 +123,10 @@ PROBLEMS: dict[str, ProblemWords] = {
             ja="この Idempotency-Key は別の質問に使われています",
             en="This Idempotency-Key belongs to another question",
         ),
-        detail=Words(ja="新しい質問には新しいキーを使ってください。", en="Use a new key for a new question."),
+        detail=Words(
+            ja="新しい質問には新しい Idempotency-Key を使ってください。",
+            en="Use a new key for a new question.",
+        ),
     ),
     "conflict": ProblemWords(
         status=409,
@@ -137,7 +140,10 @@ PROBLEMS: dict[str, ProblemWords] = {
     "in_progress": ProblemWords(
         status=409,
         title=Words(ja="同じ質問に回答中です", en="The same question is being answered"),
-        detail=Words(ja="同じキーで少し後に再度お試しください。", en="Try again shortly with the same key."),
+        detail=Words(
+            ja="同じ Idempotency-Key で少し後に再度お試しください。",
+            en="Try again shortly with the same key.",
+        ),
     ),
     "gone": ProblemWords(
         status=410,
@@ -342,7 +348,7 @@ REASONS: dict[str, Words] = {
     ),
     "no_units": Words(
         ja=(
-            "このデータセットのこの版には、{given} で数えられる単位（世帯など）の宣言がありません。"
+            "このデータセットのこのバージョンには、{given} で数えられる単位（世帯など）の宣言がありません。"
             "count_persons か count を使います"
         ),
         en=(

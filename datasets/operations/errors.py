@@ -37,7 +37,7 @@ NOT_WRITTEN = Words(
     en="no backup was made, and what was begun of it is removed: {cause}",
 )
 ODD_FOLDER = Words(
-    ja="データベースが、データ用フォルダの中にない版のフォルダ（{folder}）を参照しています。バックアップは作成していません",
+    ja="データベースが、データ用フォルダの中にないバージョンのフォルダ（{folder}）を参照しています。バックアップは作成していません",
     en="the database names a version's folder that is none of the data folder ({folder}); no backup was made",
 )
 NO_CLIENT = Words(

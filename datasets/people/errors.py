@@ -26,7 +26,7 @@ class UnknownKey(PeopleError):
 
     code = "unknown_key"
     # The name is not part of it: the caller has shown a key, and no name yet.
-    words = Words(ja="有効なキーではありません", en="no enabled user has this key")
+    words = Words(ja="有効な API キーではありません", en="no enabled user has this key")
 
 
 class InvalidName(PeopleError):
@@ -61,10 +61,10 @@ class WrongSecret(PeopleError):
 
     code = "wrong_secret"
     words = Words(
-        ja="シークレットが、このデータベースのキーに使われているものと異なります。すべてのサーバーで同じ "
+        ja="シークレットが、このデータベースの API キーに使われているものと異なります。すべてのサーバーで同じ "
         "SUDARE_SECRET_KEY（または SUDARE_SECRET_KEY_FILE）を指定してください。シークレットを替えるときは、以前の値を "
         "SUDARE_SECRET_KEY_PREVIOUS に指定します。以前の値が失われた場合は sudare init --new-secret を実行し、"
-        "全員のキーを発行し直してください",
+        "全員の API キーを発行し直してください",
         en="the secret is not the one that this database's keys are kept under: give every server the same "
         "SUDARE_SECRET_KEY (or SUDARE_SECRET_KEY_FILE). To change the secret, name the one before in "
         "SUDARE_SECRET_KEY_PREVIOUS. If that is lost, run `sudare init --new-secret` and rotate everybody's key",
@@ -83,7 +83,7 @@ class SecretLost(PeopleError):
     words = Words(
         ja="{file} がありませんが、データベースにはこのシークレットを前提とする記録があります。バックアップから戻すか、"
         "SUDARE_SECRET_KEY で指定してください。失われた場合は sudare init --new-secret を実行し、"
-        "全員のキーを発行し直してください",
+        "全員の API キーを発行し直してください",
         en="{file} is missing, and the database has keys that depend on it: put it back from a backup, or give the "
         "secret as SUDARE_SECRET_KEY. If it is lost, run `sudare init --new-secret` and rotate everybody's key",
     )
@@ -125,7 +125,7 @@ class UserDisabled(_Named):
     code = "user_disabled"
     words = Words(
         ja="利用者 {name} は無効化されています。アクセスを戻すには sudare user enable {name} を実行してください"
-        "（新しいキーが発行されます）",
+        "（新しい API キーが発行されます）",
         en="user {name} is disabled: `sudare user enable {name}` gives its access back, with a new key",
     )
 
@@ -135,6 +135,6 @@ class NotDisabled(_Named):
 
     code = "user_not_disabled"
     words = Words(
-        ja="利用者 {name} は無効化されていません。新しいキーは sudare user rotate {name} で発行できます",
+        ja="利用者 {name} は無効化されていません。新しい API キーは sudare user rotate {name} で発行できます",
         en="user {name} is not disabled; `sudare user rotate {name}` gives it a new key",
     )

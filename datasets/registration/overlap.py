@@ -41,7 +41,7 @@ ALL_VERSIONS = (
 )
 SAME_ROWS = Words(
     ja=(
-        "この元データの行は、並び順を除いて {dataset} の第 {number} 版と同じで、生涯上限が 2 つになります。"
+        "この元データの行は、並び順を除いて {dataset} のバージョン {number} と同じで、生涯上限が 2 つになります。"
         "上限を共有するには、データ定義ファイルに `lineage: {dataset}` と書いてください"
     ),
     en=(
@@ -96,7 +96,7 @@ class RegistrationNotice:
         ),
         "overlap_known": Words(
             ja=(
-                "このデータと {lineage} の人々の約 {percent} % が共通です（以前の版と同様です）。"
+                "このデータと {lineage} の人々の約 {percent} % が共通です（以前のバージョンと同様です）。"
                 "同じ `population:` で合計を抑えられます"
             ),
             en=(

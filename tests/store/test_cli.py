@@ -362,6 +362,17 @@ def test_a_grant_names_exactly_one_account(sudare, town):
     assert "give exactly one of --user, --org, --dataset-cap" in refused
 
 
+def test_amounts_have_their_sign_in_japanese_and_no_reason_leaves_no_mark(sudare, town, monkeypatch):
+    monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
+    words = ["grant", "--dataset", "town", "--user", "aoi", "--epsilon", "1", "--reason", "月報"]
+    assert "ε 1 を付与しました" in sudare(*words)
+    assert "epsilon" not in sudare("grant", "list")
+    sudare("dataset", "retire", "town")
+    history = sudare("budget", "history", "--dataset", "town")
+    assert "）：月報［" in history
+    assert re.search(r"廃止（operator:\w+）［", history)
+
+
 def test_the_ledger_verifies_itself(sudare, town):
     assert "agree" in sudare("ledger", "verify")
 

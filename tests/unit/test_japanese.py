@@ -7,7 +7,7 @@ terminal (`test_spoken_commands.py`).
 import re
 
 import pytest
-from japanese import JAPANESE, LATIN, PROPER_NAMES, Text, english_in, texts, typed
+from japanese import JAPANESE, LATIN, PROPER_NAMES, ROOT, Text, english_in, texts, typed
 
 TEXTS = list(texts())
 WRONG_TERMS = {
@@ -16,7 +16,10 @@ WRONG_TERMS = {
     "価格": "予算の消費量",
     "無料": "予算を消費しない",
     "見本市": "架空の市",
-    "仕訳帳": "予算台帳",
+    "仕訳": "予算台帳",
+    "原本": "元データ",
+    "版": "バージョン",
+    "分の 1": "倍",
     "ディスクリプタ": "データ定義ファイル",
     "記述子": "データ定義ファイル",
     "リハーサル": "試行",
@@ -63,6 +66,13 @@ def test_no_proper_name_is_on_the_list_for_nothing() -> None:
 @pytest.mark.parametrize("wrong", WRONG_TERMS)
 def test_terms_are_those_of_the_office(wrong: str) -> None:
     assert [text for text in TEXTS if wrong in text.text] == []
+
+
+@pytest.mark.parametrize("wrong", ["仕訳", "原本", "版"])
+def test_guides_and_messages_use_one_term_for_each_thing(wrong: str) -> None:
+    guides = [*ROOT.glob("*.ja.md"), *ROOT.glob("docs/*.ja.md")]
+    assert len(guides) > 8
+    assert [guide.name for guide in guides if wrong in guide.read_text("utf-8")] == []
 
 
 def test_the_ledger_is_called_by_its_whole_name() -> None:

@@ -141,6 +141,28 @@ def test_wrong_use_is_told_in_japanese(words: tuple[str, ...]) -> None:
     assert [word for word in english(told.output, words) if word not in " ".join(words)] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("dataset", "register"), "エラー: 引数を指定してください：'DESCRIPTOR'。"),
+        (("dataset", "chek"), "エラー: 'chek' というコマンドはありません。（'check' のことですか）"),
+        (
+            ("dataset", "retir"),
+            "エラー: 'retir' というコマンドはありません。（'register', 'retire', 'unretire' のことですか）",
+        ),
+        (("--helpp",), "エラー: '--helpp' というオプションはありません。（'--help' のことですか）"),
+        (("stop", "--dataset", "x", "lst"), ""),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("japanese")
+def test_what_click_puts_together_is_set_as_japanese_is(words: tuple[str, ...], told: str) -> None:
+    shown = sudare(*words)
+    assert shown.exit_code == 2
+    assert told in shown.output
+    assert not re.search(r"[：。] |'\.(\s|$)", shown.output)
+
+
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)
 def test_wrong_use_is_told_in_english_without_a_japanese_word(words: tuple[str, ...]) -> None:
     told = sudare(*words)
@@ -236,6 +258,15 @@ def test_what_the_system_refuses_is_told_in_japanese() -> None:
     for number in CAUSES:
         assert english_in(cause_of(OSError(number, os.strerror(number)))) == []
     assert cause_of(OSError(9999, "odd")) == "odd"
+
+
+def test_a_sentence_is_not_told_a_placeholder() -> None:
+    placeholder = re.compile(r"(?<![A-Za-z_-])(FOLDER|DATA|EXPORT|REASON|DESCRIPTOR|NAME|PLAN)(?![A-Za-z_-])")
+    assert [told for told in HELP.values() if placeholder.search(told)] == []
+
+
+def test_a_japanese_sentence_calls_the_key_by_its_whole_name() -> None:
+    assert [told for told in HELP.values() if re.search(r"(?<!API )キー", told)] == []
 
 
 def test_lines_break_between_japanese_letters_and_never_before_a_full_stop() -> None:

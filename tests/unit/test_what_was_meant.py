@@ -7,10 +7,11 @@ from doubles import count, query, register
 
 from privacy.about import About, ColumnAbout
 from privacy.clamps import CLAMPS_MAX
+from privacy.hint_words import share_of
 from privacy.plan import plan
 from privacy.query import Compare, Group, InvalidQuery, Key, Problem, Query, Statistic
 from privacy.schema import Category, Number, Text
-from privacy.words import Words
+from privacy.words import Words, grouped
 
 WARD = Category(
     name="ward",
@@ -97,3 +98,16 @@ def test_a_column_is_known_by_its_titles_too_but_not_one_that_is_held_only(
     problem = refused(query(group_by=(Key(column=name),)))
     assert (problem.reason, problem.nearest) == ("unknown_column", meant)
     assert problem.expected == "ward, sex, age"
+
+
+@pytest.mark.parametrize(
+    ("plain", "shown"),
+    [("89872", "89,872"), ("1234.50", "1,234.50"), ("-0.5", "-0.5"), ("x", "x"), ("20", "20")],
+)
+def test_a_large_number_is_told_with_its_thousands_apart(plain: str, shown: str) -> None:
+    assert grouped(plain) == shown
+
+
+@pytest.mark.parametrize(("ratio", "share"), [(1.58, "0.63"), (30.0, "0.033"), (1.0, "1"), (1e5, "0.00001")])
+def test_what_is_left_is_told_as_a_share(ratio: float, share: str) -> None:
+    assert share_of(ratio) == share
