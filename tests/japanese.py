@@ -52,6 +52,8 @@ PROPER_NAMES = frozenset(
             "SHA-256",
         ),
         *("NaN", "MiB", "NUL", "CR", "LF", "CRLF", "Ctrl-C", "scikit-learn", "JavaScript", "SQL"),
+        # the sheet of notes in a workbook is called in both languages
+        "Notes",
         # the words of statistics and anonymisation that Japanese writes so, too
         *("ID", "k", "l", "t", "c", "n", "k-map", "map"),
     )
