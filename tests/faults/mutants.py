@@ -503,11 +503,18 @@ MUTANTS = (
         (f"{QUANTILES}::test_each_choice_costs_its_share_and_all_together_the_price",),
     ),
     Mutant(
-        "each level of splits at the whole price",
-        "privacy/quantiles.py",
-        "        levels = split(price, [Fraction(1)] * splits.depth_of(self.qs))\n",
-        "        levels = [price] * splits.depth_of(self.qs)\n",
-        ("tests/unit/test_splits.py::test_the_levels_prices_add_up_to_the_whole",),
+        "what is left of the price below a split twice what it leaves",
+        "privacy/splits.py",
+        "        left |= {child: rest for child in",
+        "        left |= {child: left[number] for child in",
+        (f"{SPLITS}::test_each_path_spends_the_price_and_none_more",),
+    ),
+    Mutant(
+        "below a split more spent than one row more may cost",
+        "privacy/splits.py",
+        "        left |= {child: rest for child in",
+        "        left |= {child: left[number] for child in",
+        (f"{SPLITS}::test_rows_more_cost_on_all_paths_together_no_more_than_their_number_of_prices",),
     ),
     Mutant(
         "each grid of a workload at the whole price",
@@ -1457,7 +1464,7 @@ MUTANTS = (
         "privacy/splits.py",
         "left[-1], right[0] = cut[share], count - cut[share]",
         "left[-1], right[0] = count, count",
-        (f"{SPLITS}::test_rows_more_move_all_choices_of_a_level_together_no_further_than_one",),
+        (f"{SPLITS}::test_rows_more_cost_on_all_paths_together_no_more_than_their_number_of_prices",),
     ),
     Mutant(
         "a table that takes rows from another",
