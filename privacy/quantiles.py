@@ -258,7 +258,7 @@ class Quantiles:
         """What `rank_error` leaves out: half a share of each bin that splits, of all rows at most."""
         return Fraction(splits.depth_of(self.qs) - 1, 2 * splits.PARTS) if self.by_splits else Fraction(0)
 
-    def code_bounds(self, target: ChoiceTarget, bin: int) -> float:
+    def code_bounds(self, target: Literal["value", "low", "high"], bin: int) -> float:
         """The code that a bin stands for: its middle as a value, its outer edge as a bound."""
         if bin < 0:
             return self.low

@@ -137,7 +137,7 @@ def test_there_are_as_few_levels_as_can_be_and_a_node_knows_its_height(count: in
 
 
 def test_the_first_and_the_last_of_nine_have_short_paths() -> None:
-    """Deciles lie furthest apart at the ends: the lowest three and the highest take part in three draws, not in four."""
+    """Deciles lie furthest apart at the ends: both take part in three draws, not in four."""
     depths = {node.index: node.depth for node in nodes_of(DECILES)}
     assert [depths[place] for place in range(9)] == [2, 1, 2, 0, 3, 2, 3, 1, 2]
 
