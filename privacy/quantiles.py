@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from privacy import splits, trees
+from privacy import quantile_bounds, splits, trees
 from privacy.aggregates import Get
 from privacy.budget import NANO, Price, split
 from privacy.distributions import NoiseDistribution
@@ -27,17 +27,15 @@ from privacy.noise import Integers, Mechanism, Noise
 from privacy.schema import Measure
 
 BINS_MAX = 1 << 14
-# Stands for a rank beyond every row: scaled ranks stay below 2³³ rows times 10⁴, so differences fit int64.
-_FAR = 1 << 61
 CHOICES_MAX = 1 << 18
 """How many noisy scores one statistic may draw: a quarter of a million take under a second."""
 
-ChoiceTarget = Literal["value", "share", "low", "high"]
+ChoiceTarget = Literal["value", "share", "ends"]
 
 
 @dataclass(frozen=True, slots=True)
 class NoisyChoice:
-    """One noisy choice: a quantile itself, the share of a bin that splits, or an end of bounds.
+    """One noisy choice: a quantile itself, the share of a bin that splits, or both ends of bounds.
 
     `q` is the quantile among the rows that are asked; `node` numbers the node of a split.
     """
@@ -51,15 +49,15 @@ class NoisyChoice:
 class Quantiles:
     """Quantiles of a column's codes clamped to `low` … `high`, in bins of `width` codes.
 
-    By choice, each quantile (and each end of its bounds) is drawn by report-noisy-max with a part of the
-    price. The score of a bin is minus the rows between it and the rank q·n, that is
+    By choice, each quantile is drawn by report-noisy-max with a part of the price, and so is each pair of bounds
+    (`privacy.quantile_bounds`). The score of a bin is minus the rows between it and the rank q·n, that is
     -max(0, lt - q·n, q·n - le) with lt rows below it and le up to its end. One row more moves q·n - lt and
     q·n - le by at most max(q, 1-q), so k rows by k·max(q, 1-q); scores are scaled by the denominator of q to
     be whole. Cells are disjoint, and the loss is linear in the rows moved, so k rows in several cells cost no
     more than in one (parallel composition).
 
-    By splits, several quantiles are chosen so that the choices of a level share nothing (`privacy.splits`): a
-    level's nodes are asked at the level's price, and the levels' prices add up.
+    By splits, several quantiles are chosen so that both sides of a split share nothing (`privacy.splits`): the
+    prices along each path add up to the whole.
 
     By tree, counts of all nodes of a tree over the bins get additive noise: k rows move k counts on each of
     h levels, so h·k in L1 and h·k² in squared L2. All quantiles then follow without further price.
@@ -112,21 +110,20 @@ class Quantiles:
         return self.rows**2 * len(self.levels)
 
     def choices(self) -> tuple[NoisyChoice, ...]:
-        """What is chosen: values (and shares of bins that split), then the ends of bounds."""
+        """What is chosen: values (and shares of bins that split), then the bounds."""
         values = [NoisyChoice(q, "value") for q in self.qs]
         if self.by_splits:
             values = []
             for number, node in enumerate(splits.nodes_of(self.qs)):
                 values.append(NoisyChoice(node.q, "value", number))
                 values += [NoisyChoice(node.q, "share", number)] if node.splits else []
-        ends: tuple[ChoiceTarget, ...] = ("low", "high") if self.value_bounds else ()
-        return (*values, *(NoisyChoice(q, place) for q in self.qs for place in ends))
+        return (*values, *(NoisyChoice(q, "ends") for q in self.qs if self.value_bounds))
 
     def mechanisms(self, price: Price, measure: Measure) -> list[Mechanism]:
-        """The mechanism of each choice. With bounds, the values get half of the price and each end a quarter.
+        """The mechanism of each choice. With bounds, the values get half of the price and the bounds the other.
 
-        Values by splits share their part of the price level by level; a level's nodes all cost the same
-        money, each of them the whole of it, since a row is in one of them only.
+        Values by splits share their part of the price along each path, since a row is on one path only
+        (`splits.path_prices`).
         """
         return [
             Mechanism(
@@ -142,7 +139,7 @@ class Quantiles:
 
     def draw_prices(self, price: Price) -> list[Price]:
         """The price of each choice, in the order of `choices`."""
-        ends = 2 * len(self.qs) if self.value_bounds else 0
+        ends = len(self.qs) if self.value_bounds else 0
         value_price, *end_prices = split(price, [Fraction(max(1, ends)), *([Fraction(1)] * ends)])
         return [*self._value_prices(value_price), *end_prices]
 
@@ -150,18 +147,15 @@ class Quantiles:
         """A price at which every choice costs `least` or more: each part rounded up, as `draw_prices` rounds down."""
         levels = splits.depth_of(self.qs) / splits.SHARE_PRICE if self.by_splits else len(self.qs)
         values = math.ceil(least.nano * levels)
-        ends = 4 * len(self.qs) * least.nano
+        ends = 2 * len(self.qs) * least.nano
         return Price(max(2 * values, ends) if self.value_bounds else values)
 
     def _value_prices(self, price: Price) -> list[Price]:
         if not self.by_splits:
             return split(price, [Fraction(1)] * len(self.qs))
-        levels = split(price, [Fraction(1)] * splits.depth_of(self.qs))
         found = []
-        for node in splits.nodes_of(self.qs):
-            level = levels[node.depth]
-            # The whole level's price for each node: a row lies on one side of a split only (parallel composition).
-            found += split(level, [1 - splits.SHARE_PRICE, splits.SHARE_PRICE]) if node.splits else [level]
+        for node, part in zip(splits.nodes_of(self.qs), splits.path_prices(self.qs, price), strict=True):
+            found += split(part, [1 - splits.SHARE_PRICE, splits.SHARE_PRICE]) if node.splits else [part]
         return found
 
     def choose(self, get: Get, mechanisms: Sequence[Mechanism], noise: Noise) -> Integers:
@@ -172,19 +166,20 @@ class Quantiles:
         histograms = get(self.exact).reshape(-1, self.bins)
         ranks = _Ranks.of(histograms)
         known = list(zip(self.choices(), mechanisms, strict=True))
-        values = self._split_values(histograms, known, noise) if self.by_splits else []
-        found: dict[ChoiceTarget, list[list[int]]] = {"value": values, "low": [], "high": []}
+        found = self._split_values(histograms, known, noise) if self.by_splits else []
         for choice, mechanism in known:
-            if choice.node < 0:
-                shift = _shift(mechanism, self.bins)
+            if choice.target == "value" and choice.node < 0:
                 # One choice a cell at the whole price: cells are disjoint.
-                places = [noise.top(scores, mechanism) for scores in ranks.scores(choice, shift)]
-                # Ends are chosen among the bins and the domain's two ends, of which the lower one comes first.
-                found[choice.target].append(
-                    places if choice.target == "value" else [one - 1 for one in places]
-                )
-        columns = [found[place] for place in ("value", "low", "high") if found[place]]
-        return np.array([row for rows in zip(*columns, strict=True) for row in rows], dtype=np.int64)
+                found.append([noise.top(scores, mechanism) for scores in ranks.scores(choice)])
+        rows = [[places] for places in found]
+        ends = [(choice.q, mechanism) for choice, mechanism in known if choice.target == "ends"]
+        for (q, mechanism), row in zip(ends, rows, strict=bool(ends)):
+            pairs = [
+                quantile_bounds.choose(histogram, value, q, mechanism, noise)
+                for histogram, value in zip(histograms, row[0], strict=True)
+            ]
+            row += [list(end) for end in zip(*pairs, strict=True)]
+        return np.array([places for row in rows for places in row], dtype=np.int64)
 
     def _split_values(
         self, histograms: Integers, known: Sequence[tuple[NoisyChoice, Mechanism]], noise: Noise
@@ -240,7 +235,9 @@ class Quantiles:
         choices, doubt_of_draw = self.choices(), doubt / self._draws_behind
         own = {choice.node: 0 for choice in choices}
         for choice, mechanism in zip(choices, mechanisms, strict=True):
-            stray = math.ceil(_shift(mechanism, self.bins, doubt_of_draw) / choice.q.denominator)
+            # A bin is cut in one of so many places; of few bins there are fewer.
+            candidates = max(self.bins, splits.PARTS) if choice.target == "share" else self.bins
+            stray = math.ceil(_shift(mechanism, candidates, doubt_of_draw) / choice.q.denominator)
             if choice.target == "value" and choice.node < 0:
                 errors[choice.q] = stray
             elif choice.target in ("value", "share"):
@@ -261,7 +258,7 @@ class Quantiles:
         """What `rank_error` leaves out: half a share of each bin that splits, of all rows at most."""
         return Fraction(splits.depth_of(self.qs) - 1, 2 * splits.PARTS) if self.by_splits else Fraction(0)
 
-    def code_bounds(self, target: ChoiceTarget, bin: int) -> float:
+    def code_bounds(self, target: Literal["value", "low", "high"], bin: int) -> float:
         """The code that a bin stands for: its middle as a value, its outer edge as a bound."""
         if bin < 0:
             return self.low
@@ -345,7 +342,7 @@ def _worst(q: Fraction) -> Fraction:
     return max(q, 1 - q)
 
 
-def _shift(mechanism: Mechanism, bins: int, doubt: float = 0.025) -> int:
+def _shift(mechanism: Mechanism, bins: int, doubt: float) -> int:
     """How far, in scaled ranks, a choice among `bins` + 2 strays with probability `doubt` at most."""
     epsilon = mechanism.price.nano / NANO
     # A choice of ε has bounded range and costs ρ = ε²/8 (Cesar & Rogers 2021, lemma 3.4).
@@ -366,22 +363,11 @@ class _Ranks:
         upto = np.cumsum(histograms, axis=1)
         return cls(upto - histograms, upto)
 
-    def scores(self, choice: NoisyChoice, shift: int) -> Iterator[Integers]:
-        """The scores of all bins, cell by cell.
-
-        A bound aims `shift` ranks lower or higher, so that it misses the quantile's rank only if the choice
-        strays further than that; the ends of the domain are two bins more, below and above everything.
-        """
+    def scores(self, choice: NoisyChoice) -> Iterator[Integers]:
+        """The scores of all bins, cell by cell."""
         scale, part = choice.q.denominator, choice.q.numerator
         for below, upto in zip(self.below, self.upto, strict=True):
-            goal = part * int(upto[-1])
-            if choice.target == "value":
-                yield _score(below * scale, upto * scale, goal)
-                continue
-            goal += shift if choice.target == "high" else -shift
-            whole = int(upto[-1]) * scale
-            left = np.concatenate([[-_FAR], below * scale, [whole]])
-            yield _score(left, np.concatenate([[0], upto * scale, [_FAR]]), goal)
+            yield _score(below * scale, upto * scale, part * int(upto[-1]))
 
 
 def _score(below: Integers, upto: Integers, goal: int) -> Integers:

@@ -1,8 +1,10 @@
 """Several quantiles by splitting: the middle one first, then each side among its own rows.
 
 With m quantiles there are L = ⌊log₂ m⌋ + 1 levels instead of m choices, since the sides of a split are disjoint: a
-row more lies on one side, so all nodes of a level are asked at the level's whole price (Kaplan, Schnapp &
-Stemmer 2022, "Differentially private approximate quantiles"). Reads no data; draws through `Noise` alone.
+row more lies on one side, so each side is asked at the whole of what its split leaves (Kaplan, Schnapp & Stemmer
+2022, "Differentially private approximate quantiles"). They give each level the same part of the price; here each
+path from the first node to a last one spends the whole price, so that short paths have larger parts (`path_prices`).
+Reads no data; draws through `Noise` alone.
 
 Where many rows share the bin that splits, it must be known how many of them belong to either side, or the ranks
 of both sides are off by up to that many. So a split also chooses a share s of its bin: the left side gets
@@ -12,19 +14,20 @@ exactly one of both sides by exactly one row, and k rows change k: what is disjo
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
+from privacy.budget import NANO, Price, split
 from privacy.noise import Integers, Mechanism, Noise
 
 PARTS = 1 << 10
 """Into how many shares a splitting bin can be cut: its rows are placed to within half of that."""
 
-SHARE_PRICE = Fraction(1, 5)
-"""The part of a level's price that cuts the bin; the rest chooses it. Choosing errs 5/4 as much as it would alone."""
+SHARE_PRICE = Fraction(1, 6)
+"""The part of a level's price that cuts the bin; the rest chooses it. Choosing errs 6/5 as much as it would alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Node:
     """One choice: quantile number `index`, which among the rows of its side is the quantile `q`.
 
     `left` and `right` are numbers of nodes, or None; `low` and `high` are the quantiles between which it lies.
+    `height` is the number of levels from it down to the last node below it, its own included.
     """
 
     index: int
@@ -39,6 +43,7 @@ class Node:
     low: Fraction
     high: Fraction
     depth: int
+    height: int
     left: int | None
     right: int | None
 
@@ -56,22 +61,61 @@ def nodes_of(qs: tuple[Fraction, ...]) -> tuple[Node, ...]:
         if first >= last:
             return None
         # Numbered before its children, so that parents stand before children: errors are added up in that order.
-        place, middle = len(found), (first + last) // 2
+        place, middle = len(found), first + _left_of(last - first, deep_left=low > 0 and high == 1)
         q = qs[middle]
         relative = (q - low) / (high - low) if high > low else Fraction(0)
-        found.append(Node(index=middle, q=relative, low=low, high=high, depth=depth, left=None, right=None))
+        node = Node(
+            index=middle,
+            q=relative,
+            low=low,
+            high=high,
+            depth=depth,
+            height=(last - first).bit_length(),
+            left=None,
+            right=None,
+        )
+        found.append(node)
         left = grow(first, middle, low, q, depth + 1)
         right = grow(middle + 1, last, q, high, depth + 1)
-        found[place] = Node(index=middle, q=relative, low=low, high=high, depth=depth, left=left, right=right)
+        found[place] = replace(node, left=left, right=right)
         return place
 
     grow(0, len(qs), Fraction(0), Fraction(1), 0)
     return tuple(found)
 
 
+def _left_of(count: int, *, deep_left: bool) -> int:
+    """How many of so many quantiles lie left of the one that splits them.
+
+    One side is as small as the other's levels allow and has a level less where it can: its paths are shorter and have
+    larger parts of the price. That is the outer side, since values lie furthest apart at the ends of most columns.
+    """
+    levels = count.bit_length() - 1
+    # A side of so many levels has at most 2^levels - 1 nodes, and one of a level less is full at 2^(levels-1) - 1.
+    deep = min((1 << levels) - 1, count - 1 - ((1 << levels >> 1) - 1))
+    return deep if deep_left else count - 1 - deep
+
+
+def path_prices(qs: tuple[Fraction, ...], price: Price) -> list[Price]:
+    """The price of each node: of what its parents leave, one part in as many as there are levels from it downwards.
+
+    Both sides of a split may spend all that it leaves, however they spend it: a row more changes the rows of one side
+    only, so it moves the draws of one path, and those of any path cost the whole price or less (parallel composition,
+    McSherry 2009, node by node). k rows may lie on several paths: each costs at most a kth of what k rows on one cost.
+    """
+    nodes = nodes_of(qs)
+    left, own = {0: price}, []
+    # Parents come first, so that what is left for a node is known when its turn comes.
+    for number, node in enumerate(nodes):
+        mine, rest = split(left[number], [Fraction(1), Fraction(node.height - 1)])
+        own.append(mine)
+        left |= {child: rest for child in (node.left, node.right) if child is not None}
+    return own
+
+
 def depth_of(qs: tuple[Fraction, ...]) -> int:
-    """The number of levels of the nodes: the draws that one row takes part in, one after the other."""
-    # Halves of halves: as many levels as the number of quantiles has binary digits.
+    """The number of levels of the nodes: the nodes that one row takes part in at most, one after the other."""
+    # The fewest that will do: as many levels as the number of quantiles has binary digits.
     return len(qs).bit_length()
 
 
@@ -117,12 +161,12 @@ def predicted_deviation(qs: tuple[Fraction, ...], *, zcdp: bool) -> float:
     A choice of range 2Δ at ε has ranks of about a Laplace distribution with scale 2Δ/ε; the rank aimed at lies
     between those of its parents, in proportion, so their errors come down in proportion too.
     """
-    levels, nodes = depth_of(qs), nodes_of(qs)
+    prices = path_prices(qs, Price(NANO))
     errors: dict[Fraction, float] = {Fraction(0): 0.0, Fraction(1): 0.0}
     worst = 0.0
-    for node in nodes:
+    for node, part in zip(nodes_of(qs), prices, strict=True):
         # A node that splits pays for the share as well, the last ones do not.
-        price = (1 - float(SHARE_PRICE) if node.splits else 1.0) / levels
+        price = part.nano / NANO * (1 - float(SHARE_PRICE) if node.splits else 1.0)
         epsilon = math.sqrt(8 * price) if zcdp else price
         own = math.sqrt(2) * 2 * float(max(node.q, 1 - node.q)) / epsilon
         q = float(node.q)

@@ -19,6 +19,7 @@ CONSTANT, MADE_ALIKE = "tests/unit/test_constant_columns.py", "tests/store/test_
 FIT = "tests/statistical/test_distribution.py"
 UNKNOWN, OPEN = "tests/unit/test_partition_selection.py", "tests/store/test_open_columns.py"
 SPLITS = "tests/unit/test_splits.py"
+BOUNDS_OF_QUANTILES = "tests/unit/test_quantile_bounds.py"
 SEARCHED = "tests/unit/test_sensitivity_search.py"
 PLAN, NOISE = "tests/unit/test_plan.py", "tests/unit/test_noise.py"
 SENSITIVITY = f"{PLAN}::test_sensitivity_is_what_the_most_extreme_person_moves_and_no_more"
@@ -503,11 +504,27 @@ MUTANTS = (
         (f"{QUANTILES}::test_each_choice_costs_its_share_and_all_together_the_price",),
     ),
     Mutant(
-        "each level of splits at the whole price",
-        "privacy/quantiles.py",
-        "        levels = split(price, [Fraction(1)] * splits.depth_of(self.qs))\n",
-        "        levels = [price] * splits.depth_of(self.qs)\n",
-        ("tests/unit/test_splits.py::test_the_levels_prices_add_up_to_the_whole",),
+        "below a split as much spent as if it had cost nothing",
+        "privacy/splits.py",
+        "        left |= {child: rest for child in",
+        "        left |= {child: left[number] for child in",
+        (f"{SPLITS}::test_each_path_spends_the_price_and_none_more",),
+    ),
+    Mutant(
+        "bounds of a quantile as if one pair alone could be wrong",
+        "privacy/quantile_bounds.py",
+        "    shift = stray(mechanism, len(lows), DOUBT)\n",
+        "    shift = stray(mechanism, 1, DOUBT)\n",
+        (f"{BOUNDS_OF_QUANTILES}::test_at_worst_bounds_miss_the_quantile_as_often_as_they_may_and_no_more",),
+    ),
+    Mutant(
+        "a pair of bounds scored by both of its ends",
+        "privacy/quantile_bounds.py",
+        "-np.maximum(low_loss[lows], high_loss[highs])",
+        "-(low_loss[lows] + high_loss[highs])",
+        (
+            f"{BOUNDS_OF_QUANTILES}::test_a_row_more_moves_a_pairs_score_by_its_sensitivity_at_most_and_once_as_far",
+        ),
     ),
     Mutant(
         "each grid of a workload at the whole price",
@@ -1457,7 +1474,7 @@ MUTANTS = (
         "privacy/splits.py",
         "left[-1], right[0] = cut[share], count - cut[share]",
         "left[-1], right[0] = count, count",
-        (f"{SPLITS}::test_rows_more_move_all_choices_of_a_level_together_no_further_than_one",),
+        (f"{SPLITS}::test_rows_more_cost_on_all_paths_together_no_more_than_their_number_of_prices",),
     ),
     Mutant(
         "a table that takes rows from another",
