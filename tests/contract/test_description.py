@@ -64,7 +64,8 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(described: dict[st
         assert operation["summary"] or operation["description"], name
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                assert list(response["content"]) == ["application/problem+json"], name
+                # A page for whoever comes with a browser.
+                assert list(response["content"]) == ["application/problem+json", "text/html"], name
 
 
 def test_every_problem_of_the_catalogue_is_in_the_description(described: dict[str, Any]) -> None:

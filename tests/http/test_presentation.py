@@ -81,7 +81,8 @@ def test_rows_are_selected_anew_from_an_answer_that_is_told_again(visitor: Visit
     whole = rows(visitor, PLAIN)
     with_engine(visitor, NoEngine())
     for user in ("aoi", "ren"):
-        assert without_ends(rows(visitor, TOP, user)["rows"]) == top_of(whole["rows"])
+        expected = [row | {"each": pytest.approx(row["each"])} for row in top_of(whole["rows"])]
+        assert without_ends(rows(visitor, TOP, user)["rows"]) == expected
         # Of an answer that was cut before, the whole is told again, and another part of it.
         least = rows(visitor, {**PLAIN, "order_by": "n", "limit": 1}, user)["rows"]
         assert least == sorted(whole["rows"], key=lambda row: row["n"])[:1]
