@@ -35,6 +35,8 @@ INTERVALS_MAX = 10
 SUMMABLE = ("count", "count_persons", "sum")
 """Statistics of which a share of the total means something: those of all cells add up to those of everybody."""
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+ORDER_MAX = 200
+"""Longer text is no column with a direction; looking for one in it would take as long as its length squared."""
 _WORDED_ORDER = re.compile(r"[-+](?P<signed>.+)|(?P<name>.+?)\s+(asc|desc)(ending)?", re.IGNORECASE)
 
 Code = Literal["derived", "selected", "ordered", "limited"]
@@ -347,7 +349,7 @@ def _check_order(order: Order, pointer: str, known: Mapping[str, ReleasedColumn]
     if order.column in known:
         return
     # As SQL and sort commands write it: the column is meant, and only the form is another.
-    worded = _WORDED_ORDER.fullmatch(order.column)
+    worded = _WORDED_ORDER.fullmatch(order.column[:ORDER_MAX])
     if worded and (worded["signed"] or worded["name"]) in known:
         name = worded["signed"] or worded["name"]
         resolver.refuse(pointer, "order_by_form", order.column, f'{{"column": "{name}", "descending": true}}')
