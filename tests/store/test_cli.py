@@ -292,8 +292,8 @@ def test_what_an_organisation_spends_without_a_limit_is_shown(sudare, town, monk
     shown = sudare("budget", "show")
     assert "town  organisation:sunrise: 0 使用済み（上限なし）" in shown
     assert "town  user:aoi: 0.5 のうち 0 使用済み" in shown
-    assert sudare(*TO_AOI, "0.1") == "town について user:aoi に epsilon 0.1 を付与しました\n"
-    assert sudare(*TO_AOI, "0.1", "--lower") == "town について user:aoi から epsilon 0.1 を取り消しました\n"
+    assert sudare(*TO_AOI, "0.1") == "town について user:aoi に ε 0.1 を付与しました\n"
+    assert sudare(*TO_AOI, "0.1", "--lower") == "town について user:aoi から ε 0.1 を取り消しました\n"
 
 
 def test_grants_are_listed_newest_first_with_their_people(sudare, town, monkeypatch):
@@ -309,7 +309,7 @@ def test_grants_are_listed_newest_first_with_their_people(sudare, town, monkeypa
     (pending,) = json.loads(sudare("grant", "list", "--pending", "--json"))
     assert (pending["account"], pending["state"]) == ("dataset:town", "pending")
     monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
-    assert "dataset:town: epsilon 3 増額、承認待ち" in sudare("grant", "list", "--pending")
+    assert "dataset:town: ε 3 増額、承認待ち" in sudare("grant", "list", "--pending")
 
 
 @pytest.mark.parametrize(
@@ -497,7 +497,7 @@ def test_the_cap_of_a_population_is_granted_by_two_people_and_shown(sudare, city
     ]
     monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
     assert sudare(*FOR_CITY, "0.1", "--lower").splitlines() == [
-        "population:city の生涯上限を epsilon 0.1 引き下げました",
+        "population:city の生涯上限を ε 0.1 引き下げました",
         "これにより population:city の生涯の合計は 0.9 となります（うち 0 は使用済み）",
     ]
     for dataset in (["--dataset", "town"], ["--dataset", "town-care"], []):
@@ -508,7 +508,7 @@ def test_the_cap_of_a_population_is_granted_by_two_people_and_shown(sudare, city
     _, lowered, *_, first = json.loads(sudare("grant", "list", "--json"))
     assert (lowered["population"], lowered["account"]) == ("city", "population:city")
     assert (first["state"], "dataset" in first) == ("effective", False)
-    assert "care+town  population:city: epsilon 0.1 減額" in sudare("grant", "list")
+    assert "care+town  population:city: ε 0.1 減額" in sudare("grant", "list")
     monkeypatch.setenv("SUDARE_LANGUAGE", "en")
     assert "agree" in sudare("ledger", "verify")
 
