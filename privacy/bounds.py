@@ -76,7 +76,8 @@ def share_of(
         # A step outwards, as what is kept may end before the next one.
         low[some] = np.where(found, grid[np.maximum(first, 0)], low[some])
         high[some] = np.where(found, grid[np.minimum(last, SHARE_STEPS)], high[some])
-    return centre, low, high
+    # Of sums that noise carried far beyond [0, 1] the nearest share may be ruled out; wider bounds hold no less.
+    return centre, np.minimum(low, centre), np.maximum(high, centre)
 
 
 def _rounding(kind: str, share: Floats, classes: int) -> Floats:
@@ -150,12 +151,9 @@ def variance_of(
         # is left, noise was larger than that.
         first, last = np.maximum(low[some], first), np.minimum(high[some], last)
         low[some], high[some] = np.where(first <= last, [first, last], [low[some], high[some]])
-    shown = np.clip(value, 0, 0.25)
-    return (
-        np.where(known, shown, np.where(total > 0, _variance_of_hidden_total(noisy), 0.0)),
-        low,
-        high,
-    )
+    hidden = np.where(total > 0, _variance_of_hidden_total(noisy), 0.0)
+    shown = np.where(known, np.clip(value, 0, 0.25), hidden)
+    return shown, np.minimum(low, shown), np.maximum(high, shown)
 
 
 def _kept_variances(

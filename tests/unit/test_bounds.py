@@ -213,3 +213,16 @@ def test_whole_laplace_noise_is_more_peaked_than_continuous_noise_rounded() -> N
         for least in range(1, 60):
             tail = float(mass[np.abs(whole) >= least].sum() / mass.sum())
             assert tail <= math.exp(-(least - 0.5) / scale) * (1 + 1e-9) + 1e-14
+
+
+@pytest.mark.parametrize("total", [-30.0, -1.0, 0.0, 2.0, 9.0, 40.0])
+def test_what_is_told_lies_inside_its_bounds_however_far_noise_carried_the_sums(total: float) -> None:
+    distribution = NoiseDistribution("laplace", 2.0)
+    some = np.linspace(-60, 60, 121)
+    value, low, high = share_of(some, total - some, distribution, 0.95, classes=2)
+    assert (low <= value).all()
+    assert (value <= high).all()
+    sums = np.stack(np.meshgrid(some[::6], some[::6], some[::6])).reshape(3, -1)
+    value, low, high = variance_of(sums, distribution, 0.95)
+    assert (low <= value).all()
+    assert (value <= high).all()
