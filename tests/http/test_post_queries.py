@@ -42,7 +42,7 @@ def test_an_answer_tells_what_was_asked_charged_and_found(visitor: Visitor) -> N
     body = told.json
     assert body["id"].startswith("q_")
     title = {"ja": "住民", "en": "Residents"}
-    assert body["dataset"] == {"id": "residents", "version": 1, "title": title}
+    assert body["dataset"] == {"id": "residents", "version": 1, "body": "131016", "title": title}
     assert body["question"] == BY_DISTRICT
     assert (body["mode"], body["reused"]) == ("run", False)
     assert body["fingerprint"].startswith("sha256:")
