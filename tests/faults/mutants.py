@@ -562,7 +562,7 @@ MUTANTS = (
         return tree
 """,
         "    return tree\n",
-        (f"{LAYOUT}::test_without_noise_every_table_is_that_of_the_rows_its_keys_have_a_cell_for",),
+        ("tests/unit/test_groups.py::test_margins_count_only_rows_that_every_key_has_a_cell_for",),
     ),
     Mutant(
         "every cell at once with the confidence of one",

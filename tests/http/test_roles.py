@@ -67,7 +67,7 @@ def test_the_table_has_every_operation_that_needs_a_key(onlooker: Visitor) -> No
     assert described <= told
 
 
-@pytest.mark.parametrize("reader", ["toma", "mayor"])
+@pytest.mark.parametrize("reader", ["toma", "hana"])
 def test_auditors_and_administrators_read_questions_and_nothing_of_results(
     visitor: Visitor, reader: str
 ) -> None:

@@ -194,7 +194,7 @@ def test_commands_and_servers_refuse_another_secret_in_a_sentence(
         code, said = sudare(*words)
         assert (code, "the secret is not the one" in said) == (1, True), said
     monkeypatch.setenv("SUDARE_LANGUAGE", "ja")
-    assert "シークレットが、このデータベースのキーに" in sudare("serve")[1]
+    assert "シークレットが、このデータベースの API キーに" in sudare("serve")[1]
     assert begun == []
     assert sudare("init", "--new-secret")[0] == 0
     assert sudare("serve")[0] == 0

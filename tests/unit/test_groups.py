@@ -196,3 +196,10 @@ def test_persons_in_two_values_of_a_group_are_counted_once():
     people = [[(0, 1, 0, 0), (1, 1, 0, 0)], [(2, 1, 0, 0)]]
     (found,) = exact_by_hand(planned, people).values()
     assert found.tolist() == [2]
+
+
+def test_margins_count_only_rows_that_every_key_has_a_cell_for():
+    keys = (Key(column="age", bins=(0, 10)), Key(column="sex"))
+    planned = plan(query(group_by=keys, totals=True), TOWN)
+    age = [term for term in planned.filter.terms if term.column == planned.axes[0].column]
+    assert [term.intervals for term in age] == [((0, 10),)]
