@@ -17,6 +17,10 @@ DATASET = {
     "body": "131016",
     "retired": False,
     "stopped": False,
+    "reference_date": None,
+    "row_is": {},
+    "contact": {},
+    "terms": {},
 }
 LISTING = "datasets.listing"
 

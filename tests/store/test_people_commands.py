@@ -96,7 +96,7 @@ def test_all_of_it_is_told_in_japanese(sudare: Sudare, monkeypatch: pytest.Monke
     assert sudare("org", "add", "museum") == "組織 museum を追加しました\n"
     assert sudare("org", "title", "museum", "--title-ja", "博物館") == "組織 museum の表示名を変更しました\n"
     assert sudare("user", "add", "mei", "--org", "museum", "--role", "auditor").startswith(
-        "mei のキー（表示は今回限り"
+        "mei の API キー（表示は今回限り"
     )
     assert sudare("user", "disable", "mei") == "利用者 mei を無効化しました\n"
     assert "に無効化" in sudare("user", "list")
