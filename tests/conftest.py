@@ -1,26 +1,48 @@
 """Fixtures that every folder of tests may use. Only what needs a real database stands here."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from databases import MIGRATED, Beginning, execute, postgres_template, sqlite_file
+from hypothesis import Phase, settings
 from postgres_server import NoPostgres, address, server
 
 from datasets.database.store import Store
+
+# Where a fault is planted, the first failing example says all: to make it small takes longer than to find it.
+settings.register_profile("first failure", phases=(Phase.explicit, Phase.generate), database=None)
+if profile := os.environ.get("TESTS_HYPOTHESIS"):
+    settings.load_profile(profile)
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The home of a PostgreSQL server; one for the whole run, skipped if impossible."""
+    """The home of a PostgreSQL server; one for the whole run, skipped if impossible.
+
+    TESTS_POSTGRES tells of one that runs already, for runs of tests within a test.
+    """
+    if running := os.environ.get("TESTS_POSTGRES"):
+        yield running
+        return
     try:
         with server(durable=False) as home:
             yield home
     except NoPostgres as reason:
         pytest.skip(f"PostgreSQL: {reason}")
+
+
+@pytest.fixture(scope="session")
+def postgres_or_none(request: pytest.FixtureRequest) -> str | None:
+    """The same, or None where there can be none."""
+    try:
+        return str(request.getfixturevalue("postgres"))
+    except pytest.skip.Exception:
+        return None
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +68,7 @@ def sqlite_url(tmp_path: Path, beginning: Beginning) -> str:
 @pytest.fixture
 def postgres_url(postgres: str, beginning: Beginning) -> Iterator[str]:
     """A fresh PostgreSQL database."""
-    name = f"sudare_{next(_numbers)}"
+    name = f"sudare_{os.getpid()}_{next(_numbers)}"
     execute(postgres, f"CREATE DATABASE {name} TEMPLATE {postgres_template(postgres, beginning)}")
     yield address(postgres, name)
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
@@ -55,7 +77,7 @@ def postgres_url(postgres: str, beginning: Beginning) -> Iterator[str]:
 @pytest.fixture
 def empty_postgres_url(postgres: str) -> Iterator[str]:
     """A PostgreSQL database without tables."""
-    name = f"sudare_{next(_numbers)}"
+    name = f"sudare_{os.getpid()}_{next(_numbers)}"
     execute(postgres, f"CREATE DATABASE {name}")
     yield address(postgres, name)
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,5 +1,6 @@
 """Fresh databases that begin in a state made once: a migration or a registration takes longer than most tests."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def sqlite_file(beginning: Beginning) -> bytes:
 @cache
 def postgres_template(home: str, beginning: Beginning) -> str:
     """The name of a database of that PostgreSQL server in that state; made once in a process."""
-    name = f"template_{beginning.name}"
+    name = f"template_{os.getpid()}_{beginning.name}"  # others may use the same server
     execute(home, f"CREATE DATABASE {name}")
     _prepared(address(home, name), beginning)
     return name

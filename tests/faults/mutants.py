@@ -346,8 +346,15 @@ MUTANTS = (
         "privacy/quantiles.py",
         "        return self.rows * len(self.levels)\n",
         "        return self.rows * max(1, len(self.levels) - 1)\n",
+        (TREE,),
+    ),
+    Mutant(
+        "a tree priced as if each person had one row, seen from outside",
+        "privacy/quantiles.py",
+        "        return self.rows * len(self.levels)\n",
+        "        return len(self.levels)\n",
         (f"{AUDIT}::test_quantiles_tell_less_than_they_cost[tree of two levels-many]",),
-        audited=40_000,
+        audited=10_000,
     ),
     Mutant(
         "choices at a third of their scale",
@@ -1228,9 +1235,9 @@ MUTANTS = (
     Mutant(
         "persons of several rows pay once for many filters",
         "privacy/parallel.py",
-        'if isinstance(estimator, Plain) and estimator.exact.kind not in ("rows", "total"):',
-        'if isinstance(estimator, Plain) and estimator.exact.kind == "values":',
-        ("tests/unit/test_parallel.py::test_totals_of_persons_pay_for_each_filter",),
+        '    if isinstance(estimator, Plain) and estimator.exact.kind not in ("rows", "total"):\n        return False\n',
+        "    return True\n",
+        ("tests/unit/test_parallel.py::test_persons_of_several_rows_pay_for_each_filter",),
     ),
     Mutant(
         "filters that overlap share a price",

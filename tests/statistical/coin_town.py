@@ -28,14 +28,14 @@ from datasets.database.store import Store
 from privacy.plan import plan
 
 PERSONS = {"few": 900, "many": int(os.environ.get("AUDIT_RUNS", "6000"))}
-SLICE = 450
-"""Persons of one answer: as many as a tree over 64 bins for nine quantiles may have cells."""
+SLICE = 300
+"""Persons of one answer: as many as nine quantiles with bounds may have cells."""
 
 ROWS = 3
 """How many rows a person has: as many as the registers allow."""
 
 COLUMNS = ("person", "slice", "block", "lane", "street", "sex", "flag", "v", "m", "s", "t", "u", "z")
-RESIDENT = {"sex": "m", "flag": "n", "v": 0, "m": 1, "s": 10, "t": 5, "u": 63, "z": 8}
+RESIDENT = {"sex": "m", "flag": "n", "v": 0, "m": 1, "s": 10, "t": 5, "u": 63, "z": 5}
 """Who surely lives in a cell."""
 
 PERSON = {"sex": "f", "flag": "y", "v": 10, "m": 0, "s": 0, "t": 0, "u": 0, "z": 0}
@@ -121,7 +121,7 @@ def coin_town(folder: Path, database: bytes, persons: int) -> CoinTown:
 
 def descriptor(measure: str, slices: int) -> str:
     tops = {"slice": slices, "block": SLICE - 1, "lane": SLICE - 1, "street": ROWS * SLICE - 1}
-    tops |= {"v": 10, "m": 19, "s": 19, "t": 10, "u": 63, "z": 15}
+    tops |= {"v": 10, "m": 19, "s": 19, "t": 10, "u": 63, "z": 10}
     numbers = {name: {"type": "integer", "min": 0, "max": top} for name, top in tops.items()}
     return derived(
         VISITS,

@@ -313,12 +313,12 @@ RANKED_IN_EPSILON = {
     "two quantiles by choice": Ranked("m", (0.49, 0.51), up_to(1, 2, 19), 0.3),
     "three quantiles by splits": Ranked("s", (0.25, 0.5, 0.75), up_to(1, 2, 11, 19), 0.35),
     "tree of one level": Ranked("t", NINE, at_the_end, 0.55),
-    "tree of two levels": Ranked("u", NINE, at_the_end, 0.5),
+    "tree of two levels": Ranked("u", NINE, at_the_end, 0.5, {"value_bounds": True}),
 }
 RANKED_IN_RHO = {
     "median": Ranked("m", (0.5,), up_to(1, 2, 19), 0.25),
     "three quantiles by splits": Ranked("m", (0.25, 0.5, 0.75), up_to(1, 2, 19), 0.1),
-    "tree of two levels, Gaussian": Ranked("z", NINE, at_the_end, 0.2, {"value_bounds": True}),
+    "tree of one level, Gaussian": Ranked("z", NINE, at_the_end, 0.2, {"value_bounds": True}),
 }
 
 

@@ -135,7 +135,16 @@ def test_exact_integers_of_small_domains_are_those_found_by_hand(engine, files, 
     agree()
 
 
-def test_a_filter_of_a_statistic_and_persons_in_a_group(engine, files) -> None:
+@pytest.mark.parametrize(
+    "groups",
+    [
+        (Group("both", ("f", "m")), Group("x", ("x",))),
+        # Members apart: every code begins a group anew, as if each were a group of its own.
+        (Group("both", ("f", "x")), Group("m", ("m",))),
+    ],
+    ids=["side by side", "apart"],
+)
+def test_a_filter_of_a_statistic_and_persons_in_a_group(engine, files, groups) -> None:
     """Sums and persons of one statistic's own filter, by groups of values in which a person stands twice."""
     women = Compare(column="sex", op="in", values=("f", "x"))
     select = [
@@ -150,7 +159,7 @@ def test_a_filter_of_a_statistic_and_persons_in_a_group(engine, files) -> None:
             )
         )
     ]
-    keys = (Key(column="sex", groups=(Group("both", ("f", "m")), Group("x", ("x",)))),)
+    keys = (Key(column="sex", groups=groups),)
     people = [[(0, 30, 5, 0), (1, 31, 6, 0), (2, 32, 7, 0)], [(0, 40, 5, 0), (0, 41, 5, 0)], [(1, 50, 5, 0)]]
     file = written(files, FAMILIES, people)
     asked = query(*select, group_by=keys)
