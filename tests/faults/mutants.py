@@ -1235,7 +1235,8 @@ MUTANTS = (
     Mutant(
         "persons of several rows pay once for many filters",
         "privacy/parallel.py",
-        '    if isinstance(estimator, Plain) and estimator.exact.kind not in ("rows", "total"):\n        return False\n',
+        '    if isinstance(estimator, Plain) and estimator.exact.kind not in ("rows", "total"):\n'
+        "        return False\n",
         "    return True\n",
         ("tests/unit/test_parallel.py::test_persons_of_several_rows_pay_for_each_filter",),
     ),
