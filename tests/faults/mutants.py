@@ -1638,7 +1638,7 @@ MUTANTS = (
         "api/http/roles.py",
         "if len(values) > 1 or not reads_query",
         "if len(values) > 1",
-        (f"{ASKING}::test_a_parameter_in_the_address_is_refused_rather_than_ignored",),
+        ("tests/http/test_get_datasets.py::test_unknown_parameters_are_refused",),
     ),
     Mutant(
         "an answer without a member that the description requires",
