@@ -125,7 +125,7 @@ PROBLEM_OF: Mapping[str, ProblemOf] = {
     "planning_too_dear": ProblemOf(problem="planning_too_dear", own_words=True),
     # What is left, what it buys and whom to ask, only the refusal knows.
     "budget_exhausted": ProblemOf(problem="budget_exhausted", own_words=True),
-    "delta_exhausted": ProblemOf(problem="budget_exhausted", given="{account}", expected="δ {left}"),
+    "delta_exhausted": ProblemOf(problem="budget_exhausted", own_words=True),
     "key_conflict": ProblemOf(problem="idempotency_conflict"),
     "in_progress": ProblemOf(problem="in_progress"),
     "planning_busy": ProblemOf(problem="planning_busy"),

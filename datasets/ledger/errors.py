@@ -3,8 +3,9 @@
 LedgerError (Refusal)
 ├── NoAccount         there is no such account: nothing may be asked
 ├── NobodyNamed       an act without the person who answers for it
-├── BudgetExhausted   the charge doesn't fit
-├── DeltaExhausted    the charge of δ doesn't fit
+├── Unpayable         the charge doesn't fit
+│   ├── BudgetExhausted  that of ε or ρ
+│   └── DeltaExhausted   that of δ
 ├── NoAnswer          no such answer, or another user's
 ├── AlreadyAnswered   (settlement) this user has used the idempotency key: `stored` is what it got
 ├── NoSuchHolder      a grant for a user or an organisation that doesn't exist
@@ -64,7 +65,24 @@ class NobodyNamed(LedgerError):
     )
 
 
-class BudgetExhausted(LedgerError):
+class Unpayable(LedgerError):
+    """An account can't pay. Whoever knows the dataset says what to do (`datasets.queries.advice`)."""
+
+    def __init__(self, *, kind: str, holder: str) -> None:
+        super().__init__()
+        self.kind, self.holder = kind, holder
+        self.account = account_label(kind, holder)
+        self.advice: Words | None = None
+
+    def message(self) -> Words:
+        """What the caller is told, with what is still to be had and whom to ask, where that is known."""
+        told = super().message()
+        if self.advice is None:
+            return told
+        return Words(ja=f"{told.ja}。{self.advice.ja}", en=f"{told.en}. {self.advice.en}")
+
+
+class BudgetExhausted(Unpayable):
     """The account can't pay: `needed` is above `remaining`."""
 
     code = "budget_exhausted"
@@ -75,23 +93,11 @@ class BudgetExhausted(LedgerError):
     )
 
     def __init__(self, *, kind: str, holder: str, needed: Price, remaining: Price) -> None:
-        super().__init__()
-        self.kind, self.holder, self.needed, self.remaining = kind, holder, needed, remaining
-        self.account = account_label(kind, holder)
-        # Whoever knows the dataset says what its remaining budget buys (`datasets.queries.advice`).
-        self.advice: Words | None = None
-
-    def message(self) -> Words:
-        """What the caller is told, with what is still to be had and whom to ask, where that is known."""
-        told = super().message()
-        return (
-            told
-            if self.advice is None
-            else Words(ja=f"{told.ja}。{self.advice.ja}", en=f"{told.en}. {self.advice.en}")
-        )
+        super().__init__(kind=kind, holder=holder)
+        self.needed, self.remaining = needed, remaining
 
 
-class DeltaExhausted(LedgerError):
+class DeltaExhausted(Unpayable):
     """A cap can't pay the δ: `needed` is above `remaining`; `left` is that in plain decimals."""
 
     code = "delta_exhausted"
@@ -101,9 +107,8 @@ class DeltaExhausted(LedgerError):
     )
 
     def __init__(self, *, kind: str, holder: str, needed: Fraction, remaining: Fraction) -> None:
-        super().__init__()
-        self.holder, self.needed, self.remaining = holder, needed, remaining
-        self.account = account_label(kind, holder)
+        super().__init__(kind=kind, holder=holder)
+        self.needed, self.remaining = needed, remaining
         # Computed here, since templates fill attributes and format nothing.
         self.left = delta.shown(delta.atto_of(remaining))
 

@@ -1,7 +1,7 @@
 """What whoever has run out of budget is told: what the rest still buys, and whom to ask. Knows no data."""
 
+from datasets.ledger.errors import BudgetExhausted, DeltaExhausted
 from privacy.about import spoken
-from privacy.budget import Price
 from privacy.pricing import error_of_count
 from privacy.schema import Schema
 from privacy.words import LANGUAGES, Words
@@ -23,13 +23,21 @@ ASK_CONTACT = Words(
 )
 
 
-def advice(schema: Schema, remaining: Price) -> Words:
-    """What `remaining` still buys of a dataset, and whom to ask for more: its contact, where it declares one."""
-    error = error_of_count(schema, min(remaining, schema.price_per_query_max))
+def advice(schema: Schema, refusal: BudgetExhausted | DeltaExhausted) -> Words:
+    """What the rest of the budget still buys of a dataset (of δ it buys nothing), and whom to ask for more."""
+    ask = whom_to_ask(schema)
+    if isinstance(refusal, DeltaExhausted):
+        return ask
+    error = error_of_count(schema, min(refusal.remaining, schema.price_per_query_max))
     buys = BUYS_NOTHING if error is None else BUYS.filled(error=f"{error:,}")
-    ask, contact = ASK_ADMINISTRATOR, schema.about.contact
-    if contact:
-        # Filled for each language by itself: the contact has a text for each, too.
-        ja, en = (spoken(contact, language, "") for language in LANGUAGES)
-        ask = Words(ja=ASK_CONTACT.ja.format(contact=ja), en=ASK_CONTACT.en.format(contact=en))
     return Words(ja=buys.ja + ask.ja, en=buys.en + ask.en)
+
+
+def whom_to_ask(schema: Schema) -> Words:
+    """Whom to ask for more budget: the dataset's contact, where it declares one."""
+    contact = schema.about.contact
+    if not contact:
+        return ASK_ADMINISTRATOR
+    # Filled for each language by itself: the contact has a text for each, too.
+    ja, en = (spoken(contact, language, "") for language in LANGUAGES)
+    return Words(ja=ASK_CONTACT.ja.format(contact=ja), en=ASK_CONTACT.en.format(contact=en))

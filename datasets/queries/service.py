@@ -280,8 +280,8 @@ class QueryService:
                     return self._answer_again(request, opened, planned, earlier)
             try:
                 return self._measure(request, opened, planned)
-            except BudgetExhausted as refusal:
-                refusal.advice = advice(opened.dataset.schema, refusal.remaining)
+            except (BudgetExhausted, DeltaExhausted) as refusal:
+                refusal.advice = advice(opened.dataset.schema, refusal)
                 raise
 
     def _earlier_answer(

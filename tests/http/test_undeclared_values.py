@@ -154,6 +154,7 @@ def test_delta_runs_out_while_rho_is_left(jobs: Visitor) -> None:
     refused = ask(jobs, reuse="never")
     assert (refused.status_code, refused.json["code"]) == (403, "budget_exhausted")
     assert "δ 0" in refused.json["detail"]
+    assert refused.json["detail"].endswith("ask the administrator of your organisation for more.")
     assert (jobs.spent(), delta_spent(jobs)) == (before, "0.000003")
     assert jobs.get("/v1/datasets/jobs").json["privacy"]["delta_left"] == "0"
 
