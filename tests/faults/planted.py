@@ -41,7 +41,7 @@ LIBRARIES = (
     "structlog",
     "yaml",
 )
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
