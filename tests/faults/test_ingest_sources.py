@@ -300,8 +300,9 @@ def test_an_interruption_leaves_nothing(tmp_path, stage):
 
 
 LONG = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by whatever a shell starts in the background
 from datasets.descriptor.descriptor import parse
 from datasets.registration.ingest import SourceFile, ingest
 def told(stage, share):
