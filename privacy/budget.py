@@ -76,8 +76,11 @@ def split(total: Price, weights: Sequence[Fraction]) -> list[Price]:
     Basic composition: statistics released with prices ε₁, …, εₙ cost ε₁ + … + εₙ together
     (Dwork & Roth, The Algorithmic Foundations of Differential Privacy, 2014, theorem 3.16).
     """
-    whole = sum(weights, Fraction(0))
-    shares = [int(total.nano * weight / whole) for weight in weights]
+    # In whole numbers of the same proportions: fractions would be reduced at each step, which takes most of a quote.
+    unit = math.lcm(*(weight.denominator for weight in weights))
+    parts = [weight.numerator * (unit // weight.denominator) for weight in weights]
+    whole = sum(parts)
+    shares = [total.nano * part // whole for part in parts]
     # Rounded down, the shares lack fewer billionths than there are shares: one each for the first ones.
     for place in range(total.nano - sum(shares)):
         shares[place] += 1

@@ -3,6 +3,7 @@
 A process of its own, so that a job neither holds up a request nor takes a worker's memory or connections with it.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ FIRST_START_S = 2.0
 RESTART_S = 10.0
 """Seconds at least between two starts, so that one that dies at once costs little."""
 STOP_S_MAX = 5.0
+"""Seconds that the process has to end once it is told to."""
 log = structlog.get_logger("sudare")
 
 
@@ -28,6 +30,7 @@ class JobsProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._next_start = time.monotonic() + FIRST_START_S
+        self._ends_by = math.inf
 
     def look(self) -> None:
         """Start the process where it does not run; never waits."""
@@ -48,15 +51,16 @@ class JobsProcess:
 
     def terminate(self) -> None:
         """Tell the process to end, without waiting."""
+        self._ends_by = time.monotonic() + STOP_S_MAX
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def wait(self) -> None:
-        """Wait until the process has ended; what does not end is killed."""
+        """Wait until the process has ended; what has not by its time, which began when it was told, is killed."""
         if self._process is None:
             return
         try:
-            self._process.wait(STOP_S_MAX)
+            self._process.wait(min(STOP_S_MAX, max(0.0, self._ends_by - time.monotonic())))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
