@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -132,6 +133,8 @@ def _run(asked: dict[str, object]) -> None:
         import pytest
 
         code = int(pytest.main(list(asked["arguments"])))  # type: ignore[call-overload]
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()  # into what the run printed; nothing may leave this function in a fork
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

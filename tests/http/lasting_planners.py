@@ -4,6 +4,7 @@ They keep nothing between two questions. That they start, end with their server 
 tests/faults/test_planner.py, with processes of its own.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -55,7 +56,9 @@ class LastingPlanners:
         limits = replace(limits, temporary=self._temporary)
         with self._lock:
             planner = self._running.get(limits)
-            if planner is None or planner.failed or planner.process.poll() is not None:
+            # A forked copy of this process has no right to ask what the other one started.
+            is_ours = planner is not None and planner.owner == os.getpid()
+            if planner is None or not is_ours or planner.failed or planner.process.poll() is not None:
                 planner = self._running[limits] = LastingPlanner(self._start(limits))
             return planner
 
